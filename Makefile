@@ -1,0 +1,76 @@
+# Everything that a person runs. `make help` lists it.
+
+PORT ?= 4566
+HOST ?= 127.0.0.1
+
+# .python-version makes python3 of pyenv and uv the right one.
+PYTHON := $(shell for python in python3.13 python3; do \
+  if $$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
+  then command -v $$python; break; fi; done)
+BIN := .venv/bin
+LOCAL = $(BIN)/python -m local --port $(PORT) --host $(HOST)
+RUN = PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
+
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  PORT=$(PORT) and HOST=$(HOST) are where the laptop cloud listens."
+
+demo: install ## photos through the whole application on this machine, then all is gone again
+	@$(LOCAL) demo
+
+up: install ## the whole application on this machine, until Ctrl-C
+	@$(LOCAL) up
+
+down: install ## end the laptop cloud that `make up` runs elsewhere
+	@$(LOCAL) down
+
+FUNCTION ?= ThumbnailerFunction
+EVENT ?= events/s3_photo_uploaded.json
+invoke: install ## one FUNCTION with one EVENT by sam local invoke, against a running `make up`
+	@$(LOCAL) invoke $(FUNCTION) $(EVENT)
+
+build: install ## functions and layers for the laptop, as sam build makes them
+	@$(LOCAL) build
+
+test: install check ## every test: checks, unit, integration, built artifacts, laptop cloud
+	@$(BIN)/pytest
+
+check: install ## ruff, mypy, and the linters of the template, as source and as translated
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(RUN) sam validate --lint
+	@$(BIN)/cfn-lint template.yaml
+	@$(BIN)/python -m ops.translate | $(BIN)/cfn-lint
+
+format: install ## let ruff mend what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: install ## compile the requirement files anew, with the newest versions allowed
+	@for name in layers/shared/requirements layers/imaging/requirements requirements/dev \
+	  requirements/ministack; do \
+	  echo "$$name.txt"; \
+	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes \
+	    --no-annotate --no-emit-index-url --no-emit-find-links \
+	    --custom-compile-command 'make lock' $$name.in --output-file $$name.txt || exit 1; \
+	done
+
+install: .venv/installed .venv-ministack/installed ## the environments, if they are not there
+
+.venv/installed: requirements/dev.txt
+.venv-ministack/installed: requirements/ministack.txt
+
+.venv/installed .venv-ministack/installed:
+	@$(if $(PYTHON),,echo "Python 3.13 is needed and not on PATH: https://www.python.org/downloads/, or 'uv python install 3.13', or 'pyenv install 3.13'." >&2; exit 1)
+	@echo "Installing $< into $(@D) (once; a minute or so)"
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+clean: ## remove the environments and everything built
+	rm -rf .venv .venv-ministack .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.PHONY: help demo up down build test check format lock install invoke clean

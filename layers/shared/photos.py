@@ -1,0 +1,64 @@
+"""The photo record: the one shape that the API, the thumbnailer and their tables agree on."""
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+UPLOAD_PREFIX: Final = "uploads/"
+MEDIA_PREFIX: Final = "photos/"
+MAX_UPLOAD_BYTES: Final = 25 * 1024 * 1024
+
+
+class Status(StrEnum):
+    """Where a photo is in its life: PENDING → READY or FAILED → DELETED."""
+
+    PENDING = "PENDING"
+    READY = "READY"
+    FAILED = "FAILED"
+    DELETED = "DELETED"
+
+
+class Rendition(msgspec.Struct, frozen=True):
+    """One size of a photo, as stored in the media bucket; sizes in pixels and bytes."""
+
+    key: str
+    width: int
+    height: int
+    bytes: int
+
+
+class Photo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A row of the photos table.
+
+    Times are ISO 8601 UTC with milliseconds. `version` grows by one with every write, and is what
+    replicas compare. `bytes` is the size announced until READY, and the size found from then on.
+    """
+
+    photo_id: str
+    version: int
+    status: Status
+    owner: str
+    title: str
+    content_type: str
+    bytes: int
+    created_at: str
+    error: str | None = None
+    width: int | None = None
+    height: int | None = None
+    color: str | None = None
+    etag: str | None = None
+    renditions: dict[str, Rendition] = {}
+    uploaded_at: str | None = None
+    ready_at: str | None = None
+    expires_at: int | None = None
+
+
+def upload_key(photo_id: str) -> str:
+    """The key in the uploads bucket that the photo is uploaded to."""
+    return f"{UPLOAD_PREFIX}{photo_id}"
+
+
+def rendition_key(photo_id: str, etag: str, name: str) -> str:
+    """The key in the media bucket; the upload's `etag`, without quotes, keeps uploads apart."""
+    return f"{MEDIA_PREFIX}{photo_id}/{etag}/{name}.webp"

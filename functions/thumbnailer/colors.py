@@ -1,0 +1,52 @@
+"""Colours: into sRGB by the embedded profile, and the one colour that stands for a photo."""
+
+import io
+from typing import Final
+
+from PIL import Image, ImageCms
+
+_SRGB: Final = ImageCms.createProfile("sRGB")
+_MODES: Final = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # by the colour space of a profile
+
+
+def to_srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
+    """RGB, or RGBA where there is alpha; a profile that is broken or does not fit is ignored."""
+    if image.mode == "RGBa":
+        image = image.convert("RGBA")
+    alpha = image.getchannel("A") if image.mode == "RGBA" else None
+    rgb = _convert(image, icc_profile) if icc_profile else None
+    if rgb is None:
+        return image if image.mode in {"RGB", "RGBA"} else image.convert("RGB")
+    if alpha:
+        rgb.putalpha(alpha)
+    return rgb
+
+
+def _convert(image: Image.Image, icc_profile: bytes) -> Image.Image | None:
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
+        if (profile.profile.profile_description or "").startswith("sRGB"):
+            return None
+        mode = _MODES.get(profile.profile.xcolor_space.strip())
+        if mode is None or (mode == "CMYK") != (image.mode == "CMYK"):
+            return None
+        return ImageCms.profileToProfile(
+            image.convert(mode),
+            profile,
+            _SRGB,
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (OSError, ValueError, ImageCms.PyCMSError):
+        return None
+
+
+def dominant_color(image: Image.Image) -> str:
+    """The commonest of eight colours that the image is reduced to, as `#rrggbb`."""
+    alpha = image.getchannel("A") if image.mode == "RGBA" else None
+    reduced = image.convert("RGB").quantize(8)
+    counts = reduced.histogram(alpha)
+    index = counts.index(max(counts))
+    palette = reduced.getpalette() or [255, 255, 255]
+    return "#" + bytes(palette[3 * index : 3 * index + 3]).hex()

@@ -1,0 +1,180 @@
+"""Decoding: what a file is, whether it may be decoded, and its pixels.
+
+No name or declared type is trusted, and no pixel is decoded before the limits are checked.
+"""
+
+import io
+import math
+import re
+import struct
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import msgspec
+from pi_heif import HeifImageFile
+from PIL import ExifTags, Image
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from shared.photos import MAX_UPLOAD_BYTES
+
+MAX_PIXELS: Final = 100_000_000
+# What is decoded whole needs up to 17 bytes a pixel (bench/README.md), and has to fit the function.
+MAX_PIXELS_AT_ONCE: Final = 50_000_000
+# A scan of a few bytes makes the decoder pass over every pixel, and a file has room for a million.
+MAX_SCANS: Final = 100
+
+_OPENERS: Final[dict[str, Callable[[io.BytesIO], ImageFile]]] = {
+    "image/jpeg": JpegImageFile,
+    "image/png": PngImageFile,
+    "image/webp": WebPImageFile,
+    "image/gif": GifImageFile,
+    "image/avif": AvifImageFile,
+    "image/heic": HeifImageFile,
+}
+_SIGNATURES: Final = {
+    b"\xff\xd8\xff": "image/jpeg",
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"GIF87a": "image/gif",
+    b"GIF89a": "image/gif",
+}
+_AVIF_BRANDS: Final = {b"avif", b"avis"}
+_HEIC_BRANDS: Final = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+# The box of an item: version, flags, id, protection, type, name, and a content type if it has one.
+_HEIF_ITEMS: Final = re.compile(
+    rb"infe(?:\x02\0\0...|\x03\0\0.....)..(....)(?:[^\0]*\0([^\0]*))?", re.DOTALL
+)
+_START_OF_SCAN: Final = b"\xff\xda"
+
+
+class UnusablePhotoError(Exception):
+    """The photo can never be used; the message is the reason, in words for the photo's owner."""
+
+
+class Photo(msgspec.Struct, frozen=True):
+    """A decoded photo, whose `image` may have fewer pixels than the photo's `size`.
+
+    `extent` is what the photo fills of the image: decoded at half its size, a photo of 1001 columns
+    fills 500.5 of 501. `orientation` (EXIF, 1 to 8) and `icc_profile` are still to be applied.
+    """
+
+    content_type: str
+    size: tuple[int, int]
+    image: Image.Image
+    extent: tuple[float, float]
+    orientation: int
+    icc_profile: bytes | None
+
+
+def decode(data: bytes, long_edge: int) -> Photo:
+    """Decode, at no more pixels than an image of `long_edge` can be shrunk from."""
+    if len(data) > MAX_UPLOAD_BYTES:
+        raise UnusablePhotoError(
+            f"The file is too large: {_round_up(len(data) / 2**20)} MB, "
+            f"the limit is {MAX_UPLOAD_BYTES // 2**20}."
+        )
+    content_type = find_content_type(data)
+    if content_type is None:
+        raise UnusablePhotoError(
+            "The file is not an image that we can read (JPEG, PNG, WebP, GIF, AVIF or HEIC)."
+        )
+    with _decoder_errors():
+        if content_type == "image/heic":
+            _check_item_types(data)
+        image = _OPENERS[content_type](io.BytesIO(data))
+        _check_pixels(image, data, content_type)
+        size = image.size
+        drafted = image.draft(None, fit(size, long_edge))
+        image.load()
+        return Photo(
+            content_type=content_type,
+            size=size if drafted else image.size,
+            image=image,
+            extent=drafted[1][2:] if drafted else image.size,
+            orientation=_orientation(image),
+            icc_profile=image.info.get("icc_profile"),
+        )
+
+
+def fit(size: tuple[int, int], long_edge: int) -> tuple[int, int]:
+    """The size with the same proportions and that long edge, if it is not smaller already."""
+    factor = min(1.0, long_edge / max(size))
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def find_content_type(data: bytes) -> str | None:
+    """The content type by the first bytes, or None if it is none that we read."""
+    for signature, content_type in _SIGNATURES.items():
+        if data.startswith(signature):
+            return content_type
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "image/webp"
+    if data[4:8] == b"ftyp":
+        box = data[8 : int.from_bytes(data[:4])]
+        brands = {box[at : at + 4] for at in range(0, len(box), 4)}
+        if brands & _AVIF_BRANDS:
+            return "image/avif"
+        if brands & _HEIC_BRANDS:
+            return "image/heic"
+    return None
+
+
+def _check_item_types(data: bytes) -> None:
+    # pi-heif 1.4 takes the process down with it on an item type that is not text.
+    for item_type, mime_type in _HEIF_ITEMS.findall(data):
+        (item_type + mime_type).decode()
+
+
+def _check_pixels(image: ImageFile, data: bytes, content_type: str) -> None:
+    pixels = image.width * image.height
+    limit, kind = MAX_PIXELS_AT_ONCE, content_type.removeprefix("image/").upper()
+    if isinstance(image, JpegImageFile):
+        first_scan = data.rfind(_START_OF_SCAN, 0, image.fp.tell() if image.fp else None)
+        scans = data.count(_START_OF_SCAN, first_scan)
+        if scans > MAX_SCANS:
+            raise UnusablePhotoError(
+                f"The image takes too long to decode: {scans} scans, the limit is {MAX_SCANS}."
+            )
+        if image.info.get("progressive") or data[first_scan + 4] < image.layers:
+            kind = "progressive JPEG"
+        else:
+            limit = MAX_PIXELS
+    if pixels > limit:
+        what = "" if limit == MAX_PIXELS else f" for {kind}"
+        raise UnusablePhotoError(
+            f"The image is too large: {_round_up(pixels / 1e6)} megapixels, "
+            f"the limit{what} is {limit // 1_000_000}."
+        )
+
+
+def _round_up(number: float) -> str:
+    return f"{math.ceil(number * 10) / 10:g}"  # what is over a limit is never shown as equal to it
+
+
+def _orientation(image: ImageFile) -> int:
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except (SyntaxError, ValueError, struct.error, KeyError, TypeError):
+        return 1  # broken metadata is no reason to refuse a photo
+    return orientation if isinstance(orientation, int) else 1
+
+
+@contextmanager
+def _decoder_errors() -> Iterator[None]:
+    """What Pillow and the codecs raise on damaged files, found by fuzzing, becomes a reason."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on damaged metadata, and on sizes that we check
+            yield
+    except Image.DecompressionBombError as error:
+        raise UnusablePhotoError(
+            f"The image is too large: the limit is {MAX_PIXELS // 1_000_000} megapixels."
+        ) from error
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error) as error:
+        raise UnusablePhotoError("The image is damaged or incomplete.") from error

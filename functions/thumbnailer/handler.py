@@ -1,0 +1,66 @@
+"""Photo in, renditions out: an upload's event to its photo's record, READY or FAILED."""
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import msgspec
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from botocore.config import Config
+
+from shared.settings import load_settings
+from thumbnailer.notifications import uploads_in
+from thumbnailer.uploads import Outcome, Thumbnailer, ThumbnailingError
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What template.yaml declares under Environment."""
+
+    photos_table: str
+    media_bucket: str
+
+
+# A call that hangs is given up after 24 s (three times 7 s, and the pauses). Of the function's 60 s
+# that leaves enough to decode the largest photo, and to log and raise instead of being killed.
+aws_config = Config(
+    connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
+)
+logger = Logger()
+metrics = Metrics()
+thumbnailer = Thumbnailer(
+    **msgspec.structs.asdict(load_settings(Settings, os.environ)),
+    s3=boto3.client("s3", config=aws_config),
+    dynamodb=boto3.client("dynamodb", config=aws_config),
+    clock=lambda: datetime.now(UTC),
+)
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: "LambdaContext") -> None:  # noqa: ARG001
+    """Take every upload of the event; if any fails, fail the event once the others are done."""
+    for outcome in Outcome:
+        metrics.add_metric(outcome, MetricUnit.Count, 0)
+    uploads = uploads_in(event)
+    faults: list[Exception] = []
+    failed_keys: list[str] = []
+    for upload in uploads:
+        with logger.append_context_keys(photo_id=upload.photo_id, key=upload.key):
+            try:
+                result = thumbnailer.take(upload)
+            except Exception as fault:
+                logger.exception("upload failed")
+                faults.append(fault)
+                failed_keys.append(upload.key)
+            else:
+                log = logger.warning if result.outcome is Outcome.FAILED else logger.info
+                log(result.reason, outcome=result.outcome)
+                metrics.add_metric(result.outcome, MetricUnit.Count, 1)
+    if faults:
+        keys = ", ".join(failed_keys)
+        raise ThumbnailingError(f"{len(faults)} of {len(uploads)} uploads failed: {keys}", faults)

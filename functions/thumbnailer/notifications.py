@@ -1,0 +1,74 @@
+"""S3's notification in, the uploads that it tells of out."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import unquote_plus
+
+import msgspec
+
+from shared.photos import UPLOAD_PREFIX
+
+
+class UnexpectedEventError(Exception):
+    """The event is no notification of S3: something is wired to the wrong function."""
+
+
+class Upload(msgspec.Struct, frozen=True):
+    """One object created in the uploads bucket; `etag` as in the event, without quotes."""
+
+    bucket: str
+    key: str
+    etag: str
+    uploaded_at: datetime
+
+    @property
+    def photo_id(self) -> str | None:
+        """The photo that it is for; None if the key is not an upload's."""
+        photo_id = self.key.removeprefix(UPLOAD_PREFIX)
+        return None if photo_id in {"", self.key} or "/" in photo_id else photo_id
+
+
+class _Bucket(msgspec.Struct):
+    name: str
+
+
+class _Object(msgspec.Struct, rename="camel"):
+    key: str
+    e_tag: str
+
+
+class _S3(msgspec.Struct):
+    bucket: _Bucket
+    object: _Object
+
+
+class _Record(msgspec.Struct, rename="camel"):
+    event_time: Annotated[datetime, msgspec.Meta(tz=True)]
+    s3: _S3
+
+
+class _Notification(msgspec.Struct, rename="pascal"):
+    records: list[_Record]
+
+
+def uploads_in(event: Mapping[str, Any]) -> list[Upload]:
+    """The uploads that a notification tells of.
+
+    Raises:
+        UnexpectedEventError: it has not the shape of one. So has the `s3:TestEvent`, which S3 sends
+            to queues and topics but never to a function; passed over, the mistake would not show.
+    """
+    try:
+        notification = msgspec.convert(event, _Notification)
+    except msgspec.ValidationError as error:
+        raise UnexpectedEventError(f"not an S3 notification: {error}") from error
+    return [
+        Upload(
+            bucket=record.s3.bucket.name,
+            key=unquote_plus(record.s3.object.key),
+            etag=record.s3.object.e_tag,
+            uploaded_at=record.event_time,
+        )
+        for record in notification.records
+    ]

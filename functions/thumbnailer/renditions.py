@@ -1,0 +1,113 @@
+"""Renditions: a photo's bytes in, its smaller sizes out."""
+
+import io
+from typing import Final
+
+import msgspec
+from PIL import Image
+
+from thumbnailer.colors import dominant_color, to_srgb
+from thumbnailer.decoding import Photo, UnusablePhotoError, decode, fit
+
+__all__ = ["EncodedRendition", "RenderedPhoto", "UnusablePhotoError", "render"]
+
+# The long edge in pixels; each is made from the one before it.
+RENDITION_SIZES: Final = {"large": 1600, "small": 640, "thumb": 256}
+WEBP_QUALITY: Final = 80
+WEBP_METHOD: Final = 2  # 8 % more bytes than the default 4, in half its time
+
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS: Final = {5, 6, 7, 8}
+
+
+class EncodedRendition(msgspec.Struct, frozen=True):
+    """One size of a photo as WebP."""
+
+    data: bytes
+    width: int
+    height: int
+
+
+class RenderedPhoto(msgspec.Struct, frozen=True):
+    """What a photo turned out to be; `width` and `height` are the original's, turned upright."""
+
+    content_type: str
+    width: int
+    height: int
+    color: str
+    renditions: dict[str, EncodedRendition]
+
+
+def render(data: bytes) -> RenderedPhoto:
+    """Decode, shrink and encode; `UnusablePhotoError` carries the reason if that can never be."""
+    photo = decode(data, max(RENDITION_SIZES.values()))
+    images = scale(photo)
+    width, height = photo.size
+    if photo.orientation in _SIDEWAYS:
+        width, height = height, width
+    return RenderedPhoto(
+        content_type=photo.content_type,
+        width=width,
+        height=height,
+        color=dominant_color(images["thumb"]),
+        renditions={name: _encode(image) for name, image in images.items()},
+    )
+
+
+def scale(photo: Photo) -> dict[str, Image.Image]:
+    """The renditions as pixels: upright, in sRGB, RGB or RGBA, without metadata.
+
+    Colours and orientation come after the first step, when fewer pixels are left.
+    """
+    name, *smaller = RENDITION_SIZES
+    size = fit(photo.size, RENDITION_SIZES[name])
+    image = _resampleable(photo.image)
+    if image.size != size:
+        image = image.resize(size, Image.Resampling.BICUBIC, (0, 0, *photo.extent))
+    image = to_srgb(_to_8_bits(image), photo.icc_profile)
+    if photo.orientation in _TURNS:
+        image = image.transpose(_TURNS[photo.orientation])
+    image.info.clear()
+    images = {name: image}
+    for name in smaller:
+        size = fit(image.size, RENDITION_SIZES[name])
+        if image.size != size:
+            image = image.resize(size, Image.Resampling.LANCZOS)
+        images[name] = image
+    return images
+
+
+def _resampleable(image: Image.Image) -> Image.Image:
+    """In a mode whose pixels can be averaged: not indices into a palette, nor colours of nothing.
+
+    RGBa is RGBA with the colours multiplied by alpha, so that what is transparent does not bleed.
+    """
+    if image.mode.startswith("I"):
+        return image
+    if image.mode == "La":
+        image = image.convert("LA")
+    if image.mode not in {"RGBA", "RGBa"} and image.has_transparency_data:
+        image = image.convert("RGBA")
+    if image.mode == "RGBA":
+        return image.convert("RGBa")
+    return image.convert("RGB") if image.mode in {"1", "P"} else image
+
+
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        return image.convert("I").point([value // 257 for value in range(65536)], "L")
+    return image
+
+
+def _encode(image: Image.Image) -> EncodedRendition:
+    file = io.BytesIO()
+    image.save(file, "WEBP", quality=WEBP_QUALITY, method=WEBP_METHOD)
+    return EncodedRendition(file.getvalue(), image.width, image.height)

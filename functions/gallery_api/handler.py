@@ -1,0 +1,42 @@
+"""API Gateway's request in, the route called, its answer or a problem out."""
+
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.logging.correlation_paths import API_GATEWAY_REST
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from gallery_api.environment import logger
+from gallery_api.problems import as_problem
+from gallery_api.routes import health, photos
+
+app = APIGatewayRestResolver(serializer=lambda body: msgspec.json.encode(body).decode())
+app.include_router(health.router)
+app.include_router(photos.router)
+
+
+@app.exception_handler(Exception)  # type: ignore[untyped-decorator]
+def _answer_problem(error: Exception) -> Response[str]:
+    problem = as_problem(error)
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.exception("The request failed")
+    else:
+        logger.info(problem.detail)
+    return problem.response(app.lambda_context.aws_request_id)
+
+
+@logger.inject_lambda_context(correlation_id_path=API_GATEWAY_REST, clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer one request."""
+    answer = app.resolve(event, context)
+    # All of them, errors too: a photo's record may change at any moment.
+    answer["multiValueHeaders"]["Cache-Control"] = ["no-store"]
+    logger.info(
+        "Answered",
+        method=event["httpMethod"],
+        path=event["path"],
+        status=answer["statusCode"],
+    )
+    return answer

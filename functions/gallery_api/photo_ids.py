@@ -1,0 +1,23 @@
+"""Photo ids: UUIDv7 (RFC 9562), which sort by the time they were made."""
+
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_PHOTO_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+def new_photo_id(moment: datetime) -> str:
+    """An id that nobody can guess, for a photo created at `moment`."""
+    milliseconds = (moment - _EPOCH) // timedelta(milliseconds=1)
+    octets = bytearray(milliseconds.to_bytes(6) + os.urandom(10))
+    octets[6] = 0x70 | octets[6] & 0x0F
+    octets[8] = 0x80 | octets[8] & 0x3F
+    return str(UUID(bytes=bytes(octets)))
+
+
+def is_photo_id(text: str) -> bool:
+    """Whether `text` has the one form that `new_photo_id` writes."""
+    return _PHOTO_ID.fullmatch(text) is not None

@@ -1,0 +1,19 @@
+"""/health: which version answers, and where; touches no table."""
+
+import os
+
+from aws_lambda_powertools.event_handler.router import APIGatewayRouter
+
+from gallery_api.models import Health
+
+router = APIGatewayRouter()
+
+
+@router.get("/health")
+def get_health() -> Health:
+    """Say that the function runs."""
+    return Health(
+        status="ok",
+        version=router.lambda_context.function_version,
+        region=os.environ["AWS_REGION"],
+    )

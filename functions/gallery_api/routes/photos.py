@@ -1,0 +1,107 @@
+"""/photos: create one, and look at one."""
+
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.router import APIGatewayRouter
+from aws_lambda_powertools.metrics import MetricUnit
+
+from gallery_api.bodies import decode_body
+from gallery_api.environment import dynamodb, logger, metrics, s3, settings
+from gallery_api.models import CreatedPhoto, NewPhoto, PublicPhoto, Upload, public_photo
+from gallery_api.photo_ids import is_photo_id, new_photo_id
+from gallery_api.problems import ProblemError
+from shared.dynamodb import from_item, to_item
+from shared.photos import MAX_UPLOAD_BYTES, Photo, Status, upload_key
+from shared.timestamps import iso_milliseconds
+
+UPLOAD_LIFETIME = timedelta(minutes=15)
+
+router = APIGatewayRouter()
+
+
+@router.post("/photos")
+def create_photo() -> Response[CreatedPhoto]:
+    """Record a photo that is to come, and give out the form to upload it with."""
+    new = decode_body(router.current_event, NewPhoto)
+    now = datetime.now(UTC)
+    photo = Photo(
+        photo_id=new_photo_id(now),
+        version=1,
+        status=Status.PENDING,
+        owner=_owner(),
+        title=new.title,
+        content_type=new.content_type,
+        bytes=new.bytes,
+        created_at=iso_milliseconds(now),
+    )
+    logger.append_keys(photo_id=photo.photo_id)
+    # The record first: an upload without one would be nobody's.
+    _put(photo)
+    created = CreatedPhoto(photo=public_photo(photo), upload=_sign_upload(photo, now))
+    metrics.add_metric("PhotosCreated", MetricUnit.Count, 1)
+    metrics.flush_metrics()  # here, because Powertools' decorator warns when nothing was counted
+    path = router.current_event.request_context.path  # with the stage, as the caller knows it
+    return Response(
+        status_code=HTTPStatus.CREATED,
+        content_type="application/json",
+        headers={"Location": f"{path.rstrip('/')}/{photo.photo_id}"},
+        body=created,
+    )
+
+
+@router.get("/photos/<photo_id>")
+def get_photo(photo_id: str) -> PublicPhoto:
+    """One photo in any status but DELETED, for anyone who has its id."""
+    if is_photo_id(photo_id):
+        logger.append_keys(photo_id=photo_id)
+        # Consistent: the Location of a 201 must not answer 404, nor a deleted photo linger.
+        item = dynamodb.get_item(
+            TableName=settings.photos_table,
+            Key={"photo_id": {"S": photo_id}},
+            ConsistentRead=True,
+        ).get("Item")
+        if item and (photo := from_item(item, Photo)).status is not Status.DELETED:
+            return public_photo(photo)
+    raise ProblemError(HTTPStatus.NOT_FOUND, "There is no such photo.")
+
+
+def _owner() -> str:
+    """Whose photo it becomes."""
+    return "anonymous"
+
+
+def _put(photo: Photo) -> None:
+    item = to_item(photo)
+    try:
+        dynamodb.put_item(
+            TableName=settings.photos_table,
+            Item=item,
+            ConditionExpression="attribute_not_exists(photo_id)",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except dynamodb.exceptions.ConditionalCheckFailedException as error:
+        # boto3 tries again when an answer is lost, and then finds what its first try wrote.
+        if error.response.get("Item") != item:
+            raise
+
+
+def _sign_upload(photo: Photo, now: datetime) -> Upload:
+    post = s3.generate_presigned_post(
+        Bucket=settings.uploads_bucket,
+        Key=upload_key(photo.photo_id),
+        Fields={"Content-Type": photo.content_type},
+        # The maximum, not the size announced: S3 refuses in XML that no person reads, while a file
+        # that merely differs from its announcement is as good as any.
+        Conditions=[
+            {"Content-Type": photo.content_type},
+            ["content-length-range", 1, MAX_UPLOAD_BYTES],
+        ],
+        ExpiresIn=UPLOAD_LIFETIME // timedelta(seconds=1),
+    )
+    return Upload(
+        url=post["url"],
+        fields=post["fields"],
+        expires_at=iso_milliseconds(now.replace(microsecond=0) + UPLOAD_LIFETIME),  # as S3 counts
+    )

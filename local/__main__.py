@@ -1,0 +1,139 @@
+"""`python -m local`: what the Makefile's targets of the laptop cloud run."""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from local import deployment, logs
+from local.cloud import DEFAULT_PORT, Cloud, CloudError, end, running
+from local.demo import api_host, demo
+from local.gallery import GalleryError
+from local.sam_local import invoke, prepare
+
+NOT_AS_ON_AWS = """\
+Not as on AWS: the gateway checks no request bodies (the function does) and throttles nothing,
+buckets and queues may be spoken to in plain HTTP, and nothing is kept when the cloud ends."""
+
+
+def main() -> int:
+    """Run one command; the exit status is 0 only if it did all it was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m local")
+    parser.add_argument("command", choices=["build", "demo", "up", "down", "invoke"])
+    parser.add_argument("function", nargs="?", help="to invoke, by its logical id")
+    parser.add_argument("event", nargs="?", type=Path, help="to invoke it with, a file of events/")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT)
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    arguments = parser.parse_args()
+    cloud = Cloud(arguments.host, arguments.port)
+    console = Console(highlight=False)
+    own_environment = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(cloud.environment)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        match arguments.command:
+            case "build":
+                _build(own_environment, console)
+            case "demo":
+                return _demo(cloud, own_environment, console)
+            case "up":
+                _up(cloud, own_environment, console)
+            case "down":
+                _down(cloud, console)
+            case "invoke":
+                return invoke(cloud, arguments.function, arguments.event, own_environment)
+    except (CloudError, GalleryError, TimeoutError) as error:
+        console.print(f"[bold red]✗[/] {escape(str(error))}")
+        return 1
+    except OSError as error:
+        console.print(f"[bold red]✗[/] {error.strerror}: {error.filename or 'no file named'}")
+        return 1
+    except KeyboardInterrupt:
+        console.print("\nInterrupted. Nothing is left running.")
+        return 130
+    return 0
+
+
+def _demo(cloud: Cloud, own_environment: dict[str, str], console: Console) -> int:
+    started = time.monotonic()
+    with _gallery(cloud, own_environment, console) as stack:
+        good = demo(cloud, stack, console)
+    seconds = time.monotonic() - started
+    if good:
+        console.print(f"[green]✓[/] Every photo came through ({seconds:.0f} s in all).")
+        return 0
+    console.print("[bold red]✗[/] Not every photo came through as it should.")
+    console.print(f"  {cloud.folder / 'ministack.log'} says what the cloud did.")
+    return 1
+
+
+def _up(cloud: Cloud, own_environment: dict[str, str], console: Console) -> None:
+    with _gallery(cloud, own_environment, console) as stack:
+        prepare(cloud, stack)
+        console.print(f"""
+[bold]API[/]      http://{api_host(cloud, stack)}/api
+[bold]AWS[/]      {cloud.endpoint}
+[bold]try[/]      curl http://{api_host(cloud, stack)}/api/health
+
+[dim]{NOT_AS_ON_AWS}[/]
+
+Function logs follow; Ctrl-C ends the cloud.
+""")
+        groups = {
+            stack["ThumbnailerLogGroupName"]: "thumbnailer",
+            stack["GalleryApiLogGroupName"]: "gallery_api",
+        }
+        try:
+            for function, message in logs.follow(cloud, groups):
+                if line := logs.summary(message):
+                    console.print(f"[cyan]{function:12}[/] {escape(line)}", soft_wrap=True)
+        except KeyboardInterrupt:
+            console.print("\nEnding the cloud.")
+
+
+def _down(cloud: Cloud, console: Console) -> None:
+    if end(cloud):
+        console.print(f"The laptop cloud on port {cloud.port} has ended.")
+    else:
+        console.print(f"No laptop cloud runs on port {cloud.port}.")
+
+
+def _build(own_environment: dict[str, str], console: Console) -> None:
+    with _stage(console, "sam build") as status:
+        sizes = deployment.build(own_environment, status)
+    for name, megabytes in sizes.items():
+        console.print(f"  [dim]{name:20} {megabytes:5.1f} MB[/]")
+
+
+@contextlib.contextmanager
+def _gallery(
+    cloud: Cloud, own_environment: dict[str, str], console: Console
+) -> Iterator[dict[str, str]]:
+    with contextlib.ExitStack() as cleanup:
+        with _stage(console, "laptop cloud"):
+            cleanup.enter_context(running(cloud))
+        with deployment.building():
+            _build(own_environment, console)
+            with _stage(console, "sam deploy") as status:
+                stack = deployment.deploy(cloud, status)
+        yield stack
+
+
+@contextlib.contextmanager
+def _stage(console: Console, name: str) -> Iterator[deployment.Report]:
+    started = time.monotonic()
+    with console.status(name) as status:
+        yield lambda detail: status.update(f"{name} [dim]{escape(detail)}[/]")
+    console.print(f"[green]✓[/] {name} [dim]{time.monotonic() - started:.1f} s[/]")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

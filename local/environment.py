@@ -1,0 +1,54 @@
+"""The laptop cloud's environments: built from nothing, so that nothing of a person's AWS leaks.
+
+Whatever runs here gets credentials that are worth nothing, one endpoint on this machine, and for
+every other address a proxy that nobody listens on.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+REGION: Final = "us-east-1"
+ACCOUNT: Final = "000000000000"
+ACCESS_KEY: Final = "test"  # ministack's root user, who deploys; functions get their role's own
+_NO_AWS_FILES: Final = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+_DEAD_PROXY: Final = "http://127.0.0.1:9"
+
+
+def laptop_environment(endpoint: str, home: Path) -> dict[str, str]:
+    """For ministack, sam deploy, functions and this process: only what is named here."""
+    host = endpoint.removeprefix("http://").rsplit(":", 1)[0]
+    return {
+        **_NO_AWS_FILES,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), *_system_folders()]),
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "LANG": "C.UTF-8",
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_ENDPOINT_URL": endpoint,
+        "HTTP_PROXY": _DEAD_PROXY,
+        "HTTPS_PROXY": _DEAD_PROXY,
+        "NO_PROXY": f"127.0.0.1,localhost,.localhost,{host}",
+        "SAM_CLI_TELEMETRY": "0",
+    }
+
+
+def build_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """For sam build, which downloads packages: a person's own settings, nothing of their AWS."""
+    kept = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
+    path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
+    wheels = {} if sys.platform == "linux" else {"LAYER_WHEELS": "host"}
+    return {**kept, **_NO_AWS_FILES, **wheels, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
+
+
+def _system_folders() -> list[str]:
+    return ["/usr/local/bin", "/usr/bin", "/bin"]

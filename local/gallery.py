@@ -1,0 +1,67 @@
+"""A client of the gallery, as a browser would be one: the API, and the presigned POST to S3."""
+
+import time
+from typing import Any, Self
+
+import httpx
+
+
+class GalleryError(Exception):
+    """The gallery answered what its caller did not expect; the message holds the answer."""
+
+
+class Gallery:
+    """The API at `url`, with its stage; `host` is the Host header where the name has no address."""
+
+    def __init__(self, url: str, host: str | None = None) -> None:
+        headers = {"Host": host} if host else {}
+        self._api = httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False)
+        self._s3 = httpx.Client(timeout=60, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._api.close()
+        self._s3.close()
+
+    def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """Any answer of the API, whatever its status."""
+        return self._api.request(method, path, **arguments)
+
+    def create_photo(self, title: str, content_type: str, size: int) -> dict[str, Any]:
+        """`POST /photos`: the photo, and the presigned POST under `upload`; `size` in bytes."""
+        body = {"title": title, "content_type": content_type, "bytes": size}
+        answer = self._api.post("/photos", json=body)
+        if answer.status_code != httpx.codes.CREATED:
+            raise GalleryError(f"POST /photos answered {answer.status_code}: {answer.text}")
+        return dict(answer.json())
+
+    def upload(self, presigned: dict[str, Any], data: bytes) -> None:
+        """Send the file as the browser does: one form, the file its last field."""
+        answer = self._s3.post(
+            presigned["url"], data=presigned["fields"], files={"file": ("file", data)}
+        )
+        if not answer.is_success:
+            raise GalleryError(f"the upload answered {answer.status_code}: {answer.text}")
+
+    def photo(self, photo_id: str) -> dict[str, Any]:
+        """`GET /photos/{photo_id}`."""
+        answer = self._api.get(f"/photos/{photo_id}")
+        if not answer.is_success:
+            raise GalleryError(f"GET /photos/{photo_id} answered {answer.status_code}")
+        return dict(answer.json())
+
+    def taken(self, photo_id: str, seconds: float = 60) -> dict[str, Any]:
+        """The photo once it is PENDING no more.
+
+        Raises:
+            TimeoutError: it still is after `seconds`.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            photo = self.photo(photo_id)
+            if photo["status"] != "PENDING":
+                return photo
+            time.sleep(0.05)
+        raise TimeoutError(f"photo {photo_id} is still PENDING after {seconds:.0f} s")

@@ -1,0 +1,28 @@
+"""Runs ministack while its owner lives; started by local/cloud.py in ministack's environment.
+
+Standard input is a pipe that the owner holds open and never writes to: when the owner ends, however
+it ends, the pipe closes and the cloud goes with it. The one argument is the interpreter that
+functions run in; it has no packages, so that what a layer lacks is missing here as on Lambda.
+"""
+
+import os
+import signal
+import sys
+import threading
+
+
+def _end_with_owner() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main() -> None:
+    from ministack.app import main as serve  # noqa: PLC0415 - not in the development environment
+
+    sys.executable = sys.argv.pop(1)  # ministack starts a function's workers with it
+    threading.Thread(target=_end_with_owner, daemon=True).start()
+    serve()
+
+
+if __name__ == "__main__":
+    main()

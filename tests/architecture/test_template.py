@@ -1,0 +1,150 @@
+"""What the template claims, on the template as CloudFormation sees it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from ops.translate import translate
+from tests.stack import ROOT, load_template
+
+STAGES = ("local", "dev", "prod")
+# Their actions know no resource: the service authorization reference lists none for them.
+NAMELESS = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+
+type Resources = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def resources() -> Resources:
+    return dict(translate(load_template(), {})["Resources"])
+
+
+def of_type(resources: Resources, *types: str) -> Resources:
+    found = {name: body for name, body in resources.items() if body["Type"] in types}
+    assert found, f"no {types} in the template"
+    return found
+
+
+def statements(resources: Resources) -> list[tuple[str, dict[str, Any]]]:
+    """Every statement that grants something to a role, with the resource it stands in."""
+    return [
+        (name, statement)
+        for name, body in of_type(resources, "AWS::IAM::Role", "AWS::IAM::Policy").items()
+        for policy in body["Properties"].get("Policies", [body["Properties"]])
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_every_role_is_written_out(resources: Resources):
+    for name, role in of_type(resources, "AWS::IAM::Role").items():
+        assert "ManagedPolicyArns" not in role["Properties"], name
+    for name, function in of_type(resources, "AWS::Lambda::Function").items():
+        own = name.removesuffix("Function") + "Role"
+        assert function["Properties"]["Role"] == {"Fn::GetAtt": [own, "Arn"]}, name
+
+
+def test_no_action_is_a_wildcard_and_no_resource_where_one_can_be_named(resources: Resources):
+    for name, statement in statements(resources):
+        actions = as_list(statement["Action"])
+        assert not [action for action in actions if "*" in action], name
+        if "*" in as_list(statement["Resource"]):
+            assert set(actions) <= NAMELESS, name
+
+
+def test_buckets_are_private_encrypted_tidied_and_tls_only(resources: Resources):
+    policies = of_type(resources, "AWS::S3::BucketPolicy").values()
+    for name, bucket in of_type(resources, "AWS::S3::Bucket").items():
+        properties = bucket["Properties"]
+        assert all(properties["PublicAccessBlockConfiguration"].values()), name
+        assert len(properties["PublicAccessBlockConfiguration"]) == 4, name
+        assert "BucketEncryption" in properties, name
+        assert properties["LifecycleConfiguration"]["Rules"], name
+        [policy] = [each for each in policies if each["Properties"]["Bucket"] == {"Ref": name}]
+        [denial] = policy["Properties"]["PolicyDocument"]["Statement"]
+        assert policy["Condition"] == "TlsOnly", name
+        assert denial["Effect"] == "Deny", name
+        assert denial["Action"] == "s3:*", name
+        assert denial["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}, name
+
+
+def test_what_holds_data_outlives_a_mistaken_delete(resources: Resources):
+    for name, body in of_type(resources, "AWS::S3::Bucket", "AWS::DynamoDB::Table").items():
+        assert body["DeletionPolicy"] == "RetainExceptOnCreate", name
+        assert body["UpdateReplacePolicy"] == "Retain", name
+    for name, table in of_type(resources, "AWS::DynamoDB::Table").items():
+        recovery = table["Properties"]["PointInTimeRecoverySpecification"]
+        assert recovery == {"PointInTimeRecoveryEnabled": True}, name
+
+
+def test_every_function_logs_json_into_its_own_group_and_is_traced(resources: Resources):
+    for name, function in of_type(resources, "AWS::Lambda::Function").items():
+        properties = function["Properties"]
+        group = name.removesuffix("Function") + "LogGroup"
+        assert properties["LoggingConfig"]["LogFormat"] == "JSON", name
+        assert properties["LoggingConfig"]["LogGroup"] == {"Ref": group}, name
+        assert resources[group]["Properties"]["RetentionInDays"], name
+        assert properties["TracingConfig"] == {"Mode": "Active"}, name
+
+
+def test_functions_and_layers_are_of_the_one_architecture(resources: Resources):
+    for name, function in of_type(resources, "AWS::Lambda::Function").items():
+        assert function["Properties"]["Architectures"] == [{"Ref": "Architecture"}], name
+    for name, layer in load_template()["Resources"].items():
+        if layer["Type"] == "AWS::Serverless::LayerVersion":
+            assert layer["Metadata"]["BuildArchitecture"] == {"Ref": "Architecture"}, name
+            assert layer["Metadata"]["ContextPath"] == {"Fn::Sub": "layers/${Architecture}"}, name
+    for architecture in load_template()["Parameters"]["Architecture"]["AllowedValues"]:
+        assert (ROOT / "layers" / architecture / "Makefile").is_file()
+
+
+def test_asynchronous_failures_keep_the_whole_event_and_raise_an_alarm(resources: Resources):
+    config = of_type(resources, "AWS::Lambda::EventInvokeConfig")
+    for name, body in config.items():
+        destination = body["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]
+        assert destination == {"Fn::GetAtt": ["FailedEventsQueue", "Arn"]}, name
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
+    watched = json.dumps([alarm["Properties"]["Dimensions"] for alarm in alarms])
+    assert "FailedEventsQueue" in watched
+    assert all(alarm["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}] for alarm in alarms)
+
+
+def test_the_mapping_knows_every_stage():
+    template = load_template()
+    assert tuple(template["Parameters"]["Stage"]["AllowedValues"]) == STAGES
+    assert set(template["Mappings"]["Stage"]) == set(STAGES)
+    keys = [set(values) for values in template["Mappings"]["Stage"].values()]
+    assert all(own == keys[0] for own in keys)
+
+
+def test_the_api_is_kept_warm_by_stage(resources: Resources):
+    stages = load_template()["Mappings"]["Stage"]
+    warm = {stage: values["ApiProvisionedConcurrency"] for stage, values in stages.items()}
+    assert warm["local"] > 0
+    assert warm["prod"] > 0
+    assert warm["dev"] == 0, "new accounts lack the quota, and it costs money while idle"
+    alias = resources["GalleryApiFunctionAliaslive"]["Properties"]
+    assert alias["Name"] == "live"
+    condition, _, otherwise = alias["ProvisionedConcurrencyConfig"]["Fn::If"]
+    assert condition == "ProvisionedConcurrency"
+    assert otherwise == {"Ref": "AWS::NoValue"}
+
+
+def test_the_api_is_reached_by_its_alias_only(resources: Resources):
+    body = json.dumps(resources["GalleryApi"]["Properties"]["Body"])
+    assert "${GalleryApiFunction.Arn}" not in body
+    assert body.count("GalleryApiFunctionAliaslive") == len(
+        load_template()["Resources"]["GalleryApiFunction"]["Properties"]["Events"]
+    )
+
+
+def test_outputs_are_of_things_that_exist():
+    template = load_template()
+    assert {"ApiUrl", "ApiId", "UploadsBucketName", "MediaBucketName"} <= template["Outputs"].keys()
+    for name, output in template["Outputs"].items():
+        if isinstance(output["Value"], dict) and "Ref" in output["Value"]:
+            assert output["Value"]["Ref"] in template["Resources"], name

@@ -1,0 +1,62 @@
+"""One laptop cloud for all of these tests, with the stack that the real sam deploys."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from local import deployment
+from local.cloud import Cloud, running
+from local.demo import api_host
+from local.gallery import Gallery
+
+OWN_ENVIRONMENT = dict(os.environ)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def awaited[T](condition: Callable[[], T], seconds: float = 30) -> T:
+    """The first truthy answer of `condition`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if answer := condition():
+            return answer
+        time.sleep(0.05)
+    pytest.fail(f"not within {seconds} s: {condition}")
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Iterator[Cloud]:
+    cloud = Cloud("127.0.0.1", free_port())
+    with pytest.MonkeyPatch.context() as patch:
+        for name in OWN_ENVIRONMENT:
+            patch.delenv(name)
+        for name, value in cloud.environment.items():
+            patch.setenv(name, value)
+        with running(cloud, {"LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1"}):
+            yield cloud
+
+
+@pytest.fixture(scope="session")
+def stack(cloud: Cloud, built: dict[str, float]) -> dict[str, str]:  # noqa: ARG001 - what is deployed
+    """The outputs of the deployed stack."""
+    return deployment.deploy(cloud, print)
+
+
+@pytest.fixture(scope="session")
+def built() -> dict[str, float]:
+    """What sam build makes of the tree as it is: the artifacts' sizes in MB."""
+    with deployment.building():
+        return deployment.build(OWN_ENVIRONMENT, print)
+
+
+@pytest.fixture(scope="session")
+def gallery(cloud: Cloud, stack: dict[str, str]) -> Iterator[Gallery]:
+    with Gallery(f"{cloud.endpoint}/api", api_host(cloud, stack)) as gallery:
+        yield gallery

@@ -1,0 +1,113 @@
+"""What sam build makes: complete, compiled, for the right machine, and small."""
+
+import importlib.util
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from local.cloud import bare_python
+from local.deployment import BUILD, architecture
+from tests.stack import ROOT, load_template
+
+LIMIT_MB = 250  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+BUDGET_MB = {"SharedLayer": 25, "ImagingLayer": 30}
+ELF_MACHINES = {"x86_64": 62, "arm64": 183}
+
+pytestmark = pytest.mark.usefixtures("built")
+
+TEMPLATE = load_template()
+FUNCTIONS = [
+    name
+    for name, resource in TEMPLATE["Resources"].items()
+    if resource["Type"] == "AWS::Serverless::Function"
+]
+
+
+def layers_of(function: str) -> list[str]:
+    declared = TEMPLATE["Globals"]["Function"]["Layers"]
+    own = TEMPLATE["Resources"][function]["Properties"].get("Layers", [])
+    return [layer["Ref"] for layer in [*declared, *own]]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_handler_imports_with_only_artifact_and_layers(function: str):
+    properties = TEMPLATE["Resources"][function]["Properties"]
+    path = [BUILD / function, *(BUILD / layer / "python" for layer in layers_of(function))]
+    declared = properties["Environment"]["Variables"]
+    script = f"""
+import sys
+assert not [entry for entry in sys.path if "site-packages" in entry and "runtime" not in entry]
+sys.path[:0] = {[str(entry) for entry in path]}
+from {properties["Handler"].rsplit(".", 1)[0]} import handler
+assert callable(handler)
+outside = [
+    module.__file__ for module in sys.modules.values()
+    if getattr(module, "__file__", None) and "site-packages" in module.__file__
+]
+assert not outside, outside
+"""
+    done = subprocess.run(
+        [bare_python(), "-I", "-c", script],
+        env={
+            **dict.fromkeys(declared, "unused"),
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "POWERTOOLS_METRICS_NAMESPACE": "Test",
+        },
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("layer", BUDGET_MB)
+def test_every_module_of_a_layer_has_its_bytecode(layer: str):
+    sources = list((BUILD / layer).rglob("*.py"))
+    assert sources
+    for source in sources:
+        compiled = source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
+        header = compiled.read_bytes()[:8]
+        assert header[:4] == importlib.util.MAGIC_NUMBER, source
+        assert header[4] == 0b01, f"{source}: bytecode would be checked against the source"
+
+
+def test_layers_are_within_lambdas_limit_and_our_budget(built: dict[str, float]):
+    for layer, budget in BUDGET_MB.items():
+        assert 1 < built[layer] <= budget, layer
+    for function in FUNCTIONS:
+        parts = [function, *layers_of(function)]
+        assert sum(built[part] for part in parts) <= LIMIT_MB / 4, function
+
+
+def test_every_layer_has_a_budget():
+    layers = {
+        name
+        for name, resource in TEMPLATE["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::LayerVersion"
+    }
+    assert layers == set(BUDGET_MB)
+
+
+def test_native_code_is_for_the_architecture_that_was_built_for():
+    for library in (path for path in BUILD.rglob("*.so*") if path.is_file()):
+        header = library.read_bytes()[:20]
+        assert header[:4] == b"\x7fELF", library
+        machine = int.from_bytes(header[18:20], "little")
+        assert machine == ELF_MACHINES[architecture()], library
+
+
+@pytest.mark.parametrize("chosen", ELF_MACHINES)
+def test_layers_follow_the_parameter_architecture(chosen: str, tmp_path: Path):
+    """As `sam build --parameter-overrides Architecture=…` runs them, by their Makefile."""
+    done = subprocess.run(
+        ["make", "--makefile", ROOT / "layers" / chosen / "Makefile", "--dry-run", "build-XLayer"],
+        cwd=ROOT / "layers",
+        env={"ARTIFACTS_DIR": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    wheels = {"arm64": "aarch64", "x86_64": "x86_64"}[chosen]
+    assert f"--platform manylinux2014_{wheels}" in done.stdout
+    assert "--require-hashes" in done.stdout

@@ -1,0 +1,156 @@
+"""The laptop cloud as a person runs it: its commands, its ends, and what surrounds it."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local.cloud import Cloud
+from tests.e2e.conftest import OWN_ENVIRONMENT, awaited, free_port
+from tests.stack import ROOT
+
+SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+FOREIGN = ("AKIAIOSFODNN7EXAMPLE", SECRET, "production", "aws.example", "persons-aws")
+
+
+@pytest.fixture
+def persons_environment(tmp_path: Path) -> dict[str, str]:
+    """A shell with real-looking AWS variables, a profile and configuration files."""
+    folder = tmp_path / "persons-aws"
+    folder.mkdir()
+    (folder / "config").write_text("[profile production]\nendpoint_url = https://aws.example\n")
+    (folder / "credentials").write_text(f"[production]\naws_secret_access_key = {SECRET}\n")
+    return OWN_ENVIRONMENT | {
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_PROFILE": "production",
+        "AWS_CONFIG_FILE": str(folder / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials"),
+        "AWS_ENDPOINT_URL": "https://aws.example",
+        "AWS_ENDPOINT_URL_S3": "https://s3.aws.example",
+    }
+
+
+@contextlib.contextmanager
+def command(
+    name: str, port: int, environment: Mapping[str, str] = OWN_ENVIRONMENT
+) -> Iterator["subprocess.Popen[str]"]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "local", name, "--port", str(port)],
+        cwd=ROOT,
+        env={**environment, "COLUMNS": "200", "PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def outcome(name: str, port: int) -> tuple[int, str]:
+    with command(name, port) as process:
+        output, _ = process.communicate(timeout=240)
+    assert "Traceback" not in output
+    return process.returncode, output
+
+
+def await_up(process: "subprocess.Popen[str]") -> None:
+    assert process.stdout
+    for line in process.stdout:
+        if "Ctrl-C ends the cloud" in line:
+            return
+    pytest.fail(f"`up` ended with {process.wait()}")
+
+
+def descendants(process: "subprocess.Popen[str]") -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def test_demo_says_what_to_do_about_a_port_in_use():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        status, output = outcome("demo", other.getsockname()[1])
+    assert status == 1
+    assert "Address already in use" in output
+    assert "PORT=" in output
+
+
+def test_demo_says_what_to_do_about_a_cloud_that_runs_already(cloud: Cloud):
+    status, output = outcome("demo", cloud.port)
+    assert status == 1
+    assert f"process {os.getpid()}" in output
+    assert "make down" in output
+
+
+def test_down_says_that_there_is_nothing_to_end():
+    status, output = outcome("down", free_port())
+    assert (status, "No laptop cloud runs" in output) == (0, True)
+
+
+def test_down_ends_what_up_started():
+    port = free_port()
+    with command("up", port) as process:
+        await_up(process)
+        started = descendants(process)
+        assert started
+        assert outcome("down", port)[0] == 0
+        process.wait(timeout=30)
+    awaited(lambda: not any(child.is_running() for child in started))
+
+
+def test_ctrl_c_ends_everything():
+    with command("up", free_port()) as process:
+        await_up(process)
+        started = descendants(process)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+    awaited(lambda: not any(child.is_running() for child in started))
+
+
+def test_demo_after_a_killed_one_works_and_exits_0():
+    port = free_port()
+    with command("up", port) as process:
+        await_up(process)
+        started = descendants(process)
+        process.kill()
+        process.wait()
+        status, output = outcome("demo", port)
+    assert status == 0
+    assert "Every photo came through" in output
+    assert not any(child.is_running() for child in started)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads environments of processes in /proc")
+def test_nothing_of_a_persons_aws_reaches_any_process(persons_environment: dict[str, str]):
+    """Looked at from outside, while it runs: ministack, sam, make, pip, and the functions."""
+    seen: dict[str, dict[str, str]] = {}
+    with command("demo", free_port(), persons_environment) as process:
+        while process.poll() is None:
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                for child in descendants(process):
+                    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                        seen[" ".join(child.cmdline())] = child.environ()
+            time.sleep(0.02)
+        assert process.returncode == 0
+    own = " ".join(process.args) if isinstance(process.args, list) else process.args
+    seen.pop(own, None)  # a child between fork and exec still looks like its parent
+    for part in ("ministack_server.py", "sam build", "sam deploy", "_worker.py"):
+        assert any(part in name for name in seen), (part, sorted(seen))
+    for name, environment in seen.items():
+        held = " ".join(environment.values())
+        assert not [secret for secret in FOREIGN if secret in held], name
+    for name, environment in seen.items():
+        if "build" not in name and "AWS_ENDPOINT_URL" in environment:
+            assert environment["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:"), name

@@ -1,0 +1,80 @@
+"""The function and the gateway in front of it, as template.yaml declares it, say the same."""
+
+import json
+import re
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import pytest
+
+from gallery_api.models import NewPhoto
+from gallery_api.problems import Problem
+from tests.stack import Stack, load_template
+
+RESOURCES = load_template()["Resources"]
+API = RESOURCES["GalleryApi"]["Properties"]
+EVENTS = RESOURCES["GalleryApiFunction"]["Properties"]["Events"]
+RESPONSES: dict[str, dict[str, Any]] = API["GatewayResponses"]
+
+
+def without_words(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema's constraints alone, in an order of their own."""
+    return {
+        name: without_words(value)
+        if isinstance(value, dict)
+        else (sorted(value) if isinstance(value, list) else value)
+        for name, value in schema.items()
+        if name != "description" and not (name == "title" and isinstance(value, str))
+    }
+
+
+def test_gateway_model_is_the_one_of_the_function():
+    schema = msgspec.json.schema(NewPhoto)["$defs"]["NewPhoto"]
+    assert without_words(API["Models"]["NewPhoto"]) == without_words(schema)
+
+
+def test_gateway_validates_the_body_of_every_route_that_takes_one():
+    with_body = [
+        event["Properties"] for event in EVENTS.values() if event["Properties"]["Method"] == "POST"
+    ]
+    for properties in with_body:
+        assert properties["RequestModel"]["ValidateBody"]
+        assert properties["RequestModel"]["Required"]
+        assert properties["RequestModel"]["Model"] in API["Models"]
+
+
+def test_gateway_and_function_know_the_same_routes(stack: Stack):
+    app = stack.handler("gallery_api").app
+    routes = {
+        (route.method, route.openapi_path) for route in (*app._static_routes, *app._dynamic_routes)
+    }
+    declared = {
+        (event["Properties"]["Method"], event["Properties"]["Path"]) for event in EVENTS.values()
+    }
+    assert routes == declared
+
+
+def test_gateway_requires_every_parameter_of_a_path():
+    for event in EVENTS.values():
+        names = re.findall(r"\{(\w+)\}", event["Properties"]["Path"])
+        assert event["Properties"].get("RequestParameters", []) == [
+            {f"method.request.path.{name}": {"Required": True}} for name in names
+        ]
+
+
+@pytest.mark.parametrize("response_type", RESPONSES)
+def test_gateway_response_is_a_problem(response_type: str):
+    response = RESPONSES[response_type]
+    headers = response["ResponseParameters"]["Headers"]
+    assert headers["Content-Type"] == "'application/problem+json'"
+    assert headers["Cache-Control"] == "'no-store'"
+    body = response["ResponseTemplates"]["application/json"]
+    body = body.replace("$context.error.messageString", '"Forbidden"')
+    assert "$" not in body
+    problem = json.loads(body)
+    assert list(problem) == [name for name in Problem.__struct_fields__ if name in problem]
+    if not response_type.startswith("DEFAULT_"):
+        assert problem["status"] == response["StatusCode"]
+        assert problem["title"] == HTTPStatus(problem["status"]).phrase
+        assert problem["detail"]

@@ -1,0 +1,91 @@
+"""What template.yaml declares, made in moto: tables, buckets, queues, functions' environments."""
+
+import contextlib
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import boto3
+import moto
+import pytest
+from samcli.yamlhelper import yaml_parse
+
+ROOT = Path(__file__).parents[1]
+REGION = "eu-central-1"
+
+
+def load_template() -> dict[str, Any]:
+    """template.yaml as SAM reads it: short intrinsics (`!Ref`) in their long form."""
+    return dict(yaml_parse((ROOT / "template.yaml").read_text()))
+
+
+class Stack:
+    """The template's stateful resources in moto, and its functions' modules on top of them."""
+
+    def __init__(self, template: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.template = template
+        self.dynamodb = boto3.client("dynamodb", REGION)
+        self.s3 = boto3.client("s3", REGION)
+        self.sqs = boto3.client("sqs", REGION)
+        self._monkeypatch = monkeypatch
+        self.names: dict[str, str] = {}
+        for logical_id, resource in template["Resources"].items():
+            match resource["Type"]:
+                case "AWS::DynamoDB::Table":
+                    self.names[logical_id] = self._make_table(logical_id, resource["Properties"])
+                case "AWS::S3::Bucket":
+                    self.names[logical_id] = self._make_bucket(logical_id)
+                case "AWS::SQS::Queue":
+                    url = self.sqs.create_queue(QueueName=logical_id)["QueueUrl"]
+                    self.names[logical_id] = url
+
+    def _make_table(self, name: str, properties: dict[str, Any]) -> str:
+        taken = ("AttributeDefinitions", "KeySchema", "BillingMode", "StreamSpecification")
+        indexes = ("GlobalSecondaryIndexes",)
+        self.dynamodb.create_table(
+            TableName=name,
+            **{key: properties[key] for key in (*taken, *indexes) if key in properties},
+        )
+        return name
+
+    def _make_bucket(self, logical_id: str) -> str:
+        name = logical_id.lower()
+        self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        return name
+
+    def environment(self, function: str) -> dict[str, str]:
+        """The environment that the template gives a function, by logical id, as plain values."""
+        properties = self.template["Resources"][function]["Properties"]
+        declared = {
+            **self.template["Globals"]["Function"]["Environment"]["Variables"],
+            **properties["Environment"]["Variables"],
+        }
+        return {
+            name: self.names[value["Ref"]] if isinstance(value, dict) else str(value)
+            for name, value in declared.items()
+            if not (isinstance(value, dict) and "Fn::If" in value)  # the laptop's alone
+        }
+
+    def handler(self, folder: str) -> ModuleType:
+        """`<folder>.handler`, freshly imported under the function's own environment."""
+        function = "".join(word.capitalize() for word in folder.split("_")) + "Function"
+        for name, value in self.environment(function).items():
+            self._monkeypatch.setenv(name, value)
+        for module in [name for name in sys.modules if name.split(".")[0] == folder]:
+            self._monkeypatch.delitem(sys.modules, module)
+        return importlib.import_module(f"{folder}.handler")
+
+
+@contextlib.contextmanager
+def mocked_stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    """The stack in moto, with credentials that are worth nothing anywhere."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    with moto.mock_aws():
+        yield Stack(load_template(), monkeypatch)

@@ -1,0 +1,38 @@
+import msgspec
+
+from gallery_api.models import public_photo
+from shared.photos import Photo, Rendition, Status
+
+PENDING = Photo(
+    photo_id="019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60",
+    version=1,
+    status=Status.PENDING,
+    owner="somebody",
+    title="Harbour at dawn",
+    content_type="image/jpeg",
+    bytes=1000,
+    created_at="2026-11-20T12:34:56.789Z",
+)
+
+
+def test_public_photo_keeps_owner_and_upload_to_itself():
+    photo = msgspec.structs.replace(PENDING, etag="abc", expires_at=1795178096)
+    hidden = set(photo.__struct_fields__) - set(public_photo(photo).__struct_fields__)
+    assert hidden == {"owner", "etag", "expires_at"}
+
+
+def test_public_photo_says_null_for_what_is_not_known_yet():
+    public = msgspec.to_builtins(public_photo(PENDING))
+    unknown = {name for name, value in public.items() if value is None}
+    assert unknown == {"error", "width", "height", "color", "uploaded_at", "ready_at"}
+    assert public["renditions"] == {}
+
+
+def test_public_photo_names_renditions_by_path():
+    key = "photos/019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60/abc/thumb.webp"
+    photo = msgspec.structs.replace(
+        PENDING, renditions={"thumb": Rendition(key=key, width=256, height=192, bytes=9000)}
+    )
+    assert msgspec.to_builtins(public_photo(photo).renditions) == {
+        "thumb": {"path": f"/{key}", "width": 256, "height": 192, "bytes": 9000}
+    }

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from local import deployment, logs
-from local.cloud import DEFAULT_PORT, Cloud, CloudError, end, running
+from local.cloud import DEFAULT_PORT, STATE, Cloud, CloudError, end, running
 from local.demo import api_host, demo
 from local.gallery import GalleryError
 from local.sam_local import invoke, prepare
@@ -54,7 +54,7 @@ def main() -> int:
         console.print(f"[bold red]✗[/] {escape(str(error))}")
         return 1
     except OSError as error:
-        console.print(f"[bold red]✗[/] {error.strerror}: {error.filename or 'no file named'}")
+        console.print(f"[bold red]✗[/] {error.strerror}: {error.filename or STATE}")
         return 1
     except KeyboardInterrupt:
         console.print("\nInterrupted. Nothing is left running.")
@@ -110,7 +110,7 @@ def _build(own_environment: dict[str, str], console: Console) -> None:
     with _stage(console, "sam build") as status:
         sizes = deployment.build(own_environment, status)
     for name, megabytes in sizes.items():
-        console.print(f"  [dim]{name:20} {megabytes:5.1f} MB[/]")
+        console.print(f"  [dim]{name:22}{megabytes * 1024:>10,.0f} kB[/]")
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
@@ -20,6 +21,7 @@ def demo(cloud: Cloud, stack: dict[str, str], console: Console) -> bool:
         table.add_column(name, justify="right")
     table.add_column("upload to READY", justify="right")
     good = True
+    reasons = []
     with (
         Gallery(f"{cloud.endpoint}/api", api_host(cloud, stack)) as gallery,
         Progress(
@@ -39,9 +41,13 @@ def demo(cloud: Cloud, stack: dict[str, str], console: Console) -> bool:
             photo = _send(gallery, sample)
             sizes = _fetch_renditions(cloud, stack, photo)
             table.add_row(*_row(sample, photo, sizes))
+            if photo["status"] != "READY":
+                reasons.append(f"{sample.title}: {photo['error']}")
             good = good and photo["status"] == sample.status and sizes == _stated_sizes(photo)
             progress.advance(task)
     console.print(table)
+    for reason in reasons:
+        console.print(f"[yellow]![/] {escape(reason)}")
     return good
 
 
@@ -73,9 +79,8 @@ def _stated_sizes(photo: dict[str, Any]) -> dict[str, int]:
 def _row(sample: Sample, photo: dict[str, Any], sizes: dict[str, int]) -> list[str]:
     row = [sample.title, _kilobytes(len(sample.data))]
     if photo["status"] != "READY":
-        as_expected = "yellow" if photo["status"] == sample.status else "bold red"
-        refused = f"[{as_expected}]{photo['status']}[/]: {photo['error']}"
-        return [*row, "", "", "", refused]
+        color = "yellow" if photo["status"] == sample.status else "bold red"
+        return [*row, "", "", "", f"[{color}]{photo['status']}[/]"]
     for name in ("thumb", "small", "large"):
         rendition = photo["renditions"][name]
         size = f"{rendition['width']} × {rendition['height']}"  # noqa: RUF001 - a dimension

@@ -25,8 +25,8 @@ def samples() -> list[Sample]:
     return [
         Sample("Chelsea", "image/webp", (PHOTOS / "chelsea.webp").read_bytes()),
         Sample("Coffee", "image/jpeg", (PHOTOS / "coffee.jpg").read_bytes()),
-        Sample("Dusk, 12 MP, held upright", "image/jpeg", upright_landscape(4000, 3000)),
-        Sample("A letter, not a photo", "image/png", b"Dear gallery,\n" * 99, status="FAILED"),
+        Sample("Dusk, 12 MP", "image/jpeg", upright_landscape(4000, 3000)),
+        Sample("A letter", "image/png", b"Dear gallery,\n" * 99, status="FAILED"),
     ]
 
 

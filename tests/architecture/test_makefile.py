@@ -1,0 +1,44 @@
+"""What make says before there is any environment."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.stack import ROOT
+
+
+def test_a_machine_without_python_3_13_gets_one_clear_line(tmp_path: Path):
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("make", "sh", "awk", "touch"):
+        found = shutil.which(tool)
+        assert found
+        (tools / tool).symlink_to(found)
+    old = tools / "python3"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    project = tmp_path / "project"
+    project.mkdir()
+    shutil.copy(ROOT / "Makefile", project)
+    shutil.copytree(ROOT / "requirements", project / "requirements")
+    done = subprocess.run(
+        ["make", "demo"],
+        cwd=project,
+        env={"PATH": str(tools), "HOME": os.environ.get("HOME", "/")},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    said = (done.stdout + done.stderr).splitlines()
+    assert done.returncode != 0
+    assert [line for line in said if "Python 3.13 is needed" in line and "python.org" in line]
+    assert len(said) <= 2, said
+
+
+def test_help_names_every_target_that_a_person_runs():
+    done = subprocess.run(
+        ["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+    for target in ("demo", "test", "up", "down", "check", "build", "help"):
+        assert f"make {target} " in done

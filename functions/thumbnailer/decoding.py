@@ -25,7 +25,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from shared.photos import MAX_UPLOAD_BYTES
 
 MAX_PIXELS: Final = 100_000_000
-# What is decoded whole needs up to 17 bytes a pixel (bench/README.md), and has to fit the function.
+# What is decoded whole takes up to 18 bytes a pixel (bench/decoding_memory.py): half of the memory.
 MAX_PIXELS_AT_ONCE: Final = 50_000_000
 # A scan of a few bytes makes the decoder pass over every pixel, and a file has room for a million.
 MAX_SCANS: Final = 100
@@ -48,7 +48,7 @@ _AVIF_BRANDS: Final = {b"avif", b"avis"}
 _HEIC_BRANDS: Final = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 # The box of an item: version, flags, id, protection, type, name, and a content type if it has one.
 _HEIF_ITEMS: Final = re.compile(
-    rb"infe(?:\x02\0\0...|\x03\0\0.....)..(....)(?:[^\0]*\0([^\0]*))?", re.DOTALL
+    rb"infe(?:\x02.{5}|\x03.{7})..(....)(?:[^\0]*\0([^\0]*))?", re.DOTALL
 )
 _START_OF_SCAN: Final = b"\xff\xda"
 
@@ -127,7 +127,8 @@ def find_content_type(data: bytes) -> str | None:
 
 def _check_item_types(data: bytes) -> None:
     # pi-heif 1.4 takes the process down with it on an item type that is not text.
-    for item_type, mime_type in _HEIF_ITEMS.findall(data):
+    boxes, _, _ = data.partition(b"mdat")  # in the pixels, chance may look like an item
+    for item_type, mime_type in _HEIF_ITEMS.findall(boxes if b"meta" in boxes else data):
         (item_type + mime_type).decode()
 
 

@@ -58,7 +58,7 @@ def render(data: bytes) -> RenderedPhoto:
         width=width,
         height=height,
         color=dominant_color(images["thumb"]),
-        renditions={name: _encode(image) for name, image in images.items()},
+        renditions={name: encode(image) for name, image in images.items()},
     )
 
 
@@ -71,8 +71,9 @@ def scale(photo: Photo) -> dict[str, Image.Image]:
     size = fit(photo.size, RENDITION_SIZES[name])
     image = _resampleable(photo.image)
     if image.size != size:
-        image = image.resize(size, Image.Resampling.BICUBIC, (0, 0, *photo.extent))
-    image = to_srgb(_to_8_bits(image), photo.icc_profile)
+        box = (0, 0, *photo.extent)
+        image = image.resize(size, Image.Resampling.BICUBIC, box, reducing_gap=1.5)
+    image = to_srgb(image, photo.icc_profile)
     if photo.orientation in _TURNS:
         image = image.transpose(_TURNS[photo.orientation])
     image.info.clear()
@@ -90,8 +91,8 @@ def _resampleable(image: Image.Image) -> Image.Image:
 
     RGBa is RGBA with the colours multiplied by alpha, so that what is transparent does not bleed.
     """
-    if image.mode.startswith("I"):
-        return image
+    if image.mode.startswith("I"):  # 16 bits of gray
+        return image.convert("I").point([value // 257 for value in range(65536)], "L")
     if image.mode == "La":
         image = image.convert("LA")
     if image.mode not in {"RGBA", "RGBa"} and image.has_transparency_data:
@@ -101,13 +102,7 @@ def _resampleable(image: Image.Image) -> Image.Image:
     return image.convert("RGB") if image.mode in {"1", "P"} else image
 
 
-def _to_8_bits(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        return image.convert("I").point([value // 257 for value in range(65536)], "L")
-    return image
-
-
-def _encode(image: Image.Image) -> EncodedRendition:
+def encode(image: Image.Image) -> EncodedRendition:
     file = io.BytesIO()
     image.save(file, "WEBP", quality=WEBP_QUALITY, method=WEBP_METHOD)
     return EncodedRendition(file.getvalue(), image.width, image.height)

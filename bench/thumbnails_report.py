@@ -1,0 +1,115 @@
+"""Prints and draws what `bench/thumbnails.py` measured."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib import pyplot as plt
+from rich.console import Console
+from rich.table import Table
+
+OURS, VIPS, NAIVE = "thumbnailer", "pyvips", "naive Pillow"
+
+type Results = dict[str, dict[str, Any]]
+
+CONSOLE = Console(width=118)
+mpl.use("svg")
+
+
+def _psnr(values: list[float | None]) -> str:
+    return " ".join("-" if value is None else f"{value:.1f}" for value in values)
+
+
+def print_input(photo: str, size: int, results: Results) -> None:
+    table = Table(title=f"{photo}, {size / 1e6:.1f} MB → 1600, 640 and 256 pixels", min_width=110)
+    table.add_column("")
+    for heading in (
+        "before encoding",
+        "x ours",
+        "with WebP",
+        "x ours",
+        "peak memory",
+        "PSNR in dB",
+    ):
+        table.add_column(heading, justify="right")
+    for name, result in results.items():
+        table.add_row(
+            name,
+            f"{1000 * result['scale']:.0f} ms",
+            f"{result['scale_ratio']:.2f}",
+            f"{1000 * result['whole']:.0f} ms",
+            f"{result['whole_ratio']:.2f}",
+            f"{result['peak'] / 1e6:.0f} MB",
+            "reference" if name == NAIVE else _psnr(result["psnr"]),
+        )
+    CONSOLE.print(table)
+
+
+def _figures(results: Results) -> dict[str, tuple[str, Callable[[], bool]] | None]:
+    ours, naive = results[OURS], results[NAIVE]
+    worst = min(ours["psnr"])
+    memory = ours["peak"] / naive["peak"]
+    speedup = naive["whole_ratio"]
+    figures: dict[str, tuple[str, Callable[[], bool]] | None] = {
+        "before encoding ≤ 1.1 x pyvips": None,
+        "memory ≤ 0.5 x naive": (f"{memory:.2f}", lambda: memory <= 0.5),
+        "PSNR ≥ 45 dB": (f"{worst:.1f}", lambda: worst >= 45),
+        "with WebP ≥ 3 x as fast as naive": (f"{speedup:.2f}", lambda: speedup >= 3),
+    }
+    if VIPS in results:
+        ratio = 1 / results[VIPS]["scale_ratio"]
+        figures["before encoding ≤ 1.1 x pyvips"] = (f"{ratio:.2f}", lambda: ratio <= 1.1)
+    return figures
+
+
+def print_targets(results: dict[str, Results]) -> None:
+    table = Table(title="Targets", min_width=110)
+    table.add_column("")
+    for photo in results:
+        table.add_column(photo)
+    rows = {photo: _figures(result) for photo, result in results.items()}
+    for target in next(iter(rows.values())):
+        cells = []
+        for figures in rows.values():
+            figure = figures[target]
+            cells.append(
+                "-" if figure is None else f"{figure[0]} {'met' if figure[1]() else 'missed'}"
+            )
+        table.add_row(target, *cells)
+    CONSOLE.print(table)
+
+
+def plot(results: dict[str, Results], file: Path) -> None:
+    contenders = list(dict.fromkeys(name for result in results.values() for name in result))
+    panels = {
+        "before encoding, ms": lambda result: 1000 * result["scale"],
+        "with WebP, ms": lambda result: 1000 * result["whole"],
+        "peak memory, MB": lambda result: result["peak"] / 1e6,
+    }
+    figure, axes = plt.subplots(1, len(panels), figsize=(15, 5), layout="constrained")
+    height = 0.8 / len(contenders)
+    for axis, (title, value) in zip(axes, panels.items(), strict=True):
+        for place, name in enumerate(contenders):
+            bars = [
+                (row, value(results[photo][name]))
+                for row, photo in enumerate(results)
+                if name in results[photo]
+            ]
+            drawn = axis.barh(
+                [row + place * height for row, _ in bars],
+                [length for _, length in bars],
+                height,
+                label=name,
+            )
+            axis.bar_label(drawn, fmt="{:.0f}", fontsize=6, padding=2)
+        axis.set_yticks([row + 0.4 - height / 2 for row in range(len(results))], list(results))
+        axis.set_xscale("log")
+        axis.xaxis.set_major_formatter("{x:.0f}")
+        axis.xaxis.set_minor_formatter("")
+        axis.set_xlim(left=10)
+        axis.set_title(title)
+        axis.invert_yaxis()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
+    figure.savefig(file)
+    print(f"drawn: {file}")

@@ -1,0 +1,81 @@
+"""The real `sam local invoke` in Lambda's container, against a laptop cloud on Docker's bridge."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local import deployment, sam_local
+from local.cloud import Cloud, running
+from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
+from tests.stack import ROOT
+
+
+def docker(*arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["docker", *arguments],
+            env=OWN_ENVIRONMENT,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+IMAGE = f"public.ecr.aws/lambda/python:3.13-{deployment.architecture()}"
+pytestmark = pytest.mark.skipif(
+    not docker("image", "ls", "--quiet", IMAGE),
+    reason=f"needs a Docker engine that has {IMAGE}",
+)
+
+
+@pytest.fixture(scope="module")
+def bridge(built: dict[str, float]) -> Iterator[tuple[Cloud, dict[str, str]]]:  # noqa: ARG001
+    address = docker(
+        "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"
+    )
+    cloud = Cloud(address, free_port())
+    with running(cloud):
+        stack = deployment.deploy(cloud, print)
+        sam_local.prepare(cloud, stack)
+        yield cloud, stack
+
+
+def invoke(cloud: Cloud, function: str, event: str) -> int:
+    environment = OWN_ENVIRONMENT | {"SKIP_PULL_IMAGE": "1"}
+    return sam_local.invoke(cloud, function, Path(ROOT / "events" / event), environment)
+
+
+@pytest.mark.enable_socket
+def test_thumbnailer_takes_the_photo_of_its_event(bridge: tuple[Cloud, dict[str, str]]):
+    cloud, stack = bridge
+    assert invoke(cloud, "ThumbnailerFunction", "s3_photo_uploaded.json") == 0
+    [record] = json.loads((ROOT / "events/s3_photo_uploaded.json").read_text())["Records"]
+    photo_id = record["s3"]["object"]["key"].removeprefix("uploads/")
+    item = cloud.client("dynamodb").get_item(
+        TableName=stack["PhotosTableName"], Key={"photo_id": {"S": photo_id}}
+    )["Item"]
+    assert item["status"] == {"S": "READY"}
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [("api_get_health.json", 200), ("api_create_photo.json", 201), ("api_get_photo.json", 404)],
+)
+def test_api_answers(
+    bridge: tuple[Cloud, dict[str, str]],
+    event: str,
+    status: int,
+    capfd: pytest.CaptureFixture[str],
+):
+    cloud, _ = bridge
+    assert invoke(cloud, "GalleryApiFunction", event) == 0
+    answer = json.loads(capfd.readouterr().out.strip().splitlines()[-1])
+    assert answer["statusCode"] == status

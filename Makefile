@@ -8,7 +8,7 @@ PYTHON := $(shell for python in python3.13 python3; do \
   if $$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
   then command -v $$python; break; fi; done)
 BIN := .venv/bin
-LOCAL = $(BIN)/python -m local --port $(PORT) --host $(HOST)
+LOCAL = PYTHONPATH=layers $(BIN)/python -m local --port $(PORT) --host $(HOST)
 RUN = PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 
 .DEFAULT_GOAL := help
@@ -25,6 +25,9 @@ up: install ## the whole application on this machine, until Ctrl-C
 
 down: install ## end the laptop cloud that `make up` runs elsewhere
 	@$(LOCAL) down
+
+redrive: install ## replay what failed, on the laptop or in STACK=…; ARGS=--dry-run only lists it
+	@$(if $(STACK),PYTHONPATH=layers $(BIN)/python -m ops.redrive --stack $(STACK),$(LOCAL) redrive) $(ARGS)
 
 FUNCTION ?= ThumbnailerFunction
 EVENT ?= events/s3_photo_uploaded.json
@@ -73,4 +76,4 @@ install: .venv/installed .venv-ministack/installed ## the environments, if they 
 clean: ## remove the environments and everything built
 	rm -rf .venv .venv-ministack .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo up down build test check format lock install invoke clean
+.PHONY: help demo up down build test check format lock install invoke redrive clean

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -15,8 +16,12 @@ from rich.markup import escape
 from local import deployment, logs
 from local.cloud import DEFAULT_PORT, STATE, Cloud, CloudError, end, running
 from local.demo import api_host, demo
+from local.event_sources import poller
+from local.event_sources.engine import Counters
+from local.event_sources.poller import EventSources
 from local.gallery import GalleryError
 from local.sam_local import invoke, prepare
+from ops import redrive
 
 NOT_AS_ON_AWS = """\
 Not as on AWS: the gateway checks no request bodies (the function does) and throttles nothing,
@@ -26,12 +31,15 @@ buckets and queues may be spoken to in plain HTTP, and nothing is kept when the 
 def main() -> int:
     """Run one command; the exit status is 0 only if it did all it was asked for."""
     parser = argparse.ArgumentParser(prog="python -m local")
-    parser.add_argument("command", choices=["build", "demo", "up", "down", "invoke"])
+    commands = ["build", "demo", "up", "down", "invoke", "redrive"]
+    parser.add_argument("command", choices=commands)
     parser.add_argument("function", nargs="?", help="to invoke, by its logical id")
     parser.add_argument("event", nargs="?", type=Path, help="to invoke it with, a file of events/")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT)
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
-    arguments = parser.parse_args()
+    arguments, others = parser.parse_known_args()
+    if others and arguments.command != "redrive":
+        parser.error(f"unknown: {' '.join(others)}")
     cloud = Cloud(arguments.host, arguments.port)
     console = Console(highlight=False)
     own_environment = dict(os.environ)
@@ -48,6 +56,8 @@ def main() -> int:
                 _up(cloud, own_environment, console)
             case "down":
                 _down(cloud, console)
+            case "redrive":
+                return redrive.main(["--stack", deployment.STACK, *others])
             case "invoke":
                 return invoke(cloud, arguments.function, arguments.event, own_environment)
     except (CloudError, GalleryError, TimeoutError) as error:
@@ -64,19 +74,19 @@ def main() -> int:
 
 def _demo(cloud: Cloud, own_environment: dict[str, str], console: Console) -> int:
     started = time.monotonic()
-    with _gallery(cloud, own_environment, console) as stack:
-        good = demo(cloud, stack, console)
+    with _gallery(cloud, own_environment, console) as (stack, event_sources):
+        good = demo(cloud, stack, event_sources, console)
     seconds = time.monotonic() - started
     if good:
-        console.print(f"[green]✓[/] Every photo came through ({seconds:.0f} s in all).")
+        console.print(f"[green]✓[/] Everything came through ({seconds:.0f} s in all).")
         return 0
-    console.print("[bold red]✗[/] Not every photo came through as it should.")
-    console.print(f"  {cloud.folder / 'ministack.log'} says what the cloud did.")
+    console.print("[bold red]✗[/] Not everything came through as it should.")
+    console.print(f"  The logs in {cloud.folder} say what the cloud did.")
     return 1
 
 
 def _up(cloud: Cloud, own_environment: dict[str, str], console: Console) -> None:
-    with _gallery(cloud, own_environment, console) as stack:
+    with _gallery(cloud, own_environment, console) as (stack, event_sources):
         prepare(cloud, stack)
         console.print(f"""
 [bold]API[/]      http://{api_host(cloud, stack)}/api
@@ -88,15 +98,34 @@ def _up(cloud: Cloud, own_environment: dict[str, str], console: Console) -> None
 Function logs follow; Ctrl-C ends the cloud.
 """)
         groups = {
-            stack["ThumbnailerLogGroupName"]: "thumbnailer",
-            stack["GalleryApiLogGroupName"]: "gallery_api",
+            value: name.removesuffix("LogGroupName")
+            for name, value in stack.items()
+            if name.endswith("LogGroupName")
         }
+        counted: dict[str, Counters] = {}
         try:
-            for function, message in logs.follow(cloud, groups):
-                if line := logs.summary(message):
-                    console.print(f"[cyan]{function:12}[/] {escape(line)}", soft_wrap=True)
+            for news in logs.follow(cloud, groups):
+                for function, message in news:
+                    if line := logs.summary(message):
+                        console.print(f"[cyan]{function:18}[/] {escape(line)}", soft_wrap=True)
+                counted = _show_counters(event_sources, counted, console)
         except KeyboardInterrupt:
             console.print("\nEnding the cloud.")
+
+
+def _show_counters(
+    event_sources: EventSources, before: dict[str, Counters], console: Console
+) -> dict[str, Counters]:
+    now = {arn: replace(counters) for arn, counters in event_sources.counters().items()}
+    for arn, counters in now.items():
+        if counters != before.get(arn, Counters()):
+            console.print(
+                f"[magenta]stream → {arn.split(':')[6]}[/] {counters.processed:,} records,"
+                f" {counters.invocations:,} invocations, {counters.retries:,} retries,"
+                f" {counters.discarded:,} discarded",
+                soft_wrap=True,
+            )
+    return now
 
 
 def _down(cloud: Cloud, console: Console) -> None:
@@ -116,7 +145,7 @@ def _build(own_environment: dict[str, str], console: Console) -> None:
 @contextlib.contextmanager
 def _gallery(
     cloud: Cloud, own_environment: dict[str, str], console: Console
-) -> Iterator[dict[str, str]]:
+) -> Iterator[tuple[dict[str, str], EventSources]]:
     with contextlib.ExitStack() as cleanup:
         with _stage(console, "laptop cloud"):
             cleanup.enter_context(running(cloud))
@@ -124,7 +153,7 @@ def _gallery(
             _build(own_environment, console)
             with _stage(console, "sam deploy") as status:
                 stack = deployment.deploy(cloud, status)
-        yield stack
+        yield stack, cleanup.enter_context(poller.running(cloud))
 
 
 @contextlib.contextmanager

@@ -1,82 +1,156 @@
-"""`make demo`: photos through the whole application, and a table of what became of each."""
+"""`make demo`: everything through the whole application, and tables of what became of it."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from local.cloud import Cloud
+from local.event_sources.poller import EventSources
 from local.gallery import Gallery
 from local.samples import Sample, samples
+from local.views import deliver_again, send_views
+
+VIEWS: Final = 3_000
+_DRAINED_SECONDS: Final = 60
+
+type Photo = dict[str, Any]
 
 
-def demo(cloud: Cloud, stack: dict[str, str], console: Console) -> bool:
-    """Upload every sample, await what becomes of it, fetch its renditions; True if all is well."""
-    table = Table(title="What went in, and what came out", title_justify="left")
-    table.add_column("photo")
-    for name in ("input", "thumb", "small", "large"):
-        table.add_column(name, justify="right")
-    table.add_column("upload to READY", justify="right")
-    good = True
-    reasons = []
-    with (
-        Gallery(f"{cloud.endpoint}/api", api_host(cloud, stack)) as gallery,
-        Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            console=console,
-            transient=True,
-        ) as progress,
-    ):
-        task = progress.add_task("making the photos")
-        files = samples()
-        progress.update(task, total=len(files))
-        for sample in files:
-            progress.update(task, description=sample.title)
-            photo = _send(gallery, sample)
-            sizes = _fetch_renditions(cloud, stack, photo)
-            table.add_row(*_row(sample, photo, sizes))
-            if photo["status"] != "READY":
-                reasons.append(f"{sample.title}: {photo['error']}")
-            good = good and photo["status"] == sample.status and sizes == _stated_sizes(photo)
-            progress.advance(task)
-    console.print(table)
-    for reason in reasons:
-        console.print(f"[yellow]![/] {escape(reason)}")
-    return good
+def demo(
+    cloud: Cloud, stack: Mapping[str, str], event_sources: EventSources, console: Console
+) -> bool:
+    """Photos and views through every function; True if what came out is what should have."""
+    with Gallery(f"{cloud.endpoint}/api", api_host(cloud, stack)) as gallery:
+        return Demo(cloud, stack, event_sources, console, gallery).run()
 
 
-def api_host(cloud: Cloud, stack: dict[str, str]) -> str:
+def api_host(cloud: Cloud, stack: Mapping[str, str]) -> str:
     """The name by which ministack knows the API; it has no address of its own."""
     return f"{stack['ApiId']}.execute-api.localhost:{cloud.port}"
 
 
-def _send(gallery: Gallery, sample: Sample) -> dict[str, Any]:
+class Demo(msgspec.Struct, frozen=True):
+    """One run against one laptop cloud."""
+
+    cloud: Cloud
+    stack: Mapping[str, str]
+    event_sources: EventSources
+    console: Console
+    gallery: Gallery
+
+    def run(self) -> bool:
+        photos, good = self._thumbnails()
+        self.event_sources.await_drained(_DRAINED_SECONDS)
+        good &= self._replication(photos)
+        good &= self._views(photos)
+        return good
+
+    def _thumbnails(self) -> tuple[list[Photo], bool]:
+        """Upload every sample, await what becomes of it, fetch its renditions."""
+        table = Table(title="Photos: what went in, and what came out", title_justify="left")
+        table.add_column("photo")
+        for name in ("input", "thumb", "small", "large", "upload to READY"):
+            table.add_column(name, justify="right")
+        good = True
+        photos, reasons = [], []
+        with Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            console=self.console,
+            transient=True,
+        ) as progress:
+            task = progress.add_task("making the photos")
+            files = samples()
+            progress.update(task, total=len(files))
+            for sample in files:
+                progress.update(task, description=sample.title)
+                photo = _send(self.gallery, sample)
+                sizes = _fetch_renditions(self.cloud, self.stack, photo)
+                good &= photo["status"] == sample.status and sizes == _stated_sizes(photo)
+                table.add_row(*_row(sample, photo, sizes))
+                photos.append(photo)
+                if photo["status"] != "READY":
+                    reasons.append(f"{sample.title}: {photo['error']}")
+                progress.advance(task)
+        self.console.print(table)
+        for reason in reasons:
+            self.console.print(f"[yellow]![/] {escape(reason)}")
+        return photos, good
+
+    def _replication(self, photos: list[Photo]) -> bool:
+        """Whether the catalog lists exactly the READY photos, as they are."""
+        ready = {photo["photo_id"]: photo for photo in photos if photo["status"] == "READY"}
+        equal = {photo["photo_id"]: photo for photo in self.gallery.photos()} == ready
+        rows = self.cloud.client("dynamodb").scan(TableName=self.stack["CatalogTableName"])["Items"]
+        lags = [_milliseconds(row["ready_at"]["S"], row["replicated_at"]["S"]) for row in rows]
+        self.console.print(
+            f"{_mark(equal)} Source and catalog are {'equal' if equal else 'not equal'}:"
+            f" {len(ready)} photos, the slowest replicated {max(lags, default=0)} ms after it was READY."
+        )
+        return equal
+
+    def _views(self, photos: list[Photo]) -> bool:
+        """Whether every view is counted once, though all come twice, and poison is put aside."""
+        titles = {
+            photo["photo_id"]: photo["title"] for photo in photos if photo["status"] == "READY"
+        }
+        with self.console.status(f"{VIEWS} views") as status:
+            sent = send_views(self.cloud, self.stack, self.gallery, list(titles), VIEWS)
+            status.update("counting")
+            self.event_sources.await_drained(_DRAINED_SECONDS)
+            counted = {photo_id: self.gallery.views(photo_id)["total"] for photo_id in titles}
+            status.update("delivering all of it again")
+            again = deliver_again(self.cloud, self.stack)
+            after = {photo_id: self.gallery.views(photo_id)["total"] for photo_id in titles}
+        poison = _count_objects(self.cloud, self.stack, "quarantine/view_counter/")
+        failed = _count_objects(self.cloud, self.stack, "aws/lambda/")
+        table = Table(title="Views: sent, and counted", title_justify="left")
+        table.add_column("photo")
+        for name in ("sent", "counted", f"after {again:,} came again"):
+            table.add_column(name, justify="right")
+        for photo_id, title in titles.items():
+            numbers = (sent.views[photo_id], counted[photo_id], after[photo_id])
+            table.add_row(title, *(f"{number:,}" for number in numbers))
+        numbers = (sum(sent.views.values()), sum(counted.values()), sum(after.values()))
+        table.add_row("all", *(f"{number:,}" for number in numbers), style="bold")
+        self.console.print(table)
+        good = counted == after == sent.views and poison == sent.poison and failed == 0
+        self.console.print(
+            f"{_mark(good)} {poison} of {sent.poison} poison records are in quarantine,"
+            f" {failed} batches failed."
+        )
+        return good
+
+
+def _send(gallery: Gallery, sample: Sample) -> Photo:
     created = gallery.create_photo(sample.title, sample.content_type, len(sample.data))
     gallery.upload(created["upload"], sample.data)
     return gallery.taken(created["photo"]["photo_id"])
 
 
-def _fetch_renditions(cloud: Cloud, stack: dict[str, str], photo: dict[str, Any]) -> dict[str, int]:
+def _fetch_renditions(cloud: Cloud, stack: Mapping[str, str], photo: Photo) -> dict[str, int]:
     s3 = cloud.client("s3")
     bucket = stack["MediaBucketName"]
     fetched = {}
-    for name, rendition in photo.get("renditions", {}).items():
+    for name, rendition in photo["renditions"].items():
         body = s3.get_object(Bucket=bucket, Key=rendition["path"].removeprefix("/"))["Body"]
         fetched[name] = len(body.read())
     return fetched
 
 
-def _stated_sizes(photo: dict[str, Any]) -> dict[str, int]:
-    return {name: rendition["bytes"] for name, rendition in photo.get("renditions", {}).items()}
+def _stated_sizes(photo: Photo) -> dict[str, int]:
+    return {name: rendition["bytes"] for name, rendition in photo["renditions"].items()}
 
 
-def _row(sample: Sample, photo: dict[str, Any], sizes: dict[str, int]) -> list[str]:
+def _row(sample: Sample, photo: Photo, sizes: dict[str, int]) -> list[str]:
     row = [sample.title, _kilobytes(len(sample.data))]
     if photo["status"] != "READY":
         color = "yellow" if photo["status"] == sample.status else "bold red"
@@ -85,14 +159,26 @@ def _row(sample: Sample, photo: dict[str, Any], sizes: dict[str, int]) -> list[s
         rendition = photo["renditions"][name]
         size = f"{rendition['width']} × {rendition['height']}"  # noqa: RUF001 - a dimension
         row.append(f"{size}\n[dim]{_kilobytes(sizes[name])}[/]")
-    return [*row, f"[green]{_milliseconds(photo)} ms[/]"]
+    return [*row, f"[green]{_milliseconds(photo['uploaded_at'], photo['ready_at'])} ms[/]"]
+
+
+def _count_objects(cloud: Cloud, stack: Mapping[str, str], prefix: str) -> int:
+    pages = (
+        cloud.client("s3")
+        .get_paginator("list_objects_v2")
+        .paginate(Bucket=stack["FailedBatchesBucketName"], Prefix=prefix)
+    )
+    return sum(len(page.get("Contents", [])) for page in pages)
 
 
 def _kilobytes(size: int) -> str:
     return f"{size / 1000:,.1f} kB"
 
 
-def _milliseconds(photo: dict[str, Any]) -> int:
-    ready = datetime.fromisoformat(photo["ready_at"])
-    uploaded = datetime.fromisoformat(photo["uploaded_at"])
-    return round((ready - uploaded).total_seconds() * 1000)
+def _milliseconds(start: str, end: str) -> int:
+    seconds = (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+    return round(seconds * 1000)
+
+
+def _mark(good: object) -> str:
+    return "[green]✓[/]" if good else "[bold red]✗[/]"

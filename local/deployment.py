@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import filelock
+from botocore.exceptions import ClientError
 
 from local.cloud import ROOT, STATE, Cloud, CloudError
 from local.environment import build_environment
@@ -58,8 +59,25 @@ def deploy(cloud: Cloud, report: Report) -> dict[str, str]:
             report("uploading artifacts")
 
     environment = {**cloud.environment, "SAM_CLI_POLL_DELAY": "0.5"}
-    _run(["deploy"], environment, cloud.folder / "deploy.log", watch, EndpointUrl=cloud.endpoint)
+    log = cloud.folder / "deploy.log"
+    try:
+        _run(["deploy"], environment, log, watch, EndpointUrl=cloud.endpoint)
+    except CloudError as error:
+        raise CloudError("\n".join([*_failures(cloud), str(error)])) from None
     return outputs(cloud)
+
+
+def _failures(cloud: Cloud) -> list[str]:
+    client = cloud.client("cloudformation")
+    try:
+        events = client.describe_stack_events(StackName=STACK)["StackEvents"]
+    except ClientError:  # there is not even a stack
+        return []
+    return [
+        f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}"
+        for event in reversed(events)
+        if event["ResourceStatus"].endswith("FAILED")
+    ]
 
 
 def outputs(cloud: Cloud) -> dict[str, str]:

@@ -45,6 +45,33 @@ class Gallery:
         if not answer.is_success:
             raise GalleryError(f"the upload answered {answer.status_code}: {answer.text}")
 
+    def record_view(self, photo_id: str) -> None:
+        """`POST /photos/{photo_id}/views`."""
+        answer = self._api.post(f"/photos/{photo_id}/views")
+        if answer.status_code != httpx.codes.ACCEPTED:
+            raise GalleryError(f"a view answered {answer.status_code}: {answer.text}")
+
+    def views(self, photo_id: str) -> dict[str, Any]:
+        """`GET /photos/{photo_id}/views`."""
+        answer = self._api.get(f"/photos/{photo_id}/views")
+        if not answer.is_success:
+            raise GalleryError(f"GET /photos/{photo_id}/views answered {answer.status_code}")
+        return dict(answer.json())
+
+    def photos(self) -> list[dict[str, Any]]:
+        """All of `GET /photos`, page by page."""
+        photos: list[dict[str, Any]] = []
+        asked = {"limit": "100"}
+        while True:
+            answer = self._api.get("/photos", params=asked)
+            if not answer.is_success:
+                raise GalleryError(f"GET /photos answered {answer.status_code}: {answer.text}")
+            page = answer.json()
+            photos += page["photos"]
+            if page["cursor"] is None:
+                return photos
+            asked["cursor"] = page["cursor"]
+
     def photo(self, photo_id: str) -> dict[str, Any]:
         """`GET /photos/{photo_id}`."""
         answer = self._api.get(f"/photos/{photo_id}")

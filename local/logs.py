@@ -9,8 +9,8 @@ from typing import Any
 from local.cloud import Cloud
 
 
-def follow(cloud: Cloud, groups: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield (function, message) as they appear, for ever; `groups` is log group → function."""
+def follow(cloud: Cloud, groups: Mapping[str, str]) -> Iterator[list[tuple[str, str]]]:
+    """What is new, twice a second: (function, message); `groups` is log group → function."""
     logs = cloud.client("logs")
     tokens: dict[tuple[str, str], str] = {}
     while True:
@@ -19,9 +19,8 @@ def follow(cloud: Cloud, groups: Mapping[str, str]) -> Iterator[tuple[str, str]]
             for group, function in groups.items()
             for event in _news(logs, group, tokens)
         ]
-        for _, function, message in sorted(news, key=itemgetter(0)):
-            yield function, message
-        time.sleep(0.3)
+        yield [(function, message) for _, function, message in sorted(news, key=itemgetter(0))]
+        time.sleep(0.5)
 
 
 def summary(message: str) -> str | None:

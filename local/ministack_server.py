@@ -12,7 +12,7 @@ import threading
 
 
 def _end_with_owner() -> None:
-    sys.stdin.buffer.read()
+    os.read(sys.stdin.fileno(), 1)
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -38,17 +38,22 @@ class Stack:
                     self.names[logical_id] = self._make_table(logical_id, resource["Properties"])
                 case "AWS::S3::Bucket":
                     self.names[logical_id] = self._make_bucket(logical_id)
+                case "AWS::Kinesis::Stream":
+                    boto3.client("kinesis", REGION).create_stream(
+                        StreamName=logical_id, ShardCount=1
+                    )
+                    self.names[logical_id] = logical_id
                 case "AWS::SQS::Queue":
                     url = self.sqs.create_queue(QueueName=logical_id)["QueueUrl"]
                     self.names[logical_id] = url
 
     def _make_table(self, name: str, properties: dict[str, Any]) -> str:
-        taken = ("AttributeDefinitions", "KeySchema", "BillingMode", "StreamSpecification")
-        indexes = ("GlobalSecondaryIndexes",)
-        self.dynamodb.create_table(
-            TableName=name,
-            **{key: properties[key] for key in (*taken, *indexes) if key in properties},
-        )
+        taken = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
+        settings = {key: properties[key] for key in taken if key in properties}
+        if "StreamSpecification" in properties:  # to CloudFormation its presence says "enabled"
+            stream = properties["StreamSpecification"]
+            settings["StreamSpecification"] = {"StreamEnabled": True, **stream}
+        self.dynamodb.create_table(TableName=name, **settings)
         return name
 
     def _make_bucket(self, logical_id: str) -> str:

@@ -14,6 +14,9 @@ class Settings(msgspec.Struct, frozen=True):
     """The function's configuration."""
 
     photos_table: str
+    catalog_table: str
+    views_stream: str
+    views_table: str
     uploads_bucket: str
 
 
@@ -21,14 +24,21 @@ settings = load_settings(Settings, os.environ)
 logger = Logger()
 metrics = Metrics()
 
-# Two tries of at most 4 s each: a caller hears 503 before Lambda's own time limit.
+# A caller hears 503 before Lambda's own time limit, though one request may wait for both: 7 s for
+# two tries and a pause, and 2 s for the stream.
 dynamodb = boto3.client(
     "dynamodb",
     config=Config(
         connect_timeout=1,
-        read_timeout=3,
+        read_timeout=2,
         retries={"total_max_attempts": 2, "mode": "standard"},
     ),
+)
+
+# One try: each record that Kinesis takes is a view of its own, and a lost answer does not say
+# whether it took this one.
+kinesis = boto3.client(
+    "kinesis", config=Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
 )
 
 # Only signs. Left to itself it would name the bucket's global host, which redirects to the region

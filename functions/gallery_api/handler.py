@@ -10,11 +10,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gallery_api.environment import logger
 from gallery_api.problems import as_problem
-from gallery_api.routes import health, photos
+from gallery_api.routes import feed, health, photos, views
 
 app = APIGatewayRestResolver(serializer=lambda body: msgspec.json.encode(body).decode())
+app.include_router(feed.router)
 app.include_router(health.router)
 app.include_router(photos.router)
+app.include_router(views.router)
 
 
 @app.exception_handler(Exception)  # type: ignore[untyped-decorator]

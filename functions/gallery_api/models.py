@@ -1,6 +1,7 @@
 """What the API takes and gives, as JSON."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -51,22 +52,22 @@ class PublicRendition(msgspec.Struct, frozen=True):
     bytes: int
 
 
-class PublicPhoto(msgspec.Struct, frozen=True):
+class PublicPhoto(msgspec.Struct, frozen=True, kw_only=True):
     """A photo as anyone may see it; what is not known yet is null."""
 
     photo_id: str
     status: Status
-    error: str | None
+    error: str | None = None
     title: str
     content_type: str
     bytes: int
-    width: int | None
-    height: int | None
-    color: str | None
+    width: int | None = None
+    height: int | None = None
+    color: str | None = None
     renditions: dict[str, PublicRendition]
     created_at: str
-    uploaded_at: str | None
-    ready_at: str | None
+    uploaded_at: str | None = None
+    ready_at: str | None = None
     version: int
 
 
@@ -85,6 +86,29 @@ class CreatedPhoto(msgspec.Struct, frozen=True):
     upload: Upload
 
 
+class PhotoPage(msgspec.Struct, frozen=True):
+    """What `GET /photos` answers; `cursor` asks for the next page, null when there is none."""
+
+    photos: list[PublicPhoto]
+    cursor: str | None
+
+
+class MinuteViews(msgspec.Struct, frozen=True):
+    """How often a photo was seen in a minute, as `2026-11-20T12:34Z`."""
+
+    minute: str
+    views: int
+
+
+class PhotoViews(msgspec.Struct, frozen=True):
+    """What `GET /photos/{photo_id}/views` answers; `counted_at` is null before the first view."""
+
+    photo_id: str
+    total: int
+    counted_at: str | None
+    minutes: list[MinuteViews]
+
+
 class Health(msgspec.Struct, frozen=True):
     """What `GET /health` answers."""
 
@@ -93,29 +117,11 @@ class Health(msgspec.Struct, frozen=True):
     region: str
 
 
-def public_photo(photo: Photo) -> PublicPhoto:
-    """The part of a photo's record that is anyone's."""
-    return PublicPhoto(
-        photo_id=photo.photo_id,
-        status=photo.status,
-        error=photo.error,
-        title=photo.title,
-        content_type=photo.content_type,
-        bytes=photo.bytes,
-        width=photo.width,
-        height=photo.height,
-        color=photo.color,
-        renditions={
-            name: PublicRendition(
-                path=f"/{rendition.key}",
-                width=rendition.width,
-                height=rendition.height,
-                bytes=rendition.bytes,
-            )
-            for name, rendition in photo.renditions.items()
-        },
-        created_at=photo.created_at,
-        uploaded_at=photo.uploaded_at,
-        ready_at=photo.ready_at,
-        version=photo.version,
-    )
+def public_photo(row: Photo | Mapping[str, Any]) -> PublicPhoto:
+    """The part that is anyone's of a photo's record, or of its row in the catalog."""
+    values = msgspec.to_builtins(row)
+    renditions = {
+        name: {**rendition, "path": f"/{rendition['key']}"}
+        for name, rendition in values.get("renditions", {}).items()
+    }
+    return msgspec.convert({**values, "renditions": renditions}, PublicPhoto)

@@ -11,6 +11,7 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 from msgspec import UNSET, UnsetType
 
 THROTTLED = {
+    "KMSThrottlingException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "ThrottlingException",
@@ -68,6 +69,11 @@ class ProblemError(Exception):
             headers=self.headers,
             body=msgspec.json.encode(problem).decode(),
         )
+
+
+def no_such_photo() -> ProblemError:
+    """The one answer for an id that is none, for a photo that never was, and for a deleted one."""
+    return ProblemError(HTTPStatus.NOT_FOUND, "There is no such photo.")
 
 
 def as_problem(error: Exception) -> ProblemError:

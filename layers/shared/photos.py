@@ -8,6 +8,7 @@ import msgspec
 UPLOAD_PREFIX: Final = "uploads/"
 MEDIA_PREFIX: Final = "photos/"
 MAX_UPLOAD_BYTES: Final = 25 * 1024 * 1024
+FEED: Final = "photos"  # the one partition of the catalog's index that lists are read from
 
 
 class Status(StrEnum):

@@ -108,8 +108,7 @@ def test_asynchronous_failures_keep_the_whole_event_and_raise_an_alarm(resources
         destination = body["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]
         assert destination == {"Fn::GetAtt": ["FailedEventsQueue", "Arn"]}, name
     alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
-    watched = json.dumps([alarm["Properties"]["Dimensions"] for alarm in alarms])
-    assert "FailedEventsQueue" in watched
+    assert "FailedEventsQueue" in json.dumps([alarm["Properties"] for alarm in alarms])
     assert all(alarm["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}] for alarm in alarms)
 
 
@@ -148,3 +147,53 @@ def test_outputs_are_of_things_that_exist():
     for name, output in template["Outputs"].items():
         if isinstance(output["Value"], dict) and "Ref" in output["Value"]:
             assert output["Value"]["Ref"] in template["Resources"], name
+
+
+def holds(template: dict[str, Any], condition: Any, parameters: dict[str, str]) -> Any:
+    """A condition's value, as CloudFormation evaluates it."""
+    match condition:
+        case {"Condition": name}:
+            return holds(template, template["Conditions"][name], parameters)
+        case {"Fn::Not": [inner]}:
+            return not holds(template, inner, parameters)
+        case {"Fn::And": parts}:
+            return all(holds(template, part, parameters) for part in parts)
+        case {"Fn::Or": parts}:
+            return any(holds(template, part, parameters) for part in parts)
+        case {"Fn::Equals": [one, other]}:
+            return holds(template, one, parameters) == holds(template, other, parameters)
+        case {"Fn::FindInMap": [mapping, key, name]}:
+            return str(template["Mappings"][mapping][holds(template, key, parameters)][name])
+        case {"Ref": name}:
+            return str(parameters.get(name, template["Parameters"][name]["Default"]))
+        case _:
+            return str(condition)
+
+
+@pytest.mark.parametrize(
+    ("stage", "asked", "warm"),
+    [
+        ("local", "-1", True),
+        ("dev", "-1", False),
+        ("prod", "-1", True),
+        ("dev", "3", True),
+        ("prod", "0", False),
+    ],
+)
+def test_provisioned_concurrency_is_the_stages_unless_asked_for(stage: str, asked: str, warm: bool):
+    template = load_template()
+    parameters = {"Stage": stage, "ApiProvisionedConcurrency": asked}
+    assert holds(template, {"Condition": "ProvisionedConcurrency"}, parameters) is warm
+
+
+def test_only_the_laptop_may_do_without_tls():
+    template = load_template()
+    tls = {stage: holds(template, {"Condition": "TlsOnly"}, {"Stage": stage}) for stage in STAGES}
+    assert tls == {"local": False, "dev": True, "prod": True}
+
+
+def test_an_account_sees_no_endpoint():
+    template = load_template()
+    assert not holds(template, {"Condition": "OwnEndpoint"}, {"Stage": "prod"})
+    variable = template["Globals"]["Function"]["Environment"]["Variables"]["AWS_ENDPOINT_URL"]
+    assert variable["Fn::If"][2] == {"Ref": "AWS::NoValue"}

@@ -10,6 +10,8 @@ import pytest
 from local import deployment
 from local.cloud import Cloud, running
 from local.demo import api_host
+from local.event_sources import poller
+from local.event_sources.poller import EventSources
 from local.gallery import Gallery
 
 OWN_ENVIRONMENT = dict(os.environ)
@@ -54,6 +56,12 @@ def built() -> dict[str, float]:
     """What sam build makes of the tree as it is: the artifacts' sizes in MB."""
     with deployment.building():
         return deployment.build(OWN_ENVIRONMENT, print)
+
+
+@pytest.fixture(scope="session")
+def event_sources(cloud: Cloud, stack: dict[str, str]) -> Iterator[EventSources]:  # noqa: ARG001 - its mappings
+    with poller.running(cloud) as event_sources:
+        yield event_sources
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ def command(
     with subprocess.Popen(
         [sys.executable, "-m", "local", name, "--port", str(port)],
         cwd=ROOT,
-        env={**environment, "COLUMNS": "200", "PYTHONUNBUFFERED": "1"},
+        env={**environment, "COLUMNS": "200", "PYTHONUNBUFFERED": "1", "PYTHONPATH": "layers"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -128,7 +128,7 @@ def test_demo_after_a_killed_one_works_and_exits_0():
         process.wait()
         status, output = outcome("demo", port)
     assert status == 0
-    assert "Every photo came through" in output
+    assert "Everything came through" in output
     assert not any(child.is_running() for child in started)
 
 

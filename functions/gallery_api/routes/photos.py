@@ -11,7 +11,7 @@ from gallery_api.bodies import decode_body
 from gallery_api.environment import dynamodb, logger, metrics, s3, settings
 from gallery_api.models import CreatedPhoto, NewPhoto, PublicPhoto, Upload, public_photo
 from gallery_api.photo_ids import is_photo_id, new_photo_id
-from gallery_api.problems import ProblemError
+from gallery_api.problems import no_such_photo
 from shared.dynamodb import from_item, to_item
 from shared.photos import MAX_UPLOAD_BYTES, Photo, Status, upload_key
 from shared.timestamps import iso_milliseconds
@@ -64,7 +64,7 @@ def get_photo(photo_id: str) -> PublicPhoto:
         ).get("Item")
         if item and (photo := from_item(item, Photo)).status is not Status.DELETED:
             return public_photo(photo)
-    raise ProblemError(HTTPStatus.NOT_FOUND, "There is no such photo.")
+    raise no_such_photo()
 
 
 def _owner() -> str:

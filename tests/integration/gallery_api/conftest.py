@@ -1,9 +1,20 @@
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from types import ModuleType
+from typing import Any
 
+import boto3
 import pytest
 
-from tests.gallery_api import Api, stored
+from catalog_replicator.catalog import catalog_row
+from shared.dynamodb import to_item
+from shared.photos import Photo
+from tests.gallery_api import Api, put
 from tests.stack import Stack, mocked_stack
+
+type Publish = Callable[..., Photo]
+type Recorded = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +31,45 @@ def function(stack: Stack) -> Api:
 
 @pytest.fixture
 def api(stack: Stack, function: Api) -> Api:
-    """The function, with an empty table and nothing logged."""
-    for photo in stored(stack):
-        key = {"photo_id": {"S": photo.photo_id}}
-        stack.dynamodb.delete_item(TableName=stack.names["PhotosTable"], Key=key)
+    """The function, with empty tables and nothing logged."""
+    for table in ("PhotosTable", "CatalogTable", "ViewsTable"):
+        name = stack.names[table]
+        keys = stack.template["Resources"][table]["Properties"]["KeySchema"]
+        for item in stack.dynamodb.scan(TableName=name)["Items"]:
+            key = {each["AttributeName"]: item[each["AttributeName"]] for each in keys}
+            stack.dynamodb.delete_item(TableName=name, Key=key)
     function.log.seek(0)
     function.log.truncate()
     return function
+
+
+@pytest.fixture
+def views(api: Api) -> ModuleType:  # noqa: ARG001
+    """The module of the routes for views, as the function has imported it."""
+    return sys.modules["gallery_api.routes.views"]
+
+
+@pytest.fixture
+def publish(stack: Stack) -> Publish:
+    """Put a photo into the photos table, and what the replicator makes of it into the catalog."""
+
+    def publish(**values: object) -> Photo:
+        photo = put(stack, **values)
+        row = catalog_row(photo, datetime.now(UTC))
+        if row:
+            stack.dynamodb.put_item(TableName=stack.names["CatalogTable"], Item=to_item(row))
+        return photo
+
+    return publish
+
+
+@pytest.fixture
+def recorded(stack: Stack) -> Recorded:
+    """What has come into the views stream since the test began: ask once, at the end."""
+    kinesis = boto3.client("kinesis")
+    name = stack.names["ViewsStream"]
+    [shard] = kinesis.list_shards(StreamName=name)["Shards"]
+    iterator = kinesis.get_shard_iterator(
+        StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="LATEST"
+    )["ShardIterator"]
+    return lambda: kinesis.get_records(ShardIterator=iterator)["Records"]

@@ -6,7 +6,9 @@ from shared.settings import SettingsError
 from tests.stack import Stack
 
 
-@pytest.mark.parametrize("name", ["PHOTOS_TABLE", "UPLOADS_BUCKET"])
+@pytest.mark.parametrize(
+    "name", ["PHOTOS_TABLE", "CATALOG_TABLE", "VIEWS_STREAM", "VIEWS_TABLE", "UPLOADS_BUCKET"]
+)
 def test_missing_variable_is_named_at_import(
     stack: Stack, monkeypatch: pytest.MonkeyPatch, name: str
 ):

@@ -10,7 +10,7 @@ import pytest
 
 from gallery_api.models import NewPhoto
 from gallery_api.problems import Problem
-from tests.stack import Stack, load_template
+from tests.stack import ROOT, Stack, load_template
 
 RESOURCES = load_template()["Resources"]
 API = RESOURCES["GalleryApi"]["Properties"]
@@ -35,13 +35,26 @@ def test_gateway_model_is_the_one_of_the_function():
 
 
 def test_gateway_validates_the_body_of_every_route_that_takes_one():
-    with_body = [
-        event["Properties"] for event in EVENTS.values() if event["Properties"]["Method"] == "POST"
-    ]
-    for properties in with_body:
-        assert properties["RequestModel"]["ValidateBody"]
-        assert properties["RequestModel"]["Required"]
-        assert properties["RequestModel"]["Model"] in API["Models"]
+    requests = [json.loads(path.read_text()) for path in (ROOT / "events").glob("api_*.json")]
+    with_body = {
+        (request["httpMethod"], request["resource"]) for request in requests if request["body"]
+    }
+    assert with_body
+    for event in EVENTS.values():
+        properties = event["Properties"]
+        model = properties.get("RequestModel")
+        assert bool(model) == ((properties["Method"], properties["Path"]) in with_body)
+        if model:
+            assert model["ValidateBody"]
+            assert model["Required"]
+            assert model["Model"] in API["Models"]
+
+
+def test_every_route_has_a_request_in_events():
+    requests = [json.loads(path.read_text()) for path in (ROOT / "events").glob("api_*.json")]
+    assert {(request["httpMethod"], request["resource"]) for request in requests} == {
+        (event["Properties"]["Method"], event["Properties"]["Path"]) for event in EVENTS.values()
+    }
 
 
 def test_gateway_and_function_know_the_same_routes(stack: Stack):
@@ -55,12 +68,27 @@ def test_gateway_and_function_know_the_same_routes(stack: Stack):
     assert routes == declared
 
 
+def parameters(event: dict[str, Any], place: str) -> dict[str, bool]:
+    """The parameters that an event of the template declares, and whether they are required."""
+    prefix = f"method.request.{place}."
+    return {
+        name.removeprefix(prefix): bool(value["Required"])
+        for parameter in event["Properties"].get("RequestParameters", [])
+        for name, value in parameter.items()
+        if name.startswith(prefix)
+    }
+
+
 def test_gateway_requires_every_parameter_of_a_path():
     for event in EVENTS.values():
         names = re.findall(r"\{(\w+)\}", event["Properties"]["Path"])
-        assert event["Properties"].get("RequestParameters", []) == [
-            {f"method.request.path.{name}": {"Required": True}} for name in names
-        ]
+        assert parameters(event, "path") == dict.fromkeys(names, True)
+
+
+def test_gateway_lets_every_page_be_asked_for_by_query_or_without():
+    for name, event in EVENTS.items():
+        optional = {"limit": False, "cursor": False} if name == "ListPhotos" else {}
+        assert parameters(event, "querystring") == optional
 
 
 @pytest.mark.parametrize("response_type", RESPONSES)

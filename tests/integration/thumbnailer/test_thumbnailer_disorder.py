@@ -148,6 +148,22 @@ def test_photo_deleted_meanwhile_stays_deleted(
     uploads.assert_nothing_orphaned(photo_id)
 
 
+def test_duplicate_beside_does_not_bring_back_renditions_of_a_deleted_photo(
+    at: At, uploads: Uploads, invoke: Invoke
+):
+    photo_id = uploads.create_photo()
+    event = uploads.upload(photo_id, jpeg())
+
+    def win_and_delete() -> None:
+        invoke(event)
+        uploads.delete_photo(photo_id)
+
+    with at("before-call.s3.PutObject", win_and_delete):
+        invoke(event)
+    assert uploads.photo(photo_id).status is Status.DELETED
+    uploads.assert_nothing_orphaned(photo_id)
+
+
 def test_record_gone_meanwhile_leaves_no_renditions(at: At, uploads: Uploads, invoke: Invoke):
     photo_id = uploads.create_photo()
     event = uploads.upload(photo_id, jpeg())

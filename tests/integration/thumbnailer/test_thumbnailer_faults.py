@@ -75,6 +75,18 @@ def test_renditions_of_a_crashed_run_go_when_the_photo_was_deleted(
     uploads.assert_nothing_orphaned(photo_id)
 
 
+def test_renditions_of_a_crashed_run_go_when_the_photo_is_deleted_during_its_retry(
+    at: At, uploads: Uploads, invoke: Invoke
+):
+    photo_id = uploads.create_photo()
+    event = uploads.upload(photo_id, jpeg())
+    crash_before_the_record(at, invoke, event)
+    with at("before-call.s3.GetObject", lambda: uploads.delete_photo(photo_id)):
+        invoke(event)
+    assert uploads.photo(photo_id).status is Status.DELETED
+    uploads.assert_nothing_orphaned(photo_id)
+
+
 def test_renditions_beside_a_pending_photo_are_left_alone(uploads: Uploads, invoke: Invoke):
     """A run beside this one may be about to win with them."""
     photo_id = uploads.create_photo()

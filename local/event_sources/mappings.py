@@ -1,0 +1,86 @@
+"""The settings of an event source mapping, as the Lambda API tells them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+type StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
+
+
+@dataclass(frozen=True)
+class EventSourceMapping:
+    """One mapping from a stream to a function; defaults are AWS's, -1 is without a limit.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html
+    """
+
+    uuid: str
+    stream_arn: str
+    function_arn: str  # with the alias or version that it names
+    role_arn: str
+    batch_size: int = 100
+    window_seconds: float = 0
+    parallelization_factor: int = 1
+    starting_position: StartingPosition = "TRIM_HORIZON"
+    starting_timestamp: float | None = None
+    bisects: bool = False
+    maximum_retries: int = -1
+    maximum_age_seconds: float = -1
+    reports_item_failures: bool = False
+    filters: tuple[str, ...] = ()  # patterns, as JSON
+    destination: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.service not in ("kinesis", "dynamodb") or "/consumer/" in self.stream_arn:
+            raise ValueError(f"{self.stream_arn} is no stream of Kinesis or DynamoDB.")
+        if not 1 <= self.parallelization_factor <= 10:
+            raise ValueError(f"{self.parallelization_factor} batches of a shard at once: 1 to 10.")
+        if self.starting_position == "AT_TIMESTAMP" and (
+            self.service == "dynamodb" or self.starting_timestamp is None
+        ):
+            raise ValueError("AT_TIMESTAMP needs StartingPositionTimestamp, and a Kinesis stream.")
+
+    @property
+    def service(self) -> str:
+        return self.stream_arn.split(":")[2]
+
+    @property
+    def region(self) -> str:
+        return self.stream_arn.split(":")[3]
+
+    @property
+    def function_name(self) -> str:
+        return self.function_arn.split(":")[6]
+
+    @classmethod
+    def from_api(cls, settings: Mapping[str, Any], role_arn: str) -> Self:
+        """Of an item of ListEventSourceMappings.
+
+        Numbers and booleans may come as text: ministack keeps what a template's parameter said.
+
+        Raises:
+            ValueError: the mapping has a setting that this engine does not model.
+        """
+        if int(settings.get("TumblingWindowInSeconds") or 0):
+            raise ValueError(f"Mapping {settings['UUID']} has a tumbling window: not modelled.")
+        started = settings.get("StartingPositionTimestamp")
+        criteria = settings.get("FilterCriteria") or {}
+        on_failure = (settings.get("DestinationConfig") or {}).get("OnFailure") or {}
+        return cls(
+            uuid=settings["UUID"],
+            stream_arn=settings["EventSourceArn"],
+            function_arn=settings["FunctionArn"],
+            role_arn=role_arn,
+            batch_size=int(settings.get("BatchSize", 100)),
+            window_seconds=float(settings.get("MaximumBatchingWindowInSeconds", 0)),
+            parallelization_factor=int(settings.get("ParallelizationFactor", 1)),
+            starting_position=settings.get("StartingPosition", "TRIM_HORIZON"),
+            starting_timestamp=started.timestamp() if started else None,
+            bisects=str(settings.get("BisectBatchOnFunctionError", False)).lower() == "true",
+            maximum_retries=int(settings.get("MaximumRetryAttempts", -1)),
+            maximum_age_seconds=float(settings.get("MaximumRecordAgeInSeconds", -1)),
+            reports_item_failures="ReportBatchItemFailures"
+            in (settings.get("FunctionResponseTypes") or []),
+            filters=tuple(each["Pattern"] for each in criteria.get("Filters") or []),
+            destination=on_failure.get("Destination") or None,
+        )

@@ -1,0 +1,198 @@
+"""`python -m ops.redrive`: lists what failed, replays it, and deletes what was processed.
+
+Replaying twice, or two at once, is harmless: views are counted against receipts, replicas and
+thumbnails are written conditionally.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import boto3
+import msgspec
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from ops.failures import (
+    BATCHES_PREFIX,
+    Failure,
+    UnreadableFailureError,
+    failed_event,
+    failed_object,
+)
+from shared.quarantine import QUARANTINE_PREFIX
+
+FOLDERS: Final = ("thumbnailer", "view_counter", "catalog_replicator")
+_HIDDEN_SECONDS: Final = 300  # a message that is read is nobody else's for so long
+
+
+class Stack(msgspec.Struct, frozen=True):
+    """The clients, and what the deployed stack calls its parts."""
+
+    s3: Any
+    sqs: Any
+    lambda_: Any
+    bucket: str
+    queue: str
+    functions: dict[str, str]
+
+
+def open_stack(name: str) -> Stack:
+    """The stack's parts, from its outputs, with the credentials and endpoint of the environment."""
+    config = Config(read_timeout=120, retries={"total_max_attempts": 3, "mode": "standard"})
+    cloudformation = boto3.client("cloudformation")
+    [described] = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
+    return Stack(
+        s3=boto3.client("s3"),
+        sqs=boto3.client("sqs"),
+        lambda_=boto3.client("lambda", config=config),
+        bucket=outputs["FailedBatchesBucketName"],
+        queue=outputs["FailedEventsQueueUrl"],
+        functions={
+            folder: outputs[folder.title().replace("_", "") + "FunctionName"] for folder in FOLDERS
+        },
+    )
+
+
+def failures(stack: Stack, console: Console) -> Iterator[Failure]:
+    """Everything that waits, batches first, since what they hold came before the poison."""
+    for prefix in (BATCHES_PREFIX, QUARANTINE_PREFIX):
+        pages = stack.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=stack.bucket, Prefix=prefix
+        )
+        for found in (found for page in pages for found in page.get("Contents", [])):
+            body = stack.s3.get_object(Bucket=stack.bucket, Key=found["Key"])["Body"].read()
+            try:
+                yield failed_object(found["Key"], found["LastModified"], body, stack.functions)
+            except UnreadableFailureError as error:
+                console.print(f"[yellow]![/] {escape(str(error))}; it stays")
+    while messages := stack.sqs.receive_message(
+        QueueUrl=stack.queue,
+        MaxNumberOfMessages=10,
+        VisibilityTimeout=_HIDDEN_SECONDS,
+        MessageSystemAttributeNames=["SentTimestamp"],
+    ).get("Messages"):
+        for message in messages:
+            try:
+                yield failed_event(message)
+            except UnreadableFailureError as error:
+                console.print(f"[yellow]![/] {escape(str(error))}; it stays")
+
+
+def replay(stack: Stack, failure: Failure) -> str | None:
+    """Invoke the function with what it failed on; the reason if it failed again."""
+    event = failure.event
+    if failure.function == stack.functions["view_counter"]:
+        event = {"redrive": {"records": event["Records"]}}
+    answer = stack.lambda_.invoke(FunctionName=failure.function, Payload=json.dumps(event))
+    result = json.loads(answer["Payload"].read() or b"null")
+    if "FunctionError" in answer:
+        return str((result or {}).get("errorMessage", answer["FunctionError"]))
+    if result and result.get("batchItemFailures"):
+        return f"stopped at {result['batchItemFailures'][0]['itemIdentifier']}"
+    if result and result.get("poison"):
+        return f"{result['poison']} still poison"
+    return None
+
+
+def forget(stack: Stack, failure: Failure) -> None:
+    """Delete what was processed."""
+    if failure.kind == "event":
+        stack.sqs.delete_message(QueueUrl=stack.queue, ReceiptHandle=failure.place)
+    else:
+        stack.s3.delete_object(Bucket=stack.bucket, Key=failure.place)
+
+
+def keep(stack: Stack, failure: Failure) -> None:
+    """Let others see what was not processed."""
+    if failure.kind == "event":
+        stack.sqs.change_message_visibility(
+            QueueUrl=stack.queue, ReceiptHandle=failure.place, VisibilityTimeout=0
+        )
+
+
+def redrive(stack: Stack, console: Console, *, dry_run: bool, kinds: set[str], rate: float) -> bool:
+    """Show what waits, replay it at `rate` a second; True if nothing of it failed again."""
+    waiting = sorted(
+        (each for each in failures(stack, console) if each.kind in kinds),
+        key=lambda each: (each.kind, each.since),
+    )
+    if not waiting:
+        console.print("[green]✓[/] Nothing failed.")
+        return True
+    _show(waiting, console)
+    if dry_run:
+        for failure in waiting:
+            keep(stack, failure)
+        return True
+    again: dict[str, str] = {}
+    with Progress(console=console, transient=True) as progress:
+        for failure in progress.track(waiting, description="replaying"):
+            started = time.monotonic()
+            if reason := replay(stack, failure):
+                again[failure.place] = f"{failure.kind} of {failure.function}: {reason}"
+                keep(stack, failure)
+            else:
+                forget(stack, failure)
+            time.sleep(max(0.0, 1 / rate - (time.monotonic() - started)))
+    console.print(f"[green]✓[/] {len(waiting) - len(again)} of {len(waiting)} processed.")
+    for reason in again.values():
+        console.print(f"[red]✗[/] failed again, and stays: {escape(reason)}")
+    return not again
+
+
+def _show(waiting: list[Failure], console: Console) -> None:
+    table = Table(title="What failed and waits", title_justify="left")
+    for column in ("kind", "function", "reason"):
+        table.add_column(column, overflow="fold")
+    for column in ("count", "records", "oldest"):
+        table.add_column(column, justify="right")
+    groups: dict[tuple[str, str, str], list[Failure]] = {}
+    for failure in waiting:
+        groups.setdefault((failure.kind, failure.function, failure.reason), []).append(failure)
+    now = datetime.now(UTC)
+    for (kind, function, reason), members in groups.items():
+        age = now - min(member.since for member in members)
+        records = sum(member.records for member in members)
+        row = (kind, function, reason[:120], str(len(members)), str(records))
+        table.add_row(*map(escape, row), str(age).split(".", maxsplit=1)[0])
+    console.print(table)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit status is 0 only if everything that was to be replayed was processed."""
+    parser = argparse.ArgumentParser(prog="make redrive", description=__doc__)
+    parser.add_argument("--stack", default="lambda-gallery-dev", help="name of the stack")
+    parser.add_argument("--dry-run", action="store_true", help="only list")
+    parser.add_argument(
+        "--kind",
+        action="append",
+        choices=["batch", "poison", "event"],
+        help="replay only these; may be given more than once",
+    )
+    parser.add_argument("--rate", type=float, default=5, help="replays a second (default 5)")
+    options = parser.parse_args(arguments)
+    console = Console(highlight=False)
+    if options.rate <= 0:
+        parser.error("--rate must be above 0")
+    kinds = set(options.kind or ["batch", "poison", "event"])
+    try:
+        stack = open_stack(options.stack)
+        good = redrive(stack, console, dry_run=options.dry_run, kinds=kinds, rate=options.rate)
+    except (BotoCoreError, ClientError) as error:
+        console.print(f"[bold red]✗[/] {escape(str(error))}")
+        return 1
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+import io
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.faults import At, once
+from tests.stack import Stack
+from tests.uploads import Output, Written
+from tests.views import Clock, Context
+
+type Invoke = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def module(stack: Stack) -> ModuleType:
+    """The handler as a new execution environment has it."""
+    return stack.handler("view_counter")
+
+
+@pytest.fixture
+def clock(module: ModuleType) -> Clock:
+    """What is left of the invocation's time; its pauses take none of the test's."""
+    return Clock(60)
+
+
+@pytest.fixture
+def invoke(module: ModuleType, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    monkeypatch.setattr(module.time, "sleep", clock.pause)
+    return lambda event: module.handler(event, Context(clock))
+
+
+@pytest.fixture
+def at(module: ModuleType) -> At:
+    """Do something at the function's next such moment, as `before-call.s3.PutObject`."""
+    clients = {"s3": module.s3, "dynamodb": module.view_counter.dynamodb}
+    return lambda moment, act: once(clients[moment.split(".")[1]], moment, act)
+
+
+@pytest.fixture(autouse=True)
+def output(
+    module: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Written:
+    """All that the function wrote in this test: ask once, at the end."""
+    log = io.StringIO()
+    monkeypatch.setattr(module.logger.handlers[0], "stream", log)
+    return lambda: Output(log.getvalue() + capsys.readouterr().out)

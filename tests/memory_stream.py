@@ -1,0 +1,143 @@
+"""A Kinesis stream in memory that can be split, merged, trimmed and made to fail."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.event_sources.mappings import EventSourceMapping
+from local.event_sources.records import (
+    Page,
+    Record,
+    Shard,
+    SourceError,
+    dynamodb_record,
+    kinesis_record,
+)
+
+HASH_KEYS = 2**128
+FIRST_SEQUENCE_NUMBER = 49590338271490256608559692538361571095921575989136588898
+
+
+@dataclass
+class MemoryShard:
+    shard: Shard
+    low: int
+    high: int  # of the hash keys, exclusive
+    records: list[Record] = field(default_factory=list)
+    closed: bool = False
+
+
+class MemoryStream:
+    """A `Source`; its shards are named in the order in which they came about."""
+
+    def __init__(
+        self, mapping: EventSourceMapping, clock: Callable[[], float], shards: int = 1
+    ) -> None:
+        self.mapping = mapping
+        self.clock = clock
+        self.all: dict[str, MemoryShard] = {}
+        self.page_size: int | None = None
+        self.failing: str | None = None  # what every read answers, if anything
+        self.read_records = 0
+        self._sequence_number = FIRST_SEQUENCE_NUMBER
+        self._shards_made = 0
+        for place in range(shards):
+            self._add((), place * HASH_KEYS // shards, (place + 1) * HASH_KEYS // shards)
+
+    def put(self, key: str, data: bytes = b"{}", arrived: float | None = None) -> Record:
+        """What Kinesis' PutRecord does."""
+        hash_key = int.from_bytes(hashlib.md5(key.encode(), usedforsecurity=False).digest())
+        [target] = [
+            each
+            for each in self.all.values()
+            if not each.closed and each.low <= hash_key < each.high
+        ]
+        record = kinesis_record(
+            self.mapping,
+            target.shard.shard_id,
+            sequence_number=self._next_sequence_number(),
+            partition_key=key,
+            data=data,
+            arrived=self.clock() if arrived is None else arrived,
+        )
+        target.records.append(record)
+        return record
+
+    def change(
+        self,
+        keys: Mapping[str, Any],
+        new: Mapping[str, Any] | None = None,
+        old: Mapping[str, Any] | None = None,
+    ) -> Record:
+        """What a write to a table with a stream does; it has one shard."""
+        [target] = self.all.values()
+        number = self._next_sequence_number()
+        change = {
+            "ApproximateCreationDateTime": self.clock(),
+            "Keys": keys,
+            "SequenceNumber": number,
+            "SizeBytes": 100,
+            "StreamViewType": "NEW_AND_OLD_IMAGES",
+        }
+        change |= ({"NewImage": new} if new else {}) | ({"OldImage": old} if old else {})
+        name = "MODIFY" if new and old else "INSERT" if new else "REMOVE"
+        record = dynamodb_record(
+            self.mapping, {"eventID": number, "eventName": name, "dynamodb": change}
+        )
+        target.records.append(record)
+        return record
+
+    def split(self, shard_id: str) -> tuple[str, str]:
+        parent = self.all[shard_id]
+        parent.closed = True
+        middle = (parent.low + parent.high) // 2
+        return (
+            self._add((shard_id,), parent.low, middle),
+            self._add((shard_id,), middle, parent.high),
+        )
+
+    def merge(self, lower: str, upper: str) -> str:
+        for shard_id in (lower, upper):
+            self.all[shard_id].closed = True
+        return self._add((lower, upper), self.all[lower].low, self.all[upper].high)
+
+    def open_shards(self) -> list[str]:
+        return [shard_id for shard_id, each in self.all.items() if not each.closed]
+
+    def forget(self, shard_id: str) -> None:
+        """Its retention is over, or it is gone otherwise."""
+        del self.all[shard_id]
+
+    def shards(self) -> Sequence[Shard]:
+        self._fail_if_told_to()
+        return [each.shard for each in self.all.values()]
+
+    def read(self, shard_id: str, after: str | None, limit: int) -> Page:
+        self._fail_if_told_to()
+        if shard_id not in self.all:
+            raise SourceError(f"{shard_id} is not there")
+        shard = self.all[shard_id]
+        found = [each for each in shard.records if int(each.sequence_number) > int(after or 0)]
+        page = found[: min(limit, self.page_size or limit)]
+        more = len(page) < len(found)
+        self.read_records += len(page)
+        return Page(page, more=more, closed=shard.closed and not more)
+
+    def newest(self, shard_id: str) -> str | None:
+        records = self.all[shard_id].records
+        return records[-1].sequence_number if records else None
+
+    def _add(self, parents: tuple[str, ...], low: int, high: int) -> str:
+        self._shards_made += 1
+        shard_id = f"shardId-{self._shards_made - 1:012d}"
+        self.all[shard_id] = MemoryShard(Shard(shard_id, parents), low, high)
+        return shard_id
+
+    def _next_sequence_number(self) -> str:
+        self._sequence_number += 1
+        return str(self._sequence_number)
+
+    def _fail_if_told_to(self) -> None:
+        if self.failing:
+            raise SourceError(self.failing)

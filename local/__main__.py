@@ -120,12 +120,17 @@ def _show_counters(
     for arn, counters in now.items():
         if counters != before.get(arn, Counters()):
             console.print(
-                f"[magenta]stream → {arn.split(':')[6]}[/] {counters.processed:,} records,"
+                f"[magenta]stream → {_logical_id(arn)}[/] {counters.processed:,} records,"
                 f" {counters.invocations:,} invocations, {counters.retries:,} retries,"
                 f" {counters.discarded:,} discarded",
                 soft_wrap=True,
             )
     return now
+
+
+def _logical_id(function_arn: str) -> str:
+    """Of `…:function:STACK-LogicalId-RANDOM[:alias]`, as CloudFormation names functions."""
+    return function_arn.split(":")[6].split("-")[-2]
 
 
 def _down(cloud: Cloud, console: Console) -> None:

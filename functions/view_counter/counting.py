@@ -63,7 +63,7 @@ class ViewCounter(msgspec.Struct, frozen=True):
         for segment in cut(count.left):
             rest = segment
             while time_left() > 0:
-                pending = [view for view in rest if view.photo_id not in waiting]
+                pending = [view for view in rest if view.photo_id not in (waiting if rest is not segment else {})]
                 if not pending:
                     break
                 try:

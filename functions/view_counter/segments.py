@@ -139,7 +139,7 @@ def _padded(sequence: int) -> dict[str, str]:
 
 def _receipts(views: Iterable[View]) -> list[bytes]:
     stretches = (list(stretch) for _, stretch in groupby(views, attrgetter("stretch")))
-    return [bytes(48) for stretch in stretches]
+    return [_octets(stretch[0].sequence) + _octets(stretch[-1].sequence) for stretch in stretches]
 
 
 def _octets(sequence: int) -> bytes:

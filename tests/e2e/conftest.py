@@ -1,6 +1,7 @@
 """One laptop cloud for all of these tests, with the stack that the real sam deploys."""
 
 import os
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from local import deployment
-from local.cloud import Cloud, running
+from local.cloud import STATE, Cloud, running
 from local.demo import api_host
 from local.event_sources import poller
 from local.event_sources.poller import EventSources
@@ -31,6 +32,16 @@ def awaited[T](condition: Callable[[], T], seconds: float = 30) -> T:
             return answer
         time.sleep(0.05)
     pytest.fail(f"not within {seconds} s: {condition}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ports_left_clean(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What clouds on chosen ports have written goes, unless a failure is to be understood."""
+    before = set(STATE.glob("[0-9]*"))
+    yield
+    if not request.session.testsfailed:
+        for folder in set(STATE.glob("[0-9]*")) - before:
+            shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ PYTHON := $(shell for python in python3.13 python3; do \
   if $$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
   then command -v $$python; break; fi; done)
 BIN := .venv/bin
-LOCAL = PYTHONPATH=layers $(BIN)/python -m local --port $(PORT) --host $(HOST)
+LOCAL = PYTHONPATH=layers $(BIN)/python -m local --port "$(PORT)" --host "$(HOST)"
 RUN = PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 
 .DEFAULT_GOAL := help

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 
 from rich.console import Console
@@ -36,7 +37,7 @@ def main() -> int:
     parser.add_argument("function", nargs="?", help="to invoke, by its logical id")
     parser.add_argument("event", nargs="?", type=Path, help="to invoke it with, a file of events/")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT)
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--host", type=_address, default="127.0.0.1", help="where to listen")
     arguments, others = parser.parse_known_args()
     if others and arguments.command != "redrive":
         parser.error(f"unknown: {' '.join(others)}")
@@ -70,6 +71,14 @@ def main() -> int:
         console.print("\nInterrupted. Nothing is left running.")
         return 130
     return 0
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:  # an empty one too, which would mean every interface
+        message = f"{text!r} is no IP address of this machine, such as 127.0.0.1"
+        raise argparse.ArgumentTypeError(message) from None
 
 
 def _demo(cloud: Cloud, own_environment: dict[str, str], console: Console) -> int:

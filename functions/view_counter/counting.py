@@ -1,6 +1,6 @@
 """Views into DynamoDB, each once: when delivered again, interrupted, refused, or replayed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -8,7 +8,7 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.timestamps import iso_milliseconds
-from view_counter.segments import Action, cut, reads, refusals, transaction, uncovered
+from view_counter.segments import COUNTED, Action, cut, reads, refusals, transaction, uncovered
 from view_counter.views import View
 
 if TYPE_CHECKING:
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 class Count(msgspec.Struct):
-    """What became of views; those `left` are in the order of the stream, and `reasons` say why."""
+    """What became of views: those `left` are not counted, for these `reasons`."""
 
     left: list[View]
     counted: int = 0
     repeated: int = 0
-    reasons: list[str] = []
+    reasons: set[str] = set()
 
 
 class _RefusedError(Exception):
-    """Nothing was written, or nobody knows."""
+    """Nothing was written, or nobody knows; the reasons by photo."""
 
-    def __init__(self, actions: Sequence[Action], reasons: Sequence[Mapping[str, Any]]) -> None:
-        self.counted_to, self.waiting = refusals(actions, reasons)
+    def __init__(self, reasons: dict[str, str]) -> None:
+        self.reasons = reasons
 
 
 class ViewCounter(msgspec.Struct, frozen=True):
@@ -42,10 +42,9 @@ class ViewCounter(msgspec.Struct, frozen=True):
     def count(
         self, views: list[View], time_left: Callable[[], float], *, replay: bool = False
     ) -> Count:
-        """Count the views that were not counted yet.
+        """Count the views that were not counted yet; a `replay` expects that most were.
 
-        In a delivery these are the views above their photo's guard, in a replay those without a
-        receipt. When `time_left`, in seconds, is over, no call begins and the rest is left.
+        When `time_left`, in seconds, is over, no call begins and the rest is left.
         """
         count = Count(views)
         longest_pause = 0.1
@@ -57,34 +56,28 @@ class ViewCounter(msgspec.Struct, frozen=True):
             longest_pause = min(longest_pause * 2, 5.0)
 
     def _try(self, count: Count, time_left: Callable[[], float], *, replay: bool) -> None:
-        left: list[View] = []
-        # A refused photo waits with all that follows: its guard must not pass what is not counted.
-        waiting: dict[str, str] = {}
-        for segment in cut(count.left):
-            rest = segment
-            while time_left() > 0:
-                pending = [view for view in rest if view.photo_id not in (waiting if rest is not segment else {})]
-                if not pending:
-                    break
+        views, count.left = count.left, []
+        for segment in cut(views):
+            rest, exactly = segment, replay
+            while rest and time_left() > 0:
                 try:
-                    counted = self._write(pending, replay=replay)
+                    new = self._write(rest, exactly=exactly)
                 except _RefusedError as error:
-                    waiting |= error.waiting
-                    new = [v for v in rest if v.sequence > error.counted_to.get(v.photo_id, 0)]
-                    count.repeated += len(rest) - len(new)
-                    rest = new
+                    busy = {photo for photo, why in error.reasons.items() if why != COUNTED}
+                    count.reasons |= set(error.reasons.values())
+                    count.left += [view for view in rest if view.photo_id in busy]
+                    rest = [view for view in rest if view.photo_id not in busy]
+                    exactly = exactly or COUNTED in error.reasons.values()
                 else:
-                    count.counted += counted
-                    count.repeated += len(pending) - counted
-                    rest = [view for view in rest if view.photo_id in waiting]
-            left += rest
-        count.left = left
-        count.reasons = sorted(set(waiting.values()))
+                    count.counted += new
+                    count.repeated += len(rest) - new
+                    rest = []
+            count.left += rest
 
-    def _write(self, views: list[View], *, replay: bool) -> int:
+    def _write(self, views: list[View], *, exactly: bool) -> int:
         """Add one segment, whole or not at all; how many of its views were new."""
         seen = None
-        if replay:
+        if exactly:
             found = _ask(self.dynamodb.transact_get_items, reads(self.table, views))
             items = [response["Item"] for response in found["Responses"] if response.get("Item")]
             seen = {(item["photo_id"]["S"], item["period"]["S"]): item for item in items}
@@ -101,6 +94,7 @@ def _ask(operation: Callable[..., Any], actions: Sequence[Action]) -> Any:
     except ClientError as error:
         otherwise = [error.response["Error"]] * len(actions)
         reasons = cast("Any", error.response).get("CancellationReasons", otherwise)
-        raise _RefusedError(actions, reasons) from error
+        raise _RefusedError(refusals(actions, reasons)) from error
     except BotoCoreError as error:
-        raise _RefusedError(actions, [{"Code": type(error).__name__}] * len(actions)) from error
+        reasons = [{"Code": type(error).__name__}] * len(actions)
+        raise _RefusedError(refusals(actions, reasons)) from error

@@ -56,18 +56,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     batch = read_batch(event["redrive"]["records"] if replay else event["Records"])
     count = view_counter.count(batch.views, time_left, replay=replay)
     again = [view.sequence for view in count.left]
-    # Poison after all before it is counted: its replay moves on the guard of its photo.
     for sequence, poison in batch.poison:
-        if again and again[0] < sequence:
-            break
         if time_left() <= 0 or not _put_aside(poison):
-            again = [sequence]
+            again.append(sequence)
             break
         metrics.add_metric("RecordsQuarantined", MetricUnit.Count, 1)
     metrics.add_metric("ViewsCounted", MetricUnit.Count, count.counted)
     outcome = {"counted": count.counted, "covered": count.repeated, "poison": len(batch.poison)}
-    logger.info("batch", extra={**outcome, "left": len(count.left), "reasons": count.reasons})
-    failures = [{"itemIdentifier": str(sequence)} for sequence in again[:1]]
+    logger.info("batch", extra={**outcome, "left": len(count.left), "reasons": [*count.reasons]})
+    failures = [{"itemIdentifier": str(min(again))}] if again else []
     return {"batchItemFailures": failures} | (outcome if replay else {})
 
 

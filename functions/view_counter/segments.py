@@ -1,12 +1,13 @@
-"""Views in, transactions out: what DynamoDB is asked, and what its rows and refusals mean.
+"""Views in, transactions out: what DynamoDB is asked, and what its answers mean.
 
-A photo has one row `total`, with the guard `last_sequence`, and one row a minute. What adds to a
-minute leaves its receipt there: the first and last sequence number that it counted. So receipts
-need no rows of their own in a transaction, and a replay finds them in the rows that it adds to.
+A photo has one row `total` and one a minute. What adds to a minute leaves its receipt there: the
+first and last sequence number that it counted. So receipts take no rows of their own from a
+transaction, and are found in the rows that the same views would be added to. `last_sequence` is the
+highest number with a receipt: above it no view can have been counted, and none has to be read.
 """
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import attrgetter
@@ -15,6 +16,7 @@ from typing import Any, Final
 from view_counter.views import View
 
 LIFETIME_SECONDS: Final = 30 * 24 * 60 * 60  # of receipts: twice that of what failed
+COUNTED: Final = "ConditionalCheckFailed"
 _MOST_ROWS: Final = 100  # in one transaction
 
 type Action = dict[str, Any]
@@ -42,8 +44,8 @@ def transaction(
 ) -> list[Action]:
     """Count the segment whole or not at all.
 
-    In a delivery, if the guard of each photo is below its first view. In a replay, which has `seen`
-    the rows, if nothing has counted the photo since.
+    If each photo's views are all above its `last_sequence`; or with the rows `seen`, in which they
+    have no receipts, if nothing has counted the photo since.
     """
     photos: dict[str, dict[int, list[View]]] = {}
     for view in segment:
@@ -51,22 +53,19 @@ def transaction(
     actions: list[Action] = []
     for photo_id, minutes in photos.items():
         numbers = [view.sequence for views in minutes.values() for view in views]
-        total = (seen or {}).get((photo_id, "total"), {})
+        last = _padded(max(numbers))
         if seen is None:
-            guard, bound = "last_sequence < :bound", _padded(min(numbers))
+            guard, bound = "last_sequence < :bound", {"S": _padded(min(numbers))}
         else:
-            guard, bound = "version = :bound", total.get("version", {"N": "0"})
-        last = _padded(max(_last_sequence(total), *numbers))
-        values: dict[str, Any] = {
-            ":one": {"N": "1"},
-            ":last": last,
-            ":now": {"S": now},
-            ":bound": bound,
-        }
+            total = seen.get(
+                (photo_id, "total"), {"last_sequence": {"S": ""}, "version": {"N": "0"}}
+            )
+            guard, bound = "version = :bound", total["version"]
+            last = max(last, total["last_sequence"]["S"])
+        values: dict[str, Any] = {":one": {"N": "1"}, ":last": {"S": last}, ":now": {"S": now}}
         more = ", version :one SET last_sequence = :last, counted_at = :now"
-        update = _add(table, (photo_id, "total"), len(numbers), more, values)
+        update = _add(table, (photo_id, "total"), len(numbers), more, values | {":bound": bound})
         update["ConditionExpression"] = f"attribute_not_exists(version) OR {guard}"
-        update["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD" if seen is None else "NONE"
         actions.append({"Update": update})
         for minute, views in minutes.items():
             end = {"N": str(minute * 60 + LIFETIME_SECONDS)}
@@ -77,20 +76,14 @@ def transaction(
     return actions
 
 
-def refusals(
-    actions: Sequence[Action], reasons: Iterable[Mapping[str, Any]]
-) -> tuple[dict[str, int], dict[str, str]]:
-    """Of a transaction that failed: how far photos are counted, and why others must wait."""
-    counted_to: dict[str, int] = {}
-    waiting: dict[str, str] = {}
-    for action, reason in zip(actions, reasons, strict=True):
-        [request] = action.values()
-        photo_id = request["Key"]["photo_id"]["S"]
-        if "Item" in reason:
-            counted_to[photo_id] = _last_sequence(reason["Item"])
-        elif reason["Code"] != "None":
-            waiting[photo_id] = reason["Code"]
-    return counted_to, waiting
+def refusals(actions: Iterable[Action], reasons: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Why a transaction failed, by photo; COUNTED if some of its views may be counted already."""
+    keys = [request["Key"] for action in actions for request in action.values()]
+    return {
+        key["photo_id"]["S"]: reason["Code"]
+        for key, reason in zip(keys, reasons, strict=True)
+        if reason["Code"] != "None"
+    }
 
 
 def reads(table: str, segment: Iterable[View]) -> list[Action]:
@@ -132,9 +125,9 @@ def _key(photo_id: str, period: str) -> dict[str, Any]:
     return {"photo_id": {"S": photo_id}, "period": {"S": period}}
 
 
-def _padded(sequence: int) -> dict[str, str]:
+def _padded(sequence: int) -> str:
     """To be compared as text: a sequence number has 56 digits, DynamoDB's numbers have 38."""
-    return {"S": f"{sequence:056}"}
+    return f"{sequence:056}"
 
 
 def _receipts(views: Iterable[View]) -> list[bytes]:
@@ -145,7 +138,3 @@ def _receipts(views: Iterable[View]) -> list[bytes]:
 def _octets(sequence: int) -> bytes:
     """To be compared as bytes, in less than half the room."""
     return sequence.to_bytes(24)
-
-
-def _last_sequence(total: Mapping[str, Any]) -> int:
-    return int(total["last_sequence"]["S"]) if total else 0

@@ -37,9 +37,8 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def bridge(built: dict[str, float]) -> Iterator[tuple[Cloud, dict[str, str]]]:  # noqa: ARG001
-    address = docker(
-        "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"
-    )
+    [network] = json.loads(docker("network", "inspect", "bridge"))
+    address = network["IPAM"]["Config"][0].get("Gateway", "172.17.0.1")
     cloud = Cloud(address, free_port())
     with running(cloud):
         stack = deployment.deploy(cloud, print)

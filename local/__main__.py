@@ -36,7 +36,7 @@ def main() -> int:
     parser.add_argument("command", choices=commands)
     parser.add_argument("function", nargs="?", help="to invoke, by its logical id")
     parser.add_argument("event", nargs="?", type=Path, help="to invoke it with, a file of events/")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT)
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT)
     parser.add_argument("--host", type=_address, default="127.0.0.1", help="where to listen")
     arguments, others = parser.parse_known_args()
     if others and arguments.command != "redrive":
@@ -71,6 +71,12 @@ def main() -> int:
         console.print("\nInterrupted. Nothing is left running.")
         return 130
     return 0
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 2**16:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 1 to 65535")
+    return int(text)
 
 
 def _address(text: str) -> str:

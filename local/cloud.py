@@ -182,7 +182,7 @@ def _await_free_port(cloud: Cloud) -> None:
                 if time.monotonic() > deadline:
                     raise CloudError(
                         f"{cloud.host}:{cloud.port} cannot be listened on: {error.strerror}."
-                        f" Choose another port, such as PORT={cloud.port + 10}."
+                        " Choose another port with PORT=, or another address with HOST=."
                     ) from None
             else:
                 return

@@ -47,20 +47,20 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> None:  # noqa: A
     for outcome in Outcome:
         metrics.add_metric(outcome, MetricUnit.Count, 0)
     uploads = uploads_in(event)
-    faults: list[Exception] = []
-    failed_keys: list[str] = []
+    faults: list[tuple[str, Exception]] = []
     for upload in uploads:
         with logger.append_context_keys(photo_id=upload.photo_id, key=upload.key):
             try:
                 result = thumbnailer.take(upload)
             except Exception as fault:
                 logger.exception("upload failed")
-                faults.append(fault)
-                failed_keys.append(upload.key)
+                faults.append((upload.key, fault))
             else:
                 log = logger.warning if result.outcome is Outcome.FAILED else logger.info
                 log(result.reason, outcome=result.outcome)
                 metrics.add_metric(result.outcome, MetricUnit.Count, 1)
     if faults:
-        keys = ", ".join(failed_keys)
-        raise ThumbnailingError(f"{len(faults)} of {len(uploads)} uploads failed: {keys}", faults)
+        # The causes stand in the message too: it is all that the failed-events queue keeps of them.
+        causes = "; ".join(f"{key}: {fault}" for key, fault in faults)
+        message = f"{len(faults)} of {len(uploads)} uploads failed: {causes}"
+        raise ThumbnailingError(message, [fault for _, fault in faults])

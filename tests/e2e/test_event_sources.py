@@ -28,7 +28,7 @@ def handler(event, context):
             seen.append(record["dynamodb"]["NewImage"])
     with open(os.environ["SEEN"], "a") as file:
         file.write(json.dumps(seen) + "\\n")
-    if {"poison": True} in seen:
+    if {"poison": True} in seen or {"id": {"S": "poison"}} in seen:
         raise ValueError("this cannot be digested")
     return {"batchItemFailures": []}
 """
@@ -225,15 +225,20 @@ def test_changed_settings_are_followed(cloud: Cloud, tmp_path: Path):
     assert consumer.batches() == [[1], [2], [3, 4, 5]]
 
 
-def test_table_stream_is_delivered_to_an_alias_in_order(cloud: Cloud, tmp_path: Path):
-    dynamodb = cloud.client("dynamodb")
-    arn = dynamodb.create_table(
-        TableName="changes",
+def table(cloud: Cloud, name: str) -> str:
+    description = cloud.client("dynamodb").create_table(
+        TableName=name,
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-    )["TableDescription"]["LatestStreamArn"]
+    )["TableDescription"]
+    return str(description["LatestStreamArn"])
+
+
+def test_table_stream_is_delivered_to_an_alias_in_order(cloud: Cloud, tmp_path: Path):
+    dynamodb = cloud.client("dynamodb")
+    arn = table(cloud, "changes")
     consumer = Consumer(cloud, "changes", tmp_path)
     consumer.allow(DYNAMODB_ACTIONS, [arn])
     cloud.client("lambda").create_event_source_mapping(
@@ -261,6 +266,35 @@ def test_table_stream_is_delivered_to_an_alias_in_order(cloud: Cloud, tmp_path: 
     assert consumer.seen()[0]["b"] == {"B": "AA=="}
 
 
+def test_discarded_change_of_a_table_is_told_to_a_queue(cloud: Cloud, tmp_path: Path):
+    arn = table(cloud, "poisoned-changes")
+    sqs = cloud.client("sqs")
+    url = sqs.create_queue(QueueName="failed-changes")["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    queue_arn = queue["Attributes"]["QueueArn"]
+    consumer = Consumer(cloud, "poisoned-changes", tmp_path)
+    consumer.allow(DYNAMODB_ACTIONS, [arn])
+    consumer.allow(["sqs:SendMessage"], [queue_arn])
+    cloud.client("lambda").create_event_source_mapping(
+        FunctionName=consumer.arn,
+        EventSourceArn=arn,
+        DestinationConfig={"OnFailure": {"Destination": queue_arn}},
+        **SETTINGS,
+    )
+    with event_sources.running(cloud) as sources:
+        for name in ("good", "poison", "better"):
+            cloud.client("dynamodb").put_item(
+                TableName="poisoned-changes", Item={"id": {"S": name}}
+            )
+        sources.await_drained(20)
+    [message] = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    body = json.loads(message["Body"])
+    assert body["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert body["DDBStreamBatchInfo"]["batchSize"] == 1
+    assert body["DDBStreamBatchInfo"]["streamArn"] == arn
+    assert "payload" not in body
+
+
 def test_missing_read_permission_is_told_and_mended_without_a_restart(cloud: Cloud, tmp_path: Path):
     arn = stream(cloud, "unreadable", shards=1)
     consumer = Consumer(cloud, "unreadable", tmp_path)
@@ -283,7 +317,7 @@ def test_missing_read_permission_is_told_and_mended_without_a_restart(cloud: Clo
 
 def test_engine_waits_for_a_cloud_that_is_away(tmp_path: Path):
     cloud = Cloud("127.0.0.1", free_port())
-    cloud.folder.mkdir(parents=True)
+    cloud.folder.mkdir(parents=True, exist_ok=True)
     with event_sources.running(cloud) as sources:
         awaited(lambda: [each for each in sources.problems if "cannot be read" in each])
         with running(cloud):

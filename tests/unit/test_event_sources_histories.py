@@ -173,7 +173,7 @@ class History(Bench):
         raise AssertionError("the stream is never drained")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(settings=MAPPINGS, moves=HISTORIES, data=st.data())
 def test_every_record_is_processed_or_kept_in_order_by_key(
     settings: dict[str, Any], moves: list[Any], data: st.DataObject

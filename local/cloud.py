@@ -62,7 +62,7 @@ class Cloud:
             endpoint_url=self.endpoint,
             aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
-            config=Config(retries={"total_max_attempts": 2}, read_timeout=60),
+            config=Config(retries={"total_max_attempts": 2}, read_timeout=60, proxies={}),
         )
 
 

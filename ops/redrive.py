@@ -93,6 +93,8 @@ def replay(stack: Stack, failure: Failure) -> str | None:
     event = failure.event
     if failure.function == stack.functions["view_counter"]:
         event = {"redrive": {"records": event["Records"]}}
+    elif failure.kind != "event":
+        event = {**event, "redrive": {}}
     answer = stack.lambda_.invoke(FunctionName=failure.function, Payload=json.dumps(event))
     result = json.loads(answer["Payload"].read() or b"null")
     if "FunctionError" in answer:

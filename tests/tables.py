@@ -115,12 +115,7 @@ class Tables:
 
     def _refusal(self, action: Item) -> dict[str, Any] | None:
         item = self._found(action).get("Item", {})
-        if holds(action, item):
-            return None
-        reason: dict[str, Any] = {"Code": "ConditionalCheckFailed"}
-        if item and action.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD":
-            reason["Item"] = item
-        return reason
+        return None if holds(action, item) else {"Code": "ConditionalCheckFailed"}
 
     def _apply(self, action: Item) -> None:
         key = self._key(action)
@@ -128,7 +123,7 @@ class Tables:
         if "Item" in action:
             items[key] = dict(action["Item"])
         else:
-            items[key] = updated(action, items.get(key, action["Key"]))
+            items[key] = updated(action, items.get(key) or action["Key"])
 
 
 def holds(action: Mapping[str, Any], item: Item) -> bool:

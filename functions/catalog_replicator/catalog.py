@@ -84,6 +84,11 @@ def plan(event: Mapping[str, Any], now: datetime) -> list[Change | Poison]:
     return steps
 
 
+def still_poison(event: Mapping[str, Any], steps: list[Change | Poison]) -> dict[str, int]:
+    """What redrive is told: it must not delete what was put aside again."""
+    return {"poison": sum(isinstance(s, Poison) for s in steps)} if "redrive" in event else {}
+
+
 def catalog_row(photo: Photo, now: datetime) -> dict[str, Any] | None:
     """The photo's row or tombstone; None while there is nothing for the public to see."""
     if photo.status not in _ATTRIBUTES:

@@ -12,7 +12,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from catalog_replicator.catalog import Change, plan
+from catalog_replicator.catalog import Change, plan, still_poison
 from shared.quarantine import Poison, put_aside
 from shared.settings import load_settings
 
@@ -46,7 +46,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     metrics.add_metric("RecordsQuarantined", MetricUnit.Count, 0)
     failures: list[dict[str, str]] = []
     longest_lag = 0.0
-    for step in plan(event, datetime.now(UTC)):
+    for step in (steps := plan(event, datetime.now(UTC))):
         try:
             longest_lag = max(longest_lag, _take(step, context.get_remaining_time_in_millis()))
         except (BotoCoreError, ClientError, TimeoutError):
@@ -55,7 +55,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
             break
     if longest_lag:
         metrics.add_metric("ReplicaLag", MetricUnit.Milliseconds, round(longest_lag * 1000))
-    return {"batchItemFailures": failures}
+    return {"batchItemFailures": failures} | still_poison(event, steps)
 
 
 def _take(step: Change | Poison, milliseconds_left: int) -> float:

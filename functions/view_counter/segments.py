@@ -7,6 +7,7 @@ highest number with a receipt: above it no view can have been counted, and none 
 """
 
 import functools
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
@@ -47,9 +48,9 @@ def transaction(
     If each photo's views are all above its `last_sequence`; or with the rows `seen`, in which they
     have no receipts, if nothing has counted the photo since.
     """
-    photos: dict[str, dict[int, list[View]]] = {}
+    photos: dict[str, dict[int, list[View]]] = defaultdict(lambda: defaultdict(list))
     for view in segment:
-        photos.setdefault(view.photo_id, {}).setdefault(view.minute, []).append(view)
+        photos[view.photo_id][view.minute].append(view)
     actions: list[Action] = []
     for photo_id, minutes in photos.items():
         numbers = [view.sequence for views in minutes.values() for view in views]

@@ -1,0 +1,264 @@
+"""Views: decoding, counting and writing, each beside its peer, in one interleaved run.
+
+`python bench/streams.py`. A batch is 1,000 records over 50 photos of one minute. Calls of DynamoDB
+go through boto3 to the point where a request would leave the machine, and an empty answer comes
+back; what the tables would hold, and what that costs, is computed from the same requests.
+"""
+
+import argparse
+import binascii
+import contextlib
+import io
+import math
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import boto3
+import msgspec
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import KinesisStreamRecord
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.config import Config
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "functions"), str(ROOT / "layers")]
+os.environ |= {
+    "AWS_ACCESS_KEY_ID": "bench",
+    "AWS_SECRET_ACCESS_KEY": "bench",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "POWERTOOLS_METRICS_NAMESPACE": "LambdaGallery",
+    "POWERTOOLS_SERVICE_NAME": "view_counter",
+    "VIEWS_TABLE": "Views",
+    "FAILED_BATCHES_BUCKET": "failed-batches",
+}
+
+from tests import views as stream  # noqa: E402
+from tests.tables import Item, Tables  # noqa: E402 - only now are they found
+from tests.views import NOW, Clock, Context, photo  # noqa: E402
+from view_counter import handler as view_counter  # noqa: E402
+from view_counter.segments import cut, transaction  # noqa: E402
+from view_counter.views import read_batch  # noqa: E402
+
+RECORDS, PHOTOS = 1000, 50
+EVENT = {"Records": [stream.record(number, photo(number % PHOTOS)) for number in range(RECORDS)]}
+
+
+class NoBody(io.BytesIO):
+    """An empty JSON answer."""
+
+    def __init__(self) -> None:
+        super().__init__(b"{}")
+
+    def stream(self, **_: object) -> list[bytes]:
+        return [self.read()]
+
+
+class Calls:
+    """Counts a client's requests, and answers them before they leave."""
+
+    def __init__(self, client: Any) -> None:
+        self.count = 0
+        client.meta.events.register("before-send.dynamodb", self.answer)
+
+    def answer(self, **_: object) -> AWSResponse:
+        self.count += 1
+        return AWSResponse("https://dynamodb", 200, HTTPHeaders(), NoBody())
+
+
+class _Event(msgspec.Struct, gc=False):
+    photo_id: str
+    viewed_at: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+_decode = msgspec.json.Decoder(_Event).decode
+
+
+def tight_loop() -> dict[tuple[str, float], int]:
+    """The least that counts views by photo and minute: nothing is checked, guarded or ordered."""
+    counts: dict[tuple[str, float], int] = {}
+    for each in EVENT["Records"]:
+        event = _decode(binascii.a2b_base64(each["kinesis"]["data"]))
+        key = (event.photo_id, event.viewed_at.timestamp() // 60)
+        counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+def core() -> int:
+    """From the event to the transactions that count it."""
+    segments = cut(read_batch(EVENT["Records"]).views)
+    return sum(len(transaction("Views", segment, "now")) for segment in segments)
+
+
+dynamodb = boto3.client("dynamodb", config=Config(retries={"total_max_attempts": 2}))
+processor = BatchProcessor(event_type=EventType.KinesisDataStreams)
+
+
+def key_of(photo_id: str, period: str) -> Item:
+    return {"photo_id": {"S": photo_id}, "period": {"S": period}}
+
+
+def write_one(record: KinesisStreamRecord) -> None:
+    """As Powertools' documentation does: a record, a write."""
+    view = record.kinesis.data_as_json()
+    dynamodb.update_item(
+        TableName="Views",
+        Key=key_of(view["photo_id"], "total"),
+        UpdateExpression="ADD #views :one",
+        ExpressionAttributeNames={"#views": "views"},
+        ExpressionAttributeValues={":one": {"N": "1"}},
+    )
+
+
+def one_write_a_record() -> object:
+    return process_partial_response(
+        event=EVENT, record_handler=write_one, processor=processor, context=None
+    )
+
+
+def self_guarded(number: int = 0) -> list[Item]:
+    """Two updates a photo, each with a guard of its own; without receipts no replay is exact."""
+    updates = []
+    for photo_number in range(PHOTOS):
+        for period in ("total", f"minute#{NOW:%Y-%m-%dT%H:%MZ}"):
+            values = {
+                ":views": {"N": str(RECORDS // PHOTOS)},
+                ":last": {"S": f"{number:056}"},
+                ":now": {"S": NOW.isoformat()},
+            }
+            updates.append(
+                {
+                    "TableName": "Views",
+                    "Key": key_of(photo(photo_number), period),
+                    "UpdateExpression": "ADD #views :views SET last_sequence = :last,"
+                    " counted_at = :now",
+                    "ConditionExpression": "attribute_not_exists(last_sequence)"
+                    " OR last_sequence < :last",
+                    "ExpressionAttributeNames": {"#views": "views"},
+                    "ExpressionAttributeValues": values,
+                }
+            )
+    return updates
+
+
+def two_updates_a_photo() -> None:
+    tight_loop()
+    for update in self_guarded():
+        dynamodb.update_item(**update)
+
+
+def whole_handler() -> Any:
+    return view_counter.handler(EVENT, Context(Clock(60)))
+
+
+def size(item: Item) -> int:
+    """Bytes, as DynamoDB counts them: names and values, numbers by two digits."""
+    total = 0
+    for name, value in item.items():
+        [(type_, content)] = value.items()
+        parts = content if isinstance(content, list) else [content]
+        total += len(name) + sum(
+            math.ceil(len(part) / 2) + 1 if type_ == "N" else len(part) for part in parts
+        )
+    return total
+
+
+def write_units(batches: int) -> tuple[float, float]:
+    """Of a batch, on average over so many in one minute: transactions, and self-guarded updates."""
+    ours, theirs = (Tables(Views=("photo_id", "period")) for _ in range(2))
+    spent = [0, 0]
+    for number in range(batches):
+        records = [
+            stream.record(number * RECORDS + index, photo(index % PHOTOS))
+            for index in range(RECORDS)
+        ]
+        [segment] = cut(read_batch(records).views)
+        ours.transact_write_items(TransactItems=transaction("Views", segment, NOW.isoformat()))
+        spent[0] += sum(2 * math.ceil(size(item) / 1024) for item in ours.items("Views"))
+        for update in self_guarded(number):
+            theirs.transact_write_items(TransactItems=[{"Update": update}])
+        spent[1] += sum(math.ceil(size(item) / 1024) for item in theirs.items("Views"))
+    return spent[0] / batches, spent[1] / batches
+
+
+def timed(contenders: dict[str, Callable[[], object]], runs: int) -> dict[str, float]:
+    """Median seconds of each, in turns."""
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(runs):
+        for name, work in contenders.items():
+            started = time.perf_counter()
+            work()
+            times[name].append(time.perf_counter() - started)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def verdict(*, met: bool) -> str:
+    return "[green]met[/]" if met else "[red]missed[/]"
+
+
+def main() -> int:
+    """0 if every target is met."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=15, help="of each contender (default 15)")
+    runs = parser.parse_args().runs
+    ours, theirs = Calls(view_counter.view_counter.dynamodb), Calls(dynamodb)
+    view_counter.logger.setLevel("CRITICAL")
+    core_times = timed({"core": core, "tight": tight_loop}, runs * 10)
+    with contextlib.redirect_stdout(io.StringIO()):
+        calls = {}
+        contenders = {
+            "handler": (whole_handler, ours),
+            "one": (one_write_a_record, theirs),
+            "two": (two_updates_a_photo, theirs),
+        }
+        for name, (work, counter) in contenders.items():
+            counter.count = 0
+            work()
+            calls[name] = counter.count
+        times = timed({name: work for name, (work, _) in contenders.items()}, runs)
+    first, spread = write_units(1), write_units(60)
+
+    table = Table(title=f"{RECORDS} records, {PHOTOS} photos, one minute", title_justify="left")
+    for column in ("what", "records/s", "ms a batch", "calls", "target", ""):
+        table.add_column(column, justify="left" if column in {"what", ""} else "right")
+
+    def row(
+        what: str, seconds: float, called: object = "", target: str = "", mark: str = ""
+    ) -> None:
+        rate, milliseconds = f"{RECORDS / seconds:,.0f}", f"{seconds * 1000:.2f}"
+        table.add_row(what, rate, milliseconds, str(called), target, mark)
+
+    ratio = core_times["core"] / core_times["tight"]
+    gain = times["one"] / times["handler"]
+    targets = (ratio <= 2, gain >= 20, calls["handler"] == 1)
+    row("tight msgspec loop", core_times["tight"])
+    row("core", core_times["core"], "", f"{ratio:.2f}x (at most 2)", verdict(met=targets[0]))
+    row("Powertools, one write a record", times["one"], calls["one"])
+    gained = f"{gain:.0f}x (at least 20)"
+    row("handler", times["handler"], calls["handler"], gained, verdict(met=targets[1]))
+    row("two self-guarded updates a photo", times["two"], calls["two"])
+    console = Console()
+    console.print(table)
+    console.print(f"calls of the handler: {calls['handler']} (exactly 1)", verdict(met=targets[2]))
+    console.print(
+        f"write units a batch, the first of a minute: {first[0]:.0f} in the transaction,"
+        f" {first[1]:.0f} in self-guarded updates; on average of 60 in a minute: {spread[0]:.0f}"
+        f" and {spread[1]:.0f}"
+    )
+    return 0 if all(targets) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

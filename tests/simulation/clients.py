@@ -1,0 +1,127 @@
+"""The functions' clients: tables and a bucket in memory, each call with a fate of its own."""
+
+import contextlib
+import io
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.event_sources.failures import DestinationError
+from tests.faults import CrashError, refusal
+from tests.simulation import tally
+from tests.simulation.fates import Effect, Sky, suffer
+from tests.tables import Tables
+
+BUSY = ("ThrottlingError", "TransactionConflict", "ProvisionedThroughputExceeded")
+
+type Watch = Callable[[str, dict[str, Any], Callable[[], Any]], Any]
+
+
+class StormyTables(Tables):
+    """`throttled` photos are refused for as long as they stand there; `watch` sees every call."""
+
+    def __init__(self, sky: Sky, **keys: tuple[str, ...]) -> None:
+        super().__init__(**keys)
+        self.throttled: set[str] = set()
+        self.watch: Watch = lambda _operation, _request, call: call()
+        self.busy = self._busy
+        self._sky = sky
+
+    def _call(
+        self, operation: str, request: dict[str, Any], act: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
+        def effect() -> dict[str, Any]:
+            if not operation.startswith("TransactWrite"):
+                self._refuse_throttled(request)
+            return super(StormyTables, self)._call(operation, request, act)
+
+        answer: dict[str, Any] = self.watch(
+            operation, request, lambda: suffer(self._sky, operation, effect)
+        )
+        return answer
+
+    def _refuse_throttled(self, request: Mapping[str, Any]) -> None:
+        actions = [action["Get"] for action in request.get("TransactItems", [])]
+        codes = [{"Code": self._busy(action) or "None"} for action in actions or [request]]
+        if all(code["Code"] == "None" for code in codes):
+            return
+        if not actions:
+            raise refusal("ProvisionedThroughputExceededException")
+        response: Any = {
+            "Error": {"Code": "TransactionCanceledException", "Message": "busy"},
+            "CancellationReasons": codes,
+        }
+        raise ClientError(response, "TransactGetItems")
+
+    def _busy(self, action: Mapping[str, Any]) -> str | None:
+        photo_id = (action.get("Key") or action["Item"])["photo_id"]["S"]
+        if photo_id not in self.throttled:
+            return None
+        tally.faults["throttled or in conflict"] += 1
+        return BUSY[self.calls.total() % len(BUSY)]
+
+
+class Bucket:
+    """The failed-batches bucket; `out` while S3 is."""
+
+    def __init__(self, sky: Sky, clock: Callable[[], float]) -> None:
+        self.objects: dict[str, tuple[bytes, datetime]] = {}
+        self.out = False
+        self._sky = sky
+        self._clock = clock
+
+    def put_object(self, *, Key: str, Body: bytes, **_: object) -> None:  # noqa: N803
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        self._call("PutObject", lambda: self.objects.update({Key: (Body, now)}))
+
+    def get_object(self, *, Key: str, **_: object) -> dict[str, Any]:  # noqa: N803
+        def get() -> dict[str, Any]:
+            if Key not in self.objects:
+                raise refusal("NoSuchKey")
+            return {"Body": io.BytesIO(self.objects[Key][0])}
+
+        found: dict[str, Any] = self._call("GetObject", get)
+        return found
+
+    def delete_object(self, *, Key: str, **_: object) -> None:  # noqa: N803
+        self._call("DeleteObject", lambda: self.objects.pop(Key, None))
+
+    def get_paginator(self, _: str) -> "Bucket":
+        return self
+
+    def paginate(self, *, Prefix: str, **_: object) -> Iterator[dict[str, Any]]:  # noqa: N803
+        listed = self._call("ListObjectsV2", lambda: sorted(self.objects.items()))
+        yield {
+            "Contents": [
+                {"Key": key, "LastModified": since}
+                for key, (_, since) in listed
+                if key.startswith(Prefix)
+            ]
+        }
+
+    @contextlib.contextmanager
+    def calling(self, _: str, failure: type[Exception]) -> Iterator["Bucket"]:
+        """As the engine's destination asks for it."""
+        assert failure is DestinationError
+        try:
+            yield self
+        except (ClientError, BotoCoreError, CrashError) as error:
+            raise failure(str(error)) from error
+
+    def _call(self, operation: str, effect: Effect) -> Any:
+        def reach() -> Any:
+            if self.out:
+                tally.faults["S3 out"] += 1
+                raise refusal("ServiceUnavailable")
+            return effect()
+
+        return suffer(self._sky, operation, reach)
+
+
+class Silent:
+    """A logger or metrics of which nothing is heard: what they say is tested elsewhere."""
+
+    def __getattr__(self, _: str) -> Callable[..., None]:
+        return lambda *_args, **_kwargs: None

@@ -1,0 +1,90 @@
+"""The two stream functions as they are deployed, on clients in memory, and their mappings."""
+
+import dataclasses
+import importlib
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from local.event_sources.mappings import EventSourceMapping
+from tests.simulation.clients import Silent
+from tests.stack import mocked_stack
+
+ACCOUNT = "eu-central-1:123456789012"
+BUCKET = "failedbatchesbucket"
+SOURCES = {
+    "view_counter": f"arn:aws:kinesis:{ACCOUNT}:stream/views",
+    "catalog_replicator": f"arn:aws:dynamodb:{ACCOUNT}:table/photos/stream/2026-11-20T00:00:00.000",
+}
+
+
+class Function:
+    """One of them: its handler without Powertools' decorators, and what the template says of it."""
+
+    def __init__(self, folder: str, module: ModuleType, template: dict[str, Any]) -> None:
+        name = "".join(map(str.capitalize, folder.split("_")))
+        properties = template["Resources"][f"{name}Function"]["Properties"]
+        self.folder = folder
+        self.module = module
+        self.timeout = float(properties["Timeout"])
+        self.mapping = mapping_of(properties, folder)
+
+    def __repr__(self) -> str:
+        return self.folder
+
+    @property
+    def handler(self) -> Callable[..., dict[str, Any]]:
+        """As the module has it now: mutations replace it."""
+        return inspect.unwrap(self.module.handler)
+
+    def part(self, name: str) -> ModuleType:
+        """Another module of the same function."""
+        return importlib.import_module(f"{self.folder}.{name}")
+
+
+@dataclasses.dataclass
+class Context:
+    """An invocation's time; the pauses between its calls take of it, and none of the test's."""
+
+    left: float
+    longest_call: float
+    failed: set[str] = dataclasses.field(default_factory=set)  # photos whose write did not go well
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.left * 1000)
+
+
+def mapping_of(properties: dict[str, Any], folder: str) -> EventSourceMapping:
+    """The function's mapping, read as the engine reads it from the Lambda API."""
+    [event] = properties["Events"].values()
+    settings = {
+        **event["Properties"],
+        "UUID": "0a1b2c3d-0000-4000-8000-000000000001",
+        "EventSourceArn": SOURCES[folder],
+        "FunctionArn": f"arn:aws:lambda:{ACCOUNT}:function:{folder}",
+        "DestinationConfig": {"OnFailure": {"Destination": f"arn:aws:s3:::{BUCKET}"}},
+    }
+    return EventSourceMapping.from_api(settings, f"arn:aws:iam::123456789012:role/{folder}")
+
+
+@contextmanager
+def deployed() -> Iterator[dict[str, Function]]:
+    """Both, imported under the template's environment and silent."""
+    with pytest.MonkeyPatch.context() as monkeypatch, mocked_stack(monkeypatch) as stack:
+        functions = {}
+        for folder in SOURCES:
+            module = stack.handler(folder)
+            monkeypatch.setattr(module, "logger", Silent())
+            monkeypatch.setattr(module, "metrics", Silent())
+            functions[folder] = Function(folder, module, stack.template)
+        yield functions
+
+
+def plain(value: Any) -> Any:
+    """As it comes out of the function: JSON."""
+    return json.loads(json.dumps(value))

@@ -1,0 +1,43 @@
+"""What a history is drawn from, and what of it is under way."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+from local.event_sources.engine import Engine
+from local.event_sources.tasks import Result, Task
+from tests.simulation.fates import GOES_ON, Run
+
+
+class Setup(NamedTuple):
+    """What differs from the template: smaller, to come to the borders sooner."""
+
+    batch_size: int
+    retries: int
+    rows: int  # in a transaction
+    shards: int
+    paces: tuple[int, int] = (1, 1)  # of two redrives at once, in calls
+
+
+class Move(NamedTuple):
+    """Something that happens: to which of those that it could happen to, and with which fate."""
+
+    verb: str
+    which: int = 0
+    fate: str = GOES_ON
+
+
+@dataclasses.dataclass(eq=False)
+class Flight:
+    """A task between begin and finish."""
+
+    engine: Engine
+    task: Task
+    run: Run | None = None
+    done: Any = None
+
+    @property
+    def result(self) -> Result:
+        if self.run and self.run.error:
+            raise self.run.error
+        result: Result = self.run.result if self.run else self.done
+        return result

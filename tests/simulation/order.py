@@ -1,0 +1,53 @@
+"""Which records of a photo come after which, and whether the engine keeps to it."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from local.event_sources.records import Record
+
+
+class Order:
+    """Records of a key come in order, each once all before it are settled, one batch at a time."""
+
+    def __init__(self) -> None:
+        self._predecessors: dict[str, str | None] = {}  # of the same key
+        self._newest: dict[str, str] = {}
+        self._settled: set[str] = set()  # processed or discarded, in this or an earlier life
+
+    def note(self, record: Record) -> None:
+        """A record is in the stream."""
+        self._predecessors[record.sequence_number] = self._newest.get(record.key)
+        self._newest[record.key] = record.sequence_number
+
+    def watch(self, event: str, under_way: Iterable[str]) -> None:
+        """An event is delivered while others are."""
+        busy = {key for other in under_way for _, key in identities(other)}
+        came = set(self._settled)
+        for number, key in identities(event):
+            assert key not in busy, "two batches of a key at once"
+            predecessor = self._predecessors[number]
+            assert predecessor is None or predecessor in came, "a record was overtaken"
+            came.add(number)
+
+    def settle(self, event: str, answer: dict[str, Any]) -> None:
+        """What is not reported is done with."""
+        numbers = [number for number, _ in identities(event)]
+        if failures := answer["batchItemFailures"]:
+            numbers = numbers[: numbers.index(failures[0]["itemIdentifier"])]
+        self._settled.update(numbers)
+
+    def discard(self, records: Iterable[Record]) -> None:
+        self._settled.update(record.sequence_number for record in records)
+
+
+def identities(event: str) -> list[tuple[str, str]]:
+    return [identity(record) for record in json.loads(event)["Records"]]
+
+
+def identity(record: dict[str, Any]) -> tuple[str, str]:
+    """Its sequence number and its key."""
+    if "kinesis" in record:
+        return record["kinesis"]["sequenceNumber"], record["kinesis"]["partitionKey"]
+    change = record["dynamodb"]
+    return change["SequenceNumber"], json.dumps(change["Keys"], sort_keys=True)

@@ -1,0 +1,59 @@
+"""`make redrive` against the bucket in memory: the parts of `ops.redrive` that do the work."""
+
+import contextlib
+import io
+import json
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.event_sources.answers import Answer, NotInvokedError
+from ops import redrive as tool
+from tests.faults import refusal
+from tests.simulation import tally
+from tests.simulation.clients import Bucket
+from tests.simulation.functions import BUCKET
+
+type Invoke = Callable[[str], Answer]
+
+
+def redrive(bucket: Bucket, invoke: Invoke, complain: Callable[[str], None]) -> None:
+    """Replay all that waits, and delete what was processed; an error of AWS ends it early."""
+    console: Any = SimpleNamespace(print=complain)
+    folders = {folder: folder for folder in tool.FOLDERS}
+    stack = tool.Stack(bucket, _NoQueue(), _Lambda(invoke), BUCKET, "queue", folders)
+    with contextlib.suppress(ClientError, BotoCoreError):
+        waiting = tool.failures(stack, console)
+        for failure in sorted(waiting, key=lambda each: (each.kind, each.since)):
+            tally.events["replays"] += 1
+            if tool.replay(stack, failure) is None:
+                tool.forget(stack, failure)
+
+
+class _NoQueue:
+    """The failed-events queue, which streams never come to."""
+
+    def receive_message(self, **_: object) -> dict[str, Any]:
+        return {}
+
+
+class _Lambda:
+    def __init__(self, invoke: Invoke) -> None:
+        self._invoke = invoke
+
+    def invoke(self, *, Payload: str, **_: object) -> dict[str, Any]:  # noqa: N803
+        try:
+            answer = self._invoke(Payload)
+        except NotInvokedError as error:
+            raise refusal("TooManyRequestsException") from error
+        except Exception as error:  # noqa: BLE001 - the function's own
+            return _answer({"errorMessage": str(error)}, FunctionError="Unhandled")
+        if answer.function_error:
+            return _answer({"errorMessage": "died"}, FunctionError="Unhandled")
+        return _answer(answer.payload)
+
+
+def _answer(payload: Any, **more: str) -> dict[str, Any]:
+    return {"Payload": io.BytesIO(json.dumps(payload).encode()), **more}

@@ -1,0 +1,65 @@
+"""Which histories there are: how they are drawn, lived, and how many of them."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from tests.simulation import tally
+from tests.simulation.fates import FATES, GOES_ON
+from tests.simulation.functions import Function
+from tests.simulation.moves import Move, Setup
+from tests.simulation.photos import Photos
+from tests.simulation.views import Views
+
+WITH_FATE = {"sweep": 6, "go": 6, "redrive": 2, "deliver_again": 1}  # how often, of each fate
+WITHOUT = {"send": 70, "begin": 56, "finish": 56, "deploy": 28, "throttle": 21} | dict.fromkeys(
+    ("save", "restart", "wait", "outage", "land", "poison", "reshard"), 14
+)
+FATED = (*FATES, *(GOES_ON,) * 4)
+VERBS = [
+    *((verb, GOES_ON) for verb, weight in WITHOUT.items() for _ in range(weight)),
+    *((verb, fate) for verb, weight in WITH_FATE.items() for fate in FATED for _ in range(weight)),
+]
+WORLDS = {"view_counter": Views, "catalog_replicator": Photos}
+
+
+def histories(acts: int = 10) -> st.SearchStrategy[list[Move]]:
+    """Some fifty moves; in several lists, as a list of at least fifty could not shrink below."""
+    move = st.tuples(st.sampled_from(VERBS), st.integers(0, 999)).map(
+        lambda drawn: Move(drawn[0][0], drawn[1], drawn[0][1])
+    )
+    act = st.lists(move, max_size=20)
+    return st.tuples(*[act] * acts).map(lambda chosen: [move for act in chosen for move in act])
+
+
+def setups() -> st.SearchStrategy[Setup]:
+    return st.builds(
+        Setup,
+        batch_size=st.sampled_from((3, 5, 8, 20, 1)),
+        retries=st.sampled_from((1, 0, 2, 10)),
+        rows=st.sampled_from((4, 3, 6, 100)),
+        shards=st.sampled_from((1, 2)),
+        paces=st.sampled_from(((1, 1), (2, 1), (1, 3))),
+    )
+
+
+def many(examples: int, **more: Any) -> Callable[[Any], Any]:
+    """So many histories, or twenty times as many if SIMULATION=long."""
+    return settings(
+        max_examples=examples * (20 if tally.LONG else 1),
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
+        **more,
+    )
+
+
+def live(function: Function, setup: Setup, moves: Sequence[Move]) -> None:
+    """Live through a history of that function, and count it among those survived."""
+    started = time.monotonic()
+    WORLDS[function.folder](function, setup).live(moves)
+    tally.histories[function.folder] += 1
+    tally.seconds[function.folder] += time.monotonic() - started

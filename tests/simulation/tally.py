@@ -1,0 +1,47 @@
+"""What the simulation went through, for the lines that pytest ends with."""
+
+import contextlib
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator
+
+SEED = int(os.environ.get("SIMULATION_SEED") or random.SystemRandom().randrange(2**32))
+LONG = os.environ.get("SIMULATION") == "long"
+
+histories: Counter[str] = Counter()
+seconds: Counter[str] = Counter()
+events: Counter[str] = Counter()
+faults: Counter[str] = Counter()
+mutations: dict[str, str] = {}
+
+
+@contextlib.contextmanager
+def not_counting() -> Iterator[None]:
+    """What a mutation goes through is not survived."""
+    before = events.copy(), faults.copy()
+    yield
+    for counter, counts in zip((events, faults), before, strict=True):
+        counter.clear()
+        counter.update(counts)
+
+
+def lines() -> list[str]:
+    """Nothing, if no history was lived through."""
+    if not histories and not mutations:
+        return []
+    spent = ", ".join(
+        f"{count:,} of {name} ({count / seconds[name]:.0f}/s)"
+        for name, count in sorted(histories.items())
+    )
+    return [
+        f"survived {histories.total():,} histories: {spent}",
+        f"  in which: {_listed(events)}",
+        f"survived {faults.total():,} faults: {_listed(faults)}",
+        *(f"found without {name}: {how}" for name, how in mutations.items()),
+        f"the same again: SIMULATION_SEED={SEED}{' SIMULATION=long' if LONG else ''}",
+    ]
+
+
+def _listed(counter: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counter.most_common())

@@ -1,0 +1,393 @@
+"""One history: a stream, the engine on it, a function, and all that goes wrong between them."""
+
+import contextlib
+import dataclasses
+import itertools
+import json
+from collections.abc import Iterator, Sequence, Set
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.event_sources.answers import Answer, NotInvokedError
+from local.event_sources.destinations import destination
+from local.event_sources.engine import Engine
+from local.event_sources.failures import DestinationError
+from local.event_sources.records import Record
+from local.event_sources.tasks import Deliver, Discarding, Invocation, Kept, Unit
+from tests.faults import CrashError
+from tests.memory_stream import MemoryStream
+from tests.simulation import tally
+from tests.simulation.clients import Bucket
+from tests.simulation.fates import GOES_ON, Run, Sky, invocation, playing
+from tests.simulation.functions import Context, Function, plain
+from tests.simulation.moves import Flight, Move, Setup
+from tests.simulation.order import Order, identity
+from tests.simulation.redriving import redrive
+
+START = 1_795_178_096.0  # 2026-11-20T12:34:56Z
+WAITS = (1, 2, 6, 6, 61, 61, 301, 3601, 43_300)  # the last is more than a record's greatest age
+RELEASES = ("good", "allergic", "good", "allergic", "broken")
+MOST_FAULTS = 2  # instead of 10, as batches are smaller too
+
+
+class World:
+    """Subclasses say what is sent, and what must come of it."""
+
+    photos: Sequence[str]
+
+    def __init__(self, function: Function, setup: Setup, stream: type[MemoryStream]) -> None:
+        self.function = function
+        self.setup = setup
+        self.now = START
+        self.sky = Sky()
+        self.bucket = Bucket(self.sky, self.clock)
+        self.mapping = dataclasses.replace(
+            function.mapping, batch_size=setup.batch_size, maximum_retries=setup.retries
+        )
+        self.stream = stream(self.mapping, self.clock, setup.shards)
+        self.sent: dict[str, Any] = {}  # records as they stand in an event, by sequence number
+        self.delicate: set[str] = set()  # what a release raises on that is allergic to it
+        self.harmed: set[str] = set()  # what one has raised on
+        self.release = "good"
+        self.function_is_throttled = False
+        self.throttled: set[str] = set()
+        self.violations: list[str] = []
+        self.patches = pytest.MonkeyPatch()
+        self._order = Order()
+        self._identifiers = itertools.count()
+        self._flights: list[Flight] = []
+        self._others: list[Run] = []  # redrives, and invocations that no engine waits for
+        self._events: list[str] = []
+        self._saved: list[dict[str, Any]] = [{}]
+        self._engine = self._new_engine({})
+
+    def clock(self) -> float:
+        return self.now
+
+    def live(self, moves: Sequence[Move]) -> None:
+        """The storm, then the calm in which all is drained, then redrive of all that failed."""
+        try:
+            for move in moves:
+                self.sky.story.append(repr(move))
+                getattr(self, move.verb)(move.which, move.fate)
+            self.sky.story.append("the storm is over")
+            self._calm_down()
+            self._drain()
+            self._check(self.check_drained)
+            self.sky.story.append("all is drained, and redriven")
+            self._redrive_twice_at_once()
+            self._redrive()
+            self._check(self.check_redriven)
+        except BaseException as error:
+            error.add_note("\n".join(self.sky.story))
+            raise
+        finally:
+            self._close()
+
+    def check_drained(self) -> None:
+        raise NotImplementedError
+
+    def check_redriven(self) -> None:
+        raise NotImplementedError
+
+    def reshard(self, which: int, fate: str) -> None:
+        raise NotImplementedError
+
+    def check_quarantine(self, poisonous: Set[str]) -> None:
+        """What is in quarantine is poison, or a release has raised on it."""
+        quarantined = {number for _, number in self.in_bucket("quarantine/")}
+        assert quarantined <= poisonous | self.harmed, "good records are in quarantine"
+
+    def check_redriven_bucket(self, poisonous: Set[str]) -> None:
+        """All poison is in quarantine, and nothing waits any more but what holds poison."""
+        quarantined = {number for _, number in self.in_bucket("quarantine/")}
+        assert quarantined >= poisonous, "poison is lost in redrive"
+        assert quarantined <= poisonous, "good records stay in quarantine"
+        batches = list(self.in_bucket("aws/"))
+        with_poison = {key for key, number in batches if number in poisonous}
+        assert {key for key, _ in batches} <= with_poison, "replayed, and kept"
+
+    def in_bucket(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Key and sequence number of each record that waits there, exactly as it was sent."""
+        for key, (body, _) in self.bucket.objects.items():
+            if not key.startswith(prefix):
+                continue
+            kept = json.loads(body)
+            alone = "record" in kept
+            for record in [kept["record"]] if alone else json.loads(kept["payload"])["Records"]:
+                number, _ = identity(record)
+                assert record == self.sent[number], "not as it was sent"
+                if alone:
+                    assert key.startswith(f"quarantine/{self.function.folder}/")
+                    assert key.endswith(f"/{number}.json")
+                yield key, number
+
+    # ── Moves ───────────────────────────────────────────────────────────────────────────────────
+
+    def sweep(self, which: int, fate: str) -> None:
+        """The engine does all that it can once; one of the calls in it has that fate."""
+        self.now += 1.1
+        with playing(_nth(which % 5, fate).__next__):
+            for unit in self._engine.ready():
+                if flight := self._begin(unit):
+                    self._finish(flight)
+
+    def begin(self, which: int, _: str) -> None:
+        """One unit is taken up, and comes to its first call."""
+        units = self._engine.ready()
+        deliveries = [unit for unit in units if isinstance(unit, Deliver)]
+        if units := deliveries if deliveries and which % 3 else units:
+            flight = self._begin(units[which % len(units)], stepwise=True)
+            if flight and not flight.run and which % 2:
+                self._finish(flight)
+
+    def go(self, which: int, fate: str) -> None:
+        """Something that is under way makes some calls, and the next one has that fate."""
+        if runs := self._under_way():
+            run = runs[which % len(runs)]
+            for step in itertools.chain([GOES_ON] * (which // 7 % 4), [fate]):
+                if run.alive:
+                    run.advance(step)
+
+    def finish(self, which: int, _: str) -> None:
+        """The engine learns what became of something."""
+        done = [each for each in self._flights if not (each.run and each.run.alive)]
+        if done:
+            self._finish(done[which % len(done)])
+
+    def save(self, *_: object) -> None:
+        self._saved.append(plain(self._engine.checkpoints()))
+
+    def restart(self, which: int, _: str) -> None:
+        """The engine is gone; one from old checkpoints follows, while invocations may go on."""
+        tally.events["restarts from old checkpoints"] += 1
+        for flight in self._flights:
+            if flight.run and flight.run.alive:
+                if which % 2:
+                    flight.run.advance("crash before a call")
+                else:
+                    self._others.append(flight.run)
+        self._flights.clear()
+        self._engine = self._new_engine(self._saved[-1 - which // 2 % len(self._saved)])
+
+    def wait(self, which: int, _: str) -> None:
+        self.now += WAITS[which % len(WAITS)]
+
+    def throttle(self, which: int, _: str) -> None:
+        """A photo's rows become too busy, or are it no longer."""
+        self.throttled ^= {self.photos[which % len(self.photos)]}
+
+    def outage(self, which: int, _: str) -> None:
+        """S3, the stream or Lambda goes out, or comes back."""
+        match which % 4:
+            case 0 | 1:
+                self.bucket.out = not self.bucket.out
+            case 2:
+                self.stream.failing = None if self.stream.failing else "throttled"
+            case 3:
+                self.function_is_throttled = not self.function_is_throttled
+
+    def deploy(self, which: int, _: str) -> None:
+        self.release = RELEASES[which % len(RELEASES)]
+        tally.events["deployments"] += 1
+
+    def deliver_again(self, which: int, fate: str) -> None:
+        """An event that was delivered before is delivered once more, by nobody that listens."""
+        if self._events:
+            event = self._events[which % len(self._events)]
+            tally.events["stray deliveries"] += 1
+            self._start(Run("stray", lambda: self._stray(event)), which, fate)
+
+    def redrive(self, which: int, fate: str) -> None:
+        tally.events["redrives in the storm"] += 1
+        self._start(Run("redrive", self._redrive), which, fate)
+
+    def land(self, which: int, _: str) -> None:
+        """A call that nobody waits for any more arrives, or never does."""
+        if self.sky.late:
+            effect = self.sky.late.pop(which % len(self.sky.late))
+            if which % 3:
+                with contextlib.suppress(ClientError):
+                    effect()
+
+    # ── What the moves are made of ──────────────────────────────────────────────────────────────
+
+    def note(self, record: Record) -> None:
+        """A record is in the stream."""
+        self.sent[record.sequence_number] = json.loads(record.body)
+        self._order.note(record)
+        self.sky.tell(f"sent {record.sequence_number[-3:]} of {record.key[-14:]}")
+        tally.events["records"] += 1
+
+    def invoke(self, event: str) -> Answer:
+        """The function, as the engine and redrive call it."""
+        if self.function_is_throttled:
+            tally.faults["function throttled"] += 1
+            raise NotInvokedError("throttled")
+        tally.events["invocations"] += 1
+        decoded = json.loads(event)
+        self.sky.tell(f"the {self.release} release gets {_short(decoded)}")
+        context = Context(self.function.timeout, self.longest_call)
+        try:
+            with invocation(context):
+                payload = self.function.handler(decoded, context)
+            self.sky.tell(f"and answers {payload}")
+            return Answer(plain(payload))
+        except CrashError:
+            return Answer(function_error="Unhandled")
+        except Exception as error:
+            if type(error).__name__ != "BrokenReleaseError" or self.release == "good":
+                self.violations.append(f"the function raised {error!r}")
+            tally.faults["broken release"] += 1
+            raise
+        finally:
+            if context.left < 0:
+                self.violations.append("the function ran out of time by itself")
+
+    @property
+    def longest_call(self) -> float:
+        """Seconds that a call may take before the client gives it up."""
+        raise NotImplementedError
+
+    def raises_on(self, sequence_number: str) -> bool:
+        """Whether the release that is deployed has a bug that this record meets."""
+        allergic = self.release == "allergic" and sequence_number in self.delicate
+        if not allergic and self.release != "broken":
+            return False
+        tally.faults["raised on a good record"] += 1
+        self.harmed.add(sequence_number)
+        return True
+
+    def _new_engine(self, checkpoints: dict[str, Any]) -> Engine:
+        clients: Any = self.bucket
+        cloud: Any = None
+        return Engine(
+            self.mapping,
+            self.stream,
+            self.invoke,
+            destination(self.mapping, clients, cloud),
+            self.clock,
+            checkpoints=checkpoints,
+            new_id=lambda: f"{next(self._identifiers):08}",
+        )
+
+    def _begin(self, unit: Unit, *, stepwise: bool = False) -> Flight | None:
+        engine = self._engine
+        try:
+            task = engine.begin(unit)
+        except ValueError:  # what was done since has made it wait
+            return None
+        flight = Flight(engine, task)
+        if isinstance(task, Invocation):
+            others = (flight.task for flight in self._flights)
+            under_way = [each.event for each in others if isinstance(each, Invocation)]
+            self._order.watch(task.event, under_way)
+            self._events.append(task.event)
+        if stepwise and isinstance(task, Invocation | Discarding):
+            flight.run = Run(f"{task.shard_id[-2:]}/{task.lane}", lambda: engine.perform(task))
+        else:
+            flight.done = engine.perform(task)
+        self._flights.append(flight)
+        return flight
+
+    def _finish(self, flight: Flight) -> bool:
+        self._flights.remove(flight)
+        task, result = flight.task, flight.result
+        if isinstance(task, Invocation) and isinstance(result, Answer):
+            if not result.function_error:
+                self._order.settle(task.event, result.payload)
+        elif isinstance(task, Discarding) and isinstance(result, Kept):
+            tally.events[f"batches discarded: {task.discarded.condition}"] += 1
+            self._order.discard(task.discarded.records)
+        elif isinstance(result, DestinationError):
+            tally.faults["failure destination out"] += 1
+        return flight.engine.finish(task, result)
+
+    def _start(self, run: Run, which: int, fate: str) -> None:
+        """Leave it to others to go on with, or go to its end now."""
+        if which % 3:
+            self._others.append(run)
+            return
+        for step in _nth(which // 3 % 8, fate):
+            if not run.alive:
+                break
+            run.advance(step)
+        self._end(run)
+
+    def _stray(self, event: str) -> None:
+        with contextlib.suppress(Exception):  # `invoke` has judged it
+            self.invoke(event)
+
+    def _redrive(self) -> None:
+        redrive(self.bucket, self.invoke, self.violations.append)
+
+    def _redrive_twice_at_once(self) -> None:
+        """Call by call in turns, the one at its pace and the other at its own."""
+        runs = [Run("one", self._redrive), Run("other", self._redrive)]
+        self._others += runs
+        while any(run.alive for run in runs):
+            for run, calls in zip(runs, self.setup.paces, strict=True):
+                for _ in range(calls):
+                    if run.alive:
+                        run.advance()
+        for run in runs:
+            self._end(run)
+
+    def _under_way(self) -> list[Run]:
+        flying = [flight.run for flight in self._flights if flight.run]
+        return [run for run in (*flying, *self._others) if run.alive]
+
+    def _end(self, run: Run, fate: str = GOES_ON) -> None:
+        while run.alive:
+            run.advance(fate)
+        if run.error and not isinstance(run.error, CrashError):
+            raise run.error
+
+    def _calm_down(self) -> None:
+        self.release = "good"
+        self.bucket.out = self.function_is_throttled = False
+        self.stream.failing = None
+        self.throttled.clear()
+        for run in (*self._under_way(), *self._others):
+            self._end(run)
+        for flight in list(self._flights):
+            self._finish(flight)
+        while self.sky.late:
+            self.land(1, GOES_ON)
+
+    def _drain(self) -> None:
+        for _ in range(1000):
+            moved = True
+            while moved:
+                moved = False
+                for unit in self._engine.ready():
+                    if flight := self._begin(unit):
+                        moved |= self._finish(flight)
+            wait = self._engine.wait()
+            if wait is None and self._engine.drained_since() is not None:
+                return
+            self.now += max(wait or 0, 0.01)
+        raise AssertionError("it never came to an end")
+
+    def _check(self, invariants: Any) -> None:
+        assert not self.violations, self.violations[0]
+        invariants()
+
+    def _close(self) -> None:
+        self.patches.undo()
+        for run in self._under_way():
+            with contextlib.suppress(BaseException):
+                self._end(run, "crash before a call")
+
+
+def _nth(place: int, fate: str) -> Iterator[str]:
+    """One call of many has a fate."""
+    return itertools.chain([GOES_ON] * place, [fate], itertools.repeat(GOES_ON))
+
+
+def _short(event: dict[str, Any]) -> str:
+    """The ends of its records' sequence numbers."""
+    records = event.get("redrive", {}).get("records") or event["Records"]
+    return " ".join(identity(record)[0][-3:] for record in records)

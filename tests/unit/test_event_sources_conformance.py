@@ -6,9 +6,7 @@ from local.event_sources.engine import exponential_backoff
 from tests.stack import ROOT
 
 PAGE = (ROOT / "docs" / "conformance.md").read_text()
-UNIT = "\n".join(
-    path.read_text() for path in (ROOT / "tests").glob("*/test_event_sources*.py")
-)
+UNIT = "\n".join(path.read_text() for path in (ROOT / "tests").glob("*/test_event_sources*.py"))
 E2E = (ROOT / "tests" / "e2e" / "test_event_sources.py").read_text()
 RULES = [line for line in PAGE.splitlines() if line.startswith("| ") and "`test_" in line]
 

@@ -48,13 +48,14 @@ class Stack(msgspec.Struct, frozen=True):
 def open_stack(name: str) -> Stack:
     """The stack's parts, from its outputs, with the credentials and endpoint of the environment."""
     config = Config(read_timeout=120, retries={"total_max_attempts": 3, "mode": "standard"})
-    cloudformation = boto3.client("cloudformation")
+    session = boto3.Session()  # not the process's, which remembers older credentials
+    cloudformation = session.client("cloudformation")
     [described] = cloudformation.describe_stacks(StackName=name)["Stacks"]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
     return Stack(
-        s3=boto3.client("s3"),
-        sqs=boto3.client("sqs"),
-        lambda_=boto3.client("lambda", config=config),
+        s3=session.client("s3"),
+        sqs=session.client("sqs"),
+        lambda_=session.client("lambda", config=config),
         bucket=outputs["FailedBatchesBucketName"],
         queue=outputs["FailedEventsQueueUrl"],
         functions={

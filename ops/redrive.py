@@ -102,7 +102,8 @@ def replay(stack: Stack, failure: Failure) -> str | None:
         return str((result or {}).get("errorMessage", answer["FunctionError"]))
     if result and result.get("batchItemFailures"):
         return f"stopped at {result['batchItemFailures'][0]['itemIdentifier']}"
-    if result and result.get("poison"):
+    # Of a batch, what is poison still lies under quarantine/ by now.
+    if failure.kind == "poison" and result and result.get("poison"):
         return f"{result['poison']} still poison"
     return None
 

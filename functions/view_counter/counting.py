@@ -61,7 +61,7 @@ class ViewCounter(msgspec.Struct, frozen=True):
             rest, exactly = segment, replay
             while rest and time_left() > 0:
                 try:
-                    new = self._write(rest, exactly=exactly)
+                    new = self._write(rest, time_left, exactly=exactly)
                 except _RefusedError as error:
                     busy = {photo for photo, why in error.reasons.items() if why != COUNTED}
                     count.reasons |= set(error.reasons.values())
@@ -74,7 +74,7 @@ class ViewCounter(msgspec.Struct, frozen=True):
                     rest = []
             count.left += rest
 
-    def _write(self, views: list[View], *, exactly: bool) -> int:
+    def _write(self, views: list[View], time_left: Callable[[], float], *, exactly: bool) -> int:
         """Add one segment, whole or not at all; how many of its views were new."""
         seen = None
         if exactly:
@@ -82,6 +82,8 @@ class ViewCounter(msgspec.Struct, frozen=True):
             items = [response["Item"] for response in found["Responses"] if response.get("Item")]
             seen = {(item["photo_id"]["S"], item["period"]["S"]): item for item in items}
             views = uncovered(views, seen)
+            if time_left() <= 0:  # the read has taken it
+                raise _RefusedError({view.photo_id: "no time is left" for view in views})
         if views:
             actions = transaction(self.table, views, iso_milliseconds(self.clock()), seen)
             _ask(self.dynamodb.transact_write_items, actions)

@@ -117,8 +117,7 @@ def _suffer(fate: str, operation: str, effect: Effect, sky: Sky, clock: Clock | 
         case "call sent twice" if operation != "TransactWriteItems":  # that carries a token
             with contextlib.suppress(ClientError):
                 effect()
-        # Not while a replay reads: it goes on to write without another look at the time.
-        case "time running out" if clock and operation != "TransactGetItems":
+        case "time running out" if clock:
             clock.left = min(clock.left, clock.longest_call)
     return effect()
 

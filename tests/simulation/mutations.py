@@ -62,15 +62,15 @@ def second_look_at_what_the_guard_refused(function: Function, patch: pytest.Monk
     counting = function.part("counting")
     write = counting.ViewCounter._write
 
-    def _write(self: Any, views: list[Any], *, exactly: bool) -> int:
+    def _write(self: Any, views: list[Any], time_left: Any, *, exactly: bool) -> int:
         try:
-            new: int = write(self, views, exactly=exactly)
+            new: int = write(self, views, time_left, exactly=exactly)
         except counting._RefusedError as error:
             why = error.reasons
             rest = [view for view in views if why.get(view.photo_id) != counting.COUNTED]
             if exactly or len(rest) == len(views):
                 raise
-            return _write(self, rest, exactly=False) if rest else 0
+            return _write(self, rest, time_left, exactly=False) if rest else 0
         return new
 
     patch.setattr(counting.ViewCounter, "_write", _write)

@@ -71,11 +71,14 @@ def failures(stack: Stack, console: Console) -> Iterator[Failure]:
             Bucket=stack.bucket, Prefix=prefix
         )
         for found in (found for page in pages for found in page.get("Contents", [])):
-            body = stack.s3.get_object(Bucket=stack.bucket, Key=found["Key"])["Body"].read()
             try:
+                body = stack.s3.get_object(Bucket=stack.bucket, Key=found["Key"])["Body"].read()
                 yield failed_object(found["Key"], found["LastModified"], body, stack.functions)
             except UnreadableFailureError as error:
                 console.print(f"[yellow]![/] {escape(str(error))}; it stays")
+            except ClientError as error:  # another redrive may have processed it meanwhile
+                if error.response["Error"]["Code"] != "NoSuchKey":
+                    raise
     while messages := stack.sqs.receive_message(
         QueueUrl=stack.queue,
         MaxNumberOfMessages=10,

@@ -197,3 +197,33 @@ def test_an_account_sees_no_endpoint():
     assert not holds(template, {"Condition": "OwnEndpoint"}, {"Stage": "prod"})
     variable = template["Globals"]["Function"]["Environment"]["Variables"]["AWS_ENDPOINT_URL"]
     assert variable["Fn::If"][2] == {"Ref": "AWS::NoValue"}
+
+
+def test_stream_mappings_lose_nothing_and_hold_nothing_up_for_ever(resources: Resources):
+    for name, body in of_type(resources, "AWS::Lambda::EventSourceMapping").items():
+        settings = body["Properties"]
+        assert settings["StartingPosition"] == "TRIM_HORIZON", name
+        assert settings["FunctionResponseTypes"] == ["ReportBatchItemFailures"], name
+        assert settings["BisectBatchOnFunctionError"] is True, name
+        assert 0 < settings["MaximumRetryAttempts"] <= 100, name
+        assert 0 < settings["MaximumRecordAgeInSeconds"] < 24 * 60 * 60, name
+        destination = settings["DestinationConfig"]["OnFailure"]["Destination"]
+        assert destination == {"Fn::GetAtt": ["FailedBatchesBucket", "Arn"]}, name
+    views = resources["ViewCounterFunctionViewsRecorded"]["Properties"]
+    assert views["ParallelizationFactor"] > 1
+
+
+def test_every_stream_function_has_an_alarm_on_a_quarantine_metric_that_it_emits(
+    resources: Resources,
+):
+    watched = {
+        alarm["Properties"]["Dimensions"][0]["Value"]
+        for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
+        if alarm["Properties"]["MetricName"] == "RecordsQuarantined"
+    }
+    mappings = of_type(resources, "AWS::Lambda::EventSourceMapping").values()
+    functions = {mapping["Properties"]["FunctionName"]["Ref"] for mapping in mappings}
+    assert {name.title().replace("_", "") + "Function" for name in watched} == functions
+    for name in watched:
+        handler = (ROOT / "functions" / name / "handler.py").read_text()
+        assert 'add_metric("RecordsQuarantined"' in handler, name

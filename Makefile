@@ -2,20 +2,21 @@
 
 PORT ?= 4566
 HOST ?= 127.0.0.1
+EDGE_PORT ?= $(shell expr $(PORT) + 1)
 
 # .python-version makes python3 of pyenv and uv the right one.
 PYTHON := $(shell for python in python3.13 python3; do \
   if $$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
   then command -v $$python; break; fi; done)
 BIN := .venv/bin
-LOCAL = PYTHONPATH=layers $(BIN)/python -m local --port "$(PORT)" --host "$(HOST)"
+LOCAL = PYTHONPATH=layers $(BIN)/python -m local --port "$(PORT)" --edge-port "$(EDGE_PORT)" --host "$(HOST)"
 RUN = PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  PORT=$(PORT) and HOST=$(HOST) are where the laptop cloud listens."
+	@echo "  HOST=$(HOST) and PORT=$(PORT) are where the laptop cloud listens, EDGE_PORT=$(EDGE_PORT) where its page is."
 
 demo: install ## photos through the whole application on this machine, then all is gone again
 	@$(LOCAL) demo
@@ -28,6 +29,25 @@ down: install ## end the laptop cloud that `make up` runs elsewhere
 
 redrive: install ## replay what failed, on the laptop or in STACK=…; ARGS=--dry-run only lists it
 	@$(if $(STACK),PYTHONPATH=layers $(BIN)/python -m ops.redrive --stack $(STACK),$(LOCAL) redrive) $(ARGS)
+
+publish: install ## the page into STACK=…, and CloudFront fetches it anew
+	@$(RUN) $(BIN)/python -m ops.publish_site $(if $(STACK),--stack $(STACK))
+
+STAGE ?= dev
+deploy: install ## STAGE=dev or prod into an account, after asking; ARGS='--parameter Name=Value'
+	@$(RUN) $(BIN)/python -m ops.deploy --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
+
+destroy: install ## take STAGE=… down, data included, after asking for its name; ARGS='--wait 12'
+	@$(RUN) $(BIN)/python -m ops.destroy --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
+
+report: install ## the daily report, now, on the laptop or of STACK=…; ARGS='--days 30 --plot days.svg'
+	@$(if $(STACK),PYTHONPATH=layers $(BIN)/python -m ops.report --stack $(STACK),$(LOCAL) report) $(ARGS)
+
+cost: install ## what the stack costs, and which limit comes first; ARGS="--scenario hobby --stage dev"
+	@$(BIN)/python -m ops.cost $(ARGS)
+
+openapi: install ## docs/openapi.json, from the template's routes and the API's models
+	@PYTHONPATH=functions:layers $(BIN)/python -m ops.openapi
 
 FUNCTION ?= ThumbnailerFunction
 EVENT ?= events/s3_photo_uploaded.json
@@ -46,7 +66,7 @@ check: install ## ruff, mypy, and the linters of the template, as source and as 
 	@$(BIN)/mypy
 	@$(RUN) sam validate --lint
 	@$(BIN)/cfn-lint template.yaml
-	@$(BIN)/python -m ops.translate | $(BIN)/cfn-lint
+	@$(BIN)/python -m ops.translate | $(BIN)/cfn-lint --ignore-checks W1030 # CertificateArn may be empty
 
 format: install ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
@@ -76,4 +96,4 @@ install: .venv/installed .venv-ministack/installed ## the environments, if they 
 clean: ## remove the environments and everything built
 	rm -rf .venv .venv-ministack .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo up down build test check format lock install invoke redrive clean
+.PHONY: help demo up down build test check format lock install invoke redrive publish deploy destroy report cost openapi clean

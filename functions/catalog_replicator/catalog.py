@@ -1,86 +1,64 @@
-"""Changes of photos in, rows of the catalog out."""
+"""Changes of photos in; rows of the catalog, and what the CDN must forget, out."""
 
+import hashlib
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import msgspec
 
+from shared.catalog import catalog_row
 from shared.dynamodb import from_item, to_item
-from shared.photos import FEED, Photo, Status
-from shared.quarantine import Poison
-from shared.timestamps import iso_milliseconds
+from shared.photos import Photo, Status
+from shared.quarantine import Poison, refuse_broken_release
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudfront.type_defs import InvalidationBatchTypeDef
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 FUNCTION: Final = "catalog_replicator"
-MOST_UNEXPECTED: Final = 10
-
-# Named one by one: a new attribute of photos is private until somebody puts it here.
-_IDENTITY: Final = ("photo_id", "version", "status")
-_AS_ANNOUNCED: Final = ("title", "content_type", "bytes", "created_at")
-_AS_FOUND: Final = ("width", "height", "color", "renditions", "uploaded_at", "ready_at")
-_ATTRIBUTES: Final = {
-    Status.READY: (*_IDENTITY, *_AS_ANNOUNCED, *_AS_FOUND),
-    Status.DELETED: (*_IDENTITY, "expires_at"),
-}
-
-
-class BrokenReleaseError(ExceptionGroup[Exception]):
-    """Our own code raised on more than `MOST_UNEXPECTED` records: they are not what is wrong."""
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A row to write; `position` is its record's sequence number, `changed_at` in Unix seconds."""
+    """A row to write; `position` is its record's sequence number, `changed_at` in Unix seconds.
+
+    `cached_paths` are what the CDN must forget of a deleted photo, once the row is written.
+    """
 
     position: str
     changed_at: float
     row: "dict[str, AttributeValueTypeDef]"
-
-
-class _StreamRecord(msgspec.Struct, rename="pascal"):
-    sequence_number: str
-    approximate_creation_date_time: float
-    new_image: dict[str, Any] = {}
-
-
-class _Record(msgspec.Struct, rename="camel"):
-    event_name: str
-    dynamodb: _StreamRecord
-
-
-class _Batch(msgspec.Struct, rename="pascal"):
-    records: list[_Record]
+    cached_paths: set[str]
 
 
 def plan(event: Mapping[str, Any], now: datetime) -> list[Change | Poison]:
     """What to do about a batch, in the order of its records.
 
     Raises:
-        msgspec.ValidationError: the event is no batch of a DynamoDB stream.
+        KeyError: the event is no batch of a DynamoDB stream.
         BrokenReleaseError: the batch is to be tried again, by a better release.
     """
     steps: list[Change | Poison] = []
     unexpected: list[Exception] = []
-    for record, whole in zip(msgspec.convert(event, _Batch).records, event["Records"], strict=True):
+    for record in event["Records"]:
         # A photo's record goes by its TTL alone, when its tombstone is about to go by its own.
-        if record.event_name == "REMOVE":
+        if record["eventName"] == "REMOVE":
             continue
-        change = record.dynamodb
+        change = record["dynamodb"]
+        position, changed_at = change["SequenceNumber"], change["ApproximateCreationDateTime"]
+        new, old = change.get("NewImage", {}), change.get("OldImage", {})
         try:
-            if row := catalog_row(from_item(change.new_image, Photo), now):
-                changed_at = change.approximate_creation_date_time
-                steps.append(Change(change.sequence_number, changed_at, to_item(row)))
+            if row := catalog_row(from_item(new, Photo), now):
+                paths = cached_paths(from_item(old | new, Photo))
+                steps.append(Change(position, changed_at, to_item(row), paths))
         except msgspec.ValidationError as error:
-            steps.append(Poison(FUNCTION, change.sequence_number, str(error), whole))
+            steps.append(Poison(FUNCTION, position, str(error), record))
         except Exception as error:  # noqa: BLE001
             unexpected.append(error)
-            reason = traceback.format_exc()
-            steps.append(Poison(FUNCTION, change.sequence_number, reason, whole))
-    if len(unexpected) > MOST_UNEXPECTED:
-        raise BrokenReleaseError("too many to be the records' fault", unexpected)
+            steps.append(Poison(FUNCTION, position, traceback.format_exc(), record))
+    refuse_broken_release(unexpected)
     return steps
 
 
@@ -89,13 +67,18 @@ def still_poison(event: Mapping[str, Any], steps: list[Change | Poison]) -> dict
     return {"poison": sum(isinstance(s, Poison) for s in steps)} if "redrive" in event else {}
 
 
-def catalog_row(photo: Photo, now: datetime) -> dict[str, Any] | None:
-    """The photo's row or tombstone; None while there is nothing for the public to see."""
-    if photo.status not in _ATTRIBUTES:
-        return None
-    values = msgspec.to_builtins(photo)
-    row = {name: values[name] for name in _ATTRIBUTES[photo.status] if name in values}
-    row["replicated_at"] = iso_milliseconds(now)
-    if photo.status is Status.READY:
-        row["feed"] = FEED
-    return row
+def cached_paths(photo: Photo) -> set[str]:
+    """What the CDN may hold of a photo that is no more: its page and renditions."""
+    if photo.status is not Status.DELETED:
+        return set()
+    # Quoted also because a star at the end would mean all that begins like it.
+    keys = [rendition.key for rendition in photo.renditions.values()]
+    return {f"/photo.html?id={quote(photo.photo_id)}", *(f"/{quote(key)}" for key in keys)}
+
+
+def invalidation_batch(deletions: Sequence[Change]) -> "InvalidationBatchTypeDef":
+    """One request for all; for the same records it is the same, and CloudFront takes it as one."""
+    paths = sorted(set[str]().union(*(change.cached_paths for change in deletions)))
+    identity = msgspec.json.encode([[change.position for change in deletions], paths])
+    reference = hashlib.sha256(identity).hexdigest()
+    return {"CallerReference": reference, "Paths": {"Quantity": len(paths), "Items": paths}}

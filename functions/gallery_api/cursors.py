@@ -4,8 +4,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from http import HTTPStatus
 from uuid import UUID
 
-from gallery_api.photo_ids import is_photo_id
 from gallery_api.problems import ProblemError
+from shared.photo_ids import is_photo_id
 
 
 def encode_cursor(photo_id: str) -> str:

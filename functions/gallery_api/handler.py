@@ -11,6 +11,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from gallery_api.environment import logger
 from gallery_api.problems import as_problem
 from gallery_api.routes import feed, health, photos, views
+from shared.security_headers import api_headers
+
+# All answers have them, errors too. Not stored: a photo's record may change at any moment.
+_HEADERS = {name: [text] for name, text in (api_headers() | {"Cache-Control": "no-store"}).items()}
 
 app = APIGatewayRestResolver(serializer=lambda body: msgspec.json.encode(body).decode())
 app.include_router(feed.router)
@@ -33,8 +37,7 @@ def _answer_problem(error: Exception) -> Response[str]:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request."""
     answer = app.resolve(event, context)
-    # All of them, errors too: a photo's record may change at any moment.
-    answer["multiValueHeaders"]["Cache-Control"] = ["no-store"]
+    answer["multiValueHeaders"] |= _HEADERS
     logger.info(
         "Answered",
         method=event["httpMethod"],

@@ -8,23 +8,17 @@ from msgspec import Meta
 
 from shared.photos import MAX_UPLOAD_BYTES, Photo, Status
 
+PhotoId = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
+Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 ContentType = Literal[
-    "image/avif",
-    "image/gif",
-    "image/heic",
-    "image/heif",
-    "image/jpeg",
-    "image/png",
-    "image/webp",
+    "image/avif", "image/gif", "image/heic", "image/heif", "image/jpeg", "image/png", "image/webp"
 ]
 
 
 class NewPhoto(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `POST /photos` takes, and the gateway's model of the same name with it.
+    """What `POST /photos` takes."""
 
-    A field's description completes the sentence "<field> must be …".
-    """
-
+    # The gateway has a model of this name too. A field's description ends "<field> must be …".
     title: Annotated[
         str,
         Meta(
@@ -53,9 +47,12 @@ class PublicRendition(msgspec.Struct, frozen=True):
 
 
 class PublicPhoto(msgspec.Struct, frozen=True, kw_only=True):
-    """A photo as anyone may see it; what is not known yet is null."""
+    """A photo as anyone may see it; what is not known yet is null.
 
-    photo_id: str
+    `replicated_at` is the catalog's alone, and so in its lists only.
+    """
+
+    photo_id: PhotoId
     status: Status
     error: str | None = None
     title: str
@@ -65,9 +62,10 @@ class PublicPhoto(msgspec.Struct, frozen=True, kw_only=True):
     height: int | None = None
     color: str | None = None
     renditions: dict[str, PublicRendition]
-    created_at: str
-    uploaded_at: str | None = None
-    ready_at: str | None = None
+    created_at: Timestamp
+    uploaded_at: Timestamp | None = None
+    ready_at: Timestamp | None = None
+    replicated_at: Timestamp | None = None
     version: int
 
 
@@ -76,7 +74,7 @@ class Upload(msgspec.Struct, frozen=True):
 
     url: str
     fields: dict[str, str]
-    expires_at: str
+    expires_at: Timestamp
 
 
 class CreatedPhoto(msgspec.Struct, frozen=True):
@@ -87,10 +85,17 @@ class CreatedPhoto(msgspec.Struct, frozen=True):
 
 
 class PhotoPage(msgspec.Struct, frozen=True):
-    """What `GET /photos` answers; `cursor` asks for the next page, null when there is none."""
+    """What a list answers; `cursor` asks for the next page, null when there is none."""
 
     photos: list[PublicPhoto]
     cursor: str | None
+
+
+class RecordedView(msgspec.Struct, frozen=True):
+    """A view that the stream has taken, as its record has it."""
+
+    photo_id: PhotoId
+    viewed_at: Timestamp
 
 
 class MinuteViews(msgspec.Struct, frozen=True):
@@ -103,9 +108,9 @@ class MinuteViews(msgspec.Struct, frozen=True):
 class PhotoViews(msgspec.Struct, frozen=True):
     """What `GET /photos/{photo_id}/views` answers; `counted_at` is null before the first view."""
 
-    photo_id: str
+    photo_id: PhotoId
     total: int
-    counted_at: str | None
+    counted_at: Timestamp | None
     minutes: list[MinuteViews]
 
 

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from msgspec import UNSET, UnsetType
 
+RETRY_SOON = {"Retry-After": "1"}
 THROTTLED = {
     "KMSThrottlingException",
     "ProvisionedThroughputExceededException",
@@ -83,11 +84,11 @@ def as_problem(error: Exception) -> ProblemError:
             return error
         case NotFoundError():
             return ProblemError(HTTPStatus.NOT_FOUND, "The API has no such path and method.")
-        case ClientError() | BotoCoreError() if _passes(error):
+        case TimeoutError() | ClientError() | BotoCoreError() if _passes(error):
             return ProblemError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "The gallery is busy. Try again in a moment.",
-                headers={"Retry-After": "1"},
+                headers=RETRY_SOON,
             )
         case _:
             return ProblemError(
@@ -96,7 +97,7 @@ def as_problem(error: Exception) -> ProblemError:
             )
 
 
-def _passes(error: ClientError | BotoCoreError) -> bool:
+def _passes(error: TimeoutError | ClientError | BotoCoreError) -> bool:
     """Whether the same call may succeed later."""
     if isinstance(error, ClientError):
         response = error.response
@@ -104,4 +105,4 @@ def _passes(error: ClientError | BotoCoreError) -> bool:
             response["Error"]["Code"] in THROTTLED
             or response["ResponseMetadata"]["HTTPStatusCode"] >= HTTPStatus.INTERNAL_SERVER_ERROR
         )
-    return isinstance(error, BotoConnectionError | HTTPClientError)
+    return isinstance(error, TimeoutError | BotoConnectionError | HTTPClientError)

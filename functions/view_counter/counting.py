@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
@@ -93,10 +93,8 @@ class ViewCounter(msgspec.Struct, frozen=True):
 def _ask(operation: Callable[..., Any], actions: Sequence[Action]) -> Any:
     try:
         return operation(TransactItems=actions)
-    except ClientError as error:
-        otherwise = [error.response["Error"]] * len(actions)
-        reasons = cast("Any", error.response).get("CancellationReasons", otherwise)
-        raise _RefusedError(refusals(actions, reasons)) from error
-    except BotoCoreError as error:
-        reasons = [{"Code": type(error).__name__}] * len(actions)
+    except (BotoCoreError, ClientError) as error:
+        unanswered = {"Error": {"Code": type(error).__name__}}
+        response: Any = error.response if isinstance(error, ClientError) else unanswered
+        reasons = response.get("CancellationReasons", [response["Error"]] * len(actions))
         raise _RefusedError(refusals(actions, reasons)) from error

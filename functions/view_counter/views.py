@@ -1,25 +1,19 @@
 """A batch of the views stream in, its views and its poison out."""
 
 import binascii
-import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
-from uuid import UUID
 
 import msgspec
 
-from shared.quarantine import Poison
+from shared.photo_ids import is_photo_id
+from shared.quarantine import Poison, refuse_broken_release
 
 _RETENTION_SECONDS: Final = 24 * 60 * 60
-_MOST_FAULTS: Final = 10
 # Nesting without end is the sender's fault too, though the decoder's stack ends first.
 _POISON: Final = (binascii.Error, msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
-
-
-class BrokenReleaseError(ExceptionGroup[Exception]):
-    """Our own code raises on so many records that it is to blame, and not they."""
 
 
 class View(msgspec.Struct, frozen=True, gc=False):
@@ -54,11 +48,11 @@ def read_batch(records: Iterable[Mapping[str, Any]]) -> Batch:
     """Tell views from poison, before anything is written.
 
     Raises:
-        BrokenReleaseError: more than ten records made our own code raise.
+        BrokenReleaseError: too many records made our own code raise.
     """
     views: list[View] = []
     poison: list[tuple[int, Poison]] = []
-    faults: list[Exception] = []
+    unexpected: list[Exception] = []
     stretches: Counter[Any] = Counter()
     # By number, so a replay that repeats or reorders records is read like the stream itself.
     by_sequence = {int(record["kinesis"]["sequenceNumber"]): record for record in records}
@@ -71,7 +65,7 @@ def read_batch(records: Iterable[Mapping[str, Any]]) -> Batch:
         except _POISON as error:
             reason = str(error)
         except Exception as error:  # noqa: BLE001 - a few are put aside, many are raised below
-            faults.append(error)
+            unexpected.append(error)
             reason = f"the function raised {error!r}"
         else:
             views.append(View(sequence, photo_id, minute, stretches[photo_id] if poison else 0))
@@ -79,25 +73,15 @@ def read_batch(records: Iterable[Mapping[str, Any]]) -> Batch:
         stretches[photo_id] += 1
         position = f"{record['eventID'].partition(':')[0]}/{sequence}"
         poison.append((sequence, Poison("view_counter", position, reason, record)))
-    if len(faults) > _MOST_FAULTS:
-        raise BrokenReleaseError(f"the function raised on {len(faults)} records", faults)
+    refuse_broken_release(unexpected)
     return Batch(views, poison)
 
 
 def _read(kinesis: Mapping[str, Any]) -> int:
     """The minute that a view counts in."""
     event = _decode(binascii.a2b_base64(kinesis["data"]))
-    if event.photo_id != kinesis["partitionKey"] or not _is_photo_id(event.photo_id):
+    if event.photo_id != kinesis["partitionKey"] or not is_photo_id(event.photo_id):
         raise msgspec.ValidationError("the photo id is none, or is not the partition key")
     # Until what a batch failed on is gone, this must not change: receipts lie with the minute.
     moment, arrived = event.viewed_at.timestamp(), kinesis["approximateArrivalTimestamp"]
     return int((moment if abs(moment - arrived) <= _RETENTION_SECONDS else arrived) // 60)
-
-
-@functools.lru_cache(maxsize=4096)
-def _is_photo_id(text: str) -> bool:
-    try:
-        uuid = UUID(text)
-    except ValueError:
-        return False
-    return uuid.version == 7 and str(uuid) == text

@@ -1,6 +1,9 @@
-"""Where a stream record goes that can never be processed: kept whole, for a person to replay."""
+"""Where a stream record goes that can never be processed: kept whole, for a person to replay.
 
-from collections.abc import Mapping
+Unless so many of a batch cannot be that the release is what is wrong.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -9,6 +12,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 QUARANTINE_PREFIX: Final = "quarantine/"
+MOST_UNEXPECTED: Final = 10
+
+
+class BrokenReleaseError(ExceptionGroup[Exception]):
+    """Our own code raised on so many records of a batch that it is to blame, and not they."""
 
 
 class Poison(msgspec.Struct, frozen=True):
@@ -18,6 +26,16 @@ class Poison(msgspec.Struct, frozen=True):
     position: str
     reason: str
     record: Mapping[str, Any]
+
+
+def refuse_broken_release(unexpected: Sequence[Exception]) -> None:
+    """Accept what our own code raised on records of a batch, if the records may be to blame.
+
+    Raises:
+        BrokenReleaseError: on more than `MOST_UNEXPECTED`; a better release is to try the batch.
+    """
+    if len(unexpected) > MOST_UNEXPECTED:
+        raise BrokenReleaseError(f"the function raised on {len(unexpected)} records", unexpected)
 
 
 def quarantine_key(function: str, position: str) -> str:

@@ -120,6 +120,39 @@ class Bucket:
         return suffer(self._sky, operation, reach)
 
 
+class Cdn:
+    """CloudFront's invalidations; `out` while it takes no more, `watch` sees the paths of each."""
+
+    def __init__(self, sky: Sky) -> None:
+        self.invalidations: dict[str, list[str]] = {}  # by caller reference
+        self.out = False
+        self.watch: Callable[[list[str]], None] = lambda _: None
+        self._sky = sky
+
+    @property
+    def forgotten(self) -> set[str]:
+        return {path for paths in self.invalidations.values() for path in paths}
+
+    def create_invalidation(
+        self,
+        *,
+        DistributionId: str,  # noqa: ARG002, N803
+        InvalidationBatch: dict[str, Any],  # noqa: N803
+    ) -> None:
+        def effect() -> None:
+            if self.out:
+                tally.faults["CDN out"] += 1
+                raise refusal("TooManyInvalidationsInProgress")
+            paths = InvalidationBatch["Paths"]["Items"]
+            reference = InvalidationBatch["CallerReference"]
+            if self.invalidations.setdefault(reference, paths) != paths:
+                raise refusal("InvalidationBatchAlreadyExists")
+            self.watch(paths)
+            tally.events["invalidations"] += 1
+
+        suffer(self._sky, "CreateInvalidation", effect)
+
+
 class Silent:
     """A logger or metrics of which nothing is heard: what they say is tested elsewhere."""
 

@@ -1,5 +1,6 @@
 """The guards of both functions and of the engine, each of which can be taken away."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -112,6 +113,63 @@ def stop_at_the_first_failure(function: Function, patch: pytest.MonkeyPatch) -> 
     patch.setattr(function.module, "handler", handler)
 
 
+def invalidation(function: Function, patch: pytest.MonkeyPatch) -> None:
+    """Deletions are not handed on."""
+    patch.setattr(function.module, "_invalidate", lambda *_: None)
+
+
+def report_of_failed_invalidations(function: Function, patch: pytest.MonkeyPatch) -> None:
+    """What the CDN refuses is forgotten."""
+    invalidate = function.module._invalidate
+
+    def try_to_invalidate(*arguments: Any) -> None:
+        with contextlib.suppress(BotoCoreError, ClientError, TimeoutError):
+            invalidate(*arguments)
+
+    patch.setattr(function.module, "_invalidate", try_to_invalidate)
+
+
+def invalidation_of_what_stood(function: Function, patch: pytest.MonkeyPatch) -> None:
+    """Only tombstones that were written just now are handed on."""
+    take, invalidate = function.module._take, function.module._invalidate
+    new: set[str] = set()
+
+    def take_and_note(step: Any, milliseconds_left: int) -> float:
+        seconds: float = take(step, milliseconds_left)
+        (new.add if seconds else new.discard)(step.position)
+        return seconds
+
+    def invalidate_new(deletions: Any, milliseconds_left: int) -> None:
+        if deletions := [each for each in deletions if each.position in new]:
+            invalidate(deletions, milliseconds_left)
+
+    patch.setattr(function.module, "_take", take_and_note)
+    patch.setattr(function.module, "_invalidate", invalidate_new)
+
+
+def invalidation_after_the_row(function: Function, patch: pytest.MonkeyPatch) -> None:
+    """The CDN hears of a deletion before the catalog does."""
+    take, invalidate = function.module._take, function.module._invalidate
+
+    def invalidate_and_take(step: Any, milliseconds_left: int) -> float:
+        if getattr(step, "cached_paths", None):
+            invalidate([step], milliseconds_left)
+        seconds: float = take(step, milliseconds_left)
+        return seconds
+
+    patch.setattr(function.module, "_take", invalidate_and_take)
+
+
+def caller_reference_of_all_records(function: Function, patch: pytest.MonkeyPatch) -> None:
+    """Batches that begin alike have one reference, whatever they end with."""
+    make = function.module.invalidation_batch
+
+    def invalidation_batch(deletions: Any) -> Any:
+        return {**make(deletions), "CallerReference": deletions[0].position}
+
+    patch.setattr(function.module, "invalidation_batch", invalidation_batch)
+
+
 def lanes_by_key(_: Function, patch: pytest.MonkeyPatch) -> None:
     """Records of a photo go into any of the engine's lanes."""
     take = ShardProgress.take
@@ -141,7 +199,16 @@ MUTATIONS: dict[str, list[Mutation]] = {
         lanes_by_key,
         children_after_parents,
     ],
-    "catalog_replicator": [version_condition, stop_at_the_first_failure, children_after_parents],
+    "catalog_replicator": [
+        version_condition,
+        stop_at_the_first_failure,
+        children_after_parents,
+        invalidation,
+        report_of_failed_invalidations,
+        invalidation_of_what_stood,
+        invalidation_after_the_row,
+        caller_reference_of_all_records,
+    ],
 }
 
 

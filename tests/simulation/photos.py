@@ -6,17 +6,19 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
+
 from local.event_sources.records import Record, dynamodb_record
 from shared.dynamodb import from_item, to_item
 from shared.photos import Photo, Status
 from tests.integration.catalog_replicator.photo_stream import PhotosTable
 from tests.memory_stream import MemoryStream
 from tests.simulation import tally
-from tests.simulation.clients import StormyTables
+from tests.simulation.clients import Cdn, StormyTables
 from tests.simulation.fates import SCENE
 from tests.simulation.functions import Context, Function
 from tests.simulation.moves import Setup
-from tests.simulation.world import MOST_FAULTS, World
+from tests.simulation.world import World
 from tests.tables import ConditionalCheckFailedError
 
 TABLE: Final = "CatalogTable"
@@ -61,7 +63,7 @@ class TableStream(MemoryStream):
 class Photos(World):
     """`public` is what the catalog may show: by sequence number, the version and its row."""
 
-    longest_call = 7
+    longest_call = 9
 
     def __init__(self, function: Function, setup: Setup) -> None:
         super().__init__(function, setup, TableStream)
@@ -72,10 +74,14 @@ class Photos(World):
         self.tables = StormyTables(self.sky, **{TABLE: ("photo_id",)})
         self.tables.throttled = self.throttled
         self.tables.watch = self._watch
+        self.cdn = Cdn(self.sky)
+        self.cdn.watch = self._watch_cdn
+        self.cached: dict[str, set[str]] = {}  # paths of deleted photos, by sequence number
         self._numbers: dict[tuple[str, int], str] = {}
         self._written: dict[str, int] = {}
         catalog = function.part("catalog")
         make_row = catalog.catalog_row
+        settings = msgspec.structs.replace(function.module.settings, distribution_id="E1")
 
         def row_as_released(photo: Photo, now: datetime) -> Any:
             if self.raises_on(self._numbers[photo.photo_id, photo.version]):
@@ -84,8 +90,9 @@ class Photos(World):
 
         self.patches.setattr(function.module, "s3", self.bucket)
         self.patches.setattr(function.module, "dynamodb", self.tables)
+        self.patches.setattr(function.module, "cloudfront", self.cdn)
+        self.patches.setattr(function.module, "settings", settings)
         self.patches.setattr(catalog, "catalog_row", row_as_released)
-        self.patches.setattr(catalog, "MOST_UNEXPECTED", MOST_FAULTS)
 
     def send(self, which: int, _: str) -> None:
         """Some steps in the lives of photos."""
@@ -110,6 +117,12 @@ class Photos(World):
         self.stream.roll(shards[which % len(shards)])
         tally.events["shards rolled over"] += 1
 
+    def outage(self, which: int, fate: str) -> None:
+        if which % 5:
+            super().outage(which // 5, fate)
+        else:
+            self.cdn.out = not self.cdn.out
+
     def check_drained(self) -> None:
         waiting = {number for _, number in self.in_bucket("")}
         rows = self._rows()
@@ -118,12 +131,16 @@ class Photos(World):
             if found["version"] == row["version"]:
                 assert found == row, "the catalog shows something else"
             assert found["version"] >= row["version"] or number in waiting, "a change is lost"
+        for number, paths in self.cached.items():
+            assert paths <= self.cdn.forgotten or number in waiting, "a deletion is not handed on"
         assert self.poisonous <= waiting, "poison is lost"
         self.check_quarantine(self.poisonous)
 
     def check_redriven(self) -> None:
         source = {row["photo_id"]: row for row in self.public.values()}
         assert self._rows() == source, "the catalog is not the filtered source"
+        paths = {path for each in self.cached.values() for path in each}
+        assert self.cdn.forgotten == paths, "the CDN has forgotten too little, or too much"
         self.check_redriven_bucket(self.poisonous)
 
     def _step(self, slot: int, which: int) -> dict[str, Any]:
@@ -152,6 +169,8 @@ class Photos(World):
             self._numbers[photo_id, photo.version] = number
             if photo.status in (Status.READY, Status.DELETED):
                 self.public[number] = row_of(photo)
+            if photo.status is Status.DELETED:
+                self.cached[number] = cached(photo)
         return number
 
     def _watch(self, _: str, request: dict[str, Any], call: Callable[[], Any]) -> Any:
@@ -173,12 +192,31 @@ class Photos(World):
         self._written[photo_id] = version
         return answer
 
+    def _watch_cdn(self, paths: list[str]) -> None:
+        """What can still be seen would be cached again."""
+        standing = {
+            f"/photo.html?id={item['photo_id']['S']}"
+            for item in self.tables.items(TABLE)
+            if item["status"]["S"] == Status.DELETED
+        }
+        if not {path for path in paths if path.startswith("/photo.html")} <= standing:
+            self.violations.append("a photo was invalidated before its tombstone stood")
+
+    def _calm_down(self) -> None:
+        self.cdn.out = False
+        super()._calm_down()
+
     def _rows(self) -> dict[str, dict[str, Any]]:
         rows = [from_item(item, dict) for item in self.tables.items(TABLE)]
         return {
             row["photo_id"]: {name: row[name] for name in row if name != "replicated_at"}
             for row in rows
         }
+
+
+def cached(photo: Photo) -> set[str]:
+    """Where the CDN may hold it."""
+    return {f"/photo.html?id={photo.photo_id}", *(f"/{r.key}" for r in photo.renditions.values())}
 
 
 def row_of(photo: Photo) -> dict[str, Any]:

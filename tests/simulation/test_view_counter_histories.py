@@ -26,6 +26,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+import shared.quarantine
 import view_counter.segments
 import view_counter.views
 from tests.faults import CrashError, refusal
@@ -320,7 +321,7 @@ def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(view_counter.segments, "_MOST_ROWS", 4)
     monkeypatch.setattr(view_counter.views, "_read", read)
-    monkeypatch.setattr(view_counter.views, "_MOST_FAULTS", 3)
+    monkeypatch.setattr(shared.quarantine, "MOST_UNEXPECTED", 3)
     module = importlib.reload(importlib.import_module("view_counter.handler"))
     for powertool in ("logger", "metrics"):  # both would outlive this test
         monkeypatch.setattr(module, powertool, Mock())

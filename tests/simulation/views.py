@@ -13,7 +13,7 @@ from tests.simulation.clients import StormyTables
 from tests.simulation.fates import SCENE
 from tests.simulation.functions import Function
 from tests.simulation.moves import Setup
-from tests.simulation.world import MOST_FAULTS, World
+from tests.simulation.world import World
 from tests.views import minutes, photo, totals
 
 TABLE: Final = "ViewsTable"
@@ -67,7 +67,6 @@ class Views(World):
         self.patches.setattr(module, "s3", self.bucket)
         self.patches.setattr(module, "view_counter", counter)
         self.patches.setattr(views, "_read", read_as_released)
-        self.patches.setattr(views, "_MOST_FAULTS", MOST_FAULTS)
         self.patches.setattr(function.part("segments"), "_MOST_ROWS", setup.rows)
 
     def send(self, which: int, _: str) -> None:

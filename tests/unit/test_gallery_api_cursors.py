@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gallery_api.cursors import decode_cursor, encode_cursor
-from gallery_api.photo_ids import is_photo_id, new_photo_id
 from gallery_api.problems import ProblemError
+from shared.photo_ids import is_photo_id, new_photo_id
 
 moments = st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 

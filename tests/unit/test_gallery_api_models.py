@@ -24,7 +24,15 @@ def test_public_photo_keeps_owner_and_upload_to_itself():
 def test_public_photo_says_null_for_what_is_not_known_yet():
     public = msgspec.to_builtins(public_photo(PENDING))
     unknown = {name for name, value in public.items() if value is None}
-    assert unknown == {"error", "width", "height", "color", "uploaded_at", "ready_at"}
+    assert unknown == {
+        "error",
+        "width",
+        "height",
+        "color",
+        "uploaded_at",
+        "ready_at",
+        "replicated_at",
+    }
     assert public["renditions"] == {}
 
 
@@ -36,3 +44,13 @@ def test_public_photo_names_renditions_by_path():
     assert msgspec.to_builtins(public_photo(photo).renditions) == {
         "thumb": {"path": f"/{key}", "width": 256, "height": 192, "bytes": 9000}
     }
+
+
+def test_public_photo_tells_the_moment_of_replication_from_the_catalog_alone():
+    row = {
+        **msgspec.to_builtins(PENDING),
+        "feed": "photos",
+        "replicated_at": "2026-11-20T12:35:02Z",
+    }
+    assert public_photo(row).replicated_at == "2026-11-20T12:35:02Z"
+    assert public_photo(PENDING).replicated_at is None

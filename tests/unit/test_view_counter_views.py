@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 import view_counter.views as core
+from shared.quarantine import BrokenReleaseError
 from tests.views import FIRST_SEQUENCE, SHARD, Record, photo, poison, record
-from view_counter.views import BrokenReleaseError, View, read_batch
+from view_counter.views import View, read_batch
 
 ARRIVED = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MINUTE = int(ARRIVED.timestamp()) // 60

@@ -1,4 +1,4 @@
-"""/photos: the READY ones, newest first, from the catalog."""
+"""/photos and /me/photos: everybody's READY ones from the catalog, one's own from the source."""
 
 import re
 from http import HTTPStatus
@@ -6,42 +6,65 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
+from gallery_api.claims import signed_in
 from gallery_api.cursors import decode_cursor, encode_cursor
 from gallery_api.environment import dynamodb, settings
 from gallery_api.models import PhotoPage, public_photo
 from gallery_api.problems import ProblemError
 from shared.dynamodb import from_item, to_item
-from shared.photos import FEED
+from shared.photos import FEED, Status
 
 _LIMIT = re.compile("[1-9][0-9]?|100")
+_ROUNDS = 10  # of reading on for a page that deleted photos left short
 
 router = APIGatewayRouter()
 
 
 @router.get("/photos")
 def list_photos() -> PhotoPage:
-    """A page of photos: their ids sort by time. 101 rows stay far below the 1 MB of one Query."""
+    """A page of READY photos, newest first."""
+    return _page(settings.catalog_table, "feed", FEED)
+
+
+@router.get("/me/photos")
+def list_own_photos() -> PhotoPage:
+    """A page of one's own photos, newest first, PENDING and FAILED ones among them.
+
+    A page may be shorter than its limit and still have a cursor.
+    """
+    return _page(settings.photos_table, "owner", signed_in(router.current_event))
+
+
+def _page(table: str, index: str, partition: str) -> PhotoPage:
+    """The page asked for: ids sort by time. 101 rows stay far below the 1 MB of one Query."""
     asked = router.current_event.query_string_parameters
-    limit = _limit(asked.get("limit", "30"))
+    if not _LIMIT.fullmatch(asked.get("limit", "30")):
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "limit must be a whole number from 1 to 100")
+    limit = int(asked.get("limit", "30"))
     start: dict[str, Any] = {}
     if "cursor" in asked:
-        key = {"feed": FEED, "photo_id": decode_cursor(asked["cursor"])}
+        key = {index: partition, "photo_id": decode_cursor(asked["cursor"])}
         start["ExclusiveStartKey"] = to_item(key)
-    answer = dynamodb.query(
-        TableName=settings.catalog_table,
-        IndexName="feed",
-        KeyConditionExpression="feed = :feed",
-        ExpressionAttributeValues=to_item({":feed": FEED}),
-        ScanIndexForward=False,
-        Limit=limit + 1,  # the one more says whether there is another page
-        **start,
-    )
-    photos = [public_photo(from_item(item, dict)) for item in answer["Items"][:limit]]
-    more = len(answer["Items"]) > limit
-    return PhotoPage(photos=photos, cursor=encode_cursor(photos[-1].photo_id) if more else None)
-
-
-def _limit(text: str) -> int:
-    if not _LIMIT.fullmatch(text):
-        raise ProblemError(HTTPStatus.BAD_REQUEST, "limit must be a whole number from 1 to 100")
-    return int(text)
+    values = {":partition": partition, ":deleted": Status.DELETED}
+    items: list[Any] = []
+    for _ in range(_ROUNDS):
+        answer = dynamodb.query(
+            TableName=table,
+            IndexName=index,
+            KeyConditionExpression="#index = :partition",
+            FilterExpression="#status <> :deleted",
+            ExpressionAttributeNames={"#index": index, "#status": "status"},
+            ExpressionAttributeValues=to_item(values),
+            ScanIndexForward=False,
+            Limit=limit + 1,  # the one more says whether there is another page
+            **start,
+        )
+        items += answer["Items"]
+        last = answer.get("LastEvaluatedKey")
+        if last is None or len(items) > limit:
+            break
+        start["ExclusiveStartKey"] = last
+    if len(items) > limit:
+        last = items[limit - 1]
+    photos = [public_photo(from_item(item, dict)) for item in items[:limit]]
+    return PhotoPage(photos, encode_cursor(last["photo_id"]["S"]) if last else None)

@@ -2,18 +2,17 @@
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
 
 import msgspec
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
 from gallery_api.environment import dynamodb, kinesis, logger, settings
-from gallery_api.models import PhotoViews
-from gallery_api.photo_ids import is_photo_id
+from gallery_api.models import PhotoViews, RecordedView
 from gallery_api.problems import no_such_photo
 from gallery_api.view_counts import TOTAL, first_period, photo_views
 from shared.dynamodb import from_item, to_item
+from shared.photo_ids import is_photo_id
 from shared.photos import Status
 from shared.timestamps import iso_milliseconds
 
@@ -21,15 +20,15 @@ router = APIGatewayRouter()
 
 
 @router.post("/photos/<photo_id>/views")
-def record_view(photo_id: str) -> Response[dict[str, Any]]:
+def record_view(photo_id: str) -> Response[RecordedView]:
     """Hand one view of a listed photo to the stream; counting it is the stream's business."""
     if not is_photo_id(photo_id) or not _is_listed(photo_id):
         raise no_such_photo()
-    view = {"photo_id": photo_id, "viewed_at": iso_milliseconds(datetime.now(UTC))}
+    view = RecordedView(photo_id, iso_milliseconds(datetime.now(UTC)))
     kinesis.put_record(
         StreamName=settings.views_stream, PartitionKey=photo_id, Data=msgspec.json.encode(view)
     )
-    return Response(status_code=HTTPStatus.ACCEPTED, content_type="application/json", body={})
+    return Response(status_code=HTTPStatus.ACCEPTED, content_type="application/json", body=view)
 
 
 @router.get("/photos/<photo_id>/views")

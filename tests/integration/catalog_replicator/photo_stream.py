@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from shared.dynamodb import from_item, to_item
-from shared.photos import Photo, Status
+from shared.photos import Photo, Rendition, Status, rendition_key
 from tests.stack import ROOT, Stack
 
 type Invoke = Callable[..., list[str]]
@@ -69,7 +69,12 @@ class PhotosTable:
         return self._write(msgspec.structs.replace(photo, version=photo.version + 1, **values))
 
     def settle(self, photo_id: str) -> dict[str, Any]:
-        return self.change(photo_id, status=Status.READY, etag="abc", width=4000, height=3000)
+        renditions = {
+            name: Rendition(rendition_key(photo_id, "abc", name), pixels, pixels * 3 // 4, 9)
+            for name, pixels in (("thumb", 256), ("large", 1600))
+        }
+        found = {"etag": "abc", "width": 4000, "height": 3000, "renditions": renditions}
+        return self.change(photo_id, status=Status.READY, **found)
 
     def fail(self, photo_id: str) -> dict[str, Any]:
         return self.change(photo_id, status=Status.FAILED, error="Not an image")
@@ -77,8 +82,8 @@ class PhotosTable:
     def rename(self, photo_id: str) -> dict[str, Any]:
         return self.change(photo_id, title=f"Title {self.rows[photo_id].version}")
 
-    def delete(self, photo_id: str) -> dict[str, Any]:
-        return self.change(photo_id, status=Status.DELETED, expires_at=EXPIRES_AT)
+    def delete(self, photo_id: str, **values: Any) -> dict[str, Any]:
+        return self.change(photo_id, status=Status.DELETED, expires_at=EXPIRES_AT, **values)
 
     def expire(self, photo_id: str) -> dict[str, Any]:
         """What the table's TTL does in the end."""

@@ -4,6 +4,7 @@ import itertools
 from types import ModuleType
 from typing import Any
 
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +40,7 @@ def filtered(history: list[Photo]) -> dict[str, dict[str, Any]]:
                 "created_at": photo.created_at,
                 "width": photo.width,
                 "height": photo.height,
+                "renditions": msgspec.to_builtins(photo.renditions),
                 "feed": "photos",
             }
         elif photo.status is Status.DELETED:

@@ -131,7 +131,7 @@ def test_batch_as_large_as_the_template_allows_is_measured_too(
     assert len(catalog.feed()) == size
 
 
-@pytest.mark.parametrize("name", ["CATALOG_TABLE", "FAILED_BATCHES_BUCKET"])
+@pytest.mark.parametrize("name", ["CATALOG_TABLE", "DISTRIBUTION_ID", "FAILED_BATCHES_BUCKET"])
 def test_missing_variable_is_named_at_import(
     stack: Stack, monkeypatch: pytest.MonkeyPatch, name: str
 ):

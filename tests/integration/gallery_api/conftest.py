@@ -32,12 +32,15 @@ def function(stack: Stack) -> Api:
 @pytest.fixture
 def api(stack: Stack, function: Api) -> Api:
     """The function, with empty tables and nothing logged."""
-    for table in ("PhotosTable", "CatalogTable", "ViewsTable"):
+    for table in ("PhotosTable", "CatalogTable", "ViewsTable", "IdempotencyTable"):
         name = stack.names[table]
         keys = stack.template["Resources"][table]["Properties"]["KeySchema"]
         for item in stack.dynamodb.scan(TableName=name)["Items"]:
             key = {each["AttributeName"]: item[each["AttributeName"]] for each in keys}
             stack.dynamodb.delete_item(TableName=name, Key=key)
+    for bucket in (stack.names["UploadsBucket"], stack.names["MediaBucket"]):
+        for stored in stack.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+            stack.s3.delete_object(Bucket=bucket, Key=stored["Key"])
     function.log.seek(0)
     function.log.truncate()
     return function

@@ -1,6 +1,7 @@
 import base64
 import json
 from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -28,15 +29,20 @@ def test_unknown_route_is_a_problem(api: Api, method: str, path: str):
     assert_problem(api.call("get_health", httpMethod=method, path=path), 404)
 
 
-def test_calls_give_up_within_the_time_limit(stack: Stack, views: ModuleType):
-    longest = 0  # of a request that waits for both
-    for client in (views.dynamodb, views.kinesis):
-        config = client.meta.config
-        tries = config.retries["total_max_attempts"]
-        waits = sum(2**retry for retry in range(tries - 1))  # botocore's longest, in seconds
-        longest += tries * (config.connect_timeout + config.read_timeout) + waits
-    function = stack.template["Resources"]["GalleryApiFunction"]["Properties"]
-    assert longest < function["Timeout"]
+def longest_call(client: Any) -> float:
+    """Seconds until the last try is given up."""
+    config = client.meta.config
+    tries = config.retries["total_max_attempts"]
+    waits = sum(2**retry for retry in range(tries - 1))  # botocore's longest
+    return float(tries * (config.connect_timeout + config.read_timeout) + waits)
+
+
+def test_calls_give_up_within_the_time_limit(stack: Stack, api: Api, views: ModuleType):
+    limit = stack.template["Resources"]["GalleryApiFunction"]["Properties"]["Timeout"]
+    dynamodb = longest_call(api.routes.dynamodb)
+    assert dynamodb + longest_call(views.kinesis) < limit
+    assert 3 * dynamodb < limit, "a key, the photo, the answer"
+    assert dynamodb + longest_call(api.routes.s3) <= api.routes.STEP_MS / 1000 < limit - dynamodb
 
 
 json_values = st.recursive(

@@ -7,7 +7,16 @@ from tests.stack import Stack
 
 
 @pytest.mark.parametrize(
-    "name", ["PHOTOS_TABLE", "CATALOG_TABLE", "VIEWS_STREAM", "VIEWS_TABLE", "UPLOADS_BUCKET"]
+    "name",
+    [
+        "PHOTOS_TABLE",
+        "CATALOG_TABLE",
+        "VIEWS_STREAM",
+        "VIEWS_TABLE",
+        "UPLOADS_BUCKET",
+        "MEDIA_BUCKET",
+        "IDEMPOTENCY_TABLE",
+    ],
 )
 def test_missing_variable_is_named_at_import(
     stack: Stack, monkeypatch: pytest.MonkeyPatch, name: str

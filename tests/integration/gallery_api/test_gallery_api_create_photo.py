@@ -8,7 +8,7 @@ import requests
 from botocore.exceptions import ReadTimeoutError
 
 from shared.photos import Photo, Status
-from tests.gallery_api import REQUEST_ID, Answer, Api, assert_problem, put, stored
+from tests.gallery_api import OWNER, REQUEST_ID, Answer, Api, assert_problem, put, stored
 from tests.stack import REGION, Stack
 
 
@@ -25,7 +25,7 @@ def test_photo_is_recorded_as_pending(stack: Stack, api: Api):
         photo_id=answer.body["photo"]["photo_id"],
         version=1,
         status=Status.PENDING,
-        owner="anonymous",
+        owner=OWNER,
         title="Harbour at dawn",
         content_type="image/heic",
         bytes=1000,

@@ -10,6 +10,7 @@ import pytest
 
 from gallery_api.models import NewPhoto
 from gallery_api.problems import Problem
+from tests.gallery_api import Api, Context
 from tests.stack import ROOT, Stack, load_template
 
 RESOURCES = load_template()["Resources"]
@@ -86,9 +87,22 @@ def test_gateway_requires_every_parameter_of_a_path():
 
 
 def test_gateway_lets_every_page_be_asked_for_by_query_or_without():
+    lists = {"ListPhotos", "ListOwnPhotos"}
+    assert lists <= EVENTS.keys()
     for name, event in EVENTS.items():
-        optional = {"limit": False, "cursor": False} if name == "ListPhotos" else {}
+        optional = {"limit": False, "cursor": False} if name in lists else {}
         assert parameters(event, "querystring") == optional
+
+
+def test_gateway_asks_for_a_token_where_the_function_does(api: Api):
+    for event in EVENTS.values():
+        method, path = event["Properties"]["Method"], event["Properties"]["Path"]
+        requests = [json.loads(file.read_text()) for file in (ROOT / "events").glob("api_*.json")]
+        request = next(r for r in requests if (r["httpMethod"], r["resource"]) == (method, path))
+        request["requestContext"].pop("authorizer", None)
+        answer = api.handler(request, Context())
+        authorizer = event["Properties"].get("Auth", {}).get("Authorizer")
+        assert (authorizer == "SignedIn") == (answer["statusCode"] == 401), (method, path)
 
 
 @pytest.mark.parametrize("response_type", RESPONSES)

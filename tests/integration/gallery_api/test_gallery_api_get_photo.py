@@ -41,6 +41,7 @@ def test_ready_photo_is_shown_in_public_form(stack: Stack, api: Api):
         ("created_at", "2026-11-20T12:34:56.789Z"),
         ("uploaded_at", "2026-11-20T12:35:00.000Z"),
         ("ready_at", "2026-11-20T12:35:01.000Z"),
+        ("replicated_at", None),
         ("version", 2),
     ]
 

@@ -3,10 +3,11 @@
 import os
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Final
 from uuid import UUID
 
+PHOTO_ID: Final = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_PHOTO_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 def new_photo_id(moment: datetime) -> str:
@@ -20,4 +21,4 @@ def new_photo_id(moment: datetime) -> str:
 
 def is_photo_id(text: str) -> bool:
     """Whether `text` has the one form that `new_photo_id` writes."""
-    return _PHOTO_ID.fullmatch(text) is not None
+    return PHOTO_ID.fullmatch(text) is not None

@@ -1,0 +1,84 @@
+"""Deleting a photo: its record first, then all that belongs to it.
+
+From the record on nobody is shown the photo, and a thumbnailer that has it in hand finds it settled
+and sweeps its own renditions. What follows may be done as often as one likes, so a deletion that
+stopped anywhere is completed by the next one.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import batched
+from typing import TYPE_CHECKING, Any, Final
+
+from shared.dynamodb import from_item, to_item
+from shared.photos import MEDIA_PREFIX, Photo, Status, upload_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+TOMBSTONE_LIFETIME: Final = timedelta(days=30)  # longer than anything could be replayed
+_MOST_WRITES: Final = 25  # in one BatchWriteItem
+_TRIES: Final = 3
+
+
+def bury(
+    dynamodb: "DynamoDBClient", table: str, photo_id: str, owner: str, now: datetime
+) -> Photo | None:
+    """Make the record a tombstone, if it is the owner's and none yet; the record as it was found.
+
+    It keeps its attributes: replicas need some, and its TTL takes it as a whole.
+    """
+    end = int((now + TOMBSTONE_LIFETIME).timestamp())
+    values = {":deleted": Status.DELETED, ":end": end, ":one": 1, ":owner": owner}
+    found: Any
+    try:
+        found = dynamodb.update_item(
+            TableName=table,
+            Key=to_item({"photo_id": photo_id}),
+            UpdateExpression="SET #status = :deleted, version = version + :one, expires_at = :end",
+            ConditionExpression="#owner = :owner AND #status <> :deleted",
+            ExpressionAttributeNames={"#owner": "owner", "#status": "status"},
+            ExpressionAttributeValues=to_item(values),
+            ReturnValues="ALL_OLD",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )["Attributes"]
+    except dynamodb.exceptions.ConditionalCheckFailedException as error:
+        found = error.response.get("Item")
+    return from_item(found, Photo) if found else None
+
+
+def remove_objects(s3: "S3Client", uploads: str, media: str, photo_id: str) -> Iterator[None]:
+    """Remove the upload and every rendition; yields before each step, so its caller may stop."""
+    yield
+    s3.delete_object(Bucket=uploads, Key=upload_key(photo_id))
+    prefix = f"{MEDIA_PREFIX}{photo_id}/"
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=media, Prefix=prefix)
+    for stored in (stored for page in pages for stored in page.get("Contents", [])):
+        yield
+        s3.delete_object(Bucket=media, Key=stored["Key"])
+
+
+def remove_views(dynamodb: "DynamoDBClient", table: str, photo_id: str) -> Iterator[None]:
+    """Remove the view rows, the total and the latest minutes first; yields as above.
+
+    Raises:
+        TimeoutError: DynamoDB left some aside, again and again.
+    """
+    pages = dynamodb.get_paginator("query").paginate(
+        TableName=table,
+        KeyConditionExpression="photo_id = :photo_id",
+        ExpressionAttributeValues=to_item({":photo_id": photo_id}),
+        ProjectionExpression="photo_id, period",
+        ScanIndexForward=False,
+        ConsistentRead=True,
+    )
+    rows = (row for page in pages for row in page["Items"])
+    for keys in batched(rows, _MOST_WRITES, strict=False):
+        left: Any = {table: [{"DeleteRequest": {"Key": key}} for key in keys]}
+        for _ in range(_TRIES):
+            yield
+            if not (left := dynamodb.batch_write_item(RequestItems=left)["UnprocessedItems"]):
+                break
+        else:
+            raise TimeoutError(f"DynamoDB left rows aside {_TRIES} times")

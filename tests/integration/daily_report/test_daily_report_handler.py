@@ -1,0 +1,112 @@
+"""The function as Lambda calls it: event, answer, metrics, time."""
+
+import json
+import time
+from types import ModuleType
+
+import pytest
+
+from shared.photos import Status
+from shared.settings import SettingsError
+from tests.integration.daily_report.gallery import Gallery, LambdaContext
+from tests.stack import Stack
+from tests.uploads import Written, load_event
+
+
+def test_event_file_is_a_step(gallery: Gallery):
+    photo = gallery.put_photo(Status.READY)
+    answer = gallery.step(load_event("scheduler_daily"))
+    assert answer["date"] == "2026-11-21"
+    assert answer["phase"] == "photos"
+    assert answer["counts"]["photos.READY"] == 1
+    assert answer["todo"] == [("drift.missing", photo.photo_id)]
+    assert not answer["done"]
+    last = gallery.run(json.loads(json.dumps(answer)))
+    assert last["report"] == "reports/2026-11-21.json"
+    assert last["phase"] == "report"
+    assert gallery.keys("ReportsBucket") == ["reports/2026-11-21.json"]
+
+
+def test_headlines_are_metrics_of_the_last_step(gallery: Gallery, output: Written):
+    gallery.put_photo(Status.READY)
+    gallery.put_photo(Status.PENDING, days_old=2)
+    headlines = gallery.report()["headlines"]
+    written = output()
+    [metrics] = written.metrics
+    assert headlines["Drift"] == headlines["UploadsAbandoned"] == 1
+    assert {name: metrics[name] for name in headlines} == {
+        name: [number] for name, number in headlines.items()
+    }
+    [directive] = metrics["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "LambdaGallery"
+    assert directive["Dimensions"] == [["service"]]
+    assert metrics["service"] == "daily_report"
+
+
+def test_skipped_report_says_so_and_has_no_metrics(gallery: Gallery, output: Written):
+    event = gallery.event()
+    gallery.run(event)
+    again = gallery.run(event | {"run": {**event["run"], "execution": "two"}})
+    assert again["report"] is None
+    assert "is there already" in again["skipped"]
+    written = output()
+    assert len(written.metrics) == 1
+    assert written.log[-1]["skipped"] == again["skipped"]
+
+
+def test_report_is_the_same_text_for_the_same_gallery(gallery: Gallery):
+    for status in Status:
+        gallery.put_row(gallery.put_photo(Status.READY))
+        gallery.put_photo(status)
+    first = gallery.report()
+    gallery.stack.s3.delete_object(
+        Bucket=gallery.stack.names["ReportsBucket"], Key=f"reports/{first['date']}.json"
+    )
+    gallery.clear_claim()
+    second = gallery.report()
+    third = gallery.report(gallery.event(scheduled_at="2030-01-01T00:00:00Z"))
+    for report in (second, third):
+        assert report.pop("made_at")
+    assert {**third, "date": second["date"]} == second
+    assert list(second) == sorted(second)
+
+
+def test_claim_is_in_the_item_that_the_table_expires(gallery: Gallery, stack: Stack):
+    table = stack.template["Resources"]["IdempotencyTable"]["Properties"]
+    event = gallery.event(scheduled_at="2026-11-21T03:00:00Z")
+    gallery.run(event)
+    [item] = stack.dynamodb.scan(TableName=stack.names["IdempotencyTable"])["Items"]
+    [key] = [key["AttributeName"] for key in table["KeySchema"]]
+    assert item[key] == {"S": "daily_report#2026-11-21"}
+    expiration = item[table["TimeToLiveSpecification"]["AttributeName"]]
+    assert 0 < int(expiration["N"]) - time.time() <= 15 * 60
+
+
+def test_step_ends_before_its_time_is_up(gallery: Gallery, module: ModuleType):
+    end = int(module.LONGEST_ENDING * 1000)
+    for left, phase in ((end, "begin"), (end + 1, "report")):
+        gallery.clear_claim()
+        context = LambdaContext(milliseconds=lambda left=left: left)
+        assert module.handler(gallery.event(), context)["phase"] == phase
+
+
+def test_no_call_can_outlast_the_end_of_a_step(stack: Stack, module: ModuleType):
+    report = module.daily_report
+    for client in (report.dynamodb, report.s3, report.sqs):
+        config = client.meta.config
+        tries = config.retries["total_max_attempts"]
+        waits = sum(2**retry for retry in range(tries - 1))  # botocore's longest, in seconds
+        longest = tries * (config.connect_timeout + config.read_timeout) + waits
+        assert 2 * longest < module.LONGEST_ENDING, "the one under way, and one to end with"
+    timeout = stack.template["Resources"]["DailyReportFunction"]["Properties"]["Timeout"]
+    assert timeout > 2 * module.LONGEST_ENDING, "most of the time is for work"
+
+
+@pytest.mark.parametrize("name", ["PHOTOS_TABLE", "REPORTS_BUCKET", "FAILED_EVENTS_QUEUE"])
+def test_missing_variable_is_named_at_import(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    function = stack.template["Resources"]["DailyReportFunction"]["Properties"]
+    monkeypatch.setitem(function["Environment"]["Variables"], name, "")
+    with pytest.raises(SettingsError, match=name):
+        stack.handler("daily_report")

@@ -1,0 +1,143 @@
+"""A hundred thousand photos, time that runs out often, and steps that die anywhere."""
+
+import json
+import random
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from daily_report.state import State
+from tests.faults import CrashError
+from tests.integration.daily_report.large_gallery import COUNTED, LargeGallery
+from tests.integration.daily_report.stores import NOW, steps
+
+EVENT = {"run": {"execution": "one", "started_at": NOW.isoformat()}}
+
+
+def plenty() -> float:
+    return 1.0
+
+
+def taken(gallery: LargeGallery, time_left: Callable[[], float]) -> Callable[..., dict[str, Any]]:
+    """A step of that gallery's report, as the handler takes it."""
+
+    def step(event: dict[str, Any]) -> dict[str, Any]:
+        state = msgspec.convert(event, State)
+        gallery.report.step(state, time_left)
+        return {**msgspec.to_builtins(state), "done": state.done}
+
+    return step
+
+
+class Storm:
+    """A step whose time runs out often, and that dies now and then, before or after some call.
+
+    Like the state machine it begins again with the state that it began with, until there is an
+    answer.
+    """
+
+    def __init__(self, gallery: LargeGallery, *, most_looks: int, risk: float) -> None:
+        seed = random.randrange(2**32)  # noqa: S311
+        print(f"seed {seed}")
+        self._chance = random.Random(seed)  # noqa: S311
+        self._step = taken(gallery, self._time_left)
+        self._looks, self._most_looks, self._risk = 0, most_looks, risk
+        self.deaths = 0
+        for client in (gallery.tables, gallery.buckets):
+            client.before = client.after = self._die
+
+    def __call__(self, event: dict[str, Any]) -> dict[str, Any]:
+        while True:
+            self._looks = self._chance.randrange(self._most_looks)
+            try:
+                return self._step(event)
+            except CrashError:
+                self.deaths += 1
+
+    def _time_left(self) -> float:
+        self._looks -= 1
+        return self._looks
+
+    def _die(self, *_: object) -> None:
+        if self._chance.random() < self._risk:
+            raise CrashError
+
+
+def make(
+    gallery: LargeGallery, step: Callable[..., dict[str, Any]], event: dict[str, Any] = EVENT
+) -> tuple[dict[str, Any], int]:
+    """The report, and how many steps it took."""
+    *before, last = steps(step, event)
+    return json.loads(gallery.buckets.body("reports-bucket", last["report"])), len(before) + 1
+
+
+def findings(report: dict[str, Any]) -> dict[str, int]:
+    """How often each was found, if at all."""
+    counts = {name: report.get(name.split(".")[0], {}).get(name.split(".")[1]) for name in COUNTED}
+    return {name: count for name, count in counts.items() if count}
+
+
+def writes(gallery: LargeGallery) -> dict[tuple[str, str], int]:
+    """How often each item and object was written, or removed; but for the claim."""
+    written = gallery.tables.writes + gallery.buckets.writes
+    return {key: number for key, number in written.items() if key[0] != "idempotency"}
+
+
+def test_hundred_thousand_photos_are_each_visited_and_repaired_once():
+    gallery = LargeGallery(100_000)
+    storm = Storm(gallery, most_looks=200, risk=0.0007)
+    report, number = make(gallery, storm)
+    assert number > 20
+    assert storm.deaths
+    with_record = gallery.size - len(gallery.planted["extra"])
+    statuses = ("PENDING", "READY", "FAILED", "DELETED")
+    assert sum(report["photos"][status] for status in statuses) == with_record
+    assert findings(report) == gallery.expected()
+    written = writes(gallery)
+    assert set(written.values()) == {1}
+    acted = gallery.expected().total() - len(gallery.planted["stuck"])
+    assert len(written) == acted + 1, "the report itself"
+
+
+@pytest.mark.parametrize("order", ["", "an order of the catalog's own"])
+def test_report_does_not_depend_on_what_happens_to_its_steps(order: str):
+    stormy = LargeGallery(10_000, salts={"catalog": order})
+    calm = LargeGallery(like=stormy)
+    report, _ = make(calm, taken(calm, plenty))
+    storm = Storm(stormy, most_looks=40, risk=0.005)
+    assert make(stormy, storm)[0] == report
+    assert storm.deaths
+    assert writes(stormy) == writes(calm)
+    for table in ("photos", "catalog"):
+        assert list(stormy.tables.items(table)) == list(calm.tables.items(table))
+
+    healthy = LargeGallery(like=calm)
+    tomorrow = {**EVENT, "scheduled_at": "2026-11-22T03:00:00Z"}
+    report, _ = make(healthy, taken(healthy, plenty), tomorrow)
+    assert findings(report) == {"abandoned.stuck": len(calm.planted["stuck"])}
+    assert writes(healthy) == {("reports-bucket", "reports/2026-11-22.json"): 1}
+
+
+def test_memory_stays_flat_as_the_tables_grow_tenfold():
+    def peak(size: int) -> int:
+        gallery = LargeGallery(size, shares={})
+        step = taken(gallery, plenty)
+        tracemalloc.start()
+        try:
+            make(gallery, step)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak(30_000) < 1.5 * peak(3_000)
+
+
+def test_whole_catalog_is_made_anew_in_states_that_step_functions_can_hand_on():
+    gallery = LargeGallery(5_000, shares={"missing": 1000})
+    report, number = make(gallery, taken(gallery, plenty))
+    assert findings(report) == {"drift.missing": 5_000}
+    assert number > 2
+    assert len(list(gallery.tables.items("catalog"))) == 5_000

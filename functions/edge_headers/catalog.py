@@ -1,0 +1,75 @@
+"""One row of the catalog table, by the standard library; bench/edge.py says what boto3 costs."""
+
+import hmac
+import json
+import ssl
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from hashlib import sha256
+from http.client import HTTPConnection, HTTPSConnection
+from typing import Any
+
+# Time for the three round trips of a new connection, from the other side of the world too.
+LIMIT_SECONDS = 1.0
+_NEEDED = {"ProjectionExpression": "#s, renditions", "ExpressionAttributeNames": {"#s": "status"}}
+_TLS = ssl.create_default_context()
+
+type Strings = Mapping[str, str]
+
+
+class CatalogError(Exception):
+    """The catalog cannot be asked, or refused to answer."""
+
+
+def get_row(photo_id: str, settings: Strings, environment: Strings, now: float) -> Any:
+    """Status and renditions of a photo in DynamoDB's form, or None if there is no such row.
+
+    Raises:
+        OSError, http.client.HTTPException: of the network, time-outs among them.
+        CatalogError, KeyError: settings or credentials are missing, or DynamoDB refused.
+    """
+    for name in ("x-gallery-endpoint", "x-gallery-catalog-table"):
+        if not settings.get(name):
+            raise CatalogError(f"distribution.yaml sets no {name} among OriginCustomHeaders")
+    table = settings["x-gallery-catalog-table"]
+    scheme, _, host = settings["x-gallery-endpoint"].partition("://")
+    connection = HTTPConnection(host, timeout=LIMIT_SECONDS)
+    if scheme == "https":
+        connection = HTTPSConnection(host, timeout=LIMIT_SECONDS, context=_TLS)
+    body = json.dumps({"TableName": table, "Key": {"photo_id": {"S": photo_id}}, **_NEEDED})
+    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    with closing(connection):
+        connection.request("POST", "/", body, signed_headers(host, body, environment, moment))
+        with connection.getresponse() as response:
+            answer = response.read(65536)
+    if response.status != 200:
+        raise CatalogError(f"GetItem on {table}: {response.status} {answer[:500]!r}")
+    return json.loads(answer).get("Item")
+
+
+def signed_headers(host: str, body: str, environment: Strings, moment: str) -> dict[str, str]:
+    """All headers of a GetItem, with AWS Signature Version 4; `moment` as `20261120T123456Z`.
+
+    `environment` holds the role's credentials under the names that Lambda gives them; without a key
+    or secret, KeyError.
+    """
+    token = environment.get("AWS_SESSION_TOKEN")
+    headers = {
+        "content-type": "application/x-amz-json-1.0",
+        "host": host,
+        "x-amz-date": moment,
+        **({"x-amz-security-token": token} if token else {}),
+        "x-amz-target": "DynamoDB_20120810.GetItem",
+    }
+    names = ";".join(headers)  # in order already
+    lines = map(":".join, headers.items())
+    request = "\n".join(("POST", "/", "", *lines, "", names, sha256(body.encode()).hexdigest()))
+    # The one region that CloudFront takes functions from, and so the stack's.
+    scope = f"{moment[:8]}/us-east-1/dynamodb/aws4_request"
+    text = "\n".join(("AWS4-HMAC-SHA256", moment, scope, sha256(request.encode()).hexdigest()))
+    key = f"AWS4{environment['AWS_SECRET_ACCESS_KEY']}".encode()
+    for part in (*scope.split("/"), text):
+        key = hmac.digest(key, part.encode(), "sha256")
+    signed = f"Credential={environment['AWS_ACCESS_KEY_ID']}/{scope}, SignedHeaders={names}"
+    return {**headers, "authorization": f"AWS4-HMAC-SHA256 {signed}, Signature={key.hex()}"}

@@ -1,0 +1,38 @@
+"""CloudFront's answer from an origin in, the same answer with its policies out.
+
+Every import is paid for at each cold start, so a path imports what it needs and no more.
+"""
+
+import os
+import time
+
+from edge_headers.caching import FRESH, cache_control
+from edge_headers.security_headers import file_headers, page_headers
+
+TYPE_CHECKING = False  # typing itself is one of those imports
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def handler(event: "dict[str, Any]", _context: object) -> "dict[str, Any]":
+    """The response of an `origin-response` event, its headers added to and, if ours, replaced."""
+    cf = event["Records"][0]["cf"]
+    request, response = cf["request"], cf["response"]
+    path, status, headers = request["uri"], response["status"], response["headers"]
+    # The template's word to this function, which may have no environment variables.
+    origin = request.get("origin", {})
+    settings = _values((origin.get("s3") or origin.get("custom") or {}).get("customHeaders", {}))
+    connect = settings.get("x-gallery-connect", "")
+    added = page_headers(connect) if path.endswith((".html", "/")) else file_headers()
+    added["Cache-Control"] = cache_control(path, status, _values(headers).get("content-type", ""))
+    if path == "/photo.html" and status in FRESH:
+        from edge_headers.photo_pages import photo_headers  # noqa: PLC0415
+
+        added |= photo_headers(request["querystring"], settings, os.environ, time.time())
+    ours = {name.lower(): [{"key": name, "value": value}] for name, value in added.items()}
+    return {**response, "headers": {**headers, **ours}}
+
+
+def _values(headers: "dict[str, Any]") -> dict[str, str]:
+    """CloudFront's form of headers without its lists; where a name comes twice, its first value."""
+    return {name: lines[0]["value"] for name, lines in headers.items() if lines}

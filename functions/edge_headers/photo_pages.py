@@ -1,0 +1,56 @@
+"""What only the catalog knows of a photo's page: its picture, and whether it may be indexed."""
+
+import logging
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from edge_headers.caching import BRIEF
+from edge_headers.catalog import LIMIT_SECONDS, Strings, get_row
+
+REMEMBERED, READY_SECONDS, OTHER_SECONDS = 256, 5, 1
+
+_QUERY = r"id=([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})"
+_NOT_INDEXED = {"X-Robots-Tag": "noindex", "Cache-Control": BRIEF}
+_known: dict[str, tuple[float, dict[str, str]]] = {}
+logger = logging.getLogger(__name__)
+
+
+def photo_headers(query: str, origin: Strings, environment: Strings, now: float) -> dict[str, str]:
+    """Headers of `/photo.html?id=…`; whatever goes wrong, the page is served and not indexed.
+
+    `origin` holds the origin's custom headers, `environment` the role's credentials, and `now` is
+    Unix time: a monotonic clock may stand still while the environment is frozen.
+    """
+    if not (asked := re.fullmatch(_QUERY, query)):
+        return _NOT_INDEXED
+    photo_id = asked[1]
+    until, headers = _known.pop(photo_id, (0.0, _NOT_INDEXED))
+    if now >= until:
+        try:
+            # A thread keeps the limit: a socket's own starts anew with each byte, and resolving a
+            # name has none.
+            row = ThreadPoolExecutor(1).submit(get_row, photo_id, origin, environment, now)
+            headers = headers_of(photo_id, row.result(LIMIT_SECONDS))
+        except Exception:
+            logger.exception("Not indexed: the catalog did not tell of photo %s", photo_id)
+            return _NOT_INDEXED
+        until = now + (READY_SECONDS if "Link" in headers else OTHER_SECONDS)
+    _known[photo_id] = until, headers
+    if len(_known) > REMEMBERED:
+        del _known[next(iter(_known))]
+    return headers
+
+
+def headers_of(photo_id: str, row: Any) -> dict[str, str]:
+    """The headers that a row of the catalog, in DynamoDB's form, gives to its photo's page.
+
+    Raises:
+        KeyError, ValueError: the row is READY and has no large rendition of this photo.
+    """
+    if row is None or row["status"]["S"] != "READY":
+        return _NOT_INDEXED
+    key = row["renditions"]["M"]["large"]["M"]["key"]["S"]
+    if not re.fullmatch(rf"photos/{photo_id}/[0-9A-Za-z-]+/large\.webp", key):
+        raise ValueError(f"{key!r} in the catalog is no key of a large rendition of {photo_id}")
+    return {"Link": f'</{key}>; rel=preload; as=image; type="image/webp"; fetchpriority=high'}

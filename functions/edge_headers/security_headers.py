@@ -1,0 +1,1 @@
+../../layers/shared/security_headers.py

@@ -1,0 +1,167 @@
+"""Lambda@Edge's limits, which no linter knows, and what the function relies on in the template."""
+
+import ast
+import re
+import sys
+from typing import Any
+
+import pytest
+
+from ops.translate import translate
+from tests.stack import ROOT, load_template
+
+PACKAGE = ROOT / "functions" / "edge_headers"
+MOST_PACKAGE_BYTES = 1024 * 1024
+TEMPLATE = load_template()
+FUNCTION = TEMPLATE["Resources"]["EdgeHeadersFunction"]
+PROPERTIES = FUNCTION["Properties"]
+DISTRIBUTION = TEMPLATE["Resources"]["Distribution"]["Properties"]["DistributionConfig"]
+BEHAVIORS = {
+    "": DISTRIBUTION["DefaultCacheBehavior"],
+    **{behavior["PathPattern"]: behavior for behavior in DISTRIBUTION["CacheBehaviors"]},
+}
+UNSUPPORTED = {
+    "DeadLetterQueue",
+    "Environment",
+    "EphemeralStorage",
+    "ImageUri",
+    "Layers",
+    "ProvisionedConcurrencyConfig",
+    "ReservedConcurrentExecutions",
+    "RuntimeManagementConfig",
+    "SnapStart",
+    "Tracing",
+    "VpcConfig",
+}
+
+
+@pytest.fixture(scope="module")
+def translated() -> dict[str, Any]:
+    """The resources as CloudFormation gets them."""
+    resources: dict[str, Any] = translate(load_template(), {})["Resources"]
+    return resources
+
+
+def test_nothing_that_the_edge_does_not_support_is_asked_for(translated: dict[str, Any]):
+    assert not PROPERTIES.keys() & UNSUPPORTED
+    function = translated["EdgeHeadersFunction"]["Properties"]
+    assert not function.keys() & (UNSUPPORTED | {"TracingConfig", "DeadLetterConfig"})
+    assert function["Architectures"] == ["x86_64"]
+    assert FUNCTION["IgnoreGlobals"] == "*"
+
+
+def test_memory_and_time_are_within_every_published_quota():
+    assert PROPERTIES["MemorySize"] <= 128
+    assert PROPERTIES["Timeout"] <= 5
+    assert PROPERTIES["Runtime"] == TEMPLATE["Globals"]["Function"]["Runtime"]
+
+
+def test_the_role_may_be_assumed_at_the_edge():
+    role = TEMPLATE["Resources"]["EdgeHeadersRole"]["Properties"]
+    assert PROPERTIES["Role"] == {"Fn::GetAtt": ["EdgeHeadersRole", "Arn"]}
+    [statement] = role["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Effect"] == "Allow"
+    services = {"lambda.amazonaws.com", "edgelambda.amazonaws.com"}
+    assert set(statement["Principal"]["Service"]) == services
+
+
+def test_the_role_may_read_the_catalog_and_write_logs_in_any_region():
+    role = TEMPLATE["Resources"]["EdgeHeadersRole"]["Properties"]
+    [policy] = role["Policies"]
+    granted = {}
+    for statement in policy["PolicyDocument"]["Statement"]:
+        actions = statement["Action"]
+        for action in [actions] if isinstance(actions, str) else actions:
+            granted[action] = statement["Resource"]
+    assert granted.keys() == {
+        "dynamodb:GetItem",
+        "logs:CreateLogGroup",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
+    assert granted["dynamodb:GetItem"] == {"Fn::GetAtt": ["CatalogTable", "Arn"]}
+    assert ":logs:*:" in granted["logs:PutLogEvents"]["Fn::Sub"]
+
+
+def test_it_exists_in_the_one_region_that_cloudfront_takes_functions_from():
+    assert FUNCTION["Condition"] == TEMPLATE["Resources"]["Distribution"]["Condition"]
+    condition = TEMPLATE["Conditions"][FUNCTION["Condition"]]
+    here = {"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]}
+    assert here in condition.get("Fn::Or", [condition])
+    signed_for = re.findall(
+        r"/([\w-]+)/dynamodb/aws4_request", (PACKAGE / "catalog.py").read_text()
+    )
+    assert signed_for == ["us-east-1"]
+
+
+def test_a_numbered_version_runs_on_what_comes_from_the_buckets_and_on_nothing_else(
+    translated: dict[str, Any],
+):
+    assert PROPERTIES["AutoPublishAlias"]
+    expected = {
+        "EventType": "origin-response",
+        "LambdaFunctionARN": {"Ref": "EdgeHeadersFunction.Version"},
+    }
+    for path, behavior in BEHAVIORS.items():
+        associations = behavior.get("LambdaFunctionAssociations", [])
+        assert [{"IncludeBody": False, **each} for each in associations] == (
+            [] if path == "/api/*" else [{"IncludeBody": False, **expected}]
+        ), path
+    config = translated["Distribution"]["Properties"]["DistributionConfig"]
+    [association] = config["DefaultCacheBehavior"]["LambdaFunctionAssociations"]
+    version = translated[association["LambdaFunctionARN"]["Ref"]]
+    assert version["Type"] == "AWS::Lambda::Version"
+    assert version["Properties"]["FunctionName"] == {"Ref": "EdgeHeadersFunction"}
+
+
+def test_the_functions_configuration_comes_with_the_origin_of_every_page():
+    origins = {origin["Id"]: origin for origin in DISTRIBUTION["Origins"]}
+    assert BEHAVIORS["/photo.html"]["TargetOriginId"] == BEHAVIORS[""]["TargetOriginId"]
+    page = origins[BEHAVIORS["/photo.html"]["TargetOriginId"]]
+    given = {header["HeaderName"] for header in page["OriginCustomHeaders"]}
+    sources = "".join(path.read_text() for path in PACKAGE.glob("*.py"))
+    assert given == set(re.findall(r'"(x-gallery-[a-z-]+)"', sources))
+
+
+def test_the_photos_id_is_the_only_part_of_the_query_that_reaches_cache_and_bucket():
+    """All of it in the request but not in the key would let `?response-content-type=` poison it."""
+    behavior = BEHAVIORS["/photo.html"]
+    policy = TEMPLATE["Resources"][behavior["CachePolicyId"]["Ref"]]["Properties"]
+    parameters = policy["CachePolicyConfig"]["ParametersInCacheKeyAndForwardedToOrigin"]
+    assert parameters["QueryStringsConfig"] == {
+        "QueryStringBehavior": "whitelist",
+        "QueryStrings": ["id"],
+    }
+    assert "OriginRequestPolicyId" not in behavior
+    assert policy["CachePolicyConfig"]["MinTTL"] == 0
+
+
+def test_an_error_is_kept_no_longer_than_the_function_says():
+    kept = {each["ErrorCode"]: each for each in DISTRIBUTION["CustomErrorResponses"]}
+    assert {403, 404} <= kept.keys()
+    for error in kept.values():
+        assert error["ErrorCachingMinTTL"] == 0
+        assert error.keys() == {"ErrorCode", "ErrorCachingMinTTL"}
+
+
+def test_the_policy_module_is_the_shared_one():
+    link = PACKAGE / "security_headers.py"
+    assert link.is_symlink()
+    assert not link.readlink().is_absolute()
+    assert link.resolve() == (ROOT / "layers" / "shared" / "security_headers.py").resolve()
+
+
+def test_the_package_is_small_and_needs_no_package():
+    files = [path for path in PACKAGE.rglob("*") if "__pycache__" not in path.parts]
+    assert {path.suffix for path in files} == {".py"}, "a requirements.txt would be installed"
+    assert sum(path.stat().st_size for path in files) < MOST_PACKAGE_BYTES
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            else:
+                continue
+            roots = {name.split(".")[0] for name in names}
+            assert roots <= {"edge_headers", *sys.stdlib_module_names}, path

@@ -1,0 +1,76 @@
+"""How long browsers and CloudFront keep what."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_headers.caching import BRIEF, FRESH, cache_control
+
+RENDITION = (
+    "/photos/019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60/7d7ac77c0c54d8b35d70c2670e0b6631/large.webp"
+)
+HOUR, DAY, YEAR = 3600, 86_400, 31_536_000
+
+
+def seconds(value: str) -> tuple[int, int]:
+    """In a browser, and in CloudFront."""
+    found = re.search(r"public, max-age=(\d+), s-maxage=(\d+)", value)
+    assert found, value
+    return int(found[1]), int(found[2])
+
+
+@pytest.mark.parametrize("status", FRESH)
+@pytest.mark.parametrize(
+    ("path", "content_type", "browser", "cloudfront"),
+    [
+        (RENDITION, "image/webp", YEAR, DAY),
+        ("/index.html", "text/html; charset=utf-8", 0, 60),
+        ("/photo.html", "text/html", 0, 60),
+        ("/config.json", "application/json", 0, 60),
+        ("/gallery.js", "text/javascript", 0, DAY),
+        ("/gallery.js", "application/javascript; charset=utf-8", 0, DAY),
+        ("/gallery.css", "text/css", 0, DAY),
+        ("/icon.svg", "image/svg+xml", 0, DAY),
+        ("/unheard-of", "application/octet-stream", 0, 60),
+    ],
+)
+def test_each_kind_has_its_lifetime(
+    path: str, content_type: str, browser: int, cloudfront: int, status: str
+):
+    assert seconds(cache_control(path, status, content_type)) == (browser, cloudfront)
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [
+        (RENDITION, "image/webp"),
+        ("/index.html", "text/html"),
+        ("/config.json", "application/json"),
+        ("/gallery.js", "text/javascript"),
+        ("/icon.svg", "image/svg+xml"),
+    ],
+)
+def test_a_304_that_names_no_type_renews_the_lifetime_of_the_object(path: str, content_type: str):
+    assert cache_control(path, "304", "") == cache_control(path, "200", content_type)
+
+
+def test_a_rendition_is_immutable_as_its_object_says():
+    immutable = "public, max-age=31536000, s-maxage=86400, immutable"
+    assert cache_control(RENDITION, "200", "image/webp") == immutable
+
+
+def test_what_is_under_photos_but_no_rendition_is_not_kept_for_ever():
+    assert "immutable" not in cache_control(RENDITION, "200", "text/html")
+    assert seconds(cache_control(RENDITION, "200", "application/xml")) == (0, 60)
+
+
+@given(
+    path=st.sampled_from([RENDITION, "/index.html", "/gallery.js", "/"]) | st.text(),
+    status=st.integers(100, 599).map(str).filter(lambda status: status not in FRESH),
+    content_type=st.sampled_from(["image/webp", "text/html", "application/xml", ""]),
+)
+def test_no_error_hides_a_photo_for_longer_than_a_second(path: str, status: str, content_type: str):
+    assert cache_control(path, status, content_type) == BRIEF
+    assert seconds(BRIEF) == (0, 1)

@@ -1,0 +1,149 @@
+"""The daily report's comparison of source and replica, beside a plain full scan of both tables.
+
+`python bench/reconcile.py`. Both read the same tables, which are in memory: a call takes its CPU
+and the pause of `--latency`. Read units are counted as DynamoDB bills them. A pair's tables scan in
+one order, that of the keys' hashes; in "own orders" they do not, which DynamoDB does not rule out.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "functions"), str(ROOT / "layers")]
+
+from daily_report.state import State  # noqa: E402 - only now are they found
+from shared.dynamodb import from_item  # noqa: E402
+from tests.integration.daily_report.large_gallery import LargeGallery  # noqa: E402
+from tests.integration.daily_report.stores import NOW  # noqa: E402
+
+HEALTHY = {"deleted": 20, "failed": 10, "pending": 10}
+DRIFTED = HEALTHY | {"missing": 3, "stale": 3, "extra": 3}
+
+type Work = Callable[[LargeGallery], object]
+
+
+def compare(gallery: LargeGallery) -> None:
+    """The phase of the report that compares, with its repairs."""
+    event: Any = {"run": {"execution": "bench", "started_at": NOW.isoformat()}}
+    while True:
+        state = msgspec.convert(event, State)
+
+        def time_left(state: State = state) -> float:
+            return float(state.phase in {"begin", "photos"})
+
+        gallery.report.step(state, time_left)
+        if state.phase not in {"begin", "photos"}:
+            return
+        event = msgspec.to_builtins(state)
+
+
+def scan_both(gallery: LargeGallery) -> set[str]:
+    """What differs, by all versions of both tables in memory; nothing is repaired."""
+    versions: dict[str, dict[str, int]] = {"photos": {}, "catalog": {}}
+    names = {f"#{name}": name for name in ("photo_id", "version", "status")}
+    for table, found in versions.items():
+        start: dict[str, Any] = {}
+        while True:
+            page = gallery.tables.scan(
+                TableName=table,
+                Segment=0,
+                TotalSegments=1,
+                ProjectionExpression=", ".join(names),
+                ExpressionAttributeNames=names,
+                **start,
+            )
+            for item in page["Items"]:
+                row = from_item(item, dict)
+                if row["status"] in {"READY", "DELETED"}:
+                    found[row["photo_id"]] = row["version"]
+            if "LastEvaluatedKey" not in page:
+                break
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+    photos, rows = versions.values()
+    return {photo for photo in photos.keys() | rows.keys() if photos.get(photo) != rows.get(photo)}
+
+
+def seconds_of(work: Work, gallery: LargeGallery, latency: float) -> tuple[float, float]:
+    """Of one run: seconds, and read units."""
+    copy = LargeGallery(like=gallery, bills=True)
+    copy.tables.before = lambda *_: time.sleep(latency) if latency else None
+    started = time.perf_counter()
+    work(copy)
+    return time.perf_counter() - started, sum(copy.tables.read_units.values())
+
+
+def peak_of(work: Work, gallery: LargeGallery) -> float:
+    """Megabytes that the work allocates at most."""
+    copy = LargeGallery(like=gallery, bills=True)
+    tracemalloc.start()
+    try:
+        work(copy)
+        return tracemalloc.get_traced_memory()[1] / 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def main() -> int:
+    """0 if memory is flat, and a healthy pair costs hardly more reads than a scan."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=3, help="of each contender (default 3)")
+    parser.add_argument("--photos", type=int, default=5_000, help="and ten times as many")
+    parser.add_argument("--latency", type=float, default=0.01, help="of a call, in seconds")
+    asked = parser.parse_args()
+    contenders: dict[str, Work] = {"full scan": scan_both, "daily report": compare}
+    pairs: dict[str, dict[str, Any]] = {
+        "healthy": {"shares": HEALTHY},
+        "1 % drifted": {"shares": DRIFTED},
+        "healthy, own orders": {"shares": HEALTHY, "salts": {"catalog": "its own"}},
+    }
+    table = Table(title="Comparing both tables", title_justify="left")
+    for column in ("photos", "pair", "read by", "items/s", "CPU alone", "units an item", "MB"):
+        table.add_column(column, justify="left" if column in {"pair", "read by"} else "right")
+    peaks: dict[tuple[str, int], float] = {}
+    units: dict[tuple[str, str], float] = {}
+    for size in (asked.photos, asked.photos * 10):
+        for pair, how in pairs.items():
+            gallery = LargeGallery(size, bills=True, **how)
+            items = sum(len(list(gallery.tables.items(name))) for name in ("photos", "catalog"))
+            runs: dict[str, list[tuple[float, float, float]]] = {name: [] for name in contenders}
+            for _ in range(asked.runs):
+                for name, work in contenders.items():
+                    seconds, spent = seconds_of(work, gallery, asked.latency)
+                    runs[name].append((seconds, seconds_of(work, gallery, 0)[0], spent))
+            for name, work in contenders.items():
+                seconds, cpu, spent = (
+                    statistics.median(each) for each in zip(*runs[name], strict=True)
+                )
+                peaks[f"{name}, {pair}", size] = peak = peak_of(work, gallery)
+                units[name, pair] = spent / items
+                figures = (f"{items / seconds:,.0f}", f"{items / cpu:,.0f}")
+                more = (f"{spent / items:.3f}", f"{peak:.1f}")
+                table.add_row(f"{size:,}", pair, name, *figures, *more)
+    Console().print(table)
+    growth = {
+        pair: peaks[f"daily report, {pair}", asked.photos * 10]
+        / peaks[f"daily report, {pair}", asked.photos]
+        for pair in pairs
+    }
+    cost = units["daily report", "healthy"] / units["full scan", "healthy"]
+    met = growth["healthy"] < 1.5 and cost < 1.1
+    Console().print(
+        f"memory with ten times the photos: {growth['healthy']:.2f} times (at most 1.5);"
+        f" read units of a healthy pair: {cost:.2f} times a full scan's (at most 1.1)",
+        "[green]met[/]" if met else "[red]missed[/]",
+    )
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""Photos without an upload, uploads without a photo, and the objects that no record needs."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from daily_report.reconciliation import Record
+from shared.photos import UPLOAD_PREFIX, Photo, Status
+from shared.timestamps import iso_milliseconds
+
+ABANDONED_AFTER: Final = timedelta(hours=24)  # of objects too: a record may be about to name it
+EVENT_LIFETIME: Final = timedelta(hours=12)  # no event of an older upload is still under way
+GIVEN_UP_AFTER: Final = timedelta(days=3)
+NEVER_UPLOADED: Final = "never uploaded"
+
+
+class Fate(StrEnum):
+    """What becomes of an abandoned photo, by the name that it is counted under."""
+
+    TAKEN_UP = "abandoned.taken_up"
+    FAILED = "abandoned.failed"
+    STUCK = "abandoned.stuck"
+
+
+def is_abandoned(photo: Record | Photo, now: datetime) -> bool:
+    """Whether its upload should long have come."""
+    since = iso_milliseconds(now - ABANDONED_AFTER)
+    return photo.status is Status.PENDING and "" < photo.created_at < since
+
+
+def fate(photo: Record | Photo, uploaded_at: datetime | None, now: datetime) -> Fate | None:
+    """What becomes of it, by the age of its upload, if there is one; None while that is young.
+
+    An upload that S3 tells of again is young again. If that has not helped for days it will not
+    tomorrow either, and a person must look.
+    """
+    if uploaded_at is None:
+        return Fate.FAILED
+    if photo.created_at < iso_milliseconds(now - GIVEN_UP_AFTER):
+        return Fate.STUCK
+    return Fate.TAKEN_UP if uploaded_at < now - EVENT_LIFETIME else None
+
+
+def owner_of(key: str) -> str | None:
+    """The photo that an upload or rendition is of; None if this application did not put it."""
+    match key.split("/"):
+        case ["uploads", photo_id] | ["photos", photo_id, _, _] if photo_id:
+            return photo_id
+    return None
+
+
+def is_orphan(key: str, photo: Photo | None) -> bool:
+    """Whether the photo, as it is now, can do without the object.
+
+    An original is kept as long as its record. A rendition is not, but while the photo is PENDING a
+    run of the thumbnailer may be about to name it.
+    """
+    if photo is None or photo.status is Status.DELETED:
+        return True
+    if key.startswith(UPLOAD_PREFIX) or photo.status is Status.PENDING:
+        return False
+    return key not in {rendition.key for rendition in photo.renditions.values()}

@@ -1,0 +1,51 @@
+"""The day in numbers, from what the steps have counted."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from daily_report.state import State
+from shared.timestamps import iso_milliseconds
+
+# Each is the sum of some counts.
+_HEADLINES: Final = {
+    "Drift": ("drift.",),
+    "PhotosTakenUp": ("abandoned.taken_up",),
+    "UploadsAbandoned": ("abandoned.failed",),
+    "PhotosStuck": ("abandoned.stuck",),
+    "OrphansRemoved": ("orphans.uploads", "orphans.renditions"),
+    "OrphansLeft": ("orphans.left",),
+    "RecordsMalformed": ("malformed.",),
+    "FailedEventsWaiting": ("failed_events.count", "failed_batches.count", "quarantine.count"),
+}
+
+
+def report_key(date: str) -> str:
+    """Where a day's report is in the reports bucket."""
+    return f"reports/{date}.json"
+
+
+def make_report(state: State, made_at: datetime) -> dict[str, Any]:
+    """Counts by subject, up to twenty ids or keys of what was found, and the most viewed photos.
+
+    Photos are counted as they were found, before any was taken up or given up.
+    """
+    report: dict[str, Any] = {
+        "date": state.date,
+        "made_at": iso_milliseconds(made_at),
+        "headlines": headlines(state.counts),
+        "examples": state.examples,
+        "top_photos": [{"photo_id": photo_id, "views": n} for n, photo_id in state.top_photos],
+    }
+    for name, number in state.counts.items():
+        subject, _, what = name.partition(".")
+        report.setdefault(subject, {})[what] = number
+    return report
+
+
+def headlines(counts: Mapping[str, int]) -> dict[str, int]:
+    """The numbers that are metrics too, zeros included."""
+    return {
+        metric: sum(number for name, number in counts.items() if name.startswith(prefixes))
+        for metric, prefixes in _HEADLINES.items()
+    }

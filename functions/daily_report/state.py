@@ -1,0 +1,96 @@
+"""What one step hands to the next: how far it has come, what it has found, what is to be done."""
+
+import heapq
+from collections import Counter
+from datetime import datetime
+from typing import Annotated, Final
+
+import msgspec
+
+from daily_report.reconciliation import Pairs
+
+MOST_VIEWED: Final = 10
+MOST_REMOVED: Final = 1000  # of a kind: an emptied table must not empty the buckets
+_EXAMPLES: Final = 20
+
+type Time = Annotated[datetime, msgspec.Meta(tz=True)]
+type Finding = tuple[str, str]  # the name that it is counted under; a photo's id or an object's key
+type Positions = dict[str, str]  # what is not read to its end, and how far it is
+
+_SEGMENTS: Final = [f"{segment}/4" for segment in range(4)]
+_LISTINGS: Final = ("uploads", "renditions", "failed_batches", "quarantine")
+_PHASES: Final[dict[str, dict[str, Positions]]] = {
+    "begin": {},
+    "photos": {segment: {"photos": "", "catalog": ""} for segment in _SEGMENTS},
+    "views": {segment: {"views": ""} for segment in _SEGMENTS},
+    "objects": {listing: {"objects": ""} for listing in _LISTINGS},
+    "report": {},
+}
+
+
+class Part(msgspec.Struct):
+    """What one reader has read in one step."""
+
+    positions: Positions
+    counts: Counter[str] = msgspec.field(default_factory=Counter)
+    findings: list[Finding] = []
+    pairs: Pairs = msgspec.field(default_factory=Pairs)
+    views: list[tuple[int, str]] = []
+
+
+class Run(msgspec.Struct, frozen=True):
+    """The execution of the state machine. Every step judges as of its start."""
+
+    execution: str
+    started_at: Time
+
+
+class State(msgspec.Struct):
+    """Small, however large the tables are.
+
+    A step acts only upon what an earlier one found, so that is counted before it is done. Killed
+    and repeated, a step finds done what is done, and nothing is counted twice or not at all.
+    """
+
+    run: Run
+    scheduled_at: Time | None = None
+    phase: str = "begin"
+    cursor: dict[str, Positions] = {}  # by reader; one that is through is gone
+    counts: dict[str, int] = {}
+    examples: dict[str, list[str]] = {}
+    top_photos: list[tuple[int, str]] = []
+    todo: list[Finding] = []
+    report: str | None = None
+    skipped: str | None = None
+
+    @property
+    def date(self) -> str:
+        """The report's, in UTC."""
+        return (self.scheduled_at or self.run.started_at).date().isoformat()
+
+    @property
+    def done(self) -> bool:
+        """Whether there is no further step."""
+        return bool(self.report or self.skipped)
+
+    def enter_next_phase(self) -> None:
+        """From one in which all readers are through."""
+        phases = list(_PHASES)
+        self.phase = phases[phases.index(self.phase) + 1]
+        self.cursor = {**_PHASES[self.phase]}
+
+    def take(self, reader: str, part: Part) -> None:
+        """Add what a reader has read."""
+        self.cursor[reader] = part.positions
+        if not part.positions:
+            del self.cursor[reader]
+        self.counts = dict(Counter(self.counts) + part.counts)
+        self.top_photos = heapq.nlargest(MOST_VIEWED, self.top_photos + part.views)
+        # A photo and its row may be in different segments, and the same found in both.
+        for found, subject in sorted({*part.findings} - {*self.todo}):
+            is_too_much = found.startswith("orphans.") and self.counts.get(found, 0) >= MOST_REMOVED
+            name = "orphans.left" if is_too_much else found
+            self.todo += [] if is_too_much else [(name, subject)]
+            self.counts[name] = self.counts.get(name, 0) + 1
+            # The lowest, so that they do not depend on the order in which they are found.
+            self.examples[name] = sorted([*self.examples.get(name, []), subject])[:_EXAMPLES]

@@ -1,4 +1,4 @@
-"""`python -m ops.translate`: template.yaml as CloudFormation sees it, after the SAM transform."""
+"""`python -m ops.translate`: template.yaml as CloudFormation sees it, after all its transforms."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from typing import Any, Final
 from samcli.yamlhelper import yaml_parse
 from samtranslator.translator.transform import transform
 
-TEMPLATE: Final = Path(__file__).parents[1] / "template.yaml"
+ROOT: Final = Path(__file__).parents[1]
 
 
 class _NoManagedPolicies:
@@ -19,19 +19,40 @@ class _NoManagedPolicies:
         return {}
 
 
+def load_template() -> dict[str, Any]:
+    """template.yaml with its included files in their places."""
+    return dict(_with_included(yaml_parse((ROOT / "template.yaml").read_text())))
+
+
 def translate(template: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any]:
     """The template after the SAM transform, with local paths standing in for uploaded artifacts."""
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    template.pop("Metadata", None)
     for resource in template["Resources"].values():
-        for uri in ("CodeUri", "ContentUri"):
+        for uri in ("CodeUri", "ContentUri", "DefinitionUri"):
             if uri in resource.get("Properties", {}):
                 resource["Properties"][uri] = "s3://artifacts/built"
     return dict(transform(template, parameters, _NoManagedPolicies()))
 
 
+def _with_included(node: Any) -> Any:
+    """AWS::Include as CloudFormation does it, which is before the SAM transform."""
+    if isinstance(node, list):
+        return [_with_included(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    found = {name: _with_included(value) for name, value in node.items()}
+    match found.pop("Fn::Transform", None):
+        case {"Name": "AWS::Include", "Parameters": {"Location": str(location)}}:
+            return found | _with_included(yaml_parse((ROOT / location).read_text()))
+        case None:
+            return found
+        case other:
+            raise ValueError(f"template.yaml: {other} is no AWS::Include of a file")
+
+
 def main() -> None:
-    template = yaml_parse(TEMPLATE.read_text())
-    json.dump(translate(template, {}), sys.stdout, indent=2)
+    json.dump(translate(load_template(), {}), sys.stdout, indent=2)
 
 
 if __name__ == "__main__":

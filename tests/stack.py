@@ -11,15 +11,11 @@ from typing import Any
 import boto3
 import moto
 import pytest
-from samcli.yamlhelper import yaml_parse
+
+from ops.translate import load_template
 
 ROOT = Path(__file__).parents[1]
 REGION = "eu-central-1"
-
-
-def load_template() -> dict[str, Any]:
-    """template.yaml as SAM reads it: short intrinsics (`!Ref`) in their long form."""
-    return dict(yaml_parse((ROOT / "template.yaml").read_text()))
 
 
 class Stack:
@@ -69,10 +65,22 @@ class Stack:
             **properties["Environment"]["Variables"],
         }
         return {
-            name: self.names[value["Ref"]] if isinstance(value, dict) else str(value)
-            for name, value in declared.items()
-            if not (isinstance(value, dict) and "Fn::If" in value)  # the laptop's alone
+            name: value
+            for name, given in declared.items()
+            if (value := self._plain(given)) is not None
         }
+
+    def _plain(self, value: Any) -> str | None:
+        """As without an endpoint of its own, and outside us-east-1: conditions are false."""
+        match value:
+            case {"Ref": "AWS::NoValue"}:
+                return None
+            case {"Ref": name}:
+                return self.names[name]
+            case {"Fn::If": [_, _, otherwise]}:
+                return self._plain(otherwise)
+            case _:
+                return str(value)
 
     def handler(self, folder: str) -> ModuleType:
         """`<folder>.handler`, freshly imported under the function's own environment."""

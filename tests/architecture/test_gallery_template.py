@@ -1,0 +1,192 @@
+"""What the template claims of the page, its distribution, sign-in and the daily report."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from ops.translate import translate
+from tests.architecture.test_template import Resources, holds, of_type
+from tests.stack import ROOT, load_template
+
+INCLUDED = [ROOT / "alarms.yaml", ROOT / "distribution.yaml", *(ROOT / "permissions").iterdir()]
+SIGNED_IN = {("POST", "/photos"), ("DELETE", "/photos/{photo_id}"), ("GET", "/me/photos")}
+
+
+@pytest.fixture(scope="module")
+def resources() -> Resources:
+    return dict(translate(load_template(), {})["Resources"])
+
+
+@pytest.fixture(scope="module")
+def distribution(resources: Resources) -> dict[str, Any]:
+    return dict(resources["Distribution"]["Properties"]["DistributionConfig"])
+
+
+def behaviours(distribution: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    patterned = {each["PathPattern"]: each for each in distribution["CacheBehaviors"]}
+    return patterned | {"*": distribution["DefaultCacheBehavior"]}
+
+
+def test_every_included_file_is_included_once_and_written_as_such_files_must_be():
+    """CloudFormation knows neither short forms nor aliases in them."""
+    template = (ROOT / "template.yaml").read_text()
+    for path in INCLUDED:
+        text = path.read_text()
+        name = str(path.relative_to(ROOT))
+        assert template.count(f"Location: {name}}}") == 1, name
+        assert not re.search(r"[:\[,] *!(Ref|GetAtt|Sub|If|FindInMap)\b|: [&*]\w", text), name
+        assert len(text.encode()) < 51_200, name
+
+
+def test_paths_go_to_their_origins_in_order(distribution: dict[str, Any]):
+    patterns = [each["PathPattern"] for each in distribution["CacheBehaviors"]]
+    assert patterns == ["/api/*", "/photos/*.webp", "/photo.html"]
+    origins = {
+        pattern: each["TargetOriginId"] for pattern, each in behaviours(distribution).items()
+    }
+    assert origins == {
+        "/api/*": "api",
+        "/photos/*.webp": "media",
+        "/photo.html": "site",
+        "*": "site",
+    }
+    for origin in distribution["Origins"]:
+        assert "OriginPath" not in origin, "the stage is part of the path, as without CloudFront"
+
+
+def test_buckets_are_read_by_the_distribution_alone(
+    distribution: dict[str, Any], resources: Resources
+):
+    for origin in distribution["Origins"]:
+        if origin["Id"] != "api":
+            assert origin["OriginAccessControlId"] == {"Fn::GetAtt": ["BucketsAccess", "Id"]}
+    access = resources["BucketsAccess"]["Properties"]["OriginAccessControlConfig"]
+    assert (access["SigningBehavior"], access["SigningProtocol"]) == ("always", "sigv4")
+    for name in ("SiteBucketPolicy", "MediaBucketPolicy"):
+        granted = json.dumps(resources[name]["Properties"]["PolicyDocument"])
+        assert "s3:ListBucket" in granted, f"{name}: what is missing would be 403 instead of 404"
+
+
+def test_only_the_api_takes_more_than_reading_and_it_is_never_cached(distribution: dict[str, Any]):
+    for pattern, behaviour in behaviours(distribution).items():
+        assert behaviour["ViewerProtocolPolicy"] in {"redirect-to-https", "https-only"}, pattern
+        if pattern == "/api/*":
+            assert behaviour["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+            assert behaviour["OriginRequestPolicyId"] == "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+            assert "LambdaFunctionAssociations" not in behaviour
+        else:
+            assert behaviour["AllowedMethods"] == ["GET", "HEAD"], pattern
+            [association] = behaviour["LambdaFunctionAssociations"]
+            assert association["EventType"] == "origin-response", pattern
+
+
+def test_a_photo_page_is_cached_by_its_id_alone(distribution: dict[str, Any], resources: Resources):
+    own = behaviours(distribution)["/photo.html"]["CachePolicyId"]
+    assert own == {"Ref": "PhotoPagesCachePolicy"}
+    policy = resources["PhotoPagesCachePolicy"]["Properties"]["CachePolicyConfig"]
+    key = policy["ParametersInCacheKeyAndForwardedToOrigin"]
+    assert key["QueryStringsConfig"] == {"QueryStringBehavior": "whitelist", "QueryStrings": ["id"]}
+    assert key["CookiesConfig"] == {"CookieBehavior": "none"}
+    assert key["HeadersConfig"] == {"HeaderBehavior": "none"}
+
+
+def test_no_error_hides_a_photo_that_is_about_to_appear(distribution: dict[str, Any]):
+    kept = {each["ErrorCode"]: each for each in distribution["CustomErrorResponses"]}
+    assert {403, 404, 500, 502, 503, 504} == kept.keys()
+    for each in kept.values():
+        assert each["ErrorCachingMinTTL"] == 0
+        assert "ResponsePagePath" not in each
+
+
+def test_viewers_get_http_3_and_tls_1_2_or_newer(distribution: dict[str, Any]):
+    assert distribution["HttpVersion"] == "http2and3"
+    own_domain = distribution["ViewerCertificate"]["Fn::If"][1]
+    assert own_domain["MinimumProtocolVersion"] == "TLSv1.2_2021"
+    assert own_domain["SslSupportMethod"] == "sni-only"
+    [api] = [each for each in distribution["Origins"] if each["Id"] == "api"]
+    assert api["CustomOriginConfig"]["OriginProtocolPolicy"] == "https-only"
+    assert api["CustomOriginConfig"]["OriginSSLProtocols"] == ["TLSv1.2"]
+
+
+@pytest.mark.parametrize(("region", "there"), [("us-east-1", True), ("eu-central-1", False)])
+def test_the_distribution_is_where_lambda_at_the_edge_is(region: str, there: bool):
+    template = load_template()
+    template["Parameters"]["AWS::Region"] = {"Default": region}
+    assert holds(template, {"Condition": "AtTheEdge"}, {}) is there
+    conditional = {
+        name for name, each in template["Resources"].items() if each.get("Condition") == "AtTheEdge"
+    }
+    assert conditional == {
+        "BucketsAccess",
+        "Distribution",
+        "EdgeHeadersFunction",
+        "EdgeHeadersRole",
+        "PhotoPagesCachePolicy",
+    }
+    otherwise = template["Outputs"]["GalleryUrl"]["Value"]["Fn::If"][2]
+    assert "us-east-1" in otherwise
+
+
+def test_who_changes_something_is_signed_in(resources: Resources):
+    paths = resources["GalleryApi"]["Properties"]["Body"]["paths"]
+    guarded = {
+        (method.upper(), path)
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+        if operation.get("security") == [{"SignedIn": []}]
+    }
+    assert guarded == SIGNED_IN
+
+
+def test_throttles_are_of_routes_that_exist(resources: Resources):
+    settings = resources["GalleryApiapiStage"]["Properties"]["MethodSettings"]
+    paths = resources["GalleryApi"]["Properties"]["Body"]["paths"]
+    for each in settings:
+        assert 0 < each["ThrottlingRateLimit"] <= each["ThrottlingBurstLimit"]
+        path = "/" + each["ResourcePath"].removeprefix("/").replace("~1", "/").removeprefix("/")
+        if path != "/*":
+            assert each["HttpMethod"].lower() in paths[path], path
+    own = {(each["HttpMethod"], each["ResourcePath"]) for each in settings}
+    for method, path in SIGNED_IN:
+        assert (method, "/" + path.replace("/", "~1")) in own
+
+
+def test_users_are_invited_and_their_passwords_travel_once(resources: Resources):
+    [pool] = of_type(resources, "AWS::Cognito::UserPool").values()
+    assert pool["Properties"]["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+    assert pool["Properties"]["Policies"]["PasswordPolicy"]["MinimumLength"] >= 12
+    [client] = of_type(resources, "AWS::Cognito::UserPoolClient").values()
+    assert client["Properties"]["PreventUserExistenceErrors"] == "ENABLED"
+    assert "GenerateSecret" not in client["Properties"], "a page cannot keep a secret"
+
+
+def test_a_browser_may_post_to_the_uploads_bucket_and_do_nothing_else(resources: Resources):
+    [rule] = resources["UploadsBucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
+    assert rule["AllowedMethods"] == ["POST"]
+    others = set(of_type(resources, "AWS::S3::Bucket")) - {"UploadsBucket"}
+    assert not [each for each in others if "CorsConfiguration" in resources[each]["Properties"]]
+
+
+def test_the_daily_report_is_started_again_in_bounds_and_its_failure_is_heard_of(
+    resources: Resources,
+):
+    [schedule] = of_type(resources, "AWS::Scheduler::Schedule").values()
+    properties = schedule["Properties"]
+    assert "Name" not in properties, "a fixed name forbids a second stack"
+    assert properties["ScheduleExpressionTimezone"] == {"Ref": "ReportTimeZone"}
+    assert properties["FlexibleTimeWindow"]["Mode"] == "FLEXIBLE"
+    target = properties["Target"]
+    assert 0 < target["RetryPolicy"]["MaximumRetryAttempts"] <= 20
+    assert 0 < target["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 3600
+    queue = {"Fn::GetAtt": ["ScheduleFailuresQueue", "Arn"]}
+    assert target["DeadLetterConfig"] == {"Arn": queue}
+    watched = json.dumps(
+        [each["Properties"]["Dimensions"] for each in of_type(resources, ALARM).values()]
+    )
+    assert "ScheduleFailuresQueue" in watched
+    assert "DailyReportStateMachine" in watched
+
+
+ALARM = "AWS::CloudWatch::Alarm"

@@ -1,0 +1,295 @@
+"""What a distribution's configuration says, read into values; what is not modelled is refused."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"))
+READING: Final = frozenset(("GET", "HEAD", "OPTIONS"))
+_BUCKET: Final = re.compile(r"(?P<bucket>[a-z0-9.-]+)\.s3\.(?P<region>[a-z0-9-]+)\.amazonaws\.com")
+_API: Final = re.compile(r"[a-z0-9]+\.execute-api\.[a-z0-9-]+\.amazonaws\.com")
+_VERSION: Final = re.compile(r"arn:aws:lambda:us-east-1:\d{12}:function:[\w-]+:\d+")
+_ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED: Final = re.compile(rb"[A-Za-z0-9._~-]")
+
+
+class NotModelledError(ValueError):
+    """The distribution has a setting that the laptop would silently do without."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which query strings, headers or cookies a policy means, by name."""
+
+    kind: str = "none"
+    names: frozenset[str] = frozenset()
+
+    def takes(self, name: str) -> bool:
+        match self.kind:
+            case "none":
+                return False
+            case "all" | "allViewer":
+                return True
+            case "whitelist":
+                return name in self.names
+            case "allExcept":
+                return name not in self.names
+        raise NotModelledError(f"A policy that forwards {self.kind!r} is not modelled.")
+
+
+@dataclass(frozen=True)
+class RequestPolicy:
+    """What of a viewer's request goes on to the origin; header names in lower case."""
+
+    queries: Selection = Selection()
+    headers: Selection = Selection()
+    cookies: Selection = Selection()
+
+
+@dataclass(frozen=True)
+class CachePolicy:
+    """How long objects stay, in seconds, and what beside the path tells them apart."""
+
+    min_ttl: int
+    default_ttl: int
+    max_ttl: int
+    key: RequestPolicy = RequestPolicy()
+    compressed: bool = False
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A bucket, or (without `bucket`) a REST API."""
+
+    domain: str
+    path: str = ""
+    bucket: str | None = None
+    region: str = ""
+    custom_headers: tuple[tuple[str, str], ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What is done with the paths of one pattern; `function` is the ARN of origin-response's."""
+
+    pattern: str
+    origin: Origin
+    methods: frozenset[str]
+    cache: CachePolicy
+    forward: RequestPolicy = RequestPolicy()
+    compress: bool = False
+    function: str | None = None
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """All that a request's way depends on; the last behaviour is the default one."""
+
+    id: str
+    arn: str
+    domain: str
+    root_object: str
+    behaviours: tuple[Behaviour, ...]
+    error_ttls: Mapping[int, int]
+
+    def behaviour(self, path: str) -> Behaviour:
+        return next(each for each in self.behaviours if matches(each.pattern, path))
+
+
+def matches(pattern: str, path: str) -> bool:
+    """Whether a path, which begins with a slash, is one of a path pattern's."""
+    parts = [{"*": ".*", "?": "."}.get(each, re.escape(each)) for each in pattern.lstrip("/")]
+    return re.fullmatch("/" + "".join(parts), path, re.DOTALL) is not None
+
+
+def normalised(path: str) -> str:
+    """A path after RFC 3986: no needless escapes, the others in capitals, no dot segments."""
+
+    def escape(match: re.Match[str]) -> str:
+        octet = unquote_to_bytes(match[0])
+        return octet.decode() if _UNRESERVED.fullmatch(octet) else match[0].upper()
+
+    segments: list[str] = []
+    given = _ESCAPE.sub(escape, path).split("/")[1:] or [""]
+    for segment in given:
+        match segment:
+            case ".":
+                pass
+            case "..":
+                del segments[-1:]
+            case _:
+                segments.append(segment)
+    if given[-1] in (".", ".."):
+        segments.append("")
+    return "/" + "/".join(segments)
+
+
+def distribution_from_api(
+    given: Mapping[str, Any],
+    cache_policies: Mapping[str, Mapping[str, Any]],
+    request_policies: Mapping[str, Mapping[str, Any]],
+) -> Distribution:
+    """A distribution as GetDistribution gives it, with the configurations of its policies by id.
+
+    Raises:
+        NotModelledError: it needs something that the laptop does not do.
+    """
+    config = given["DistributionConfig"]
+    if config.get("OriginGroups", {}).get("Quantity"):
+        raise NotModelledError("Origin groups are not modelled.")
+    if config.get("Restrictions", {}).get("GeoRestriction", {}).get("RestrictionType") in (
+        "blacklist",
+        "whitelist",
+    ):
+        raise NotModelledError("Geographic restrictions are not modelled.")
+    origins = {each["Id"]: _origin(each) for each in _items(config["Origins"])}
+
+    def behaviour(each: Mapping[str, Any], pattern: str) -> Behaviour:
+        request_policy = each.get("OriginRequestPolicyId")
+        return _behaviour(
+            each,
+            pattern,
+            origins[each["TargetOriginId"]],
+            _cache_policy(cache_policies[_cache_policy_id(each, pattern)]),
+            _request_policy(request_policies[request_policy])
+            if request_policy
+            else RequestPolicy(),
+        )
+
+    return Distribution(
+        id=given["Id"],
+        arn=given["ARN"],
+        domain=given["DomainName"],
+        root_object=config.get("DefaultRootObject", ""),
+        behaviours=(
+            *(behaviour(each, each["PathPattern"]) for each in _items(config["CacheBehaviors"])),
+            behaviour(config["DefaultCacheBehavior"], "*"),
+        ),
+        error_ttls=_error_ttls(config),
+    )
+
+
+def policy_ids(config: Mapping[str, Any]) -> tuple[set[str], set[str]]:
+    """The ids of the cache policies and of the origin request policies that are in use."""
+    behaviours = [*_items(config["CacheBehaviors"]), config["DefaultCacheBehavior"]]
+    cache = {_cache_policy_id(each, each.get("PathPattern", "*")) for each in behaviours}
+    return cache, {id_ for each in behaviours if (id_ := each.get("OriginRequestPolicyId"))}
+
+
+def _cache_policy_id(behaviour: Mapping[str, Any], pattern: str) -> str:
+    if not behaviour.get("CachePolicyId"):
+        raise NotModelledError(
+            f"Behaviour {pattern} has no cache policy; the older way is not modelled."
+        )
+    return str(behaviour["CachePolicyId"])
+
+
+def _behaviour(
+    given: Mapping[str, Any],
+    pattern: str,
+    origin: Origin,
+    cache: CachePolicy,
+    forward: RequestPolicy,
+) -> Behaviour:
+    for setting, present in {
+        "functions of CloudFront's own": given.get("FunctionAssociations", {}).get("Quantity"),
+        "a response headers policy": given.get("ResponseHeadersPolicyId"),
+        "trusted signers": given.get("TrustedSigners", {}).get("Enabled"),
+        "trusted key groups": given.get("TrustedKeyGroups", {}).get("Enabled"),
+        "field-level encryption": given.get("FieldLevelEncryptionId"),
+    }.items():
+        if present:
+            raise NotModelledError(f"Behaviour {pattern} has {setting}, which is not modelled.")
+    methods = frozenset(_items(given.get("AllowedMethods", {"Items": ["GET", "HEAD"]})))
+    if origin.bucket and not methods <= READING:
+        raise NotModelledError(f"Behaviour {pattern} writes to a bucket, which is not modelled.")
+    return Behaviour(
+        pattern,
+        origin,
+        methods,
+        cache,
+        forward,
+        compress=bool(given.get("Compress")),
+        function=_function(_items(given.get("LambdaFunctionAssociations", {})), pattern),
+    )
+
+
+def _function(associations: list[Any], pattern: str) -> str | None:
+    for each in associations:
+        if each["EventType"] != "origin-response":
+            raise NotModelledError(
+                f"Behaviour {pattern} has a function at {each['EventType']}; only origin-response"
+                " is modelled."
+            )
+        if not _VERSION.fullmatch(each["LambdaFunctionARN"]):
+            raise NotModelledError(
+                f"Behaviour {pattern} has the function {each['LambdaFunctionARN']}: CloudFront"
+                " takes a numbered version in us-east-1 only."
+            )
+    return str(associations[0]["LambdaFunctionARN"]) if associations else None
+
+
+def _origin(given: Mapping[str, Any]) -> Origin:
+    domain = given["DomainName"]
+    bucket = _BUCKET.fullmatch(domain)
+    if not bucket and not _API.fullmatch(domain):
+        raise NotModelledError(f"Origin {domain} is neither a bucket nor a REST API.")
+    if bucket and not given.get("OriginAccessControlId"):
+        raise NotModelledError(f"Origin {domain} is a bucket without origin access control.")
+    custom_headers = _items(given.get("CustomHeaders", {}))
+    return Origin(
+        domain,
+        given.get("OriginPath", ""),
+        bucket["bucket"] if bucket else None,
+        bucket["region"] if bucket else "",
+        tuple((each["HeaderName"], each["HeaderValue"]) for each in custom_headers),
+        given.get("CustomOriginConfig") or {},
+    )
+
+
+def _cache_policy(config: Mapping[str, Any]) -> CachePolicy:
+    key = config.get("ParametersInCacheKeyAndForwardedToOrigin", {})
+    return CachePolicy(
+        config["MinTTL"],
+        config.get("DefaultTTL", max(86_400, config["MinTTL"])),
+        config.get("MaxTTL", 31_536_000),
+        _request_policy(key),
+        bool(key.get("EnableAcceptEncodingGzip")),
+    )
+
+
+def _request_policy(config: Mapping[str, Any]) -> RequestPolicy:
+    headers = config.get("HeadersConfig", {})
+    cookies = config.get("CookiesConfig", {})
+    queries = config.get("QueryStringsConfig", {})
+    policy = RequestPolicy(
+        _selection(queries.get("QueryStringBehavior"), queries.get("QueryStrings")),
+        _selection(headers.get("HeaderBehavior"), headers.get("Headers"), str.lower),
+        _selection(cookies.get("CookieBehavior"), cookies.get("Cookies")),
+    )
+    of_cloudfront = sorted(each for each in policy.headers.names if each.startswith("cloudfront-"))
+    if of_cloudfront and policy.headers.kind == "whitelist":
+        raise NotModelledError(f"Headers that CloudFront makes are not modelled: {of_cloudfront}.")
+    return policy
+
+
+def _selection(kind: str | None, names: Mapping[str, Any] | None, form: Any = str) -> Selection:
+    selection = Selection(kind or "none", frozenset(form(each) for each in _items(names or {})))
+    selection.takes("")  # refuses an unknown kind at start
+    return selection
+
+
+def _error_ttls(config: Mapping[str, Any]) -> dict[int, int]:
+    responses = _items(config.get("CustomErrorResponses", {}))
+    for each in responses:
+        if each.get("ResponsePagePath"):
+            raise NotModelledError(f"The page for error {each['ErrorCode']} is not modelled.")
+    return {each["ErrorCode"]: each["ErrorCachingMinTTL"] for each in responses}
+
+
+def _items(given: Mapping[str, Any]) -> list[Any]:
+    """Of one of the API's lists, which leave Items out when there are none."""
+    return list(given.get("Items") or ())

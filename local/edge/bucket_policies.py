@@ -1,0 +1,69 @@
+"""Whether a bucket's policy lets a distribution read, by origin access control."""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+_CLOUDFRONT: Final = "cloudfront.amazonaws.com"
+
+
+def allows(policy: Mapping[str, Any], action: str, resource: str, distribution_arn: str) -> bool:
+    """What S3 would decide for CloudFront, which signs over TLS on behalf of the distribution.
+
+    A condition that is not known here grants nothing and denies everything.
+    """
+    context = {
+        "aws:sourcearn": distribution_arn,
+        "aws:sourceaccount": distribution_arn.split(":")[4],
+        "aws:securetransport": "true",
+    }
+    effects = {
+        statement["Effect"]
+        for statement in _listed(policy.get("Statement", []))
+        if _is_about(statement, action, resource)
+        and _holds(statement.get("Condition", {}), context, unknown=statement["Effect"] == "Deny")
+    }
+    return "Allow" in effects and "Deny" not in effects
+
+
+def _is_about(statement: Mapping[str, Any], action: str, resource: str) -> bool:
+    principal = statement.get("Principal")
+    services = _listed(principal.get("Service", [])) if isinstance(principal, dict) else []
+    return (
+        (principal == "*" or _CLOUDFRONT in services)
+        and any(
+            _alike(action.lower(), each.lower()) for each in _listed(statement.get("Action", []))
+        )
+        and any(_alike(resource, each) for each in _listed(statement.get("Resource", [])))
+    )
+
+
+def _holds(
+    condition: Mapping[str, Mapping[str, Any]], context: Mapping[str, str], *, unknown: bool
+) -> bool:
+    for operator, tests in condition.items():
+        for key, expected in tests.items():
+            value = context.get(key.lower())
+            options = [str(each) for each in _listed(expected)]
+            match operator:
+                case _ if value is None:
+                    holds = unknown
+                case "StringEquals":
+                    holds = value in options
+                case "StringLike" | "ArnLike" | "ArnEquals":
+                    holds = any(_alike(value, each) for each in options)
+                case "Bool":
+                    holds = value in [each.lower() for each in options]
+                case _:
+                    holds = unknown
+            if not holds:
+                return False
+    return True
+
+
+def _alike(text: str, pattern: str) -> bool:
+    return fnmatchcase(text, pattern.replace("[", "[[]"))
+
+
+def _listed(given: Any) -> list[Any]:
+    return given if isinstance(given, list) else [given]

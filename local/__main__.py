@@ -4,9 +4,10 @@ import argparse
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,15 +15,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from local import deployment, logs
+from local import deployment, edge, logs
 from local.cloud import DEFAULT_PORT, STATE, Cloud, CloudError, end, running
-from local.demo import api_host, demo
+from local.demo import demo
 from local.event_sources import poller
 from local.event_sources.engine import Counters
 from local.event_sources.poller import EventSources
 from local.gallery import GalleryError
 from local.sam_local import invoke, prepare
-from ops import redrive
+from local.sign_in import PASSWORD, USER, make_user, sign_in
+from local.stack import Stack
+from ops import publish_site, redrive, report
+from ops.publish_site import PublishingError
 
 NOT_AS_ON_AWS = """\
 Not as on AWS: the gateway checks no request bodies (the function does) and throttles nothing,
@@ -32,16 +36,18 @@ buckets and queues may be spoken to in plain HTTP, and nothing is kept when the 
 def main() -> int:
     """Run one command; the exit status is 0 only if it did all it was asked for."""
     parser = argparse.ArgumentParser(prog="python -m local")
-    commands = ["build", "demo", "up", "down", "invoke", "redrive"]
+    commands = ["build", "demo", "up", "down", "invoke", "redrive", "report"]
     parser.add_argument("command", choices=commands)
     parser.add_argument("function", nargs="?", help="to invoke, by its logical id")
     parser.add_argument("event", nargs="?", type=Path, help="to invoke it with, a file of events/")
     parser.add_argument("--port", type=_port, default=DEFAULT_PORT)
+    parser.add_argument("--edge-port", type=_port, help="of the page; one above --port")
     parser.add_argument("--host", type=_address, default="127.0.0.1", help="where to listen")
     arguments, others = parser.parse_known_args()
-    if others and arguments.command != "redrive":
+    if others and arguments.command not in {"redrive", "report"}:
         parser.error(f"unknown: {' '.join(others)}")
     cloud = Cloud(arguments.host, arguments.port)
+    edge_port = arguments.edge_port or arguments.port + 1
     console = Console(highlight=False)
     own_environment = dict(os.environ)
     os.environ.clear()
@@ -52,16 +58,18 @@ def main() -> int:
             case "build":
                 _build(own_environment, console)
             case "demo":
-                return _demo(cloud, own_environment, console)
+                return _demo(cloud, edge_port, own_environment, console)
             case "up":
-                _up(cloud, own_environment, console)
+                _up(cloud, edge_port, own_environment, console)
             case "down":
                 _down(cloud, console)
             case "redrive":
                 return redrive.main(["--stack", deployment.STACK, *others])
+            case "report":
+                return report.main(["--stack", deployment.STACK, *others])
             case "invoke":
                 return invoke(cloud, arguments.function, arguments.event, own_environment)
-    except (CloudError, GalleryError, TimeoutError) as error:
+    except (CloudError, GalleryError, PublishingError, TimeoutError) as error:
         console.print(f"[bold red]✗[/] {escape(str(error))}")
         return 1
     except OSError as error:
@@ -87,10 +95,10 @@ def _address(text: str) -> str:
         raise argparse.ArgumentTypeError(message) from None
 
 
-def _demo(cloud: Cloud, own_environment: dict[str, str], console: Console) -> int:
+def _demo(cloud: Cloud, edge_port: int, own_environment: dict[str, str], console: Console) -> int:
     started = time.monotonic()
-    with _gallery(cloud, own_environment, console) as (stack, event_sources):
-        good = demo(cloud, stack, event_sources, console)
+    with _gallery(cloud, edge_port, own_environment, console) as stack:
+        good = demo(stack, console)
     seconds = time.monotonic() - started
     if good:
         console.print(f"[green]✓[/] Everything came through ({seconds:.0f} s in all).")
@@ -100,21 +108,23 @@ def _demo(cloud: Cloud, own_environment: dict[str, str], console: Console) -> in
     return 1
 
 
-def _up(cloud: Cloud, own_environment: dict[str, str], console: Console) -> None:
-    with _gallery(cloud, own_environment, console) as (stack, event_sources):
-        prepare(cloud, stack)
+def _up(cloud: Cloud, edge_port: int, own_environment: dict[str, str], console: Console) -> None:
+    with _gallery(cloud, edge_port, own_environment, console) as stack:
+        prepare(cloud, stack.outputs)
         console.print(f"""
-[bold]API[/]      http://{api_host(cloud, stack)}/api
-[bold]AWS[/]      {cloud.endpoint}
-[bold]try[/]      curl http://{api_host(cloud, stack)}/api/health
+[bold]the page[/]  {stack.url}
+[bold]sign in[/]   {USER} with the password [bold]{PASSWORD}[/]
+[bold]API[/]       {stack.url}/api
+[bold]AWS[/]       {cloud.endpoint}
 
 [dim]{NOT_AS_ON_AWS}[/]
 
 Function logs follow; Ctrl-C ends the cloud.
 """)
+        _open_browser(stack.url, own_environment)
         groups = {
             value: name.removesuffix("LogGroupName")
-            for name, value in stack.items()
+            for name, value in stack.outputs.items()
             if name.endswith("LogGroupName")
         }
         counted: dict[str, Counters] = {}
@@ -123,9 +133,17 @@ Function logs follow; Ctrl-C ends the cloud.
                 for function, message in news:
                     if line := logs.summary(message):
                         console.print(f"[cyan]{function:18}[/] {escape(line)}", soft_wrap=True)
-                counted = _show_counters(event_sources, counted, console)
+                counted = _show_counters(stack.event_sources, counted, console)
         except KeyboardInterrupt:
             console.print("\nEnding the cloud.")
+
+
+def _open_browser(url: str, own_environment: Mapping[str, str]) -> None:
+    """On a desktop; elsewhere the address is enough."""
+    desktop = sys.platform == "darwin" or own_environment.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}
+    if desktop and sys.stdout.isatty():
+        command = [sys.executable, "-m", "webbrowser", url]
+        subprocess.run(command, env=own_environment, check=False, capture_output=True)
 
 
 def _show_counters(
@@ -164,16 +182,23 @@ def _build(own_environment: dict[str, str], console: Console) -> None:
 
 @contextlib.contextmanager
 def _gallery(
-    cloud: Cloud, own_environment: dict[str, str], console: Console
-) -> Iterator[tuple[dict[str, str], EventSources]]:
+    cloud: Cloud, edge_port: int, own_environment: dict[str, str], console: Console
+) -> Iterator[Stack]:
     with contextlib.ExitStack() as cleanup:
         with _stage(console, "laptop cloud"):
             cleanup.enter_context(running(cloud))
         with deployment.building():
             _build(own_environment, console)
             with _stage(console, "sam deploy") as status:
-                stack = deployment.deploy(cloud, status)
-        yield stack, cleanup.enter_context(poller.running(cloud))
+                outputs = deployment.deploy(cloud, status)
+        event_sources = cleanup.enter_context(poller.running(cloud))
+        with _stage(console, "page, user and CloudFront"):
+            make_user(cloud, outputs)
+            publish_site.publish(
+                publish_site.Site(cloud.client("s3"), cloud.client("cloudfront"), outputs)
+            )
+            url = cleanup.enter_context(edge.running(cloud, edge_port)).url
+        yield Stack(cloud, outputs, event_sources, url, sign_in(cloud, outputs)["IdToken"])
 
 
 @contextlib.contextmanager

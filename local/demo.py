@@ -11,9 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from local.cloud import Cloud
-from local.event_sources.poller import EventSources
+from local.drift import break_and_repair
 from local.gallery import Gallery
 from local.samples import Sample, samples
+from local.stack import Stack
 from local.views import deliver_again, send_views
 
 VIEWS: Final = 3_000
@@ -22,33 +23,25 @@ _DRAINED_SECONDS: Final = 60
 type Photo = dict[str, Any]
 
 
-def demo(
-    cloud: Cloud, stack: Mapping[str, str], event_sources: EventSources, console: Console
-) -> bool:
+def demo(stack: Stack, console: Console) -> bool:
     """Photos and views through every function; True if what came out is what should have."""
-    with Gallery(f"{cloud.endpoint}/api", api_host(cloud, stack)) as gallery:
-        return Demo(cloud, stack, event_sources, console, gallery).run()
-
-
-def api_host(cloud: Cloud, stack: Mapping[str, str]) -> str:
-    """The name by which ministack knows the API; it has no address of its own."""
-    return f"{stack['ApiId']}.execute-api.localhost:{cloud.port}"
+    with Gallery(stack.url, stack.id_token) as gallery:
+        return Demo(stack, console, gallery).run()
 
 
 class Demo(msgspec.Struct, frozen=True):
     """One run against one laptop cloud."""
 
-    cloud: Cloud
-    stack: Mapping[str, str]
-    event_sources: EventSources
+    stack: Stack
     console: Console
     gallery: Gallery
 
     def run(self) -> bool:
         photos, good = self._thumbnails()
-        self.event_sources.await_drained(_DRAINED_SECONDS)
+        self.stack.event_sources.await_drained(_DRAINED_SECONDS)
         good &= self._replication(photos)
         good &= self._views(photos)
+        good &= break_and_repair(self.stack, self.console)
         return good
 
     def _thumbnails(self) -> tuple[list[Photo], bool]:
@@ -73,7 +66,7 @@ class Demo(msgspec.Struct, frozen=True):
             for sample in files:
                 progress.update(task, description=sample.title)
                 photo = _send(self.gallery, sample)
-                sizes = _fetch_renditions(self.cloud, self.stack, photo)
+                sizes = _fetch_renditions(self.gallery, photo)
                 good &= photo["status"] == sample.status and sizes == _stated_sizes(photo)
                 table.add_row(*_row(sample, photo, sizes))
                 photos.append(photo)
@@ -88,8 +81,13 @@ class Demo(msgspec.Struct, frozen=True):
     def _replication(self, photos: list[Photo]) -> bool:
         """Whether the catalog lists exactly the READY photos, as they are."""
         ready = {photo["photo_id"]: photo for photo in photos if photo["status"] == "READY"}
-        equal = {photo["photo_id"]: photo for photo in self.gallery.photos()} == ready
-        rows = self.cloud.client("dynamodb").scan(TableName=self.stack["CatalogTableName"])["Items"]
+        listed = {photo["photo_id"]: photo for photo in self.gallery.photos()}
+        equal = ready == {
+            photo_id: photo | {"replicated_at": None} for photo_id, photo in listed.items()
+        }
+        rows = self.stack.cloud.client("dynamodb").scan(
+            TableName=self.stack.outputs["CatalogTableName"]
+        )["Items"]
         lags = [_milliseconds(row["ready_at"]["S"], row["replicated_at"]["S"]) for row in rows]
         self.console.print(
             f"{_mark(equal)} Source and catalog are {'equal' if equal else 'not equal'}:"
@@ -103,15 +101,17 @@ class Demo(msgspec.Struct, frozen=True):
             photo["photo_id"]: photo["title"] for photo in photos if photo["status"] == "READY"
         }
         with self.console.status(f"{VIEWS} views") as status:
-            sent = send_views(self.cloud, self.stack, self.gallery, list(titles), VIEWS)
+            sent = send_views(
+                self.stack.cloud, self.stack.outputs, self.gallery, list(titles), VIEWS
+            )
             status.update("counting")
-            self.event_sources.await_drained(_DRAINED_SECONDS)
+            self.stack.event_sources.await_drained(_DRAINED_SECONDS)
             counted = {photo_id: self.gallery.views(photo_id)["total"] for photo_id in titles}
             status.update("delivering all of it again")
-            again = deliver_again(self.cloud, self.stack)
+            again = deliver_again(self.stack.cloud, self.stack.outputs)
             after = {photo_id: self.gallery.views(photo_id)["total"] for photo_id in titles}
-        poison = _count_objects(self.cloud, self.stack, "quarantine/view_counter/")
-        failed = _count_objects(self.cloud, self.stack, "aws/lambda/")
+        poison = _count_objects(self.stack.cloud, self.stack.outputs, "quarantine/view_counter/")
+        failed = _count_objects(self.stack.cloud, self.stack.outputs, "aws/lambda/")
         table = Table(title="Views: sent, and counted", title_justify="left")
         table.add_column("photo")
         for name in ("sent", "counted", f"after {again:,} came again"):
@@ -136,14 +136,12 @@ def _send(gallery: Gallery, sample: Sample) -> Photo:
     return gallery.taken(created["photo"]["photo_id"])
 
 
-def _fetch_renditions(cloud: Cloud, stack: Mapping[str, str], photo: Photo) -> dict[str, int]:
-    s3 = cloud.client("s3")
-    bucket = stack["MediaBucketName"]
-    fetched = {}
-    for name, rendition in photo["renditions"].items():
-        body = s3.get_object(Bucket=bucket, Key=rendition["path"].removeprefix("/"))["Body"]
-        fetched[name] = len(body.read())
-    return fetched
+def _fetch_renditions(gallery: Gallery, photo: Photo) -> dict[str, int]:
+    """Sizes as CloudFront delivers them."""
+    return {
+        name: len(gallery.fetch(rendition["path"]).content)
+        for name, rendition in photo["renditions"].items()
+    }
 
 
 def _stated_sizes(photo: Photo) -> dict[str, int]:

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from local.cloud import ROOT, STATE, Cloud, CloudError
 from local.environment import build_environment
+from local.schedule import complete_schedule
 
 STACK: Final = "lambda-gallery-local"
 BUILD: Final = STATE / "build"
@@ -64,7 +65,9 @@ def deploy(cloud: Cloud, report: Report) -> dict[str, str]:
         _run(["deploy"], environment, log, watch, EndpointUrl=cloud.endpoint)
     except CloudError as error:
         raise CloudError("\n".join([*_failures(cloud), str(error)])) from None
-    return outputs(cloud)
+    deployed = outputs(cloud)
+    complete_schedule(cloud, deployed)
+    return deployed
 
 
 def _failures(cloud: Cloud) -> list[str]:

@@ -11,11 +11,14 @@ class GalleryError(Exception):
 
 
 class Gallery:
-    """The API at `url`, with its stage; `host` is the Host header where the name has no address."""
+    """The gallery at `url`, which is CloudFront's; with an ID token, as who is signed in."""
 
-    def __init__(self, url: str, host: str | None = None) -> None:
-        headers = {"Host": host} if host else {}
-        self._api = httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False)
+    def __init__(self, url: str, id_token: str | None = None) -> None:
+        headers = {"Authorization": id_token} if id_token else {}
+        self._site = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self._api = httpx.Client(
+            base_url=f"{url}/api", headers=headers, timeout=30, trust_env=False
+        )
         self._s3 = httpx.Client(timeout=60, trust_env=False)
 
     def __enter__(self) -> Self:
@@ -23,6 +26,7 @@ class Gallery:
 
     def __exit__(self, *_: object) -> None:
         self._api.close()
+        self._site.close()
         self._s3.close()
 
     def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
@@ -44,6 +48,16 @@ class Gallery:
         )
         if not answer.is_success:
             raise GalleryError(f"the upload answered {answer.status_code}: {answer.text}")
+
+    def fetch(self, path: str) -> httpx.Response:
+        """A page or a rendition, as a browser gets it; any answer, whatever its status."""
+        return self._site.get(path)
+
+    def delete_photo(self, photo_id: str) -> None:
+        """`DELETE /photos/{photo_id}`."""
+        answer = self._api.delete(f"/photos/{photo_id}")
+        if answer.status_code != httpx.codes.NO_CONTENT:
+            raise GalleryError(f"DELETE answered {answer.status_code}: {answer.text}")
 
     def record_view(self, photo_id: str) -> None:
         """`POST /photos/{photo_id}/views`."""

@@ -1,6 +1,7 @@
 """The real `sam local invoke`, against the laptop cloud: one function in Lambda's own container."""
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,10 +24,13 @@ def prepare(cloud: Cloud, stack: Mapping[str, str]) -> None:
     """
     names = {
         "AWS_ENDPOINT_URL": cloud.endpoint,
-        "MEDIA_BUCKET": stack["MediaBucketName"],
-        "PHOTOS_TABLE": stack["PhotosTableName"],
-        "UPLOADS_BUCKET": stack["UploadsBucketName"],
+        "DISTRIBUTION_ID": stack["DistributionId"],
+        "FAILED_EVENTS_QUEUE": stack["FailedEventsQueueUrl"],
+        "VIEWS_STREAM": stack["ViewsStreamName"],
     }
+    for kind, output in (("BUCKET", "BucketName"), ("TABLE", "TableName")):
+        for name in (each.removesuffix(output) for each in stack if each.endswith(output)):
+            names[f"{_snake_case(name)}_{kind}"] = stack[name + output]
     _variables(cloud).write_text(json.dumps({"Parameters": names}, indent=2))
     [record] = json.loads(EVENT.read_text())["Records"]
     bucket, key = record["s3"]["bucket"]["name"], record["s3"]["object"]["key"]
@@ -39,7 +43,7 @@ def prepare(cloud: Cloud, stack: Mapping[str, str]) -> None:
             "photo_id": {"S": key.rsplit("/", 1)[-1]},
             "version": {"N": "1"},
             "status": {"S": "PENDING"},
-            "owner": {"S": "anonymous"},
+            "owner": {"S": "somebody"},
             "title": {"S": "Coffee"},
             "content_type": {"S": "image/jpeg"},
             "bytes": {"N": str(record["s3"]["object"]["size"])},
@@ -67,6 +71,10 @@ def invoke(cloud: Cloud, function: str, event: Path, own_environment: Mapping[st
         command.append("--skip-pull-image")
     environment = {**cloud.environment, **docker}
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper()
 
 
 def _variables(cloud: Cloud) -> Path:

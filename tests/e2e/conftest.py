@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from local import deployment
+from local import deployment, edge
 from local.cloud import STATE, Cloud, running
-from local.demo import api_host
 from local.event_sources import poller
 from local.event_sources.poller import EventSources
 from local.gallery import Gallery
+from local.sign_in import make_user, sign_in
+from ops import publish_site
 
 OWN_ENVIRONMENT = dict(os.environ)
 
@@ -76,6 +77,21 @@ def event_sources(cloud: Cloud, stack: dict[str, str]) -> Iterator[EventSources]
 
 
 @pytest.fixture(scope="session")
-def gallery(cloud: Cloud, stack: dict[str, str]) -> Iterator[Gallery]:
-    with Gallery(f"{cloud.endpoint}/api", api_host(cloud, stack)) as gallery:
+def id_token(cloud: Cloud, stack: dict[str, str]) -> str:
+    """Of the laptop's user."""
+    make_user(cloud, stack)
+    return sign_in(cloud, stack)["IdToken"]
+
+
+@pytest.fixture(scope="session")
+def url(cloud: Cloud, stack: dict[str, str]) -> Iterator[str]:
+    """The gallery's, by way of the laptop's CloudFront."""
+    publish_site.publish(publish_site.Site(cloud.client("s3"), cloud.client("cloudfront"), stack))
+    with edge.running(cloud, free_port()) as running_edge:
+        yield running_edge.url
+
+
+@pytest.fixture(scope="session")
+def gallery(url: str, id_token: str) -> Iterator[Gallery]:
+    with Gallery(url, id_token) as gallery:
         yield gallery

@@ -25,8 +25,9 @@ FUNCTIONS = [
 
 
 def layers_of(function: str) -> list[str]:
-    declared = TEMPLATE["Globals"]["Function"]["Layers"]
-    own = TEMPLATE["Resources"][function]["Properties"].get("Layers", [])
+    resource = TEMPLATE["Resources"][function]
+    declared = [] if "IgnoreGlobals" in resource else TEMPLATE["Globals"]["Function"]["Layers"]
+    own = resource["Properties"].get("Layers", [])
     return [layer["Ref"] for layer in [*declared, *own]]
 
 
@@ -34,7 +35,7 @@ def layers_of(function: str) -> list[str]:
 def test_handler_imports_with_only_artifact_and_layers(function: str):
     properties = TEMPLATE["Resources"][function]["Properties"]
     path = [BUILD / function, *(BUILD / layer / "python" for layer in layers_of(function))]
-    declared = properties["Environment"]["Variables"]
+    declared = properties.get("Environment", {"Variables": []})["Variables"]
     script = f"""
 import sys
 assert not [entry for entry in sys.path if "site-packages" in entry and "runtime" not in entry]
@@ -111,3 +112,14 @@ def test_layers_follow_the_parameter_architecture(chosen: str, tmp_path: Path):
     wheels = {"arm64": "aarch64", "x86_64": "x86_64"}[chosen]
     assert f"--platform manylinux2014_{wheels}" in done.stdout
     assert "--require-hashes" in done.stdout
+
+
+def test_the_edge_function_answers_with_the_one_security_policy_and_is_small(
+    built: dict[str, float],
+):
+    """Lambda@Edge knows no layers, so the build takes the module along."""
+    own = BUILD / "EdgeHeadersFunction" / "edge_headers" / "security_headers.py"
+    shared = BUILD / "SharedLayer" / "python" / "shared" / "security_headers.py"
+    assert not own.is_symlink()
+    assert own.read_bytes() == shared.read_bytes()
+    assert built["EdgeHeadersFunction"] < 1

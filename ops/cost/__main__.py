@@ -1,0 +1,185 @@
+"""`make cost`: a month's bill under some traffic, what idleness costs, and which limit comes first.
+
+The traffic is a scenario: hobby, million or internet, or a file like those in ops/cost/scenarios/.
+"""
+
+import argparse
+import functools
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from rich.console import Console
+
+from ops.cost.figures import FigureError, Figures, load_figures
+from ops.cost.limits import limits
+from ops.cost.prices import Price, load_prices
+from ops.cost.report import WIDTH, Answer, as_text, render
+from ops.cost.scenario import Scenario, ScenarioError, load_scenario, without_traffic
+from ops.cost.stack import read_stack
+from ops.cost.usage import bill
+from ops.translate import ROOT, load_template
+
+STAGES: Final = ("dev", "prod")
+COMMITTED: Final = ("hobby", "million", "internet")
+DOCUMENTS: Final = ROOT / "docs" / "cost"
+
+
+def answer(
+    scenario: Scenario,
+    figures: Figures,
+    prices: dict[str, Price],
+    *,
+    stage: str = "prod",
+    parameters: dict[str, str] | None = None,
+    free_tier: bool = False,
+) -> Answer:
+    """All that there is to say of a scenario on a stage of template.yaml.
+
+    Raises:
+        ValueError: a parameter is not the template's.
+    """
+    template = _template()
+    stacks = {name: read_stack(template, {**(parameters or {}), "Stage": name}) for name in STAGES}
+    return Answer(
+        scenario=scenario,
+        stage=stage,
+        free_tier=free_tier,
+        bill=bill(scenario, stacks[stage], figures, prices, free_tier=free_tier),
+        idle={
+            name: bill(without_traffic(scenario), stack, figures, prices, free_tier=free_tier)
+            for name, stack in stacks.items()
+        },
+        limits=limits(scenario, stacks[stage], figures),
+    )
+
+
+_template = functools.cache(load_template)
+
+
+def documents() -> dict[Path, str]:
+    """The committed reports, as they should be."""
+    figures, prices = load_figures({}), load_prices()
+    return {
+        DOCUMENTS / f"{name}.txt": as_text(
+            answer(load_scenario(name), figures, prices), prices, figures
+        )
+        for name in COMMITTED
+    }
+
+
+def write() -> None:
+    """The committed reports and their plot."""
+    for path, text in documents().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    _draw(DOCUMENTS / "scenarios.svg", load_figures({}), load_prices())
+
+
+def as_json(found: Answer, prices: dict[str, Price]) -> dict[str, Any]:
+    """For programs."""
+    return {
+        "scenario": msgspec.to_builtins(found.scenario),
+        "stage": found.stage,
+        "free_tier": found.free_tier,
+        "usd": found.bill.usd,
+        "lines": [
+            {"service": prices[line.meter].service, **msgspec.to_builtins(line)}
+            for line in found.bill.lines
+        ],
+        "idle_usd": {stage: idle.usd for stage, idle in found.idle.items()},
+        "limits": [
+            {
+                "what": limit.quota.what,
+                "times": limit.times if math.isfinite(limit.times) else None,
+                "used": limit.used,
+                "limit": limit.quota.limit,
+                "unit": limit.quota.unit,
+                "then": limit.quota.remedy,
+            }
+            for limit in found.limits
+        ],
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0, or 2 with a sentence about what is wrong with the question."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except (FigureError, ScenarioError, ValueError) as error:
+        print(f"cost: {error}", file=sys.stderr)
+        return 2
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.write:
+        write()
+        return 0
+    figures, prices = load_figures(_pairs(options.figure)), load_prices()
+    asked: dict[str, Any] = {
+        "stage": options.stage,
+        "parameters": _pairs(options.parameter),
+        "free_tier": options.free_tier,
+    }
+    if options.plot:
+        _draw(options.plot, figures, prices, **asked)
+        return 0
+    changes = _pairs(options.set)
+    for field, value in (
+        ("photos_a_day", options.photos_a_day),
+        ("visits_a_day", options.visits_a_day),
+    ):
+        if value is not None:
+            changes[field] = str(value)
+    if options.views_a_second is not None:
+        changes["views_a_day"] = str(options.views_a_second * 86_400)
+    found = answer(load_scenario(options.scenario, changes), figures, prices, **asked)
+    if options.json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(as_json(found, prices))).decode())
+        sys.stdout.write("\n")
+    else:
+        Console(width=max(WIDTH, Console().width)).print(render(found, prices, figures))
+    return 0
+
+
+def _draw(file: Path, figures: Figures, prices: dict[str, Price], **asked: Any) -> None:
+    from ops.cost.plot import draw  # noqa: PLC0415 - matplotlib takes seconds
+
+    answers = {name: answer(load_scenario(name), figures, prices, **asked) for name in COMMITTED}
+    draw(answers, prices, file)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make cost", description=__doc__)
+    add = parser.add_argument
+    add("--scenario", default="million", help="a name or a file (default: million)")
+    add("--stage", choices=STAGES, default="prod", help="default: prod")
+    add("--photos-a-day", type=float, metavar="N")
+    add("--views-a-second", type=float, metavar="N", help="of photos' pages, on average")
+    add("--visits-a-day", type=float, metavar="N", help="of the gallery's page")
+    add("--set", action="append", default=[], metavar="KEY=N", help="any field of the scenario")
+    add("--figure", action="append", default=[], metavar="KEY=N", help="one of figures.toml")
+    add("--parameter", action="append", default=[], metavar="NAME=VALUE", help="of template.yaml")
+    add("--free-tier", action="store_true", help="count what every account has for ever")
+    add("--json", action="store_true")
+    add("--plot", type=Path, metavar="FILE.svg", help="draw the three scenarios, and end")
+    add("--write", action="store_true", help="write docs/cost anew, and end")
+    return parser
+
+
+def _pairs(texts: Iterable[str]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"{text!r} must be KEY=VALUE")
+        pairs[name] = value
+    return pairs
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""CloudFormation's conditions and intrinsic functions, as far as figures depend on them."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+GONE: Final = object()  # what Ref AWS::NoValue leaves
+REGION: Final = "us-east-1"  # the one that has the whole gallery, and the prices
+
+
+class Resolver:
+    """Values of a template for a set of parameters; what only AWS knows stays as it is.
+
+    Raises:
+        ValueError: a parameter is not the template's, lacks a value, or has one that it forbids.
+    """
+
+    def __init__(self, template: Mapping[str, Any], given: Mapping[str, str]) -> None:
+        self._template = template
+        declared = template["Parameters"]
+        if unknown := sorted(given.keys() - declared.keys()):
+            known = ", ".join(declared)
+            raise ValueError(f"template.yaml has no parameter {unknown[0]!r}; it has {known}")
+        for name, value in given.items():
+            allowed = declared[name].get("AllowedValues")
+            if allowed and value not in map(str, allowed):
+                choices = ", ".join(map(str, allowed))
+                raise ValueError(f"the parameter {name} must be one of {choices}, not {value!r}")
+        defaults = {name: str(each.get("Default", "")) for name, each in declared.items()}
+        self._parameters = {**defaults, **given, "AWS::Region": REGION}
+
+    def holds(self, condition: str) -> bool:
+        """Whether a named condition is true."""
+        return bool(self.value(self._template["Conditions"][condition]))
+
+    def resources(self, *types: str) -> dict[str, Any]:
+        """The properties of the resources of these types that are deployed, by logical id."""
+        return {
+            name: self.value(resource.get("Properties", {}))
+            for name, resource in self._template["Resources"].items()
+            if resource["Type"] in types
+            and ("Condition" not in resource or self.holds(resource["Condition"]))
+        }
+
+    def value(self, node: Any) -> Any:
+        """The node with its intrinsics resolved."""
+        match node:
+            case {"Ref": "AWS::NoValue"}:
+                return GONE
+            case {"Ref": str(name)} if name in self._parameters:
+                return self._parameters[name]
+            case {"Condition": str(name)} if len(node) == 1:
+                return self.holds(name)
+            case {"Fn::FindInMap": [*path]}:
+                mapping, key, name = map(self.value, path)
+                return self._template["Mappings"][mapping][key][name]
+            case {"Fn::Equals": [left, right]}:
+                return str(self.value(left)) == str(self.value(right))
+            case {"Fn::Not": [term]}:
+                return not self.value(term)
+            case {"Fn::And": [*terms]}:
+                return all(map(self.value, terms))
+            case {"Fn::Or": [*terms]}:
+                return any(map(self.value, terms))
+            case {"Fn::If": [str(condition), yes, no]}:
+                return self.value(yes if self.holds(condition) else no)
+            case dict():
+                found = {name: self.value(each) for name, each in node.items()}
+                return {name: each for name, each in found.items() if each is not GONE}
+            case list():
+                return [each for each in map(self.value, node) if each is not GONE]
+        return node

@@ -1,0 +1,248 @@
+"""A scenario in, what happens each second in the stack out."""
+
+import math
+from typing import Final
+
+import msgspec
+
+from ops.cost.figures import Figures
+from ops.cost.scenario import Scenario
+from ops.cost.stack import Function, Stack
+from ops.cost.views import Counting, Rows, Work, count_views, popularity
+
+DAY: Final = 86_400.0
+SHARD_RECORDS: Final = 1000.0  # a second
+_WHOLE_CORE: Final = 1769  # megabytes of memory that come with one vCPU
+_ON_DEMAND_LEAST: Final = 4  # shards of a new stream
+_EVENTUAL: Final = 0.5  # read units of a small item
+_LIST_ITEMS: Final = 31  # a page, and one more to know whether there is another
+_READ_UNIT: Final = 4096
+
+
+class Load(msgspec.Struct, frozen=True):
+    """Rates and units by the second, seconds a call, and bytes stored."""
+
+    uploads: float
+    deletions: float
+    views: float
+    routes: dict[str, float]
+    page_requests: float
+    image_requests: float
+    page_misses: float
+    photo_page_misses: float
+    image_misses: float
+    bytes_out: float
+    bytes_to_origin: float
+    sign_ins: float
+    changes: float
+    replicator_batches: float
+    counting: Counting
+    read_units: dict[str, float]
+    write_units: dict[str, float]
+    feed_reads: float
+    feed_writes: float
+    seconds: dict[str, float]
+    invocations: dict[str, float]
+    stored: dict[str, float]
+    report_seconds: float
+
+    @property
+    def api_requests(self) -> float:
+        """Of all routes."""
+        return sum(self.routes.values())
+
+    @property
+    def edge_runs(self) -> float:
+        """Origin responses: everything that CloudFront has to fetch from a bucket."""
+        return self.page_misses + self.photo_page_misses + self.image_misses
+
+    @property
+    def cdn_requests(self) -> float:
+        """Of viewers."""
+        return self.page_requests + self.image_requests + self.api_requests
+
+    def concurrency(self, *functions: str) -> float:
+        """Executions at the same time."""
+        return sum(self.invocations[name] * self.seconds[name] for name in functions)
+
+
+def shards_needed(scenario: Scenario, stack: Stack) -> int:
+    """What the stream is billed for: the template's, or more if the peak needs more."""
+    peak = scenario.views_a_day / DAY * scenario.peak_factor
+    if stack.on_demand_stream:
+        return max(_ON_DEMAND_LEAST, math.ceil(2 * peak / SHARD_RECORDS))
+    return max(stack.shards, math.ceil(peak / SHARD_RECORDS))
+
+
+def looks_a_view(scenario: Scenario, figures: Figures) -> float:
+    """How often a photo's page asks for its views while somebody looks at it."""
+    quick = min(scenario.seconds_on_photo, figures.seconds_until_counted)
+    quiet = scenario.seconds_on_photo - quick
+    return 1 + quick / figures.seconds_between_quick_looks + quiet / figures.seconds_between_looks
+
+
+def load_of(
+    scenario: Scenario, stack: Stack, figures: Figures, *, shards: int, factor: float = 1
+) -> Load:
+    """The average second, or one that is `factor` times as busy, with so many shards."""
+    uploads = scenario.photos_a_day / DAY * factor
+    deletions = uploads * scenario.deleted_share
+    page_views = scenario.views_a_day / DAY * factor
+    views = page_views + uploads  # the uploader's page sends one of its own
+    visits = scenario.visits_a_day / DAY * factor
+    looks = page_views * looks_a_view(scenario, figures)
+    routes = {
+        "POST /photos": uploads,
+        "GET /photos": visits * scenario.lists_a_visit + uploads * figures.lists_an_upload,
+        "GET /photos/{photo_id}": page_views + uploads * figures.looks_an_upload,
+        "DELETE /photos/{photo_id}": deletions,
+        "GET /me/photos": page_views * scenario.signed_in_share,
+        "POST /photos/{photo_id}/views": views,
+        "GET /photos/{photo_id}/views": looks + uploads * figures.looks_an_upload,
+    }
+    api = sum(routes.values())
+    lists = routes["GET /photos"] + routes["GET /me/photos"]
+    gallery_requests = visits * figures.gallery_files
+    photo_page_requests = page_views * figures.photo_page_files
+    image_requests = visits * scenario.tiles_a_visit + page_views
+    photo_html_misses = page_views * (1 - scenario.photo_page_hit_share)
+    seconds = {
+        "ThumbnailerFunction": _seconds(
+            stack.functions["ThumbnailerFunction"],
+            figures.thumbnailer_cpu_ms,
+            figures.thumbnailer_wait_ms,
+        ),
+        "GalleryApiFunction": _api_seconds(stack, figures, uploads / api if api else 0),
+    }
+    counting = steady = _count(scenario, stack, figures, views, shards)
+    if factor != 1:  # what is stored comes from the average
+        steady = _count(scenario, stack, figures, views / factor, shards)
+    ready = uploads * (1 - scenario.failed_share)
+    changes = 2 * uploads + deletions
+    change = _seconds(
+        stack.functions["CatalogReplicatorFunction"],
+        figures.replicator_cpu_ms_a_change,
+        figures.replicator_wait_ms_a_change,
+    )
+    batch = min(float(stack.changes.batch_size), 1 + changes * stack.changes.window_seconds)
+    tables = _stored(scenario, figures, steady)
+    report_seconds = _report_seconds(scenario, figures, tables["ViewsTable"])
+    steps = max(1, math.ceil(report_seconds / figures.report_step_seconds))
+    seconds |= {
+        "CatalogReplicatorFunction": change * batch,
+        "ViewCounterFunction": counting.seconds_a_batch,
+        "DailyReportFunction": max(1.0, report_seconds / steps),
+    }
+    list_units = _EVENTUAL * math.ceil(_LIST_ITEMS * figures.photo_item_bytes / _READ_UNIT)
+    report = 1 / DAY * _EVENTUAL / _READ_UNIT
+    return Load(
+        uploads=uploads,
+        deletions=deletions,
+        views=views,
+        routes=routes,
+        page_requests=gallery_requests + photo_page_requests,
+        image_requests=image_requests,
+        page_misses=(gallery_requests + photo_page_requests - page_views)
+        * (1 - scenario.page_hit_share),
+        photo_page_misses=photo_html_misses,
+        image_misses=image_requests * (1 - scenario.image_hit_share),
+        bytes_out=(
+            scenario.new_visitor_share
+            * (visits * figures.gallery_bytes + page_views * figures.photo_page_bytes)
+            + visits * scenario.tiles_a_visit * scenario.tile_bytes
+            + page_views * scenario.large_bytes
+            + lists * figures.list_answer_bytes
+            + (api - lists) * figures.answer_bytes
+        ),
+        bytes_to_origin=api * figures.request_bytes,
+        sign_ins=scenario.sign_ins_a_day / DAY * factor,
+        changes=changes,
+        replicator_batches=changes / batch,
+        counting=counting,
+        read_units={
+            "PhotosTable": routes["GET /photos/{photo_id}"]
+            + routes["GET /me/photos"] * list_units
+            + uploads
+            # Each upload's and each rendition's record is looked up by the daily report.
+            + 2 * scenario.photos_stored * _EVENTUAL / DAY
+            + tables["PhotosTable"] * report,
+            "CatalogTable": routes["GET /photos"] * list_units
+            + (views + photo_html_misses) * _EVENTUAL
+            + tables["CatalogTable"] * report,
+            "ViewsTable": routes["GET /photos/{photo_id}/views"] * counting.read_units_a_look
+            + deletions * steady.rows_a_photo * figures.view_minute_bytes / _READ_UNIT
+            + tables["ViewsTable"] * report,
+            "IdempotencyTable": 0.0,
+        },
+        write_units={
+            # With its index, each write is two: created, settled, deleted.
+            "PhotosTable": 2 * changes,
+            "CatalogTable": 2 * (ready + deletions),
+            "ViewsTable": counting.write_units + deletions * steady.rows_a_photo,
+            "IdempotencyTable": uploads * (1 + math.ceil(figures.idempotency_item_bytes / 1024))
+            + steps / DAY,
+        },
+        feed_reads=routes["GET /photos"] * list_units,
+        feed_writes=ready + deletions,
+        seconds=seconds,
+        invocations={
+            "ThumbnailerFunction": uploads,
+            "GalleryApiFunction": api,
+            "CatalogReplicatorFunction": changes / batch,
+            "ViewCounterFunction": counting.batches,
+            "DailyReportFunction": steps / DAY,
+        },
+        stored=tables,
+        report_seconds=report_seconds,
+    )
+
+
+def _seconds(function: Function, cpu_ms: float, wait_ms: float) -> float:
+    return (cpu_ms * _slowdown(function) + wait_ms) / 1000
+
+
+def _slowdown(function: Function) -> float:
+    """How many times longer than on a whole core; one thread gains nothing from a second one."""
+    return max(1.0, _WHOLE_CORE / function.memory)
+
+
+def _api_seconds(stack: Stack, figures: Figures, upload_share: float) -> float:
+    cpu = figures.api_cpu_ms + upload_share * (figures.api_upload_cpu_ms - figures.api_cpu_ms)
+    return _seconds(stack.functions["GalleryApiFunction"], cpu, figures.api_wait_ms)
+
+
+def _count(
+    scenario: Scenario, stack: Stack, figures: Figures, views: float, shards: int
+) -> Counting:
+    work = Work(
+        cpu_a_record=figures.counter_cpu_us_a_record / 1e6,
+        cpu_a_transaction=figures.counter_cpu_ms_a_transaction / 1000,
+        wait_a_transaction=figures.counter_wait_ms_a_transaction / 1000,
+        slowdown=_slowdown(stack.functions["ViewCounterFunction"]),
+    )
+    rows = Rows(
+        total=round(figures.view_total_bytes),
+        minute=round(figures.view_minute_bytes),
+        receipt=round(figures.view_receipt_bytes),
+    )
+    shares = popularity(round(scenario.photos_viewed), scenario.popularity)
+    return count_views(views, shares, shards=shards, reader=stack.views, work=work, rows=rows)
+
+
+def _stored(scenario: Scenario, figures: Figures, counting: Counting) -> dict[str, float]:
+    """Bytes of each table, with its indexes."""
+    records = scenario.photos_stored * figures.photo_item_bytes
+    return {
+        "PhotosTable": 2 * records,
+        "CatalogTable": 2 * records,
+        "ViewsTable": counting.table_bytes if counting.batches else 0.0,
+        "IdempotencyTable": 0.0,
+    }
+
+
+def _report_seconds(scenario: Scenario, figures: Figures, views_bytes: float) -> float:
+    records = 2 * scenario.photos_stored * figures.photo_item_bytes
+    objects = 4 * scenario.photos_stored
+    return (records + views_bytes) / figures.report_bytes_a_second + (
+        objects / figures.report_objects_a_second
+    )

@@ -1,0 +1,226 @@
+"""Bill and limits in, what a person reads out."""
+
+import io
+import math
+from collections.abc import Mapping
+
+import msgspec
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ops.cost.figures import Figures
+from ops.cost.limits import Limit
+from ops.cost.prices import Price, prices_as_of
+from ops.cost.scenario import Scenario
+from ops.cost.usage import Bill, Line
+
+WIDTH = 130
+_UNVERIFIED = "†"
+_SHOWN = 0.005  # dollars
+_BARS = 8  # services of a plot, beside the others together
+_FAR = 10_000  # times the traffic
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What was asked, and what it comes to; `idle` by stage."""
+
+    scenario: Scenario
+    stage: str
+    free_tier: bool
+    bill: Bill
+    idle: dict[str, Bill]
+    limits: list[Limit]
+
+
+def as_text(answer: Answer, prices: Mapping[str, Price], figures: Figures) -> str:
+    """Plain text, as it is committed."""
+    written = io.StringIO()
+    Console(file=written, width=WIDTH, color_system=None).print(render(answer, prices, figures))
+    return "\n".join(line.rstrip() for line in written.getvalue().splitlines()) + "\n"
+
+
+def render(answer: Answer, prices: Mapping[str, Price], figures: Figures) -> RenderableType:
+    """The whole report."""
+    free = "the free tier counted" if answer.free_tier else "no free tier"
+    return Group(
+        Text(answer.scenario.title, style="bold"),
+        Text(
+            f"Stage {answer.stage} in us-east-1, on-demand list prices as of {prices_as_of()},"
+            f" {free}; a month of 730 hours."
+        ),
+        Text(f"\n{dollars(answer.bill.usd)} a month, as if every limit that is met were raised.\n"),
+        _bill_table(answer.bill, prices),
+        Text(),
+        _idle_table(answer.idle, prices),
+        Text(),
+        Text(summary(answer.limits), style="bold"),
+        _limits_table(answer.limits),
+        _far(answer.limits),
+        Text(),
+        Text(
+            f"{_UNVERIFIED} Not verified: its number was found neither on a page of AWS's nor"
+            " under a date; see ops/cost/*.toml."
+        ),
+        Text("Given, not measured: " + ", ".join(_given(figures)) + "."),
+    )
+
+
+def summary(found: list[Limit]) -> str:
+    """In a sentence or two, whether the traffic fits."""
+    first, exceeded = found[0], [limit for limit in found if limit.is_exceeded]
+    if not exceeded:
+        return (
+            f"The stack as it is takes this traffic at its peak. {times(first.times)} times as much"
+            f" would meet the first limit: {first.quota.what}."
+        )
+    return (
+        f"The stack as it is does NOT take this traffic: its peak exceeds {len(exceeded)} of"
+        f" {len(found)} limits, the first at {times(first.times)} times this traffic:"
+        f" {first.quota.what}."
+    )
+
+
+def bars(bill: Bill, prices: Mapping[str, Price]) -> dict[str, float]:
+    """The dearest services of a month, and what all others cost together."""
+    totals = list(bill.by_service(prices).items())
+    shown = dict(totals[:_BARS])
+    if rest := sum(usd for _, usd in totals[_BARS:]):
+        shown["others"] = rest
+    return shown
+
+
+def label(usd: float, whole: float) -> str:
+    """Beside a bar."""
+    return f"{dollars(usd)}  ({usd / whole:.0%})"
+
+
+def dollars(usd: float) -> str:
+    """`$1,234.56`; cents only below a thousand."""
+    if 0 < usd < 0.005:
+        return "<$0.01"
+    return f"${usd:,.2f}" if usd < 1000 else f"${usd:,.0f}"
+
+
+def number(value: float) -> str:
+    """Three digits at least, and no more than one can use."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def times(value: float) -> str:
+    """How many times the traffic, in three digits."""
+    return "never" if math.isinf(value) else _rounded(value)
+
+
+def _rounded(value: float) -> str:
+    if value >= 1e6:
+        return f"{value / 1e6:,.0f} million"
+    return number(float(f"{value:.3g}"))
+
+
+def _bill_table(found: Bill, prices: Mapping[str, Price]) -> Table:
+    table = Table(title="A month", title_justify="left", width=WIDTH)
+    table.add_column("service", no_wrap=True)
+    table.add_column("what", ratio=1)
+    for heading in ("quantity", "unit", "unit price", "USD"):
+        table.add_column(heading, justify="left" if heading == "unit" else "right", no_wrap=True)
+    small = 0
+    for service, usd in found.by_service(prices).items():
+        lines = [line for line in found.lines if prices[line.meter].service == service]
+        shown = [line for line in lines if line.usd >= _SHOWN]
+        small += len(lines) - len(shown)
+        if shown:
+            table.add_row(service, "", "", "", "", dollars(usd), style="bold")
+        for line in sorted(shown, key=lambda line: -line.usd):
+            table.add_row("", *_cells(line, prices[line.meter]))
+    if small:
+        table.add_row("others", f"{small} lines below one cent each")
+    table.add_section()
+    table.add_row("all", "", "", "", "", dollars(found.usd), style="bold")
+    return table
+
+
+def _cells(line: Line, price: Price) -> tuple[str, ...]:
+    unit_price = line.usd / line.quantity * price.per
+    mark = "" if price.is_verified else f" {_UNVERIFIED}"
+    return (
+        _name(line, price) + mark,
+        number(line.quantity / price.per),
+        price.unit,
+        f"{unit_price:.10f}".rstrip("0").rstrip(".") if unit_price < 0.001 else f"{unit_price:.4g}",
+        dollars(line.usd),
+    )
+
+
+def _name(line: Line, price: Price) -> str:
+    return f"{price.label}: {line.what}" if line.what else price.label
+
+
+def _idle_table(idle: Mapping[str, Bill], prices: Mapping[str, Price]) -> Table:
+    table = Table(
+        title="Idle: nobody comes, and nothing is stored", title_justify="left", width=WIDTH
+    )
+    table.add_column("stage")
+    table.add_column("USD a month", justify="right")
+    table.add_column("of it", ratio=1)
+    for stage, found in idle.items():
+        lines = sorted(found.lines, key=lambda line: -line.usd)
+        parts = [
+            f"{_name(line, prices[line.meter])} {dollars(line.usd)}"
+            for line in lines
+            if line.usd >= _SHOWN
+        ]
+        table.add_row(stage, dollars(found.usd), "; ".join(parts))
+    return table
+
+
+def _limits_table(found: list[Limit]) -> Table:
+    table = Table(
+        title="Limits, the first at the top, each as if the others were raised",
+        title_justify="left",
+        width=WIDTH,
+    )
+    table.add_column("hit at … times", justify="right")
+    table.add_column("limit", ratio=5)
+    table.add_column("at the peak, of", justify="right", no_wrap=True)
+    table.add_column("then", ratio=5)
+    for limit in _near(found):
+        quota = limit.quota
+        mark = "" if quota.is_verified else f" {_UNVERIFIED}"
+        table.add_row(
+            times(limit.times),
+            quota.what + mark,
+            f"{_scaled(limit.used, quota.limit)} {quota.unit}",
+            quota.remedy,
+            style="red" if limit.is_exceeded else "",
+        )
+    return table
+
+
+def _near(found: list[Limit]) -> list[Limit]:
+    return [limit for limit in found if limit.times < _FAR]
+
+
+def _far(found: list[Limit]) -> Text:
+    names = [limit.quota.what for limit in found if limit not in _near(found)]
+    return Text(
+        f"Beyond {_FAR:,} times this traffic, or never: {'; '.join(names)}." if names else ""
+    )
+
+
+def _scaled(used: float, limit: float) -> str:
+    """Both in billions if the limit is."""
+    size, name = (1e9, " billion") if limit >= 1e9 else (1, "")
+    return f"{number(used / size)} of {number(limit / size)}{name}"
+
+
+def _given(figures: Figures) -> list[str]:
+    return [
+        f"{name} {number(figure.value)}" for name, figure in figures.all.items() if figure.is_given
+    ]

@@ -1,0 +1,109 @@
+"""A scenario: the traffic that is asked about, from a file and from flags."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+
+SCENARIOS: Final = Path(__file__).parent / "scenarios"
+
+type Count = Annotated[float, msgspec.Meta(ge=0)]
+type Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+type AtLeastOne = Annotated[float, msgspec.Meta(ge=1)]
+
+
+class ScenarioError(Exception):
+    """A scenario that cannot be reckoned with, in a sentence for whoever wrote it."""
+
+
+class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Averages over a month of 30.4 days; docs/cost/README.md says what each is."""
+
+    title: str
+    photos_a_day: Count
+    photos_stored: Count
+    deleted_share: Share
+    failed_share: Share
+    original_bytes: Count
+    renditions_bytes: Count
+    large_bytes: Count
+    tile_bytes: Count
+    views_a_day: Count
+    seconds_on_photo: Count
+    photos_viewed: AtLeastOne
+    popularity: Annotated[float, msgspec.Meta(ge=0, le=3)]
+    visits_a_day: Count
+    lists_a_visit: Count
+    tiles_a_visit: Count
+    new_visitor_share: Share
+    image_hit_share: Share
+    page_hit_share: Share
+    photo_page_hit_share: Share
+    active_users: Count
+    sign_ins_a_day: Count
+    signed_in_share: Share
+    notifications_a_month: Count
+    cold_start_share: Share
+    peak_factor: AtLeastOne
+
+    def scaled(self, factor: float) -> "Scenario":
+        """So many times the people, the photos and the views; each of them as before."""
+        changes = {name: getattr(self, name) * factor for name in _SCALING}
+        changes["photos_viewed"] = max(1.0, changes["photos_viewed"])
+        return msgspec.structs.replace(self, **changes)
+
+
+_SCALING: Final = (
+    "photos_a_day",
+    "photos_stored",
+    "views_a_day",
+    "photos_viewed",
+    "visits_a_day",
+    "active_users",
+    "sign_ins_a_day",
+)
+
+
+def load_scenario(name: str, changes: Mapping[str, str] | None = None) -> Scenario:
+    """The scenario of a file, or of that name here, with `changes` by field.
+
+    Raises:
+        ScenarioError: there is none, or a field is missing, unknown or out of bounds.
+    """
+    path = SCENARIOS / f"{name}.toml"
+    if not path.is_file():
+        path = Path(name)
+    try:
+        values = msgspec.toml.decode(path.read_bytes())
+    except FileNotFoundError:
+        known = ", ".join(sorted(each.stem for each in SCENARIOS.glob("*.toml")))
+        raise ScenarioError(f"no scenario {name!r}: give a file, or one of {known}") from None
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise ScenarioError(f"{path}: {error}") from error
+    for field, text in (changes or {}).items():
+        if field not in Scenario.__struct_fields__:
+            fields = ", ".join(Scenario.__struct_fields__)
+            raise ScenarioError(f"a scenario has no {field!r}; it has {fields}")
+        values[field] = text if field == "title" else _number(field, text)
+    for field, value in values.items():
+        if isinstance(value, float) and math.isinf(value):
+            raise ScenarioError(f"{path}: {field} must be finite")
+    try:
+        return msgspec.convert(values, Scenario)
+    except msgspec.ValidationError as error:
+        raise ScenarioError(f"{path}: {error}") from error
+
+
+def without_traffic(scenario: Scenario) -> Scenario:
+    """Nobody comes, and no photo is there."""
+    nothing = scenario.scaled(0)
+    return msgspec.structs.replace(nothing, notifications_a_month=0, cold_start_share=1)
+
+
+def _number(field: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ScenarioError(f"{field} must be a number, not {text!r}") from None

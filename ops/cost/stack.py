@@ -1,0 +1,152 @@
+"""template.yaml in, what of it costs money or sets a limit out."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from ops.cost.intrinsics import Resolver
+
+EDGE: Final = "EdgeHeadersFunction"
+_ALARMS: Final = "AWS::CloudWatch::Alarm"
+
+
+class Function(msgspec.Struct, frozen=True):
+    """A function: megabytes, architecture, and whether it is traced."""
+
+    memory: int
+    architecture: str
+    traced: bool
+
+    @property
+    def gigabytes(self) -> float:
+        """The memory, as Lambda bills it."""
+        return self.memory / 1024
+
+
+class Reader(msgspec.Struct, frozen=True):
+    """How Lambda reads a stream."""
+
+    batch_size: int
+    window_seconds: float
+    lanes_a_shard: int
+
+
+class Stack(msgspec.Struct, frozen=True):
+    """What the template says, for one stage and its parameters."""
+
+    stage: str
+    functions: dict[str, Function]
+    warm_least: int
+    warm_most: int
+    shards: int
+    on_demand_stream: bool
+    views: Reader
+    changes: Reader
+    throttles: dict[str, float]
+    api_traced: bool
+    access_logs: bool
+    log_days: int
+    alarm_metrics: int
+    composite_alarms: int
+    dashboards: int
+    backed_up_tables: set[str]
+    days_to_glacier: int | None
+    sign_in_plan: str
+    at_the_edge: bool
+
+
+def read_stack(template: Mapping[str, Any], parameters: Mapping[str, str]) -> Stack:
+    """What the template deploys in us-east-1.
+
+    Raises:
+        ValueError: a parameter is not the template's.
+    """
+    resolver = Resolver(template, parameters)
+    common = resolver.value(template["Globals"]["Function"])
+    declared = resolver.resources("AWS::Serverless::Function")
+    functions = {
+        name: _function(each, {} if "IgnoreGlobals" in template["Resources"][name] else common)
+        for name, each in declared.items()
+    }
+    least, most = _warm(resolver, declared["GalleryApiFunction"])
+    [stream] = resolver.resources("AWS::Kinesis::Stream").values()
+    [api] = resolver.resources("AWS::Serverless::Api").values()
+    [pool] = resolver.resources("AWS::Cognito::UserPool").values()
+    logs = resolver.resources("AWS::Logs::LogGroup")["GalleryApiLogGroup"]
+    tables = resolver.resources("AWS::DynamoDB::Table")
+    uploads = resolver.resources("AWS::S3::Bucket")["UploadsBucket"]
+    days = [
+        transition["TransitionInDays"]
+        for rule in uploads["LifecycleConfiguration"]["Rules"]
+        for transition in rule.get("Transitions", [])
+        if transition["StorageClass"] == "GLACIER_IR"
+    ]
+    return Stack(
+        stage=str(parameters.get("Stage", "dev")),
+        functions=functions,
+        warm_least=least,
+        warm_most=most,
+        shards=int(stream.get("ShardCount", 0)),
+        on_demand_stream=stream["StreamModeDetails"]["StreamMode"] == "ON_DEMAND",
+        views=_reader(declared["ViewCounterFunction"], "Kinesis"),
+        changes=_reader(declared["CatalogReplicatorFunction"], "DynamoDB"),
+        throttles={
+            _route(each): float(each["ThrottlingRateLimit"]) for each in api["MethodSettings"]
+        },
+        api_traced=bool(api.get("TracingEnabled")),
+        access_logs="AccessLogSetting" in api,
+        log_days=int(logs["RetentionInDays"]),
+        alarm_metrics=sum(map(_metrics, resolver.resources(_ALARMS).values())),
+        composite_alarms=len(resolver.resources("AWS::CloudWatch::CompositeAlarm")),
+        dashboards=len(resolver.resources("AWS::CloudWatch::Dashboard")),
+        backed_up_tables={
+            name
+            for name, each in tables.items()
+            if each.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled")
+        },
+        days_to_glacier=min(days, default=None),
+        sign_in_plan=pool.get("UserPoolTier", "ESSENTIALS"),
+        at_the_edge=EDGE in functions,
+    )
+
+
+def _function(properties: Mapping[str, Any], common: Mapping[str, Any]) -> Function:
+    merged = {**common, **properties}
+    [architecture] = merged["Architectures"]
+    return Function(int(merged["MemorySize"]), architecture, merged.get("Tracing") == "Active")
+
+
+def _warm(resolver: Resolver, function: Mapping[str, Any]) -> tuple[int, int]:
+    """The fewest and the most environments that are kept warm."""
+    fixed = int(
+        function.get("ProvisionedConcurrencyConfig", {}).get("ProvisionedConcurrentExecutions", 0)
+    )
+    targets = resolver.resources("AWS::ApplicationAutoScaling::ScalableTarget").values()
+    for target in targets:
+        if target.get("ServiceNamespace") == "lambda":
+            return int(target["MinCapacity"]), int(target["MaxCapacity"])
+    return fixed, fixed
+
+
+def _reader(function: Mapping[str, Any], source: str) -> Reader:
+    [properties] = [
+        each["Properties"] for each in function["Events"].values() if each["Type"] == source
+    ]
+    return Reader(
+        batch_size=int(properties["BatchSize"]),
+        window_seconds=float(properties.get("MaximumBatchingWindowInSeconds", 0)),
+        lanes_a_shard=int(properties.get("ParallelizationFactor", 1)),
+    )
+
+
+def _route(setting: Mapping[str, Any]) -> str:
+    """`GET /photos`; `* /*` is every route that has no throttle of its own."""
+    path = re.sub(r"~1", "/", setting["ResourcePath"].removeprefix("/"))
+    return f"{setting['HttpMethod']} {path if path.startswith('/') else f'/{path}'}"
+
+
+def _metrics(alarm: Mapping[str, Any]) -> int:
+    """An alarm is billed for each metric that it watches."""
+    return sum("MetricStat" in query for query in alarm.get("Metrics", ())) or 1

@@ -1,0 +1,227 @@
+"""What happens in, the lines of a month's bill out."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from ops.cost.figures import Figures
+from ops.cost.load import DAY, Load, load_of, shards_needed
+from ops.cost.prices import Price
+from ops.cost.scenario import Scenario
+from ops.cost.stack import EDGE, Stack
+
+HOURS: Final = 730.0
+MONTH: Final = HOURS * 3600
+_API: Final = "GalleryApiFunction"
+_UTILISATION: Final = 0.7  # of provisioned concurrency, that scaling aims at
+_BILLED_RECORD: Final = 1024.0  # an on-demand stream rounds up to that
+_KMS_CALLS_AN_HOUR: Final = 12.0  # for each set of credentials
+_SAMPLED: Final = 0.05  # of traces, beyond one a second
+
+type Quantities = Iterator[tuple[str, str, float]]
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A quantity of a meter in a month, in single units, and what it costs."""
+
+    meter: str
+    what: str
+    quantity: float
+    usd: float
+
+
+class Bill(msgspec.Struct, frozen=True):
+    """A month."""
+
+    lines: list[Line]
+
+    @property
+    def usd(self) -> float:
+        """Of all lines."""
+        return sum(line.usd for line in self.lines)
+
+    def by_service(self, prices: Mapping[str, Price]) -> dict[str, float]:
+        """US dollars, the dearest service first."""
+        totals: dict[str, float] = defaultdict(float)
+        for line in self.lines:
+            totals[prices[line.meter].service] += line.usd
+        return dict(sorted(totals.items(), key=lambda item: -item[1]))
+
+
+def bill(
+    scenario: Scenario,
+    stack: Stack,
+    figures: Figures,
+    prices: Mapping[str, Price],
+    *,
+    free_tier: bool = False,
+) -> Bill:
+    """A month of the scenario, as if every limit that it meets were raised."""
+    shards = shards_needed(scenario, stack)
+    load = load_of(scenario, stack, figures, shards=shards)
+    found = [
+        quantity
+        for part in (
+            _lambda(load, scenario, stack, figures),
+            _edge(load, stack, figures),
+            _streams(load, scenario, stack, figures, shards),
+            _stores(load, scenario, stack),
+            _front(load, scenario, stack, figures),
+            _sight(load, stack, figures),
+        )
+        for quantity in part
+        if quantity[2] > 0
+    ]
+    totals: dict[str, float] = defaultdict(float)
+    for meter, _, quantity in found:
+        totals[meter] += quantity
+    rates = {
+        meter: prices[meter].cost(total, free_tier=free_tier) / total
+        for meter, total in totals.items()
+    }
+    return Bill([Line(*each, each[2] * rates[each[0]]) for each in found])
+
+
+def warm_environments(load: Load, stack: Stack) -> int:
+    """How many of the API's are kept warm, on average."""
+    wanted = math.ceil(load.concurrency(_API) / _UTILISATION)
+    return min(max(stack.warm_least, wanted), stack.warm_most)
+
+
+def _lambda(load: Load, scenario: Scenario, stack: Stack, figures: Figures) -> Quantities:
+    warm = warm_environments(load, stack)
+    busy = load.concurrency(_API)
+    covered = min(1.0, warm / busy) if busy else 1.0
+    for name, rate in load.invocations.items():
+        function = stack.functions[name]
+        what = _folder(name)
+        calls = rate * MONTH
+        yield "lambda_requests", what, calls
+        on_warm = covered if name == _API and warm else 0.0
+        cold = scenario.cold_start_share * figures.cold_start_ms / 1000 * (1 - on_warm)
+        gigabytes = calls * function.gigabytes
+        seconds = load.seconds[name]
+        arch = function.architecture
+        yield f"lambda_{arch}", what, gigabytes * (seconds * (1 - on_warm) + cold)
+        yield f"lambda_on_warm_{arch}", what, gigabytes * seconds * on_warm
+    api = stack.functions[_API]
+    kept = warm * api.gigabytes * MONTH
+    yield f"lambda_warm_{api.architecture}", f"{warm} environments of {_folder(_API)}", kept
+
+
+def _edge(load: Load, stack: Stack, figures: Figures) -> Quantities:
+    if not stack.at_the_edge:
+        return
+    runs = load.edge_runs * MONTH
+    pages = load.photo_page_misses * MONTH
+    seconds = (runs - pages) * figures.edge_ms / 1000 + pages * figures.edge_photo_page_ms / 1000
+    yield "edge_requests", _folder(EDGE), runs
+    yield "edge_duration", _folder(EDGE), seconds * stack.functions[EDGE].gigabytes
+
+
+def _streams(
+    load: Load, scenario: Scenario, stack: Stack, figures: Figures, shards: int
+) -> Quantities:
+    records = load.views * MONTH
+    if stack.on_demand_stream:
+        yield "kinesis_stream", "views stream", HOURS
+        yield "kinesis_in", "views stream", records * _BILLED_RECORD
+        yield "kinesis_out", "views stream", records * figures.view_record_bytes
+    else:
+        more = f", the template has {stack.shards}" if shards > stack.shards else ""
+        yield "kinesis_shards", f"views stream, {shards}{more}", shards * HOURS
+        yield "kinesis_puts", "views stream", records
+    # One set of credentials a producer, that is an environment of the API, and a shard's reader.
+    callers = load.concurrency(_API) + shards if load.views else 0.0
+    yield "kms_requests", "views stream", math.ceil(callers) * _KMS_CALLS_AN_HOUR * HOURS
+    yield "queue_requests", "failed events", 3 * load.uploads * scenario.failed_share * MONTH
+    yield "emails", "alarms", scenario.notifications_a_month
+    yield "schedules", "daily report", MONTH / DAY
+    # Begin and Done, and for each step a task and a choice.
+    steps = load.invocations["DailyReportFunction"] * MONTH
+    yield "transitions", "daily report", 2 * steps + 2 * MONTH / DAY
+
+
+def _stores(load: Load, scenario: Scenario, stack: Stack) -> Quantities:
+    for table, units in load.write_units.items():
+        yield "dynamodb_writes", _table(table), units * MONTH
+    for table, units in load.read_units.items():
+        yield "dynamodb_reads", _table(table), units * MONTH
+    for table, size in load.stored.items():
+        yield "dynamodb_storage", _table(table), size
+        if table in stack.backed_up_tables:
+            # The backup is of the table; an index can be made anew.
+            indexed = table in {"PhotosTable", "CatalogTable"}
+            yield "dynamodb_backup", _table(table), size / 2 if indexed else size
+    originals = scenario.photos_stored * scenario.original_bytes
+    young = originals
+    if stack.days_to_glacier is not None:
+        young = min(originals, load.uploads * DAY * stack.days_to_glacier * scenario.original_bytes)
+        yield "s3_transitions", "originals", load.uploads * MONTH
+    yield "s3_standard", "originals", young
+    yield "s3_glacier", "originals", originals - young
+    yield "s3_standard", "renditions", scenario.photos_stored * scenario.renditions_bytes
+    # The upload, three renditions and one list; a deletion lists once.
+    yield "s3_writes", "photos", (5 * load.uploads + load.deletions) * MONTH
+    yield "s3_writes", "daily report", (4 * scenario.photos_stored / 200 + 5) * MONTH / DAY
+    yield "s3_reads", "photos", load.uploads * MONTH
+    yield "s3_reads", "what CloudFront lacks", load.edge_runs * MONTH
+
+
+def _front(load: Load, scenario: Scenario, stack: Stack, figures: Figures) -> Quantities:
+    yield "api_requests", "", load.api_requests * MONTH
+    yield "cognito_" + stack.sign_in_plan.lower(), "", scenario.active_users
+    if stack.at_the_edge:
+        yield "cloudfront_out", "pages, photos, answers", load.bytes_out * MONTH
+        yield "cloudfront_requests", "files of pages", load.page_requests * MONTH
+        yield "cloudfront_requests", "photos", load.image_requests * MONTH
+        yield "cloudfront_requests", "API", load.api_requests * MONTH
+        yield "cloudfront_to_origin", "API", load.bytes_to_origin * MONTH
+        yield (
+            "cloudfront_invalidations",
+            "deleted photos",
+            figures.paths_a_deletion * load.deletions * MONTH,
+        )
+
+
+def _sight(load: Load, stack: Stack, figures: Figures) -> Quantities:
+    for name, rate in load.invocations.items():
+        logged = rate * MONTH * figures.log_bytes_an_invocation
+        yield "logs_in", _folder(name), logged
+    kept = sum(load.invocations.values()) * figures.log_bytes_an_invocation
+    if stack.access_logs:
+        access = load.api_requests * figures.access_log_bytes
+        yield "access_logs_in", "", access * MONTH
+        kept += access
+    yield (
+        "logs_stored",
+        f"{stack.log_days} days",
+        (kept * DAY * stack.log_days * figures.log_compression),
+    )
+    # Billed by the hour in which they are sent.
+    hours = -math.expm1(-3600 * (load.uploads + load.counting.batches))
+    steady = figures.custom_metrics - figures.daily_metrics
+    yield "metrics", "", steady * hours + figures.daily_metrics / 24
+    yield "alarms", "", float(stack.alarm_metrics)
+    yield "composite_alarms", "", float(stack.composite_alarms)
+    yield "dashboards", "", float(stack.dashboards)
+    for name, rate in load.invocations.items():
+        if stack.functions[name].traced:
+            yield "traces", _folder(name), traced(rate) * MONTH
+
+
+def traced(rate: float) -> float:
+    """Traces a second that X-Ray's default rule records: one, and 5 % of the others."""
+    return min(rate, 1.0) + _SAMPLED * max(0.0, rate - 1)
+
+
+def _folder(function: str) -> str:
+    name = function.removesuffix("Function")
+    return "".join(f"_{each.lower()}" if each.isupper() else each for each in name).strip("_")
+
+
+def _table(name: str) -> str:
+    return name.removesuffix("Table").lower()

@@ -1,0 +1,332 @@
+"""`python -m ops.destroy`: takes a stack down, and what it keeps on purpose: people's data.
+
+May be ended at any point and run again: it goes on from what it finds, until nothing is left.
+"""
+
+import argparse
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.table import Table
+from samcli.yamlhelper import yaml_parse
+
+from ops.remains import DATA, Remain, delete, empty, find_artifacts, find_data, find_log_groups
+from ops.stacks import (
+    STAGES,
+    Account,
+    Generation,
+    OperationError,
+    Resource,
+    Stage,
+    answer_to,
+    deleted_stacks,
+    find_stack,
+    list_resources,
+    open_account,
+    read_stage,
+    show_account,
+)
+
+REPLICAS: Final = (
+    "CloudFront still holds replicas of the Lambda@Edge function, and until they are gone nobody"
+    " can delete it. They go by themselves, typically within a few hours of the distribution,"
+    " which is gone already. Run this again then, or give --wait HOURS."
+)
+_RETAINING: Final = ("Retain", "RetainExceptOnCreate")
+_POLL_SECONDS: Final = 5.0
+_COMEBACK_SECONDS: Final = 600.0
+
+
+class Inventory:
+    """What there is of a stack and of its predecessors by that name."""
+
+    def __init__(self, account: Account, stage: Stage, name: str, console: Console) -> None:
+        self.account, self.stage, self.name = account, stage, name
+        self.live = find_stack(account, name)
+        self.resources = list_resources(account, self.live.id) if self.live else []
+        self.count = len(self.resources)
+        self.deleted = list(deleted_stacks(account, name))
+        known = {each.physical_id for each in self.resources}
+        self.resources += [
+            each
+            for generation in self.deleted
+            for each in list_resources(account, generation.id)
+            if each.physical_id not in known and _still_its_own(account, each, generation)
+        ]
+        self._warnings: set[str] = set()
+        self._console = console
+
+    def look(self) -> list[Remain]:
+        """What is there now, beside the stack."""
+        return [
+            *find_data(self.account, self.resources),
+            *find_log_groups(self.account, self.resources, self._warn),
+            *find_artifacts(self.account, self.stage, self.name),
+        ]
+
+    def unknown(self) -> list[Resource]:
+        """What a stack kept that is nothing this tool knows how to delete."""
+        now = list_resources(self.account, self.live.id) if self.live else []
+        return [
+            each
+            for each in {*self.resources, *now}
+            if each.status == "DELETE_SKIPPED"
+            and each.type not in DATA
+            and each.type != "AWS::Lambda::Version"  # goes with its function
+        ]
+
+    def _warn(self, text: str) -> None:
+        if text not in self._warnings:
+            self._warnings.add(text)
+            self._console.print(f"[yellow]![/] {escape(text)}")
+
+
+def _still_its_own(account: Account, resource: Resource, generation: Generation) -> bool:
+    """Not if the deleted stack took it along, or it has been imported into one that lives."""
+    if resource.type not in DATA:
+        return True
+    if resource.status != "DELETE_SKIPPED":
+        return False
+    try:
+        answer = account.client("cloudformation").describe_stack_resources(
+            PhysicalResourceId=resource.physical_id
+        )
+    except ClientError as error:
+        if "does not exist" in error.response["Error"]["Message"]:
+            return True
+        raise
+    return all(
+        each["StackId"] == generation.id or each["ResourceStatus"].startswith("DELETE_")
+        for each in answer["StackResources"]
+    )
+
+
+def check_state(inventory: Inventory, *, unprotect: bool, remains: list[Remain]) -> None:
+    """Refuse before anything is deleted.
+
+    Raises:
+        OperationError: the stack is being changed, or protected.
+    """
+    live = inventory.live
+    busy = live and live.status.endswith("_IN_PROGRESS")
+    if live and busy and live.status not in {"DELETE_IN_PROGRESS", "REVIEW_IN_PROGRESS"}:
+        raise OperationError(f"{live.name} is {live.status}: wait until that is over.")
+    protected = [f"{each.kind} {each.name}" for each in remains if each.protected]
+    if live and live.termination_protection:
+        protected.insert(0, f"stack {live.name}")
+    if protected and not unprotect:
+        raise OperationError(
+            f"Protected from deletion: {', '.join(protected)}. If they are to go nevertheless, give"
+            " --unprotect, which switches the protection off right before each is deleted."
+        )
+
+
+def empty_for_stack(
+    account: Account, live: Generation, resources: Iterable[Resource], console: Console
+) -> None:
+    """Empty the buckets that CloudFormation deletes itself, which it does only with empty ones.
+
+    What is kept on purpose stays whole until the stack, which works with it, is gone.
+    """
+    if not (buckets := [each for each in resources if each.type == "AWS::S3::Bucket"]):
+        return
+    answer = account.client("cloudformation").get_template(
+        StackName=live.id, TemplateStage="Processed"
+    )
+    body = answer["TemplateBody"]
+    declared = (yaml_parse(body) if isinstance(body, str) else body)["Resources"]
+    deleted = [
+        each
+        for each in buckets
+        if declared.get(each.logical_id, {}).get("DeletionPolicy") not in _RETAINING
+    ]
+    for bucket in find_data(account, deleted):
+        with console.status(bucket.name) as status:
+            empty(account, bucket, _counter(status, f"emptying {bucket.name}"))
+
+
+def _counter(status: Status, what: str) -> Callable[[int], None]:
+    return lambda count: status.update(f"{what}: {count:,}")
+
+
+def delete_stack(account: Account, live: Generation, console: Console) -> bool:
+    """Have CloudFormation delete the stack, and wait; False if replicas at the edge hold it up.
+
+    Raises:
+        OperationError: something else holds it up.
+    """
+    cloudformation = account.client("cloudformation")
+    if live.termination_protection:
+        cloudformation.update_termination_protection(
+            StackName=live.id, EnableTerminationProtection=False
+        )
+    with console.status("CloudFormation deletes the stack") as status:
+        now: Generation | None = live
+        while now and now.status == "DELETE_IN_PROGRESS":  # somebody's earlier request
+            time.sleep(_POLL_SECONDS)
+            now = find_stack(account, live.id)
+        token = str(uuid.uuid4())  # marks the events of this attempt
+        cloudformation.delete_stack(StackName=live.id, ClientRequestToken=token)
+        while not (now := find_stack(account, live.id)) or now.status != "DELETE_COMPLETE":
+            events = _events(account, live.id, token)
+            done = [each for each in events if each["ResourceStatus"] == "DELETE_COMPLETE"]
+            status.update(f"CloudFormation deletes the stack: {len(done)} resources are gone")
+            if any(
+                each["ResourceStatus"] == "DELETE_FAILED"
+                and each.get("PhysicalResourceId") == live.id
+                for each in events
+            ):
+                return _held_up_by_replicas(live, events)
+            if not now:
+                break
+            time.sleep(_POLL_SECONDS)
+    console.print(f"[green]✓[/] stack {escape(live.name)}")
+    return True
+
+
+def _events(account: Account, stack_id: str, token: str) -> list[dict[str, Any]]:
+    """Of one deletion, newest first."""
+    found = []
+    pages = account.client("cloudformation").get_paginator("describe_stack_events")
+    for page in pages.paginate(StackName=stack_id):
+        ours = [each for each in page["StackEvents"] if each.get("ClientRequestToken") == token]
+        found += ours
+        if not ours:
+            break
+    return found
+
+
+def _held_up_by_replicas(live: Generation, events: list[dict[str, Any]]) -> bool:
+    """False, as delete_stack says it; an error if anything else is in the way."""
+    failed = {
+        each["LogicalResourceId"]: each.get("ResourceStatusReason", "no reason given")
+        for each in events
+        if each["ResourceStatus"] == "DELETE_FAILED" and each.get("PhysicalResourceId") != live.id
+    }
+    others = {name: why for name, why in failed.items() if "replicated function" not in why}
+    if others or not failed:
+        reasons = [f"{name}: {why}" for name, why in others.items()]
+        lines = [f"CloudFormation cannot delete {live.name}. Mend this, then run it again:"]
+        raise OperationError("\n".join([*lines, *reasons]))
+    return False
+
+
+def delete_remains(account: Account, remains: list[Remain], console: Console) -> None:
+    """What was listed and confirmed, one after the other."""
+    for each in remains:
+        what = f"{each.kind} {_called(each)}"
+        with console.status(what) as status:
+            delete(account, each, _counter(status, what))
+        console.print(f"[green]✓[/] {escape(what)}: {each.holds}", soft_wrap=True)
+
+
+def destroy(options: argparse.Namespace, console: Console) -> bool:
+    """Show, ask, delete the stack and then what it keeps; True if nothing is left.
+
+    Raises:
+        OperationError: what keeps it from being taken down.
+    """
+    stage = read_stage(options.stage)
+    account = open_account(stage, options.account)
+    name = options.stack or stage.stack
+    inventory = Inventory(account, stage, name, console)
+    if not inventory.live and not inventory.deleted:
+        raise OperationError(
+            f"Account {account.id} has no stack {name} in {account.region}, nor has one been"
+            " deleted there within 90 days. Are AWS_PROFILE and AWS_REGION right?"
+        )
+    remains = inventory.look()
+    if not inventory.live and not remains:
+        return _nothing_left(inventory, remains, console)
+    show_account(account, stage, name, console)
+    _show(inventory, remains, console)
+    check_state(inventory, unprotect=options.unprotect, remains=remains)
+    typed = options.confirm or answer_to(
+        f"All of this will be gone. Type the stack's name, {name}: ", console, "--confirm NAME"
+    )
+    if typed != name:
+        raise OperationError(f"Nothing was deleted: {typed!r} is not {name}.")
+
+    gone = True
+    if live := inventory.live:
+        empty_for_stack(account, live, inventory.resources, console)
+        gone = delete_stack(account, live, console)
+    delete_remains(account, inventory.look(), console)
+    give_up = time.monotonic() + options.wait * 3600
+    while live and not gone:
+        console.print(f"[yellow]![/] {REPLICAS}")
+        if time.monotonic() + _COMEBACK_SECONDS > give_up:
+            return False
+        console.print(f"Back in {_COMEBACK_SECONDS / 60:.0f} minutes.")
+        time.sleep(_COMEBACK_SECONDS)
+        gone = delete_stack(account, live, console)
+    delete_remains(account, inventory.look(), console)  # late lines of the functions' logs
+    return _nothing_left(inventory, inventory.look(), console)
+
+
+def _nothing_left(inventory: Inventory, remains: list[Remain], console: Console) -> bool:
+    left = [f"{each.kind} {_called(each)} in {each.region}" for each in remains]
+    left += [
+        f"{each.type} {each.physical_id}, which the stack kept" for each in inventory.unknown()
+    ]
+    for each in left:
+        console.print(f"[red]✗[/] left: {escape(each)}")
+    if not left:
+        console.print(f"[green]✓[/] Nothing is left of {escape(inventory.name)}.")
+    return not left
+
+
+def _show(inventory: Inventory, remains: list[Remain], console: Console) -> None:
+    if live := inventory.live:
+        console.print(f"  status   {live.status}, {inventory.count} resources; among them:")
+    else:
+        console.print("  status   deleted; what is left of it:")
+    table = Table(box=None, padding=(0, 2), show_header=False)
+    for each in remains:
+        notes = [each.holds]
+        notes += ["protected"] if each.protected else []
+        notes += [each.region] if each.region != inventory.account.region else []
+        table.add_row(each.kind, escape(_called(each)), ", ".join(notes))
+    console.print(table)
+
+
+def _called(remain: Remain) -> str:
+    return f"{remain.name}/{remain.prefix}" if remain.prefix else remain.name
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit status is 0 only if nothing is left."""
+    parser = argparse.ArgumentParser(prog="make destroy", description=__doc__)
+    parser.add_argument("--stage", choices=STAGES, default="dev")
+    parser.add_argument("--stack", help="name of the stack (default: samconfig.toml's)")
+    parser.add_argument("--account", help="id of the account that is meant; refuse any other")
+    parser.add_argument("--confirm", metavar="NAME", help="the stack's name, instead of typing it")
+    parser.add_argument("--unprotect", action="store_true", help="also what is protected")
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=0,
+        metavar="HOURS",
+        help="come back every 10 minutes while replicas at the edge hold it up",
+    )
+    options = parser.parse_args(arguments)
+    console = Console(highlight=False)
+    try:
+        return 0 if destroy(options, console) else 1
+    except (OperationError, BotoCoreError, ClientError) as error:
+        console.print(f"[bold red]✗[/] {escape(str(error))}")
+        return 1
+    except KeyboardInterrupt:
+        console.print("Interrupted; run it again, and it goes on from here.")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""`python -m ops.publish_site`: the page and its configuration, into a stack's site bucket.
+
+Pages go last, so that none speaks of a file that is not there yet. Publishing twice is harmless.
+"""
+
+import argparse
+import json
+import sys
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import track
+
+WEB: Final = Path(__file__).parents[1] / "web"
+CONTENT_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+}
+
+
+class PublishingError(Exception):
+    """Why the page cannot be published, in a sentence."""
+
+
+class Site(msgspec.Struct, frozen=True):
+    """Where the page goes: the clients, and the stack's outputs."""
+
+    s3: Any
+    cloudfront: Any
+    outputs: Mapping[str, str]
+
+
+def open_site(stack: str) -> Site:
+    """The site of a deployed stack, with the credentials and endpoint of the environment."""
+    session = boto3.Session()
+    [described] = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
+    return Site(session.client("s3"), session.client("cloudfront"), outputs)
+
+
+def files(outputs: Mapping[str, str]) -> dict[str, bytes]:
+    """What the site bucket is to hold, by key, in the order to put it.
+
+    Raises:
+        PublishingError: web/ holds a file of a type that the page does not use.
+    """
+    found = {
+        path.relative_to(WEB).as_posix(): path.read_bytes()
+        for path in WEB.rglob("*")
+        if path.is_file()
+    }
+    for key in found:
+        if Path(key).suffix not in CONTENT_TYPES:
+            raise PublishingError(f"web/{key}: no content type is known for it")
+    configuration = {
+        "sign_in_url": outputs["SignInUrl"],
+        "stage": outputs["Stage"],
+        "user_pool_client_id": outputs["UserPoolClientId"],
+    }
+    found["config.json"] = json.dumps(configuration, indent=2).encode()
+    return dict(sorted(found.items(), key=lambda each: (each[0].endswith(".html"), each[0])))
+
+
+def publish(site: Site, console: Console | None = None) -> int:
+    """Put all files, remove what is no longer one, and have CloudFront fetch them anew.
+
+    Returns how many files there are.
+
+    Raises:
+        PublishingError: the stack has no page, or web/ cannot be published.
+    """
+    if site.outputs["DistributionId"] == "none":
+        raise PublishingError(f"This stack has no page: {site.outputs['GalleryUrl']}.")
+    wanted = files(site.outputs)
+    bucket = site.outputs["SiteBucketName"]
+    progress = track(
+        wanted.items(), total=len(wanted), console=console, transient=True, disable=not console
+    )
+    for key, body in progress:
+        site.s3.put_object(
+            Bucket=bucket, Key=key, Body=body, ContentType=CONTENT_TYPES[Path(key).suffix]
+        )
+    pages = site.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    for stored in [each["Key"] for page in pages for each in page.get("Contents", [])]:
+        if stored not in wanted:
+            site.s3.delete_object(Bucket=bucket, Key=stored)
+    site.cloudfront.create_invalidation(
+        DistributionId=site.outputs["DistributionId"],
+        InvalidationBatch={
+            "CallerReference": str(uuid.uuid4()),
+            "Paths": {"Quantity": 1, "Items": ["/*"]},
+        },
+    )
+    return len(wanted)
+
+
+def main() -> int:
+    """The exit status is 0 only if the page is published."""
+    parser = argparse.ArgumentParser(prog="make publish", description=__doc__)
+    parser.add_argument("--stack", default="lambda-gallery-dev", help="name of the stack")
+    options = parser.parse_args()
+    console = Console(highlight=False)
+    try:
+        site = open_site(options.stack)
+        count = publish(site, console)
+    except (PublishingError, BotoCoreError, ClientError) as error:
+        console.print(f"[bold red]✗[/] {escape(str(error))}")
+        return 1
+    console.print(f"[green]✓[/] {count} files are at {site.outputs['GalleryUrl']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,225 @@
+"""What a stack leaves on purpose or by accident: people's data, logs, deployment artifacts.
+
+Every deletion here may be repeated, and ends well where somebody was faster.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, Literal
+
+import msgspec
+from botocore.exceptions import ClientError
+
+from ops.stacks import Account, OperationError, Resource, Stage, find_stack
+
+type Kind = Literal["bucket", "table", "user pool", "log group", "artifacts"]
+
+DATA: Final[dict[str, Kind]] = {
+    "AWS::Cognito::UserPool": "user pool",
+    "AWS::DynamoDB::Table": "table",
+    "AWS::S3::Bucket": "bucket",
+}
+_GONE: Final = {"404", "NoSuchBucket", "ResourceNotFoundException"}
+_COUNTED: Final = 10_000  # objects; beyond that nobody needs the exact number
+_SAM_STACK: Final = "aws-sam-cli-managed-default"
+
+
+class Remain(msgspec.Struct, frozen=True):
+    """Something that is there; of artifacts, `name` is the bucket and `prefix` their folder."""
+
+    kind: Kind
+    name: str
+    holds: str
+    region: str
+    protected: bool = False
+    prefix: str = ""
+
+
+def find_data(account: Account, resources: Iterable[Resource]) -> list[Remain]:
+    """Of these resources, the buckets, tables and user pools that are still there."""
+    found: list[Remain] = []
+    for resource in resources:
+        look = {"bucket": _find_bucket, "table": _find_table, "user pool": _find_pool}
+        if (kind := DATA.get(resource.type)) and resource.physical_id:
+            try:
+                found.append(look[kind](account, resource.physical_id))
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in _GONE:
+                    raise
+    return found
+
+
+def _find_bucket(account: Account, name: str) -> Remain:
+    s3 = account.client("s3")
+    s3.head_bucket(Bucket=name, ExpectedBucketOwner=account.id)
+    count = 0
+    for page in _versions(s3, account, name, ""):
+        count += len(page)
+        if count > _COUNTED:
+            break
+    objects = f"more than {_COUNTED:,}" if count > _COUNTED else f"{count:,}"
+    return Remain("bucket", name, f"{objects} objects", account.region)
+
+
+def _find_table(account: Account, name: str) -> Remain:
+    table = account.client("dynamodb").describe_table(TableName=name)["Table"]
+    return Remain(
+        kind="table",
+        name=name,
+        holds=f"about {table.get('ItemCount', 0):,} items",  # as of some hours ago
+        region=account.region,
+        protected=table.get("DeletionProtectionEnabled", False),
+    )
+
+
+def _find_pool(account: Account, pool_id: str) -> Remain:
+    pool = account.client("cognito-idp").describe_user_pool(UserPoolId=pool_id)["UserPool"]
+    return Remain(
+        kind="user pool",
+        name=pool_id,
+        holds=f"about {pool.get('EstimatedNumberOfUsers', 0):,} users",
+        region=account.region,
+        protected=pool.get("DeletionProtection") == "ACTIVE",
+    )
+
+
+def find_artifacts(account: Account, stage: Stage, stack: str) -> list[Remain]:
+    """What sam deploy uploaded for this stack, into a bucket that other stacks use too."""
+    bucket = stage.artifacts_bucket
+    if not bucket:
+        sam = find_stack(account, _SAM_STACK)
+        bucket = sam.outputs.get("SourceBucket") if sam else None
+    if not bucket:
+        return []
+    prefix = f"{stack}/"
+    try:
+        pages = list(_versions(account.client("s3"), account, bucket, prefix))
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _GONE:
+            return []
+        raise
+    count = sum(len(page) for page in pages)
+    if not count:
+        return []
+    return [Remain("artifacts", bucket, f"{count:,} objects", account.region, prefix=prefix)]
+
+
+def find_log_groups(
+    account: Account, resources: Iterable[Resource], say: Callable[[str], None]
+) -> list[Remain]:
+    """What Lambda and API Gateway logged into groups that no template declares.
+
+    A function at the edge logs in the region that it ran in, under the name that it has in its own.
+    """
+    functions, names, at_the_edge = set(), set(), False
+    for each in resources:
+        if each.type == "AWS::Lambda::Function" and each.physical_id:
+            functions.add(each.physical_id)
+            names.add(f"/aws/lambda/{each.physical_id}")
+        elif each.type == "AWS::ApiGateway::RestApi":
+            names.add(f"API-Gateway-Execution-Logs_{each.physical_id}/api")
+        at_the_edge |= each.type == "AWS::CloudFront::Distribution"
+    found: list[Remain] = []
+    for name in sorted(names):
+        found.extend(_log_groups(account, account.region, name, names))
+    prefix = f"/aws/lambda/{account.region}."
+    for region in _regions(account, say) if at_the_edge else []:
+        try:
+            edge_names = {prefix + each for each in functions}
+            found.extend(_log_groups(account, region, prefix, edge_names))
+        except ClientError as error:
+            say(f"The edge function's logs in {region} cannot be looked for, and stay: {error}")
+    return found
+
+
+def _regions(account: Account, say: Callable[[str], None]) -> list[str]:
+    try:
+        regions = account.client("ec2").describe_regions()["Regions"]
+    except ClientError as error:
+        say(f"The edge function's logs are only looked for in {account.region}: {error}")
+        return [account.region]
+    return sorted({account.region, *(each["RegionName"] for each in regions)})
+
+
+def _log_groups(account: Account, region: str, prefix: str, names: set[str]) -> Iterator[Remain]:
+    pages = account.client("logs", region).get_paginator("describe_log_groups")
+    for page in pages.paginate(logGroupNamePrefix=prefix):
+        for found in page["logGroups"]:
+            if found["logGroupName"] in names:
+                holds = f"{found.get('storedBytes', 0):,} bytes"
+                yield Remain("log group", found["logGroupName"], holds, region)
+
+
+def delete(account: Account, remain: Remain, progress: Callable[[int], None]) -> None:
+    """Delete it, whatever it holds; protection goes first.
+
+    Raises:
+        OperationError: S3 refused to delete an object.
+    """
+    try:
+        match remain.kind:
+            case "bucket":
+                empty(account, remain, progress)
+                s3 = account.client("s3")
+                s3.delete_bucket(Bucket=remain.name, ExpectedBucketOwner=account.id)
+            case "artifacts":
+                empty(account, remain, progress)
+            case "table":
+                _delete_table(account.client("dynamodb"), remain)
+            case "user pool":
+                _delete_pool(account.client("cognito-idp"), remain)
+            case "log group":
+                logs = account.client("logs", remain.region)
+                logs.delete_log_group(logGroupName=remain.name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _GONE:
+            raise
+
+
+def empty(account: Account, remain: Remain, progress: Callable[[int], None]) -> None:
+    """Delete every version of every object; `progress` is told how many went.
+
+    Raises:
+        OperationError: S3 refused to delete an object.
+    """
+    s3 = account.client("s3")
+    deleted = 0
+    # From the beginning each time: what is listed next must not hang on what is just deleted.
+    while page := next(_versions(s3, account, remain.name, remain.prefix), None):
+        answer = s3.delete_objects(
+            Bucket=remain.name,
+            Delete={"Objects": page, "Quiet": True},
+            ExpectedBucketOwner=account.id,
+        )
+        for refused in answer.get("Errors", []):
+            raise OperationError(
+                f"S3 does not delete {remain.name}/{refused['Key']}: {refused['Code']},"
+                f" {refused.get('Message', 'without a reason')}"
+            )
+        deleted += len(page)
+        progress(deleted)
+
+
+def _versions(
+    s3: Any, account: Account, bucket: str, prefix: str
+) -> Iterator[list[dict[str, str]]]:
+    """Keys and version ids, delete markers among them, in pages of up to 1,000."""
+    pages = s3.get_paginator("list_object_versions")
+    for page in pages.paginate(Bucket=bucket, Prefix=prefix, ExpectedBucketOwner=account.id):
+        if found := [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+            yield [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+
+
+def _delete_table(dynamodb: Any, remain: Remain) -> None:
+    if remain.protected:
+        dynamodb.update_table(TableName=remain.name, DeletionProtectionEnabled=False)
+        dynamodb.get_waiter("table_exists").wait(TableName=remain.name, WaiterConfig={"Delay": 2})
+    dynamodb.delete_table(TableName=remain.name)
+    dynamodb.get_waiter("table_not_exists").wait(
+        TableName=remain.name, WaiterConfig={"Delay": 2, "MaxAttempts": 300}
+    )
+
+
+def _delete_pool(cognito: Any, remain: Remain) -> None:
+    if remain.protected:  # resets the pool's other settings as well, which no longer matters
+        cognito.update_user_pool(UserPoolId=remain.name, DeletionProtection="INACTIVE")
+    cognito.delete_user_pool(UserPoolId=remain.name)

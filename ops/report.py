@@ -1,0 +1,262 @@
+"""`python -m ops.report`: makes today's report, unless there is one, and prints it.
+
+It starts the state machine that the schedule starts too. Starting it twice is harmless.
+"""
+
+import argparse
+import json
+import sys
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+from rich import filesize
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+_POLL_SECONDS: Final = 0.5
+_PLOTS: Final = {".png", ".svg"}
+_STATUSES: Final = ("READY", "PENDING", "FAILED", "DELETED")
+_REPORTS: Final = "reports/"
+# Where a number is in a report, and what it is called here.
+_STORED: Final = (("uploads", "originals"), ("renditions", "renditions"))
+_FOUND: Final = {
+    "drift.missing": "catalog rows that were missing, written",
+    "drift.stale": "catalog rows that were stale, renewed",
+    "drift.extra": "catalog rows without a photo, removed",
+    "abandoned.taken_up": "uploads whose event was lost, taken up",
+    "abandoned.failed": "photos never uploaded, FAILED",
+    "abandoned.stuck": "photos that stay PENDING, for a person to look at",
+    "orphans.uploads": "originals without a photo, removed",
+    "orphans.renditions": "renditions without a photo, removed",
+    "orphans.left": "orphans too many for one day, left",
+    "malformed.photos": "photos that cannot be read, left",
+    "malformed.catalog": "catalog rows that cannot be read, left",
+    "malformed.views": "view counts that cannot be read, left",
+}
+_WAITING: Final = {
+    "failed_events": "events",
+    "failed_batches": "batches of a stream",
+    "quarantine": "poison records",
+}
+
+type Report = dict[str, Any]
+
+
+class ReportError(Exception):
+    """Why there is no report, and the way out."""
+
+
+class Stack(msgspec.Struct, frozen=True):
+    """The clients, the state machine that makes reports, and the bucket that it puts them into."""
+
+    s3: Any
+    stepfunctions: Any
+    machine: str
+    bucket: str
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A report, and whether it is new."""
+
+    report: Report
+    is_new: bool
+
+
+def open_stack(name: str) -> Stack:
+    """The stack's parts, from its outputs, with the credentials and endpoint of the environment.
+
+    Raises:
+        ReportError: the stack was deployed from a template that had no report yet.
+    """
+    session = boto3.Session()  # not the process's, which remembers older credentials
+    [described] = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])}
+    try:
+        return Stack(
+            s3=session.client("s3"),
+            stepfunctions=session.client("stepfunctions"),
+            machine=outputs["DailyReportStateMachineArn"],
+            bucket=outputs["ReportsBucketName"],
+        )
+    except KeyError as missing:
+        raise ReportError(
+            f"Stack {name} has no output {missing}: deploy it from the template as it is now."
+        ) from None
+
+
+def make_report(stack: Stack, console: Console) -> Made:
+    """Run the state machine to its end, and read today's report.
+
+    Raises:
+        ReportError: the execution failed, or another one is making the report.
+    """
+    started = time.monotonic()
+    arn = stack.stepfunctions.start_execution(stateMachineArn=stack.machine, input="{}")[
+        "executionArn"
+    ]
+    with console.status("the daily report") as status:
+        while True:
+            execution = stack.stepfunctions.describe_execution(executionArn=arn)
+            if execution["status"] != "RUNNING":
+                break
+            seconds = time.monotonic() - started
+            status.update(f"the daily report [dim]{seconds:.0f} s[/]")
+            time.sleep(_POLL_SECONDS)
+    if execution["status"] != "SUCCEEDED":
+        raise ReportError(_why(execution))
+    output = json.loads(execution["output"])
+    report = read_report(stack, f"{_REPORTS}{output['date']}.json")
+    if report is None:
+        reason = output["skipped"] or f"{output['report']} has been removed from {stack.bucket}"
+        raise ReportError(f"There is no report of {output['date']}: {reason}. Try again later.")
+    return Made(report, is_new=not output["skipped"])
+
+
+def read_report(stack: Stack, key: str) -> Report | None:
+    """The report in the bucket, if it is there."""
+    try:
+        answer = stack.s3.get_object(Bucket=stack.bucket, Key=key)
+    except stack.s3.exceptions.NoSuchKey:
+        return None
+    return dict(json.loads(answer["Body"].read()))
+
+
+def last_reports(stack: Stack, days: int, today: date) -> list[Report]:
+    """The reports of so many days up to today, oldest first; days may be missing."""
+    before = f"{_REPORTS}{today - timedelta(days=days)}.json"
+    pages = stack.s3.get_paginator("list_objects_v2").paginate(
+        Bucket=stack.bucket, Prefix=_REPORTS, StartAfter=before
+    )
+    keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
+    return [report for key in keys if (report := read_report(stack, key))]
+
+
+def number(report: Report, name: str) -> int:
+    """A count by name, such as `drift.missing`; a report leaves out what is 0."""
+    subject, _, what = name.partition(".")
+    return int(report.get(subject, {}).get(what, 0))
+
+
+def show(report: Report, console: Console) -> None:
+    """Print a report as tables: the numbers, the most viewed photos, what was wrong."""
+    console.print(_numbers(report))
+    if report["top_photos"]:
+        table = Table(title="Most viewed", title_justify="left")
+        table.add_column("photo")
+        table.add_column("views", justify="right")
+        for photo in report["top_photos"]:
+            table.add_row(escape(photo["photo_id"]), f"{photo['views']:,}")
+        console.print(table)
+    if any(number(report, name) for name in _FOUND):
+        console.print(_findings(report))
+    else:
+        console.print("[green]✓[/] Nothing was wrong: no drift, no lost upload, no orphan.")
+    if waiting := [
+        f"{count:,} {what}"
+        for name, what in _WAITING.items()
+        if (count := number(report, f"{name}.count"))
+    ]:
+        console.print(f"[yellow]![/] {', '.join(waiting)} failed and wait: `make redrive`.")
+
+
+def _numbers(report: Report) -> Table:
+    table = Table(title=f"The daily report of {report['date']}", title_justify="left")
+    for column in ("", "count", "size"):
+        table.add_column(column, justify="right" if column else "left")
+    for status in _STATUSES:
+        size = _size(number(report, "photos.bytes")) if status == "READY" else ""
+        table.add_row(f"photos, {status}", f"{number(report, f'photos.{status}'):,}", size)
+    for subject, what in _STORED:
+        size = _size(number(report, f"{subject}.bytes"))
+        table.add_row(f"stored {what}", f"{number(report, f'{subject}.count'):,}", size)
+    table.add_row("views, of all days", f"{number(report, 'views.total'):,}", "")
+    day_before = date.fromisoformat(report["date"]) - timedelta(days=1)
+    table.add_row(f"views, of {day_before}", f"{number(report, 'views.day_before'):,}", "")
+    return table
+
+
+def _findings(report: Report) -> Table:
+    table = Table(title="What was wrong, and what became of it", title_justify="left")
+    table.add_column("found")
+    table.add_column("count", justify="right")
+    table.add_column("which", overflow="fold")
+    for name, what in _FOUND.items():
+        if count := number(report, name):
+            examples = list(report["examples"].get(name, []))
+            more = [f"… {count - len(examples):,} more"] if count > len(examples) else []
+            table.add_row(what, f"{count:,}", escape("\n".join([*examples, *more])))
+    return table
+
+
+def _why(execution: dict[str, Any]) -> str:
+    """A Lambda function's own words, where they are the cause."""
+    cause = execution.get("cause") or "no cause is given"
+    try:
+        answer = json.loads(cause)
+        cause = f"{answer['errorType']}: {answer['errorMessage']}"
+    except (ValueError, KeyError, TypeError):
+        cause = f"{execution.get('error', 'unknown error')}: {cause}"
+    return (
+        f"The execution {execution['executionArn']} ended {execution['status']}: {cause}."
+        " The function's log says more; the execution can be redriven, or a new one started."
+    )
+
+
+def _size(count: int) -> str:
+    return filesize.decimal(count, separator=" ")
+
+
+def _plot_file(text: str) -> Path:
+    path = Path(text)
+    if path.suffix not in _PLOTS:
+        raise argparse.ArgumentTypeError(f"{text!r} must end in .svg or .png")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r}")
+    return path
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 3660:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days: from 1 to 3660")
+    return int(text)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit status is 0 only if there is a report."""
+    parser = argparse.ArgumentParser(prog="make report", description=__doc__)
+    parser.add_argument("--stack", default="lambda-gallery-dev", help="name of the stack")
+    parser.add_argument("--plot", type=_plot_file, metavar="FILE", help="the last days, .svg, .png")
+    parser.add_argument("--days", type=_days, default=30, help="to plot (default 30)")
+    options = parser.parse_args(arguments)
+    console = Console(highlight=False)
+    try:
+        stack = open_stack(options.stack)
+        made = make_report(stack, console)
+        show(made.report, console)
+        state = "Made now" if made.is_new else "It had been made already"
+        console.print(f"[green]✓[/] {state}, at {made.report['made_at']}.")
+        if options.plot:
+            _plot(stack, options.days, options.plot, console)
+    except (ReportError, BotoCoreError, ClientError, OSError) as error:
+        console.print(f"[bold red]✗[/] {escape(str(error))}")
+        return 1
+    return 0
+
+
+def _plot(stack: Stack, days: int, file: Path, console: Console) -> None:
+    from ops.report_plot import plot  # noqa: PLC0415 - matplotlib is slow to import
+
+    reports = last_reports(stack, days, datetime.now(UTC).date())
+    plot(reports, file)
+    found = f"{len(reports)} of them with a report"
+    console.print(f"[green]✓[/] {escape(str(file))} shows the last {days} days, {found}.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""The stages of samconfig.toml, the account that an operator is about to change, and its stacks."""
+
+import shlex
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import boto3
+import msgspec
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from rich.console import Console
+from rich.markup import escape
+
+ROOT: Final = Path(__file__).parents[1]
+STAGES: Final = {"dev": "default", "prod": "prod", "local": "local"}
+"""By stage, what samconfig.toml calls its environment; `local` is a rehearsal on the laptop."""
+
+
+class OperationError(Exception):
+    """What keeps a stack from being deployed or taken down, and the way out."""
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """What samconfig.toml says of a stage."""
+
+    name: str
+    stack: str
+    region: str | None
+    artifacts_bucket: str | None
+    parameters: dict[str, str]
+
+
+class Account(msgspec.Struct, frozen=True):
+    """Where an operation takes place."""
+
+    session: Any
+    id: str
+    region: str
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        config = Config(retries={"total_max_attempts": 5, "mode": "standard"})
+        return self.session.client(service, region_name=region or self.region, config=config)
+
+
+class Generation(msgspec.Struct, frozen=True):
+    """A stack, or one of the same name that was deleted within CloudFormation's 90 days."""
+
+    id: str
+    name: str
+    status: str
+    parameters: dict[str, str] = {}
+    outputs: dict[str, str] = {}
+    termination_protection: bool = False
+
+
+class Resource(msgspec.Struct, frozen=True):
+    """One of a stack's resources, as CloudFormation lists it."""
+
+    logical_id: str
+    physical_id: str
+    type: str
+    status: str
+    reason: str
+
+
+def read_stage(name: str) -> Stage:
+    """The stage as samconfig.toml has it.
+
+    Raises:
+        OperationError: samconfig.toml writes parameters in a way that is not understood here.
+    """
+    environment = tomllib.loads((ROOT / "samconfig.toml").read_text())[STAGES[name]]
+    common = environment["global"]["parameters"]
+    deploy = {**common, **environment["deploy"]["parameters"]}
+    overrides = deploy.get("parameter_overrides", [])
+    return Stage(
+        name=name,
+        stack=deploy["stack_name"],
+        region=deploy.get("region"),
+        artifacts_bucket=deploy.get("s3_bucket"),
+        parameters=parse_parameters(
+            shlex.split(overrides) if isinstance(overrides, str) else overrides
+        ),
+    )
+
+
+def parse_parameters(given: list[str]) -> dict[str, str]:
+    """Name=Value, by name.
+
+    Raises:
+        OperationError: one is not of that form.
+    """
+    parameters = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or not name.isalnum() or name == "ParameterKey":
+            raise OperationError(f"A parameter is written Name=Value, not {each!r}.")
+        parameters[name] = value
+    return parameters
+
+
+def open_account(stage: Stage, expected: str | None) -> Account:
+    """The account and region that the environment's credentials lead to.
+
+    Raises:
+        OperationError: there is no region, samconfig.toml or `expected` (an account id) names
+            another, or the stage does not belong where the credentials lead.
+    """
+    session = boto3.Session()  # not the process's, which remembers older credentials
+    if stage.region and session.region_name and stage.region != session.region_name:
+        raise OperationError(
+            f"samconfig.toml deploys stage {stage.name} to {stage.region}, and the environment"
+            f" says {session.region_name}: set AWS_REGION={stage.region}, or change samconfig.toml."
+        )
+    region = stage.region or session.region_name
+    if not region:
+        raise OperationError("No region is set: set AWS_REGION, or AWS_PROFILE to one that has it.")
+    sts = session.client("sts", region_name=region)
+    host = str(urlsplit(sts.meta.endpoint_url).hostname)
+    on_aws = host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
+    if on_aws == (stage.name == "local"):
+        where = "AWS" if on_aws else sts.meta.endpoint_url
+        raise OperationError(
+            f"The environment leads to {where}, where stage {stage.name} does not belong:"
+            " AWS_ENDPOINT_URL is for stage local, and for it alone."
+        )
+    account = sts.get_caller_identity()["Account"]
+    if expected and account != expected:
+        raise OperationError(
+            f"The credentials belong to account {account}, not {expected}: is AWS_PROFILE right?"
+        )
+    return Account(session, account, region)
+
+
+def find_stack(account: Account, name: str) -> Generation | None:
+    """The stack of that name or id; a deleted one is found by its id only."""
+    try:
+        answer = account.client("cloudformation").describe_stacks(StackName=name)
+    except ClientError as error:
+        if "does not exist" in error.response["Error"]["Message"]:
+            return None
+        raise
+    [found] = answer["Stacks"]
+    return Generation(
+        id=found["StackId"],
+        name=found["StackName"],
+        status=found["StackStatus"],
+        parameters={
+            each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])
+        },
+        outputs={each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])},
+        termination_protection=found.get("EnableTerminationProtection", False),
+    )
+
+
+def deleted_stacks(account: Account, name: str) -> Iterator[Generation]:
+    """Those that had this name, newest first; CloudFormation knows them for 90 days."""
+    pages = account.client("cloudformation").get_paginator("list_stacks")
+    for page in pages.paginate(StackStatusFilter=["DELETE_COMPLETE"]):
+        for found in page["StackSummaries"]:
+            if found["StackName"] == name:
+                yield Generation(found["StackId"], name, found["StackStatus"])
+
+
+def list_resources(account: Account, stack_id: str) -> list[Resource]:
+    """All that CloudFormation lists of a stack, a deleted one too."""
+    pages = account.client("cloudformation").get_paginator("list_stack_resources")
+    return [
+        Resource(
+            logical_id=found["LogicalResourceId"],
+            physical_id=found.get("PhysicalResourceId", ""),
+            type=found["ResourceType"],
+            status=found["ResourceStatus"],
+            reason=found.get("ResourceStatusReason", ""),
+        )
+        for page in pages.paginate(StackName=stack_id)
+        for found in page["StackResourceSummaries"]
+    ]
+
+
+def show_account(account: Account, stage: Stage, stack: str, console: Console) -> None:
+    """What a person must see before saying yes."""
+    for name, value in (
+        ("account", account.id),
+        ("region", account.region),
+        ("stage", stage.name),
+        ("stack", stack),
+    ):
+        console.print(f"  {name:<8} [bold]{escape(value)}[/]")
+
+
+def answer_to(question: str, console: Console, flag: str) -> str:
+    """What a person types.
+
+    Raises:
+        OperationError: nobody is there to ask.
+    """
+    if not sys.stdin.isatty():
+        raise OperationError(f"Nobody is there to be asked; give {flag} where that is meant so.")
+    return console.input(question).strip()

@@ -1,0 +1,286 @@
+"""The page in a real browser: a photo's whole life, and what nobody should have to look for."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Response,
+    expect,
+    sync_playwright,
+)
+
+from local.cloud import STATE
+from local.event_sources.poller import EventSources
+from local.gallery import Gallery
+from local.samples import PHOTOS
+from local.sign_in import PASSWORD, USER
+from tests.e2e.conftest import OWN_ENVIRONMENT, awaited
+from tests.e2e.test_streams import listed_photo
+
+KEPT = STATE / "browser"
+PATIENCE = 60_000  # milliseconds: functions start cold, and three at once
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+# To the console, which outlives the document that a shift is seen in.
+REPORTS = """
+new PerformanceObserver((list) => {
+  for (const shift of list.getEntries()) {
+    if (shift.hadRecentInput) continue;
+    const nodes = shift.sources.map(({ node }) => node?.id || node?.className || node?.nodeName);
+    console.debug(`layout-shift ${JSON.stringify([shift.value, location.pathname, ...nodes])}`);
+  }
+}).observe({ type: "layout-shift", buffered: true });
+addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
+  console.error(`content policy: ${violatedDirective} forbids ${blockedURI}`),
+);
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        missing = "neither chromium nor google-chrome is installed"
+        if OWN_ENVIRONMENT.get("CI"):
+            pytest.fail(f"CI must not skip the browser tests, but {missing}")
+        pytest.skip(f"{missing}: the page is not tested in a browser")
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Watch:
+    """What a page says that no page should say, and how far things moved under the reader."""
+
+    def __init__(self, page: Page) -> None:
+        self.problems: list[str] = []
+        self.shifts: list[list[Any]] = []
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        name, _, text = message.text.partition(" ")
+        if name == "layout-shift":
+            self.shifts.append(json.loads(text))
+        elif message.type in ("error", "warning"):
+            self.problems.append(f"{message.type}: {message.text} ({message.location['url']})")
+
+
+@contextlib.contextmanager
+def visit(
+    browser: Browser, url: str, expected: tuple[str, ...] = (), **options: Any
+) -> Iterator[Page]:
+    """A page of a new profile, and a look at the end for what went wrong in silence.
+
+    `expected` are patterns of what its console may say nonetheless. If something fails, a picture
+    and a trace are kept.
+    """
+    context = browser.new_context(base_url=url, locale="en-GB", **options)
+    context.set_default_timeout(PATIENCE)
+    context.tracing.start(screenshots=True, snapshots=True)
+    context.add_init_script(REPORTS)
+    page = context.new_page()
+    watch = Watch(page)
+    try:
+        yield page
+        problems = [
+            each for each in watch.problems if not any(re.search(it, each) for it in expected)
+        ]
+        assert problems == []
+        assert sum(shift[0] for shift in watch.shifts) < 0.02, watch.shifts
+    except BaseException:
+        name = os.environ["PYTEST_CURRENT_TEST"].rpartition("::")[2].split(" ")[0]
+        picture, trace = KEPT / f"{name}.png", KEPT / f"{name}.zip"
+        page.screenshot(path=picture, full_page=True)
+        context.tracing.stop(path=trace)
+        print(f"The page when it failed: {picture}")
+        print(f"How it came to that: playwright show-trace {trace}")
+        print(f"It said: {watch.problems or 'nothing'}")
+        raise
+    finally:
+        context.close()
+
+
+def sign_in(page: Page) -> None:
+    page.locator("#sign-in").click()
+    dialog = page.locator("#sign-in-dialog")
+    dialog.get_by_label("User name").fill(USER)
+    dialog.get_by_label("Password", exact=True).fill(PASSWORD)
+    dialog.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#user-name")).to_have_text(USER)
+
+
+def tile(page: Page, photo_id: str | None) -> Locator:
+    return page.locator(f"#grid li[data-photo-id='{photo_id}']")
+
+
+def serious_findings(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {[node['html'] for node in each['nodes']]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+def horizontal_scroll(page: Page) -> int:
+    return int(
+        page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    )
+
+
+def is_dark(page: Page) -> bool:
+    paper = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    return all(int(channel) < 128 for channel in re.findall(r"\d+", paper)[:3])
+
+
+@pytest.fixture(scope="module")
+def photo_id(gallery: Gallery, event_sources: EventSources) -> str:
+    return listed_photo(gallery, event_sources)
+
+
+@pytest.mark.usefixtures("event_sources", "id_token")
+def test_photos_are_uploaded_watched_viewed_and_deleted(
+    browser: Browser, url: str, gallery: Gallery, tmp_path: Path
+):
+    files = {
+        "kept.webp": (PHOTOS / "chelsea.webp").read_bytes(),
+        "gone.jpg": (PHOTOS / "coffee.jpg").read_bytes(),
+        "letter.png": b"Dear gallery,\n" * 99,
+        "notes.txt": b"Not even called a photo",
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    with visit(browser, url) as page:
+
+        def journey(title: str) -> Locator:
+            named = page.locator(".title", has_text=re.compile(f"^{re.escape(title)}$"))
+            return page.locator("#journeys li.journey").filter(has=named)
+
+        page.goto("/")
+        sign_in(page)
+        page.locator("#files").set_input_files([tmp_path / name for name in files])
+        expect(journey("notes.txt")).to_contain_text("Not a photo that can be read: JPEG, PNG")
+        expect(journey("letter")).to_have_attribute("data-state", "failed")
+        expect(journey("letter")).to_contain_text("not an image")
+        for title in ("kept", "gone"):
+            expect(journey(title)).to_have_attribute("data-state", "complete")
+            for stage in ("thumbnailed", "replicated", "counted"):
+                figure = journey(title).locator(f".figure[data-measure={stage}] b")
+                expect(figure).to_have_text(re.compile(r"^[\d,.]+ m?s$"))
+
+        kept_id, gone_id = (
+            journey(name).get_attribute("data-photo-id") for name in ("kept", "gone")
+        )
+        kept, gone = tile(page, kept_id), tile(page, gone_id)
+        for shown in (kept, gone):
+            shown.scroll_into_view_if_needed()
+            expect(shown).to_contain_class("loaded")
+        gone.locator("a").click()
+        expect(page.locator("#title")).to_have_text("gone")
+        image = page.locator("#frame img")
+        expect(image).to_have_js_property("complete", value=True)
+        expect(image).not_to_have_js_property("naturalWidth", 0)
+        address = page.url
+        expect(page.locator("#total")).to_have_text("2")  # the journey's view, and this one
+        expect(page.locator("#counted")).to_contain_text("Yours was counted in")
+        expect(page.locator("#chart svg[role=img]")).to_have_accessible_name(
+            re.compile("2 views in the last hour")
+        )
+        page.reload()
+        expect(page.locator("#total")).to_have_text("3")
+
+        page.locator("#delete").click()
+        question = page.get_by_role("dialog")
+        expect(question).to_contain_text("Delete “gone”?")
+        question.get_by_role("button", name="Delete", exact=True).click()
+        expect(page.locator("#notice")).to_have_text("“gone” was deleted.")
+        for _ in range(2):
+            expect(kept).to_contain_class("loaded")
+            expect(gone).to_have_count(0)
+            page.reload()
+        expect(page.locator("#notice")).to_have_text("")
+    # Another browser remembers nothing of the deletion.
+    awaited(lambda: gone_id not in [photo["photo_id"] for photo in gallery.photos()])
+    with visit(browser, url, expected=(r"status of 404 .*/photos/",)) as page:
+        page.goto("/")
+        expect(tile(page, kept_id)).to_contain_class("loaded")
+        expect(tile(page, gone_id)).to_have_count(0)
+        page.goto(address)
+        expect(page.locator("#missing-title")).to_have_text("There is no such photo")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"color_scheme": "light"},
+        {"color_scheme": "dark"},
+        {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True},
+    ],
+    ids=["light", "dark", "phone"],
+)
+@pytest.mark.usefixtures("id_token")
+def test_everyone_can_use_the_page(
+    browser: Browser, url: str, photo_id: str, options: dict[str, Any]
+):
+    with visit(browser, url, reduced_motion="reduce", **options) as page:
+        page.goto("/")
+        shown = tile(page, photo_id)
+        expect(shown).to_contain_class("loaded")
+        assert is_dark(page) == (options.get("color_scheme") == "dark")
+        assert serious_findings(page) == []
+        assert horizontal_scroll(page) == 0
+        page.locator("#sign-in").click()
+        expect(page.locator("#sign-in-dialog")).to_be_visible()
+        assert serious_findings(page) == []
+        page.keyboard.press("Escape")
+        sign_in(page)
+        shown.locator("a").click()
+        expect(page.locator("#counted")).to_contain_text("Yours was counted in")
+        expect(page.locator("#delete")).to_be_visible()
+        assert serious_findings(page) == []
+        assert horizontal_scroll(page) == 0
+        page.locator("#delete").click()
+        assert serious_findings(page) == []
+        page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(page.locator("#title")).to_be_visible()
+
+
+def test_page_without_photos_weighs_less_than_60_kb(browser: Browser, url: str, photo_id: str):
+    weights: dict[str, int] = {}
+    with visit(browser, url) as page:
+        answers: list[Response] = []
+
+        def keep(answer: Response) -> None:
+            answers.append(answer)
+
+        page.on("response", keep)
+        page.goto("/")
+        expect(tile(page, photo_id)).to_contain_class("loaded")
+        for answer in answers:
+            path = urlsplit(answer.url).path
+            if not path.startswith(("/photos/", "/api/")):
+                weights[path] = len(answer.body())
+    assert {"/", "/page.css", "/gallery.js", "/config.json", "/favicon.svg"} <= weights.keys()
+    assert sum(weights.values()) < 60_000, weights

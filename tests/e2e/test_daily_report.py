@@ -1,0 +1,181 @@
+"""The daily report on the deployed stack: its schedule, its state machine, its permissions."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.cloud import Cloud
+from local.deployment import STACK
+from local.event_sources.poller import EventSources
+from local.gallery import Gallery
+from local.schedule import schedule
+from ops import report
+from shared.dynamodb import to_item
+from shared.photos import rendition_key, upload_key
+from tests.e2e.conftest import awaited
+from tests.e2e.test_thumbnails import jpeg
+
+
+@pytest.fixture
+def no_report_yet(cloud: Cloud, stack: dict[str, str]) -> str:
+    """Today's report is not made, whoever made it before; its key."""
+    today = datetime.now(UTC).date().isoformat()
+    key = f"reports/{today}.json"
+    cloud.client("s3").delete_object(Bucket=stack["ReportsBucketName"], Key=key)
+    cloud.client("dynamodb").delete_item(
+        TableName=stack["IdempotencyTableName"], Key=to_item({"id": f"daily_report#{today}"})
+    )
+    return key
+
+
+@contextlib.contextmanager
+def unheard(cloud: Cloud, stack: dict[str, str]) -> Iterator[None]:
+    """While nobody is told of uploads."""
+    s3, bucket = cloud.client("s3"), stack["UploadsBucketName"]
+    told = s3.get_bucket_notification_configuration(Bucket=bucket)
+    del told["ResponseMetadata"]
+    assert told
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+    try:
+        yield
+    finally:
+        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=told)
+
+
+def make_report(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    capsys.readouterr()
+    status = report.main(["--stack", STACK, *arguments])
+    return status, capsys.readouterr().out
+
+
+def executions(cloud: Cloud, stack: dict[str, str]) -> dict[str, str]:
+    """All there have been: the status by ARN."""
+    pages = (
+        cloud.client("stepfunctions")
+        .get_paginator("list_executions")
+        .paginate(stateMachineArn=stack["DailyReportStateMachineArn"])
+    )
+    return {each["executionArn"]: each["status"] for page in pages for each in page["executions"]}
+
+
+def is_there(cloud: Cloud, bucket: str, key: str) -> bool:
+    page = cloud.client("s3").list_objects_v2(Bucket=bucket, Prefix=key)
+    return any(found["Key"] == key for found in page.get("Contents", []))
+
+
+def report_in_two_days(cloud: Cloud, stack: dict[str, str]) -> dict[str, Any]:
+    """By the deployed function, which judges as of the start that it is told of."""
+    started_at = datetime.now(UTC) + timedelta(days=2)
+    event: dict[str, Any] = {"run": {"execution": "later", "started_at": started_at.isoformat()}}
+    for _ in range(20):
+        answer = cloud.client("lambda").invoke(
+            FunctionName=stack["DailyReportFunctionName"], Payload=json.dumps(event)
+        )
+        event = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, event
+        if event["done"]:
+            break
+    assert event["report"], event
+    answer = cloud.client("s3").get_object(Bucket=stack["ReportsBucketName"], Key=event["report"])
+    return dict(json.loads(answer["Body"].read()))
+
+
+def test_schedule_starts_the_report_by_itself(
+    cloud: Cloud, stack: dict[str, str], no_report_yet: str
+):
+    scheduler, declared = cloud.client("scheduler"), schedule(cloud, stack)
+    before = executions(cloud, stack)
+    scheduler.update_schedule(**declared | {"ScheduleExpression": "cron(* * * * ? *)"})
+    try:
+        [started] = awaited(lambda: executions(cloud, stack).keys() - before.keys(), 80)
+        awaited(lambda: executions(cloud, stack)[started] != "RUNNING", 60)
+    finally:
+        scheduler.update_schedule(**declared)
+    execution = cloud.client("stepfunctions").describe_execution(executionArn=started)
+    assert execution["status"] == "SUCCEEDED", execution
+    assert json.loads(execution["output"])["report"] == no_report_yet
+    assert is_there(cloud, stack["ReportsBucketName"], no_report_yet)
+
+
+@pytest.mark.usefixtures("no_report_yet")
+def test_second_report_of_a_day_is_the_first(
+    cloud: Cloud, stack: dict[str, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    s3, today = cloud.client("s3"), datetime.now(UTC).date().isoformat()
+    first = make_report(capsys)
+    stored = s3.get_object(Bucket=stack["ReportsBucketName"], Key=f"reports/{today}.json")
+    second = make_report(capsys, "--days", "3", "--plot", str(tmp_path / "days.png"))
+    again = s3.get_object(Bucket=stack["ReportsBucketName"], Key=f"reports/{today}.json")
+    assert first[0] == second[0] == 0, (first, second)
+    assert f"The daily report of {today}" in first[1]
+    assert "Made now" in first[1]
+    assert "It had been made already" in second[1]
+    assert again["LastModified"] == stored["LastModified"]
+    assert again["Body"].read() == stored["Body"].read()
+    assert (tmp_path / "days.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_execution_that_fails_is_told_in_a_sentence(
+    cloud: Cloud, stack: dict[str, str], capsys: pytest.CaptureFixture[str]
+):
+    """As after a deployment that went wrong: the state machine has nobody to call."""
+    client, machine = cloud.client("stepfunctions"), stack["DailyReportStateMachineArn"]
+    definition = client.describe_state_machine(stateMachineArn=machine)["definition"]
+    broken = json.loads(definition)
+    broken["States"]["Step"]["Resource"] += "-gone"
+    del broken["States"]["Step"]["Retry"]
+    client.update_state_machine(stateMachineArn=machine, definition=json.dumps(broken))
+    try:
+        status, output = make_report(capsys)
+    finally:
+        client.update_state_machine(stateMachineArn=machine, definition=definition)
+    assert status == 1
+    assert "ended FAILED" in output
+    assert "-gone" in output
+    assert "Traceback" not in output
+
+
+def test_role_lets_the_report_settle_and_remove_what_it_finds(
+    cloud: Cloud,
+    stack: dict[str, str],
+    gallery: Gallery,
+    event_sources: EventSources,
+):
+    """A lost event, a photo never uploaded, orphans, and drift, as they look two days later."""
+    s3, dynamodb = cloud.client("s3"), cloud.client("dynamodb")
+    uploads, media = stack["UploadsBucketName"], stack["MediaBucketName"]
+    data = jpeg(320, 240)
+    ready = gallery.create_photo("Loses its row", "image/jpeg", len(data))
+    gallery.upload(ready["upload"], data)
+    listed = gallery.taken(ready["photo"]["photo_id"])["photo_id"]
+    event_sources.await_drained(30)
+    dynamodb.delete_item(TableName=stack["CatalogTableName"], Key=to_item({"photo_id": listed}))
+    lost = gallery.create_photo("Its event was lost", "image/jpeg", len(data))
+    never = gallery.create_photo("Never uploaded", "image/jpeg", len(data))["photo"]["photo_id"]
+    nobody = "019a9fb2-0c7b-7c3e-9a52-000000000001"
+    orphans = [(uploads, upload_key(nobody)), (media, rendition_key(nobody, "etag", "thumb"))]
+    with unheard(cloud, stack):
+        gallery.upload(lost["upload"], data)
+        for bucket, key in orphans:
+            s3.put_object(Bucket=bucket, Key=key, Body=data)
+    made = report_in_two_days(cloud, stack)
+    for name, subject in (
+        ("abandoned.taken_up", lost["photo"]["photo_id"]),
+        ("abandoned.failed", never),
+        ("orphans.uploads", orphans[0][1]),
+        ("orphans.renditions", orphans[1][1]),
+        ("drift.missing", listed),
+    ):
+        assert subject in made["examples"].get(name, []), (name, made)
+    assert gallery.taken(lost["photo"]["photo_id"])["status"] == "READY"
+    failed = gallery.photo(never)
+    assert (failed["status"], failed["error"]) == ("FAILED", "never uploaded")
+    assert not any(is_there(cloud, bucket, key) for bucket, key in orphans)
+    event_sources.await_drained(30)
+    in_feed = {photo["photo_id"] for photo in gallery.photos()}
+    assert {listed, lost["photo"]["photo_id"]} <= in_feed

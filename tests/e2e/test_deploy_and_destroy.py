@@ -1,0 +1,151 @@
+"""`make deploy` and `make destroy` with the real sam, beside the stack of the other tests.
+
+ministack's CloudFormation forgets the resources of a deleted stack, which AWS's lists for 90 days:
+going on after an interruption behind that point is tested in tests/integration/ops.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local import deployment
+from local.cloud import Cloud
+from ops import deploy, destroy
+
+STACK = "gallery-short-lived"
+SCHEDULE = "cron(0 4 * * ? *)"
+
+
+def everything(cloud: Cloud) -> set[str]:
+    """What there is in the cloud, of every kind that the template makes."""
+    listings = {
+        "apigateway": [("get_rest_apis", "items", "id")],
+        "cloudfront": [],
+        "cloudwatch": [("describe_alarms", "MetricAlarms", "AlarmName")],
+        "cognito-idp": [],
+        "dynamodb": [("list_tables", "TableNames", None)],
+        "iam": [("list_roles", "Roles", "RoleName")],
+        "kinesis": [("list_streams", "StreamNames", None)],
+        "lambda": [
+            ("list_functions", "Functions", "FunctionName"),
+            ("list_layers", "Layers", "LayerName"),
+            ("list_event_source_mappings", "EventSourceMappings", "UUID"),
+        ],
+        "logs": [("describe_log_groups", "logGroups", "logGroupName")],
+        "s3": [("list_buckets", "Buckets", "Name")],
+        "scheduler": [("list_schedules", "Schedules", "Name")],
+        "sns": [("list_topics", "Topics", "TopicArn")],
+        "sqs": [("list_queues", "QueueUrls", None)],
+        "stepfunctions": [("list_state_machines", "stateMachines", "name")],
+    }
+    found = set()
+    for service, calls in listings.items():
+        client = cloud.client(service)
+        for call, key, name in calls:
+            for each in getattr(client, call)().get(key, []):
+                found.add(f"{service} {key} {each[name] if name else each}")
+    cloudfront = cloud.client("cloudfront")
+    for listing in (
+        cloudfront.list_distributions()["DistributionList"],
+        cloudfront.list_origin_access_controls()["OriginAccessControlList"],
+    ):
+        found |= {f"cloudfront {each['Id']}" for each in listing.get("Items", [])}
+    policies = cloudfront.list_cache_policies(Type="custom")["CachePolicyList"].get("Items", [])
+    found |= {f"cloudfront {each['CachePolicy']['Id']}" for each in policies}
+    pools = cloud.client("cognito-idp").list_user_pools(MaxResults=60)["UserPools"]
+    found |= {f"user pool {each['Id']}" for each in pools}
+    stacks = cloud.client("cloudformation").describe_stacks()["Stacks"]
+    found |= {f"stack {each['StackName']}" for each in stacks}
+    objects = cloud.client("s3").list_objects_v2(Bucket="deployments").get("Contents", [])
+    return found | {f"artifact {each['Key']}" for each in objects}
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """sam and destroy look often, and no build waits for another's."""
+    monkeypatch.setenv("SAM_CLI_POLL_DELAY", "0.5")
+    monkeypatch.setattr(destroy, "_POLL_SECONDS", 0.2)
+    with deployment.building():
+        yield
+
+
+def run_deploy(cloud: Cloud, *parameters: str) -> int:
+    given = [
+        f"EndpointUrl={cloud.endpoint}",
+        f"Architecture={deployment.architecture()}",
+        *parameters,
+    ]
+    options = [option for each in given for option in ("--parameter", each)]
+    return deploy.main(["--stage", "local", "--stack", STACK, "--yes", *options])
+
+
+@pytest.mark.usefixtures("stack", "built", "quick")
+def test_stack_is_deployed_updated_and_gone_without_a_trace(
+    cloud: Cloud, capfd: pytest.CaptureFixture[str]
+):
+    before = everything(cloud)
+    assert run_deploy(cloud) == 0
+    said = capfd.readouterr().out
+    assert "account  000000000000" in said
+    assert "files are at https://" in said
+    assert "admin-create-user" in said
+    cloudformation = cloud.client("cloudformation")
+    [stack] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    site = cloud.client("s3").get_object(Bucket=outputs["SiteBucketName"], Key="index.html")
+    assert site["ContentType"].startswith("text/html")
+
+    assert run_deploy(cloud, f"ReportSchedule={SCHEDULE}") == 0
+    [updated] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in updated["Parameters"]}
+    assert updated["StackStatus"] == "UPDATE_COMPLETE"
+    assert parameters["ReportSchedule"] == SCHEDULE
+    schedules = cloud.client("scheduler").list_schedules()["Schedules"]
+    details = [cloud.client("scheduler").get_schedule(Name=each["Name"]) for each in schedules]
+    assert [each["ScheduleExpression"] for each in details].count(SCHEDULE) == 1
+
+    s3 = cloud.client("s3")
+    bucket = outputs["UploadsBucketName"]
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for body in (b"one", b"two"):
+        s3.put_object(Bucket=bucket, Key="kept", Body=body)
+    s3.delete_object(Bucket=bucket, Key="kept")
+    cloud.client("logs").create_log_group(  # as Lambda does for a function of no group of its own
+        logGroupName=f"/aws/lambda/us-east-1.{_edge_function(cloud)}"
+    )
+    during = everything(cloud)
+    assert destroy.main(["--stage", "local", "--stack", STACK, "--confirm", "gallery"]) == 1
+    assert everything(cloud) == during
+    capfd.readouterr()
+    assert destroy.main(["--stage", "local", "--stack", STACK, "--confirm", STACK]) == 0
+    assert f"Nothing is left of {STACK}." in capfd.readouterr().out
+    assert everything(cloud) == before
+
+
+def _edge_function(cloud: Cloud) -> str:
+    described = cloud.client("cloudformation").describe_stack_resource(
+        StackName=STACK, LogicalResourceId="EdgeHeadersFunction"
+    )
+    return str(described["StackResourceDetail"]["PhysicalResourceId"])
+
+
+@pytest.mark.usefixtures("cloud")
+def test_stack_that_is_not_there_is_an_error(capfd: pytest.CaptureFixture[str]):
+    assert destroy.main(["--stage", "local", "--stack", "gallery-nowhere"]) == 1
+    assert "no stack gallery-nowhere" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+@pytest.mark.usefixtures("cloud")
+def test_no_stage_of_an_account_goes_to_the_laptop(stage: str, capfd: pytest.CaptureFixture[str]):
+    assert deploy.main(["--stage", stage, "--yes"]) == 1
+    assert destroy.main(["--stage", stage]) == 1
+    assert capfd.readouterr().out.count("AWS_ENDPOINT_URL") == 2
+
+
+@pytest.mark.usefixtures("cloud")
+def test_another_account_than_the_one_meant_is_refused(capfd: pytest.CaptureFixture[str]):
+    given = ["--stage", "local", "--account", "123456789012"]
+    assert deploy.main([*given, "--yes"]) == 1
+    assert destroy.main(given) == 1
+    assert capfd.readouterr().out.count("not 123456789012") == 2

@@ -1,0 +1,160 @@
+"""The headers of every kind of path through the laptop's CloudFront, written out."""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import httpx
+import pytest
+
+from local import edge
+from local.cloud import Cloud
+from local.event_sources.poller import EventSources
+from local.gallery import Gallery
+from tests.e2e.conftest import awaited, free_port
+from tests.e2e.test_streams import listed_photo
+
+EVERYWHERE: Final = {
+    "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+FILE: Final = EVERYWHERE | {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+PAGE: Final = EVERYWHERE | {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:;"
+        " connect-src 'self' {endpoint}; base-uri 'none'; form-action 'none';"
+        " frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    ),
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+}
+INDEXED_OR_NOT: Final = ("X-Robots-Tag", "Link")
+COMPARED: Final = (*PAGE, *INDEXED_OR_NOT, "Cache-Control")
+
+UNTIL_PUBLISHED: Final = "public, max-age=0, s-maxage=86400"
+SHORT: Final = "public, max-age=0, s-maxage=60"
+BRIEF: Final = "public, max-age=0, s-maxage=1"
+IMMUTABLE: Final = "public, max-age=31536000, s-maxage=86400, immutable"
+UNKNOWN: Final = "01900000-0000-7000-8000-000000000000"
+PRELOAD: Final = {"Link": '<{large}>; rel=preload; as=image; type="image/webp"; fetchpriority=high'}
+NOINDEX: Final = {"X-Robots-Tag": "noindex"}
+HTML, JSON, PROBLEM = "text/html; charset=utf-8", "application/json", "application/problem+json"
+
+
+class Row(NamedTuple):
+    """What a first and a second request for a path get; `{…}` stands for what a run decides."""
+
+    path: str
+    content_type: str
+    policy: dict[str, str]
+    cache_control: str
+    status: int = 200
+    kept: bool = True
+
+
+TABLE: Final = {
+    "root": Row("/", HTML, PAGE, SHORT),
+    "page": Row("/index.html", HTML, PAGE, SHORT),
+    "script": Row("/gallery.js", "text/javascript; charset=utf-8", FILE, UNTIL_PUBLISHED),
+    "style": Row("/page.css", "text/css; charset=utf-8", FILE, UNTIL_PUBLISHED),
+    "icon": Row("/favicon.svg", "image/svg+xml", FILE, UNTIL_PUBLISHED),
+    "configuration": Row("/config.json", JSON, FILE, SHORT),
+    "photo's page": Row("/photo.html?id={photo_id}", HTML, PAGE | PRELOAD, SHORT),
+    "unknown photo's page": Row(f"/photo.html?id={UNKNOWN}", HTML, PAGE | NOINDEX, BRIEF),
+    "page of no photo": Row("/photo.html", HTML, PAGE | NOINDEX, BRIEF),
+    "rendition": Row("{large}", "image/webp", FILE, IMMUTABLE),
+    "missing rendition": Row(
+        f"/photos/{UNKNOWN}/etag/large.webp", "application/xml", FILE, BRIEF, 404
+    ),
+    "missing page": Row("/missing.html", "application/xml", PAGE, BRIEF, 404),
+    "missing file": Row("/missing.js", "application/xml", FILE, BRIEF, 404),
+    "list": Row("/api/photos", JSON, FILE, "no-store", kept=False),
+    "photo": Row("/api/photos/{photo_id}", JSON, FILE, "no-store", kept=False),
+    "health": Row("/api/health", JSON, FILE, "no-store", kept=False),
+    "problem": Row(f"/api/photos/{UNKNOWN}", PROBLEM, FILE, "no-store", 404, kept=False),
+}
+FRESH: Final = {name: row for name, row in TABLE.items() if row.kept and row.status == 200}
+
+
+@pytest.fixture(scope="module")
+def run(cloud: Cloud, gallery: Gallery, event_sources: EventSources) -> dict[str, str]:
+    """What is only known once the stack runs, by its name in the table."""
+    photo_id = listed_photo(gallery, event_sources)
+    large = gallery.photo(photo_id)["renditions"]["large"]["path"]
+    return {"photo_id": photo_id, "large": large, "endpoint": cloud.endpoint}
+
+
+@pytest.fixture
+def viewer(cloud: Cloud, url: str) -> Iterator[httpx.Client]:  # noqa: ARG001 - the page is published
+    """Of an edge that has kept nothing yet."""
+    with (
+        edge.running(cloud, free_port()) as running_edge,
+        httpx.Client(base_url=running_edge.url, trust_env=False, timeout=30) as viewer,
+    ):
+        yield viewer
+
+
+def compared(answer: httpx.Response) -> dict[str, str]:
+    return {name: answer.headers[name] for name in COMPARED if name in answer.headers}
+
+
+def x_cache(answer: httpx.Response) -> str:
+    return str(answer.headers["x-cache"]).removesuffix(" from cloudfront")
+
+
+def kept_answer(viewer: httpx.Client, path: str) -> httpx.Response | None:
+    """CloudFront's own, unless what it kept for a second has just gone."""
+    answer = viewer.get(path)
+    return answer if "age" in answer.headers else None
+
+
+@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
+def test_headers_of(viewer: httpx.Client, run: dict[str, str], row: Row):
+    expected = {
+        name: value.format(**run)
+        for name, value in (row.policy | {"Cache-Control": row.cache_control}).items()
+    }
+    path = row.path.format(**run)
+    first = viewer.get(path)
+    second = awaited(lambda: kept_answer(viewer, path)) if row.kept else viewer.get(path)
+    for answer in (first, second):
+        assert answer.status_code == row.status
+        assert compared(answer) == expected
+        assert answer.headers["content-type"] == row.content_type
+    assert x_cache(first) == ("Miss" if row.status == 200 else "Error")
+    assert x_cache(second) == ("Hit" if row.kept and row.status == 200 else x_cache(first))
+    assert "age" not in first.headers
+    assert ("age" in second.headers) == row.kept
+
+
+@pytest.mark.parametrize("row", FRESH.values(), ids=FRESH)
+def test_viewer_that_has_it_is_told_so(viewer: httpx.Client, run: dict[str, str], row: Row):
+    path = row.path.format(**run)
+    known = viewer.get(path)
+    again = viewer.get(path, headers={"If-None-Match": known.headers["etag"]})
+    assert again.status_code == 304
+    assert again.content == b""
+    assert compared(again) == compared(known)
+
+
+def test_deleted_photo_is_gone_from_cloudfront_too(
+    viewer: httpx.Client, gallery: Gallery, event_sources: EventSources
+):
+    photo_id = listed_photo(gallery, event_sources)
+    page = f"/photo.html?id={photo_id}"
+    renditions = [each["path"] for each in gallery.photo(photo_id)["renditions"].values()]
+    for path in (page, *renditions):
+        answers = [viewer.get(path) for _ in range(2)]
+        assert [x_cache(answer) for answer in answers] == ["Miss", "Hit"]
+        assert "x-robots-tag" not in answers[1].headers
+    gallery.delete_photo(photo_id)
+    for path in renditions:
+        awaited(lambda path=path: viewer.get(path).status_code == 404)
+    # The function remembers a photo for some seconds, and CloudFront keeps what a GET gets.
+    awaited(lambda: viewer.head(page).headers.get("x-robots-tag") == "noindex")
+    answer = viewer.get(page)
+    assert compared(answer) == compared(viewer.get(f"/photo.html?id={UNKNOWN}"))

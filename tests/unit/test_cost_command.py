@@ -1,0 +1,153 @@
+"""`make cost` from the outside: its questions, its refusals, and the documents that it writes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ops.cost.__main__ import COMMITTED, DOCUMENTS, answer, documents, main
+from ops.cost.figures import load_figures
+from ops.cost.prices import load_prices
+from ops.cost.report import bars, label
+from ops.cost.scenario import SCENARIOS, Scenario, load_scenario
+
+HOBBY = SCENARIOS / "hobby.toml"
+
+
+def asked(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(arguments) == 0
+    return capsys.readouterr().out
+
+
+def test_the_committed_reports_are_current():
+    """If not: `make cost ARGS=--write`."""
+    for path, text in documents().items():
+        assert path.read_text() == text, path
+
+
+def test_the_committed_plot_is_current():
+    """If not: `make cost ARGS=--write`."""
+    drawn = (DOCUMENTS / "scenarios.svg").read_text()
+    figures, prices = load_figures({}), load_prices()
+    for name in COMMITTED:
+        bill = answer(load_scenario(name), figures, prices).bill
+        for service, usd in bars(bill, prices).items():
+            assert f">{service}<" in drawn
+            assert label(usd, bill.usd).replace("<", "&lt;") in drawn, (name, service)
+
+
+def test_internet_scale_is_said_to_be_too_much_and_a_hobby_not(capsys: pytest.CaptureFixture[str]):
+    assert "does NOT take this traffic" in asked(capsys, "--scenario", "internet")
+    assert "takes this traffic at its peak" in asked(capsys, "--scenario", "hobby")
+
+
+def test_json_has_the_bill_the_idle_stages_and_the_limits(capsys: pytest.CaptureFixture[str]):
+    found = json.loads(asked(capsys, "--scenario", "hobby", "--json", "--stage", "dev"))
+    assert found["stage"] == "dev"
+    assert found["usd"] == pytest.approx(sum(line["usd"] for line in found["lines"]))
+    assert found["idle_usd"].keys() == {"dev", "prod"}
+    assert 0 < found["idle_usd"]["dev"] < found["idle_usd"]["prod"] < found["usd"] * 2
+    assert {"what", "times", "used", "limit", "unit", "then"} == found["limits"][0].keys()
+
+
+def test_an_idle_stack_costs_the_same_whatever_the_scenario(capsys: pytest.CaptureFixture[str]):
+    idle = [
+        json.loads(asked(capsys, "--scenario", name, "--json"))["idle_usd"] for name in COMMITTED
+    ]
+    assert idle[0] == idle[1] == idle[2]
+
+
+def test_flags_and_settings_change_the_scenario(capsys: pytest.CaptureFixture[str]):
+    changed = json.loads(
+        asked(
+            capsys,
+            *("--scenario", "hobby", "--json", "--photos-a-day", "50", "--views-a-second", "2"),
+            *("--visits-a-day", "7", "--set", "peak_factor=2"),
+        )
+    )["scenario"]
+    assert changed["photos_a_day"] == 50
+    assert changed["views_a_day"] == 172_800
+    assert changed["visits_a_day"] == 7
+    assert changed["peak_factor"] == 2
+
+
+def test_a_given_figure_and_a_parameter_change_the_bill(capsys: pytest.CaptureFixture[str]):
+    def usd(meter: str, *arguments: str) -> float:
+        lines = json.loads(asked(capsys, "--scenario", "million", "--json", *arguments))["lines"]
+        return sum(line["usd"] for line in lines if line["meter"] == meter)
+
+    assert usd("lambda_arm64", "--figure", "thumbnailer_wait_ms=3500") > usd("lambda_arm64") * 2
+    assert usd("kinesis_shards", "--parameter", "ViewsShardCount=3") == pytest.approx(
+        3 * usd("kinesis_shards")
+    )
+    assert usd("lambda_arm64", "--parameter", "Architecture=x86_64") == 0
+    assert usd("lambda_x86_64", "--parameter", "Architecture=x86_64") > 0
+    assert usd("kinesis_in", "--parameter", "ViewsStreamMode=ON_DEMAND") > 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("views_a_day = 300\n", "", "missing required field `views_a_day`"),
+        ("views_a_day = 300", "views_a_day = -1", "Expected `float` >= 0.0 - at `$.views_a_day`"),
+        ("views_a_day = 300", "views_a_day = 'many'", "Expected `float`, got `str`"),
+        ("views_a_day = 300", "views_per_day = 300", "unknown field `views_per_day`"),
+        ("views_a_day = 300", "views_a_day = nan", "Expected `float` >= 0.0"),
+        ("views_a_day = 300", "views_a_day = inf", "views_a_day must be finite"),
+        ("deleted_share = 0.05", "deleted_share = 5", "Expected `float` <= 1.0"),
+        ("peak_factor = 10", "peak_factor = 0", "Expected `float` >= 1.0"),
+        ("views_a_day = 300", "views_a_day 300", "Expected '=' after a key"),
+    ],
+)
+def test_a_bad_scenario_is_refused_with_its_reason(
+    old: str, new: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    file = tmp_path / "mine.toml"
+    file.write_text(HOBBY.read_text().replace(old, new))
+    assert main(["--scenario", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("cost: ")
+    assert str(file) in said
+    assert message in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--scenario", "village"], "no scenario 'village': give a file, or one of hobby,"),
+        (["--set", "views=1"], "a scenario has no 'views'; it has title, photos_a_day"),
+        (["--set", "views_a_day=many"], "views_a_day must be a number, not 'many'"),
+        (["--set", "views_a_day"], "'views_a_day' must be KEY=VALUE"),
+        (["--set", "views_a_day=-1"], "Expected `float` >= 0.0"),
+        (["--views-a-second", "-1"], "Expected `float` >= 0.0"),
+        (["--figure", "speed=1"], "there is no figure 'speed'; there are thumbnailer_cpu_ms"),
+        (["--figure", "api_cpu_ms=fast"], "api_cpu_ms must be a number, not 'fast'"),
+        (["--figure", "api_cpu_ms=-1"], "api_cpu_ms must be finite and not negative, unlike -1"),
+        (["--parameter", "Shards=1"], "template.yaml has no parameter 'Shards'"),
+    ],
+)
+def test_a_bad_question_is_refused_with_its_reason(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+):
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_every_scenario_here_is_committed_and_has_every_field():
+    assert {path.stem for path in SCENARIOS.glob("*.toml")} == set(COMMITTED)
+    for name in COMMITTED:
+        assert isinstance(load_scenario(name), Scenario)
+
+
+def test_every_price_has_its_source():
+    for meter, price in load_prices().items():
+        assert price.source.startswith("https://aws.amazon.com/"), meter
+        assert price.seen, meter
+        assert [tier.above for tier in price.tiers] == sorted(tier.above for tier in price.tiers)
+        assert price.tiers[0].above == 0
+
+
+def test_tiers_are_each_for_their_part():
+    """400 million requests: 333 at 3.50 and 67 at 2.80."""
+    price = load_prices()["api_requests"]
+    assert price.cost(400e6, free_tier=False) == pytest.approx(333 * 3.50 + 67 * 2.80)

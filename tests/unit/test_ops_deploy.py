@@ -1,0 +1,164 @@
+"""What is decided before sam is run: parameters, quota, and whether the stack can take it."""
+
+from typing import Any
+
+import pytest
+from samcli.cli.types import CfnParameterOverridesType
+
+from ops import deploy
+from ops.deploy import check_quota, check_state, merged_parameters, wanted_concurrency
+from ops.stacks import Account, Generation, OperationError, Stage, parse_parameters, read_stage
+from ops.translate import load_template
+
+TEMPLATE = load_template()
+KNOWN = TEMPLATE["Parameters"]
+DEV = Stage("dev", "gallery", None, None, {})
+PROD = Stage("prod", "gallery", None, None, {"Stage": "prod"})
+
+
+def deployed(status: str = "UPDATE_COMPLETE", **parameters: str) -> Generation:
+    outputs = {"GalleryApiFunctionName": "api"}
+    return Generation("arn", "gallery", status, parameters, outputs)
+
+
+class Lambda:
+    """An account of so many concurrent executions; `provisioned` belongs to the stack's API."""
+
+    def __init__(self, limit: int, unreserved: int, provisioned: int = 0) -> None:
+        self._limit = {"ConcurrentExecutions": limit, "UnreservedConcurrentExecutions": unreserved}
+        self._provisioned = provisioned
+
+    def get_account_settings(self) -> dict[str, Any]:
+        return {"AccountLimit": self._limit}
+
+    def list_provisioned_concurrency_configs(self, FunctionName: str) -> dict[str, Any]:  # noqa: N803
+        assert FunctionName == "api"
+        configs = [{"RequestedProvisionedConcurrentExecutions": self._provisioned}]
+        return {"ProvisionedConcurrencyConfigs": configs if self._provisioned else []}
+
+    def client(self, service: str, **_: Any) -> "Lambda":
+        assert service == "lambda"
+        return self
+
+
+def account(limit: int, unreserved: int, provisioned: int = 0) -> Account:
+    return Account(Lambda(limit, unreserved, provisioned), "123456789012", "eu-west-1")
+
+
+def test_dev_and_prod_are_two_stacks():
+    dev, prod = read_stage("dev"), read_stage("prod")
+    assert (dev.stack, prod.stack) == ("lambda-gallery-dev", "lambda-gallery")
+    assert dev.parameters.get("Stage", "dev") == "dev"
+    assert prod.parameters["Stage"] == "prod"
+
+
+def test_what_is_given_outranks_samconfig_which_outranks_what_is_deployed():
+    stage = Stage("prod", "gallery", None, None, {"Stage": "prod", "DomainName": "a.example"})
+    on_arm = Stage("prod", "gallery", None, None, {"Architecture": "arm64"})
+    stack = deployed(Architecture="x86_64", ViewsShardCount="7")
+    merged = merged_parameters(stage, stack, {"DomainName": "b.example"}, KNOWN)
+    assert merged == {"Architecture": "x86_64", "Stage": "prod", "DomainName": "b.example"}
+    arm = merged_parameters(stage, stack, {"Architecture": "arm64"}, KNOWN)
+    assert (arm["Architecture"], arm["DomainName"]) == ("arm64", "a.example")
+    assert merged_parameters(on_arm, stack, {}, KNOWN)["Architecture"] == "arm64"
+
+
+def test_stage_is_always_said_since_sam_forgets_samconfig_parameters_beside_others():
+    assert merged_parameters(PROD, None, {"WebAclArn": ""}, KNOWN)["Stage"] == "prod"
+    assert merged_parameters(DEV, None, {}, KNOWN)["Stage"] == "dev"
+
+
+def test_unknown_parameter_is_refused_which_sam_would_pass_over():
+    with pytest.raises(OperationError, match="no parameter ApiConcurrency; it has ApiProvisioned"):
+        merged_parameters(DEV, None, {"ApiConcurrency": "1"}, KNOWN)
+
+
+def test_stage_is_not_given_twice():
+    with pytest.raises(OperationError, match="--stage"):
+        merged_parameters(DEV, None, {"Stage": "prod"}, KNOWN)
+
+
+@pytest.mark.parametrize("written", ["Name", "=1", "ParameterKey=A,ParameterValue=1", "a b=1"])
+def test_parameter_of_another_form_is_refused(written: str):
+    with pytest.raises(OperationError, match="Name=Value"):
+        parse_parameters([written])
+
+
+def test_values_of_parameters_may_hold_blanks_and_equals_signs():
+    assert parse_parameters(["A=cron(0 3 * * ? *)", "B=x=y", "C="]) == {
+        "A": "cron(0 3 * * ? *)",
+        "B": "x=y",
+        "C": "",
+    }
+
+
+def test_concurrency_is_the_given_the_deployed_or_the_stages_own():
+    stages = TEMPLATE["Mappings"]["Stage"]
+    name = "ApiProvisionedConcurrency"
+    for stage in ("dev", "prod"):
+        assert wanted_concurrency(TEMPLATE, {"Stage": stage}, None) == stages[stage][name]
+    stack = deployed(ApiProvisionedConcurrency="5")
+    assert wanted_concurrency(TEMPLATE, {"Stage": "prod"}, stack) == 5, "sam keeps it"
+    assert wanted_concurrency(TEMPLATE, {"Stage": "prod", name: "0"}, stack) == 0
+    own = wanted_concurrency(TEMPLATE, {"Stage": "prod", name: "-1"}, stack)
+    assert own == stages["prod"][name]
+    with pytest.raises(OperationError, match="'many'"):
+        wanted_concurrency(TEMPLATE, {"Stage": "prod", name: "many"}, stack)
+
+
+def test_new_account_is_told_what_to_do_about_its_quota():
+    with pytest.raises(OperationError) as refused:
+        check_quota(account(10, 10), None, 2)
+    for said in (
+        "concurrency 2 does not fit",
+        "10 functions",
+        "eu-west-1",
+        "--quota-code L-B99A9384",
+        "ApiProvisionedConcurrency=0",
+    ):
+        assert said in str(refused.value)
+
+
+def test_hundred_of_the_unreserved_concurrency_stay_free():
+    assert "quota 1,000" in check_quota(account(1000, 102), None, 2)
+    with pytest.raises(OperationError, match="102 of them unreserved"):
+        check_quota(account(1000, 102), None, 3)
+
+
+def test_what_the_stack_has_already_need_not_fit_again():
+    assert check_quota(account(1000, 100, provisioned=4), deployed(), 4)
+    with pytest.raises(OperationError):
+        check_quota(account(1000, 100, provisioned=4), deployed(), 5)
+
+
+def test_without_provisioned_concurrency_no_quota_is_asked_for():
+    assert check_quota(Account(None, "123456789012", "eu-west-1"), None, 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        ("ROLLBACK_COMPLETE", "make destroy"),
+        ("DELETE_FAILED", "make destroy"),
+        ("DELETE_IN_PROGRESS", "make destroy"),
+        ("UPDATE_IN_PROGRESS", "wait"),
+        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "wait"),
+    ],
+)
+def test_stack_that_takes_no_update_is_refused_with_the_way_out(status: str, advice: str):
+    with pytest.raises(OperationError, match=advice):
+        check_state(deployed(status))
+
+
+@pytest.mark.parametrize(
+    "status", ["CREATE_COMPLETE", "REVIEW_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"]
+)
+def test_stack_that_takes_an_update_is_not_refused(status: str):
+    check_state(deployed(status))
+    check_state(None)
+
+
+def test_parameters_reach_sam_whole():
+    given = {"ReportSchedule": "cron(0 3 * * ? *)", "WebAclArn": "", "DomainName": 'a"b\\c'}
+    written = [deploy._quoted(*each) for each in given.items()]
+    assert CfnParameterOverridesType().convert(tuple(written), None, None) == given

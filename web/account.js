@@ -1,0 +1,66 @@
+// The account's place in the page's head.
+
+import { announce, byId, element, wordsFor } from "./dom.js";
+import { configuration, idToken, isSignedIn, session, signOut, userName } from "./session.js";
+
+/** Show who is signed in, now and whenever that changes. */
+export function showAccount() {
+  session.addEventListener("change", draw);
+  draw();
+  // A broken sign-in must not break what needs none.
+  if (isSignedIn()) {
+    idToken().catch((error) => {
+      byId("sign-in").disabled = false;
+      announce(error.message);
+    });
+  }
+  configuration
+    .then(({ stage }) => (byId("stage").textContent = stage))
+    .catch((error) => announce(error.message));
+}
+
+/** Ask to sign in; true once somebody is, false if they would rather not. */
+export async function askToSignIn(reason = "") {
+  try {
+    const dialog = await import("./sign_in.js"); // most visitors never need it
+    const signedIn = await dialog.ask(reason);
+    // What had the focus before may be gone by now.
+    if (document.activeElement === document.body) byId("account").querySelector("button").focus();
+    return signedIn;
+  } catch (error) {
+    announce(wordsFor(error));
+    return false;
+  }
+}
+
+function draw() {
+  const name = userName();
+  if (name) {
+    byId("account").replaceChildren(
+      element("span", { id: "user-name", textContent: name, title: `Signed in as ${name}` }),
+      element("button", {
+        type: "button",
+        id: "sign-out",
+        textContent: "Sign out",
+        onclick: leave,
+      }),
+    );
+  } else {
+    byId("account").replaceChildren(
+      element("button", {
+        type: "button",
+        id: "sign-in",
+        textContent: "Sign in",
+        disabled: isSignedIn(), // a token is on its way
+        onclick: () => askToSignIn(),
+      }),
+    );
+  }
+}
+
+async function leave() {
+  const revoked = signOut(); // here at once, at Cognito when it answers
+  byId("sign-in").focus();
+  announce("Signed out.");
+  await revoked.catch((error) => announce(error.message));
+}

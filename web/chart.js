@@ -1,0 +1,57 @@
+// Views a minute as bars, and the same as a table.
+
+import { count, element, svgElement } from "./dom.js";
+
+const WIDTH = 600;
+const HEIGHT = 120;
+
+const clock = (minute) =>
+  new Date(minute).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+
+/** A chart in `figure` with its table in `body`; `draw` takes minutes as the API gives them. */
+export function createChart(figure, body) {
+  const chart = svgElement("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT + 28}`, role: "img" });
+  const bars = [];
+  const labels = [
+    ["an hour ago", 0, "start"],
+    ["half an hour", WIDTH / 2, "middle"],
+    ["now", WIDTH, "end"],
+  ];
+  chart.append(
+    svgElement("path", { d: `M0 ${HEIGHT}H${WIDTH}`, class: "axis" }),
+    ...labels.map(([text, x, anchor]) =>
+      svgElement("text", { x, y: HEIGHT + 23, "text-anchor": anchor }, text),
+    ),
+  );
+  const top = element("span");
+  figure.firstElementChild.append(top);
+  figure.append(chart);
+
+  function draw(minutes) {
+    const most = Math.max(...minutes.map(({ views }) => views));
+    const total = minutes.reduce((sum, { views }) => sum + views, 0);
+    const step = WIDTH / minutes.length;
+    for (const [index, { minute, views }] of minutes.entries()) {
+      if (!bars[index]) {
+        const box = { x: index * step + 1, width: step - 2, height: HEIGHT, rx: 2 };
+        bars[index] = svgElement("rect", box);
+        bars[index].append(svgElement("title"));
+        chart.append(bars[index]);
+      }
+      const share = most ? views / most : 0;
+      bars[index].style.transform = `translateY(${HEIGHT}px) scaleY(${-share})`;
+      bars[index].firstChild.textContent = `${clock(minute)}: ${count(views, "view")}`;
+    }
+    const peak = minutes.find(({ views }) => views === most);
+    const peakText = most ? `, most ${most} at ${clock(peak.minute)}` : "";
+    top.textContent = peakText;
+    chart.setAttribute("aria-label", `${count(total, "view")} in the last hour${peakText}.`);
+    const seen = minutes.filter(({ views }) => views).toReversed();
+    const cell = (textContent) => element("td", { textContent });
+    body.replaceChildren(
+      ...seen.map(({ minute, views }) => element("tr", {}, cell(clock(minute)), cell(views))),
+    );
+  }
+
+  return { draw };
+}

@@ -1,0 +1,130 @@
+// The gallery: justified rows of whole photos, newest first, more of them as one scrolls.
+//
+// Every tile is placed by a transform from sizes that the API knows, so nothing waits for an image
+// and nothing that comes later, at the top or below, is a layout shift.
+
+import { listPhotos } from "./api.js";
+import { announce, byId, count, element, photoAddress, wordsFor } from "./dom.js";
+import { deleted } from "./memory.js";
+
+const PAGE = 30;
+const GAP = 8;
+
+const grid = byId("grid");
+const more = byId("more");
+const note = byId("gallery-note");
+const tiles = new Map(); // photo_id → {photo, tile, image}, kept sorted by the list's own order
+let cursor = null;
+let loading = false;
+
+/** Fill the gallery, go on as its end comes near, and return the newest photos. */
+export async function startGrid() {
+  more.onclick = loadMore;
+  new ResizeObserver(place).observe(grid);
+  const nearEnd = new IntersectionObserver(
+    ([entry]) => entry.isIntersecting && more.dataset.automatic && loadMore(),
+    { rootMargin: "900px" },
+  );
+  await loadMore();
+  nearEnd.observe(more);
+  return [...tiles.values()].map(({ photo }) => photo);
+}
+
+/** Show photos that are new in the catalog. */
+export function addPhotos(photos) {
+  const gone = deleted();
+  for (const photo of photos) {
+    if (photo.status !== "READY" || tiles.has(photo.photo_id) || gone.has(photo.photo_id)) continue;
+    tiles.set(photo.photo_id, createTile(photo));
+  }
+  const order = [...tiles.keys()].sort().reverse(); // ids sort by time
+  for (const [index, id] of order.entries()) {
+    const { tile } = tiles.get(id);
+    if (grid.children[index] !== tile) grid.insertBefore(tile, grid.children[index] ?? null);
+  }
+  place();
+  byId("empty").hidden = tiles.size > 0 || cursor !== null;
+}
+
+async function loadMore() {
+  if (loading) return;
+  loading = true;
+  more.disabled = true;
+  const first = tiles.size === 0;
+  try {
+    const page = await listPhotos(PAGE, cursor);
+    cursor = page.cursor;
+    addPhotos(page.photos);
+    note.textContent = "";
+    more.textContent = "More photos";
+    more.dataset.automatic = "yes";
+    if (!first) announce(`${count(page.photos.length, "photo")} more.`);
+    more.hidden = cursor === null;
+  } catch (error) {
+    note.textContent = wordsFor(error);
+    more.textContent = "Try again";
+    delete more.dataset.automatic; // a person decides when
+    more.hidden = false;
+  } finally {
+    grid.removeAttribute("aria-busy");
+    loading = false;
+    more.disabled = false;
+  }
+}
+
+function createTile(photo) {
+  const sizes = Object.values(photo.renditions);
+  const image = element("img", {
+    alt: photo.title,
+    loading: "lazy",
+    decoding: "async",
+    width: photo.width,
+    height: photo.height,
+    srcset: sizes.map(({ path, width }) => `${path} ${width}w`).join(", "),
+    onload: () => tile.classList.add("loaded"),
+  });
+  const link = element(
+    "a",
+    { href: photoAddress(photo) },
+    image,
+    element("span", { className: "caption", textContent: photo.title, "aria-hidden": "true" }),
+  );
+  const tile = element("li", { "data-photo-id": photo.photo_id }, link);
+  tile.style.setProperty("--color", photo.color);
+  return { photo, tile, image };
+}
+
+/** Lay the tiles out in rows of nearly the same height that fill the width. */
+function place() {
+  const width = grid.clientWidth;
+  const goal = Math.min(270, Math.max(180, width / 4));
+  let row = [];
+  let ratios = 0;
+  let y = 0;
+
+  function close(height) {
+    let x = 0;
+    for (const [item, ratio] of row) {
+      const share = ratio * height;
+      item.tile.style.transform = `translate(${x.toFixed(2)}px, ${y.toFixed(2)}px)`;
+      item.tile.style.width = `${share.toFixed(2)}px`;
+      item.tile.style.height = `${height.toFixed(2)}px`;
+      item.image.sizes = `${Math.ceil(share)}px`;
+      x += share + GAP;
+    }
+    y += height + GAP;
+    row = [];
+    ratios = 0;
+  }
+
+  for (const tile of grid.children) {
+    const item = tiles.get(tile.dataset.photoId);
+    const ratio = Math.min(3, Math.max(0.5, item.photo.width / item.photo.height));
+    row.push([item, ratio]);
+    ratios += ratio;
+    const height = (width - GAP * (row.length - 1)) / ratios;
+    if (height <= goal) close(height);
+  }
+  if (row.length) close(goal);
+  if (tiles.size) grid.style.height = `${y.toFixed(2)}px`;
+}

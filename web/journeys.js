@@ -1,0 +1,277 @@
+// Journeys: what happens to a photo from the moment it is picked, seen through the open API alone.
+
+import { askToSignIn } from "./account.js";
+import * as api from "./api.js";
+import { announce, duration, Trouble, wordsFor } from "./dom.js";
+import { addPhotos } from "./grid.js";
+import { deleted, rememberDeleted } from "./memory.js";
+import { showMeasure } from "./picture.js";
+import { drawRow, measure, showRows } from "./rows.js";
+import { isSignedIn, session, userName } from "./session.js";
+
+const AT_ONCE = 3;
+const MOST_ROWS = 24;
+const FEED_ROWS = 6;
+const STORED = "gallery.journeys";
+const YOUNG = 15 * 60_000; // an upload's form lives no longer
+const PATIENCE = 20_000;
+const TIMES = ["uploaded_at", "ready_at", "replicated_at"];
+const OWNERS_ONLY = "Only its owner can delete a photo.";
+const OVER = ["complete", "listed"];
+const LASTING = ["uploaded", "thumbnailed", "replicated", "complete"];
+
+let journeys = []; // the newest first
+const queue = [];
+let running = 0;
+let uploads = null; // the module, when there is something to send
+
+/** Send these files. */
+export async function sendFiles(files) {
+  uploads ??= await import("./uploads.js");
+  const picked = files.map((file) => {
+    const journey = { title: file.name, file, state: "queued", times: {}, share: null };
+    journey.key = crypto.randomUUID(); // the same for every try
+    try {
+      journey.about = uploads.describe(file);
+      journey.title = journey.about.title;
+    } catch (error) {
+      fail(journey, error, ["Dismiss", () => drop(journey)]);
+    }
+    return journey;
+  });
+  const over = ({ state }, index) => index >= MOST_ROWS && OVER.includes(state);
+  journeys = [...picked, ...journeys].filter((journey, index) => !over(journey, index));
+  showRows(journeys);
+  enqueue(...picked.filter(({ state }) => state === "queued"));
+}
+
+/** Take up where an earlier page of this tab stopped, and show what the feed knows of others. */
+export function startJourneys(feed) {
+  const gone = deleted();
+  const stored = JSON.parse(sessionStorage.getItem(STORED) ?? "[]");
+  const known = new Set(journeys.map(idOf));
+  const left = stored.filter((journey) => !gone.has(idOf(journey)) && !known.has(idOf(journey)));
+  journeys.push(...left);
+  for (const photo of feed) {
+    if (journeys.length >= FEED_ROWS) break;
+    if (!isShown(photo)) journeys.push(fromPhoto(photo, "listed"));
+  }
+  for (const stage of ["thumbnailed", "replicated", "counted"]) {
+    const last = journeys.find((journey) => measure(journey, stage) !== null);
+    if (last) showMeasure(stage, measure(last, stage));
+  }
+  showRows(journeys);
+  for (const journey of left) if (journey.state !== "complete") follow(journey);
+  session.addEventListener("change", signedInOrOut);
+  signedInOrOut();
+}
+
+/** Whether leaving the page now would break an upload off. */
+export const isSending = () =>
+  journeys.some(({ state }) => state === "queued" || state === "sending");
+
+const idOf = (journey) => journey.photo?.photo_id;
+
+const isShown = (photo) => journeys.some((journey) => idOf(journey) === photo.photo_id);
+
+function fromPhoto(photo, state) {
+  const journey = { title: photo.title, state, times: {}, share: null };
+  know(journey, photo);
+  return journey;
+}
+
+/** Take over what the API says of the photo. */
+function know(journey, photo) {
+  journey.photo = { photo_id: photo.photo_id, color: photo.color };
+  for (const time of TIMES) journey.times[time] ??= photo[time];
+  journey.thumb = photo.renditions.thumb?.path ?? null;
+  journey.image ??= journey.thumb;
+}
+
+function enter(journey, state) {
+  journey.state = state;
+  journey.error = journey.actions = null;
+  journey.slow = false;
+  clearTimeout(journey.patience);
+  if (LASTING.includes(state) && state !== "complete") {
+    journey.patience = setTimeout(() => {
+      journey.slow = true;
+      drawRow(journey);
+    }, PATIENCE);
+  }
+  drawRow(journey);
+  store();
+}
+
+function fail(journey, error, ...actions) {
+  journey.state = "broken";
+  journey.error = wordsFor(error);
+  journey.actions = actions;
+  drawRow(journey);
+  announce(`${journey.title}: ${journey.error}`);
+}
+
+function drop(journey) {
+  journey.token?.gone();
+  journeys = journeys.filter((other) => other !== journey);
+  showRows(journeys);
+  store();
+}
+
+function store() {
+  const kept = journeys.filter(({ state }) => LASTING.includes(state)).slice(0, MOST_ROWS / 2);
+  const values = kept.map(({ title, photo, state, times, thumb }) => ({
+    ...{ title, photo, state, times, thumb },
+    image: thumb, // another page cannot have this one's blob
+  }));
+  sessionStorage.setItem(STORED, JSON.stringify(values));
+}
+
+/** Send these when it is their turn. */
+function enqueue(...added) {
+  queue.push(...added);
+  while (running < AT_ONCE && queue.length) {
+    const journey = queue.shift();
+    if (!journeys.includes(journey)) continue;
+    running += 1;
+    send(journey).finally(() => {
+      running -= 1;
+      enqueue();
+    });
+  }
+}
+
+async function send(journey) {
+  enter(journey, "sending");
+  try {
+    const { photo, upload } = await api.createPhoto(journey.about, journey.key);
+    journeys.filter((other) => other !== journey && idOf(other) === photo.photo_id).forEach(drop);
+    know(journey, photo);
+    journey.image ??= await uploads.preview(journey.file);
+    await show(journey);
+    journey.token.created();
+    await uploads.sendFile(upload, journey.file, (share) => {
+      journey.share = share;
+      journey.token.sent(share);
+      drawRow(journey);
+    });
+  } catch (error) {
+    if (!(error instanceof api.SignedOutError)) {
+      const again = () => {
+        enter(journey, "queued");
+        enqueue(journey);
+      };
+      return fail(journey, error, ["Try again", again], ["Dismiss", () => drop(journey)]);
+    }
+    journey.actions = null;
+    enter(journey, "signed_out");
+    journey.actions = [["Sign in", () => ask()], ["Dismiss", () => drop(journey)]];
+    drawRow(journey);
+    return ask();
+  }
+  journey.file = null;
+  journey.token.uploaded();
+  enter(journey, "uploaded");
+  follow(journey); // beside the next upload
+}
+
+function ask() {
+  askToSignIn("Photos are uploaded by people who are signed in. Yours go on when you are.");
+}
+
+/** Give it a token on the picture. */
+async function show(journey) {
+  const { Token } = await import("./token.js");
+  journey.token ??= new Token(journey.image);
+}
+
+/** Watch a photo that is uploaded until its journey is over. */
+async function follow(journey) {
+  const id = idOf(journey);
+  try {
+    await show(journey);
+    const { token } = journey;
+    if (!journey.times.ready_at) {
+      const photo = await api.until(() => api.getPhoto(id), ({ status }) => status !== "PENDING");
+      know(journey, photo);
+      if (photo.status === "FAILED") return failed(journey, photo);
+      token.thumbnailed(measure(journey, "thumbnailed"));
+      enter(journey, "thumbnailed");
+    }
+    if (!journey.times.replicated_at) {
+      const photo = await api.untilListed(id);
+      know(journey, photo);
+      token.replicated(measure(journey, "replicated"));
+      enter(journey, "replicated");
+      addPhotos([photo]);
+    }
+    if (!journey.times.viewed_at) {
+      journey.times.viewed_at = (await api.recordView(id)).viewed_at; // once: each call is a view
+      token.viewed();
+      store();
+    }
+    const counted = ({ counted_at: at }) => at !== null && at >= journey.times.viewed_at;
+    journey.times.counted_at = (await api.until(() => api.getViews(id), counted)).counted_at;
+    token.counted(measure(journey, "counted"));
+    enter(journey, "complete");
+    const words = ["thumbnailed", "replicated", "counted"].map(
+      (stage) => `${stage} in ${duration(measure(journey, stage) ?? 0)}`,
+    );
+    announce(`${journey.title}: ${words.join(", ")}.`);
+  } catch (error) {
+    if (error.status === 404) return drop(journey); // deleted meanwhile
+    journey.token?.gone();
+    fail(journey, error, ["Dismiss", () => drop(journey)]);
+  }
+}
+
+function failed(journey, { error }) {
+  journey.token?.failed();
+  fail(journey, new Trouble(error), ["Delete", () => remove(journey)]);
+  journey.state = "failed";
+  drawRow(journey);
+  store();
+}
+
+async function remove(journey) {
+  const { confirmed } = await import("./confirm.js");
+  const explanation = "Its upload goes too. This cannot be undone.";
+  if (!(await confirmed(`Delete “${journey.title}”?`, explanation, "Delete"))) return;
+  try {
+    await api.deletePhoto(idOf(journey));
+    rememberDeleted(idOf(journey));
+    drop(journey);
+    announce(`${journey.title}: deleted.`);
+  } catch (error) {
+    if (error instanceof api.SignedOutError) return askToSignIn(OWNERS_ONLY);
+    fail(journey, error, ["Delete", () => remove(journey)]);
+  }
+}
+
+/** Go on with what waited for it, and show one's own photos that are not in the gallery. */
+async function signedInOrOut() {
+  if (!userName()) {
+    journeys.filter(({ state }) => state === "failed").forEach(drop);
+    return;
+  }
+  for (const journey of journeys.filter(({ state }) => state === "signed_out")) {
+    enter(journey, "queued");
+    enqueue(journey);
+  }
+  try {
+    for await (const photo of api.myPhotos()) own(photo);
+  } catch (error) {
+    if (isSignedIn()) announce(wordsFor(error));
+  }
+}
+
+function own(photo) {
+  if (photo.status === "READY" || isShown(photo)) return;
+  const journey = fromPhoto(photo, "pending");
+  const place = journeys.findIndex((other) => idOf(other) && idOf(other) < photo.photo_id);
+  journeys.splice(place < 0 ? journeys.length : place, 0, journey);
+  showRows(journeys);
+  if (photo.status === "FAILED") return failed(journey, photo);
+  if (Date.now() - Date.parse(photo.created_at) < YOUNG) return follow(journey);
+  fail(journey, new Trouble("Never uploaded"), ["Delete", () => remove(journey)]);
+}

@@ -1,0 +1,185 @@
+// A photo's page: the photo, what is known of it, and its views as they are counted.
+
+import { askToSignIn, showAccount } from "./account.js";
+import * as api from "./api.js";
+import { createChart } from "./chart.js";
+import {
+  announce,
+  between,
+  byId,
+  count,
+  duration,
+  element,
+  megabytes,
+  wait,
+  wordsFor,
+} from "./dom.js";
+import { flash, rememberDeleted } from "./memory.js";
+import { session, userName } from "./session.js";
+
+const MINUTE = 60_000;
+const id = new URLSearchParams(location.search).get("id") ?? "";
+
+showAccount();
+show().catch(fail);
+
+async function show() {
+  if (!id) throw new api.ApiError(404, "The address has no id.");
+  let photo = await api.getPhoto(id);
+  draw(photo);
+  session.addEventListener("change", () => offerDeletion(photo));
+  offerDeletion(photo);
+  if (photo.status === "PENDING") {
+    photo = await api.until(() => api.getPhoto(id), ({ status }) => status !== "PENDING");
+    draw(photo);
+    announce(photo.status === "READY" ? "The photo is ready." : `The photo failed: ${photo.error}`);
+  }
+  if (photo.status === "READY") await followViews(photo);
+}
+
+function draw(photo) {
+  const { large } = photo.renditions;
+  document.title = `${photo.title} · Lambda Gallery`;
+  byId("title").textContent = photo.title;
+  byId("state").hidden = photo.status === "READY";
+  byId("state").textContent =
+    photo.status === "FAILED"
+      ? `This photo cannot be shown: ${photo.error}`
+      : "Its thumbnails are being made. It will appear here by itself.";
+  byId("frame").replaceChildren();
+  byId("frame").hidden = photo.status === "FAILED";
+  if (large) {
+    // Always the large one: CloudFront has told the browser to fetch it before this page was read.
+    const { path: src, width, height } = large;
+    const image = element("img", { src, alt: photo.title, width, height });
+    byId("photo").style.setProperty("--ratio", width / height);
+    byId("photo").style.setProperty("--width", `${width}px`);
+    byId("photo").style.setProperty("--color", photo.color);
+    byId("frame").append(image);
+  }
+  byId("facts").replaceChildren(...facts(photo));
+  byId("photo").hidden = false;
+  document.querySelector("main").removeAttribute("aria-busy");
+}
+
+function facts(photo) {
+  const when = { dateStyle: "long", timeStyle: "short" };
+  const made = between(photo.uploaded_at, photo.ready_at);
+  const size = photo.width ? `${photo.width} × ${photo.height}, ` : "";
+  const format = photo.content_type.split("/")[1].toUpperCase();
+  const lines = {
+    Original: [`${size}${megabytes(photo.bytes)}, ${format}`],
+    Added: [new Date(photo.created_at).toLocaleString("en", when)],
+    Thumbnails: made === null ? [] : [`made in ${duration(made)}`],
+    Renditions: Object.entries(photo.renditions).map(rendition),
+  };
+  return Object.entries(lines)
+    .filter(([, values]) => values.length)
+    .flatMap(([term, values]) => [
+      element("dt", { textContent: term }),
+      element("dd", {}, ...values),
+    ]);
+}
+
+function rendition([name, { path, width, height, bytes }]) {
+  const title = `${width} × ${height}, ${megabytes(bytes)}`;
+  return element("a", { href: path, textContent: name, title });
+}
+
+/** Send this visit as one view, and show the counts as they come. */
+async function followViews(photo) {
+  const chart = createChart(byId("chart"), byId("minutes"));
+  let viewedAt = null;
+  let total = null;
+
+  function drawViews(views) {
+    byId("views").hidden = false;
+    if (views.total !== total) {
+      const [number, noun] = count(views.total, "view").split(" ");
+      byId("total").textContent = number;
+      byId("total-noun").textContent = noun;
+      if (total !== null) bump(byId("total"));
+      total = views.total;
+    }
+    if (viewedAt && views.counted_at >= viewedAt) {
+      const time = duration(between(viewedAt, views.counted_at));
+      byId("counted").textContent = `Yours was counted in ${time}.`;
+      viewedAt = null;
+    }
+    chart.draw(views.minutes);
+  }
+
+  drawViews(await api.until(() => api.getViews(id), () => true));
+  try {
+    // Only what is listed can be viewed, and the catalog may be a moment behind.
+    if (Date.now() - Date.parse(photo.ready_at) < MINUTE) await api.untilListed(id);
+    viewedAt = (await api.recordView(id)).viewed_at;
+  } catch (error) {
+    byId("counted").textContent = `Yours was not sent: ${wordsFor(error)}`;
+  }
+  for (;;) {
+    const seen = total;
+    const quick = viewedAt !== null;
+    if (!document.hidden) {
+      try {
+        drawViews(await api.getViews(id));
+      } catch (error) {
+        if (!error.passes) throw error;
+      }
+    }
+    await wait(quick ? 300 : total === seen ? 3_000 : 1_000);
+  }
+}
+
+function bump(number) {
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  number.animate([{ scale: 1.25 }, { scale: 1 }], { duration: 400, easing: "ease-out" });
+}
+
+/** Show the button to whom the photo belongs: a public photo does not say. */
+async function offerDeletion(photo) {
+  byId("delete").hidden = true;
+  if (!userName()) return;
+  byId("delete").onclick = () => remove(photo);
+  try {
+    for await (const { photo_id: own } of api.myPhotos()) {
+      if (own > id) continue;
+      byId("delete").hidden = own !== id; // newest first: no use in looking on
+      return;
+    }
+  } catch (error) {
+    announce(wordsFor(error));
+  }
+}
+
+async function remove(photo) {
+  const explanation = "Its renditions, its upload and its counts go too. This cannot be undone.";
+  const { confirmed } = await import("./confirm.js");
+  if (!(await confirmed(`Delete “${photo.title}”?`, explanation, "Delete"))) return;
+  byId("delete").disabled = true;
+  try {
+    await api.deletePhoto(id);
+    rememberDeleted(id);
+    flash(`“${photo.title}” was deleted.`);
+    location.assign("/");
+  } catch (error) {
+    byId("delete").disabled = false;
+    byId("state").hidden = false;
+    byId("state").textContent = wordsFor(error);
+    if (error instanceof api.SignedOutError) {
+      await askToSignIn("Only its owner can delete a photo.");
+    }
+  }
+}
+
+function fail(error) {
+  byId("photo").hidden = true;
+  byId("missing").hidden = false;
+  document.querySelector("main").removeAttribute("aria-busy");
+  if (error.status !== 404) {
+    byId("missing-title").textContent = "The photo cannot be shown now";
+    byId("missing-reason").textContent = wordsFor(error);
+  }
+  document.title = `${byId("missing-title").textContent} · Lambda Gallery`;
+  byId("missing-title").focus();
+}

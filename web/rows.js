@@ -1,0 +1,139 @@
+// The list of journeys: a row a photo, from its first byte to its first counted view.
+
+import { between, byId, duration, element, photoAddress } from "./dom.js";
+
+const list = byId("journeys");
+const STAGES = [
+  ["thumbnailed", "uploaded_at", "ready_at"],
+  ["replicated", "ready_at", "replicated_at"],
+  ["counted", "viewed_at", "counted_at"],
+];
+const WORDS = {
+  signed_out: "Waiting for you to sign in",
+  queued: "Waiting for its turn",
+  pending: "Waiting for its upload, or for thumbnailer",
+  sending: "Getting an upload form",
+  uploaded: "Uploaded; thumbnailer is at work",
+  thumbnailed: "Thumbnails made; catalog_replicator is at work",
+  replicated: "In the gallery; view_counter counts one view",
+  listed: "In the gallery",
+  complete: "Complete",
+};
+const SLOW = "Still waiting: a retry can take minutes";
+const rows = new Map(); // journey → row
+
+/** What is known of a stage's milliseconds. */
+export const measure = (journey, stage) => {
+  const [, start, end] = STAGES.find(([name]) => name === stage);
+  return between(journey.times[start], journey.times[end]);
+};
+
+/** Show these journeys, the first at the top. */
+export function showRows(journeys) {
+  for (const [journey, row] of rows) {
+    if (journeys.includes(journey)) continue;
+    row.remove();
+    rows.delete(journey);
+  }
+  for (const [index, journey] of journeys.entries()) {
+    if (!rows.has(journey)) rows.set(journey, element("li", { className: "journey" }));
+    const row = rows.get(journey);
+    row.style.setProperty("--index", index);
+    if (list.children[index] !== row) list.insertBefore(row, list.children[index] ?? null);
+    drawRow(journey);
+  }
+  list.style.setProperty("--rows", journeys.length);
+  byId("no-journeys").hidden = journeys.length > 0;
+  drawBars();
+}
+
+/** Show what has changed in one journey. */
+export function drawRow(journey) {
+  const row = rows.get(journey);
+  if (!row) return;
+  row.dataset.state = journey.state;
+  if (journey.photo) row.dataset.photoId = journey.photo.photo_id;
+  if (row.drawn === journey.state && journey.state === "sending") return drawProgress(journey, row);
+  const focused = row.contains(document.activeElement);
+  row.drawn = journey.state;
+  row.style.setProperty("--color", journey.photo?.color ?? "var(--line)");
+  row.replaceChildren(
+    element("span", { className: "swatch" }, ...(journey.image ? [picture(journey.image)] : [])),
+    element(
+      "span",
+      { className: "what" },
+      title(journey),
+      " ",
+      element("span", { className: "state", textContent: stateText(journey) }),
+    ),
+    ...(journey.actions
+      ? [element("span", { className: "actions" }, ...journey.actions.map(button))]
+      : [bar(journey), ...STAGES.map(([name], index) => figure(journey, name, index + 1))]),
+  );
+  if (focused) (row.querySelector("button, a") ?? list.parentElement).focus();
+  drawBars();
+}
+
+function stateText(journey) {
+  if (journey.error) return journey.error;
+  if (journey.state === "sending" && journey.share !== null) {
+    return `Uploading: ${Math.round(journey.share * 100)} %`;
+  }
+  if (journey.slow) return SLOW;
+  const total = journey.state === "complete" && sum(journey);
+  return total ? `Complete: ${duration(total)} in the functions` : WORDS[journey.state];
+}
+
+function drawProgress(journey, row) {
+  row.querySelector(".state").textContent = stateText(journey);
+  row.querySelector("progress").value = journey.share ?? 0;
+}
+
+const picture = (address) =>
+  element("img", { src: address, alt: "", width: 40, height: 40, decoding: "async" });
+
+function title(journey) {
+  const words = { className: "title", textContent: journey.title };
+  return journey.times.replicated_at
+    ? element("a", { ...words, href: photoAddress(journey.photo) })
+    : element("span", words);
+}
+
+function bar(journey) {
+  if (journey.state === "sending") {
+    const label = `Upload of ${journey.title}`;
+    const progress = element("progress", { max: 1, value: 0, "aria-label": label });
+    return element("span", { className: "bar" }, progress);
+  }
+  const parts = STAGES.map((_, index) => element("i", { className: `lane${index + 1}` }));
+  return element("span", { className: "bar", "aria-hidden": "true" }, ...parts);
+}
+
+function figure(journey, name, lane) {
+  const milliseconds = measure(journey, name);
+  return element(
+    "span",
+    { className: `figure lane${lane}`, "data-measure": name },
+    element("span", { className: "label", textContent: `${name} ` }),
+    element("b", { textContent: milliseconds === null ? "–" : duration(milliseconds) }),
+  );
+}
+
+const button = ([label, act]) =>
+  element("button", { type: "button", textContent: label, onclick: act });
+
+const sum = (journey) =>
+  STAGES.reduce((total, [name]) => total + (measure(journey, name) ?? 0), 0);
+
+/** All bars on one scale, of ten seconds at most: an outlier must not hide the others. */
+function drawBars() {
+  const scale = Math.min(10_000, Math.max(1_000, ...[...rows.keys()].map(sum)));
+  for (const [journey, row] of rows) {
+    let start = 0;
+    for (const [index, part] of [...row.querySelectorAll(".bar i")].entries()) {
+      const share = (measure(journey, STAGES[index][0]) ?? 0) / scale;
+      part.style.transform = `translateX(${start * 100}%) scaleX(${share})`;
+      start += share;
+    }
+  }
+}

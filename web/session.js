@@ -1,0 +1,105 @@
+// Who is signed in: a Cognito user pool, spoken to directly.
+//
+// The ID token, which the API takes, is only ever in memory. The refresh token is in
+// sessionStorage, because a photo's page is another document and must not sign anybody out; it goes
+// with the tab, and the content policy lets no foreign script in to read it.
+
+import { Trouble } from "./dom.js";
+
+const REFRESH_TOKEN = "gallery.refresh_token";
+const EARLY = 60_000; // so that no token expires on its way
+
+export class SignInError extends Trouble {}
+
+/** Fires `change` whenever somebody signs in or out. */
+export const session = new EventTarget();
+
+const loadConfiguration = async () => {
+  const answer = await fetch("/config.json").catch(() => null);
+  if (!answer?.ok) throw new SignInError("The gallery's /config.json cannot be loaded.");
+  return answer.json();
+};
+
+export const configuration = loadConfiguration();
+configuration.catch(() => {}); // whoever needs it hears of it
+
+let token = null;
+let expires = 0;
+let refreshing = null;
+
+/** Whether somebody is signed in, as far as can be told without asking. */
+export const isSignedIn = () => sessionStorage.getItem(REFRESH_TOKEN) !== null;
+
+/** The name of who is signed in, once a token is there. */
+export function userName() {
+  if (!token) return null;
+  const bytes = atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"));
+  const text = new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0)));
+  const claims = JSON.parse(text);
+  return claims.email ?? claims["cognito:username"];
+}
+
+/** A token that is good for a while, or null for a visitor. */
+export async function idToken() {
+  if (token && Date.now() < expires - EARLY) return token;
+  const refreshToken = sessionStorage.getItem(REFRESH_TOKEN);
+  if (!refreshToken) return null;
+  refreshing ??= cognito("InitiateAuth", {
+    AuthFlow: "REFRESH_TOKEN_AUTH",
+    AuthParameters: { REFRESH_TOKEN: refreshToken },
+  })
+    .then(accept)
+    .catch((error) => {
+      if (error.code !== "NotAuthorizedException") throw error;
+      forget(); // expired or revoked
+    })
+    .finally(() => (refreshing = null));
+  await refreshing;
+  return token;
+}
+
+/** Sign out, here and at Cognito. */
+export async function signOut() {
+  const refreshToken = sessionStorage.getItem(REFRESH_TOKEN);
+  forget();
+  if (refreshToken) await cognito("RevokeToken", { Token: refreshToken });
+}
+
+/** Sign out here: the tokens are worth nothing any more. */
+export function forget() {
+  token = null;
+  sessionStorage.removeItem(REFRESH_TOKEN);
+  session.dispatchEvent(new Event("change"));
+}
+
+/** Take over the tokens that Cognito gave. */
+export function accept({ AuthenticationResult: result }) {
+  token = result.IdToken;
+  expires = Date.now() + result.ExpiresIn * 1000;
+  // A refresh brings a new refresh token only where the pool rotates them.
+  if (result.RefreshToken) sessionStorage.setItem(REFRESH_TOKEN, result.RefreshToken);
+  session.dispatchEvent(new Event("change"));
+}
+
+/** One of Cognito's operations; an error has its `code`. */
+export async function cognito(operation, body) {
+  const { sign_in_url: url, user_pool_client_id: clientId } = await configuration;
+  let answer;
+  try {
+    answer = await fetch(url, {
+      method: "POST",
+      headers: {
+        "Content-Type": "application/x-amz-json-1.1",
+        "X-Amz-Target": `AWSCognitoIdentityProviderService.${operation}`,
+      },
+      body: JSON.stringify({ ClientId: clientId, ...body }),
+      signal: AbortSignal.timeout(20_000),
+    });
+  } catch {
+    throw new SignInError("The sign-in service cannot be reached. Check your connection.");
+  }
+  const result = await answer.json().catch(() => ({}));
+  if (answer.ok) return result;
+  const code = String(result.__type ?? answer.status).split("#").pop();
+  throw Object.assign(new SignInError(result.message ?? `Sign-in failed: ${code}`), { code });
+}

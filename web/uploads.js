@@ -1,0 +1,61 @@
+// Files: which may be sent, how they get into the bucket, and a small picture of each.
+
+import { Trouble } from "./dom.js";
+
+const TYPES = ["avif", "gif", "heic", "heif", "jpeg", "png", "webp"].map((name) => `image/${name}`);
+const MOST_BYTES = 25 * 1024 * 1024;
+const THUMBNAIL = 96;
+
+export class UploadError extends Trouble {}
+
+/** What the API is told of a file; raises an UploadError for what it would refuse. */
+export function describe(file) {
+  // Few systems know HEIC, and then the browser gives it no type.
+  const extension = file.name.split(".").pop().toLowerCase();
+  const type = file.type || `image/${extension}`.replace("/jpg", "/jpeg");
+  if (!TYPES.includes(type)) {
+    throw new UploadError("Not a photo that can be read: JPEG, PNG, WebP, GIF, AVIF or HEIC.");
+  }
+  if (file.size === 0) throw new UploadError("The file is empty.");
+  if (file.size > MOST_BYTES) {
+    const size = (Math.ceil((file.size / 2 ** 20) * 10) / 10).toFixed(1);
+    throw new UploadError(`Too large: ${size} MB. The limit is 25 MB.`);
+  }
+  const title = file.name.replace(/\.[^.]+$/, "").trim().slice(0, 200).trim();
+  return { title: title || "Untitled", content_type: type, bytes: file.size };
+}
+
+/** Post the file with the form that the API gave out; `onProgress` hears the share that is sent. */
+export function sendFile({ url, fields }, file, onProgress) {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) form.append(name, value);
+  form.append("file", file); // S3 ignores what comes after it
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest(); // fetch tells no progress
+    const fail = (text) => () => reject(new UploadError(text));
+    request.open("POST", url);
+    request.upload.onprogress = ({ loaded, total }) => onProgress(loaded / total);
+    request.onerror = fail("The upload broke off. Check your connection.");
+    request.onabort = request.onerror;
+    request.onload = () => {
+      if (request.status < 300) return resolve();
+      const reason = request.responseText.match(/<Message>([^<]*)/)?.[1];
+      fail(reason ? `S3 refused the file: ${reason}` : `S3 answered ${request.status}.`)();
+    };
+    request.send(form);
+  });
+}
+
+/** The address of a small picture of the file, or null if this browser cannot read it. */
+export async function preview(file) {
+  try {
+    const options = { resizeHeight: THUMBNAIL, resizeQuality: "medium" };
+    const image = await createImageBitmap(file, options);
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [image.width, image.height];
+    canvas.getContext("2d").drawImage(image, 0, 0);
+    return URL.createObjectURL(await new Promise((done) => canvas.toBlob(done, "image/webp")));
+  } catch {
+    return null;
+  }
+}

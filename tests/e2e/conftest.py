@@ -1,11 +1,13 @@
 """One laptop cloud for all of these tests, with the stack that the real sam deploys."""
 
+import contextlib
 import os
 import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
 
+import filelock
 import pytest
 
 from local import deployment, edge
@@ -42,7 +44,10 @@ def ports_left_clean(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if not request.session.testsfailed:
         for folder in set(STATE.glob("[0-9]*")) - before:
-            shutil.rmtree(folder)
+            # Another session's cloud may still run there, and holds its lock.
+            with contextlib.suppress(filelock.Timeout):
+                with filelock.FileLock(folder / "lock", blocking=False):
+                    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

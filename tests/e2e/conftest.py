@@ -45,9 +45,9 @@ def ports_left_clean(request: pytest.FixtureRequest) -> Iterator[None]:
     if not request.session.testsfailed:
         for folder in set(STATE.glob("[0-9]*")) - before:
             # Another session's cloud may still run there, and holds its lock.
-            with contextlib.suppress(filelock.Timeout):
-                with filelock.FileLock(folder / "lock", blocking=False):
-                    shutil.rmtree(folder)
+            lock = filelock.FileLock(folder / "lock", blocking=False)
+            with contextlib.suppress(filelock.Timeout), lock:
+                shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

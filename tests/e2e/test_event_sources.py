@@ -55,7 +55,7 @@ def cloud() -> Iterator[Cloud]:
     cloud = Cloud("127.0.0.1", free_port())
     with pytest.MonkeyPatch.context() as patch:
         for name in OWN_ENVIRONMENT:
-            patch.delenv(name)
+            patch.delenv(name, raising=False)  # gone already, if another cloud came first
         for name, value in cloud.environment.items():
             patch.setenv(name, value)
         with running(cloud):

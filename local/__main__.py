@@ -111,7 +111,8 @@ def _demo(cloud: Cloud, edge_port: int, own_environment: dict[str, str], console
 def _up(cloud: Cloud, edge_port: int, own_environment: dict[str, str], console: Console) -> None:
     with _gallery(cloud, edge_port, own_environment, console) as stack:
         prepare(cloud, stack.outputs)
-        console.print(f"""
+        try:
+            console.print(f"""
 [bold]the page[/]  {stack.url}
 [bold]sign in[/]   {USER} with the password [bold]{PASSWORD}[/]
 [bold]API[/]       {stack.url}/api
@@ -121,21 +122,25 @@ def _up(cloud: Cloud, edge_port: int, own_environment: dict[str, str], console: 
 
 Function logs follow; Ctrl-C ends the cloud.
 """)
-        _open_browser(stack.url, own_environment)
-        groups = {
-            value: name.removesuffix("LogGroupName")
-            for name, value in stack.outputs.items()
-            if name.endswith("LogGroupName")
-        }
-        counted: dict[str, Counters] = {}
-        try:
-            for news in logs.follow(cloud, groups):
-                for function, message in news:
-                    if line := logs.summary(message):
-                        console.print(f"[cyan]{function:18}[/] {escape(line)}", soft_wrap=True)
-                counted = _show_counters(stack.event_sources, counted, console)
+            _open_browser(stack.url, own_environment)
+            _follow(stack, console)
         except KeyboardInterrupt:
             console.print("\nEnding the cloud.")
+
+
+def _follow(stack: Stack, console: Console) -> None:
+    """Show what the functions log and the streams deliver, for ever."""
+    groups = {
+        value: name.removesuffix("LogGroupName")
+        for name, value in stack.outputs.items()
+        if name.endswith("LogGroupName")
+    }
+    counted: dict[str, Counters] = {}
+    for news in logs.follow(stack.cloud, groups):
+        for function, message in news:
+            if line := logs.summary(message):
+                console.print(f"[cyan]{function:18}[/] {escape(line)}", soft_wrap=True)
+        counted = _show_counters(stack.event_sources, counted, console)
 
 
 def _open_browser(url: str, own_environment: Mapping[str, str]) -> None:

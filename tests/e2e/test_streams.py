@@ -108,7 +108,10 @@ def test_views_by_the_api_are_counted(gallery: Gallery, event_sources: EventSour
 
 def test_catalog_lists_ready_photos_as_they_are(gallery: Gallery, photo_id: str):
     listed = {photo["photo_id"]: photo for photo in gallery.photos()}
-    assert listed[photo_id] == gallery.photo(photo_id)
+    assert listed[photo_id].pop("replicated_at")
+    photo = gallery.photo(photo_id)
+    assert photo.pop("replicated_at") is None, "the source knows nothing of its replica"
+    assert listed[photo_id] == photo
 
 
 def test_view_of_an_unknown_photo_is_404(gallery: Gallery):

@@ -78,3 +78,27 @@ def test_api_answers(
     assert invoke(cloud, "GalleryApiFunction", event) == 0
     answer = json.loads(capfd.readouterr().out.strip().splitlines()[-1])
     assert answer["statusCode"] == status
+
+
+@pytest.mark.enable_socket
+def test_daily_report_takes_one_step(
+    bridge: tuple[Cloud, dict[str, str]], capfd: pytest.CaptureFixture[str]
+):
+    cloud, _ = bridge
+    assert invoke(cloud, "DailyReportFunction", "scheduler_daily.json") == 0
+    answer = json.loads(capfd.readouterr().out.strip().splitlines()[-1])
+    event = json.loads((ROOT / "events/scheduler_daily.json").read_text())
+    assert answer["date"] == event["scheduled_at"][:10]
+    assert answer["report"] == f"reports/{answer['date']}.json", "so small a gallery takes one step"
+
+
+@pytest.mark.enable_socket
+def test_edge_function_fails_open(
+    bridge: tuple[Cloud, dict[str, str]], capfd: pytest.CaptureFixture[str]
+):
+    """Its event names a table that is not there."""
+    cloud, _ = bridge
+    assert invoke(cloud, "EdgeHeadersFunction", "cloudfront_photo_page.json") == 0
+    answer = json.loads(capfd.readouterr().out.strip().splitlines()[-1])
+    assert answer["headers"]["x-robots-tag"][0]["value"] == "noindex"
+    assert answer["headers"]["content-security-policy"]

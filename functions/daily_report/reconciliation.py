@@ -6,11 +6,10 @@ from typing import Final
 
 import msgspec
 
-from shared.photos import Photo, Status
+from shared.photos import TOMBSTONE_LIFETIME, Photo, Status
 from shared.timestamps import iso_milliseconds
 
 UNDER_WAY: Final = timedelta(minutes=5)  # what was written since may still be in the stream
-TOMBSTONE_LIFETIME: Final = timedelta(days=30)
 REPLICATED: Final = {Status.READY, Status.DELETED}
 
 

@@ -6,18 +6,17 @@ stopped anywhere is completed by the next one.
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.dynamodb import from_item, to_item
-from shared.photos import MEDIA_PREFIX, Photo, Status, upload_key
+from shared.photos import MEDIA_PREFIX, TOMBSTONE_LIFETIME, Photo, Status, upload_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-TOMBSTONE_LIFETIME: Final = timedelta(days=30)  # longer than anything could be replayed
 _MOST_WRITES: Final = 25  # in one BatchWriteItem
 _TRIES: Final = 3
 

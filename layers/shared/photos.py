@@ -1,5 +1,6 @@
 """The photo record: the one shape that the API, the thumbnailer and their tables agree on."""
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -8,6 +9,7 @@ import msgspec
 UPLOAD_PREFIX: Final = "uploads/"
 MEDIA_PREFIX: Final = "photos/"
 MAX_UPLOAD_BYTES: Final = 25 * 1024 * 1024
+TOMBSTONE_LIFETIME: Final = timedelta(days=30)  # longer than anything could be replayed
 FEED: Final = "photos"  # the one partition of the catalog's index that lists are read from
 
 

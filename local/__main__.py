@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from local import deployment, edge, logs
-from local.cloud import DEFAULT_PORT, STATE, Cloud, CloudError, end, running
+from local.cloud import DEFAULT_PORT, STATE, Cloud, CloudError, end, require_owner, running
 from local.demo import demo
 from local.event_sources import poller
 from local.event_sources.engine import Counters
@@ -64,8 +64,10 @@ def main() -> int:
             case "down":
                 _down(cloud, console)
             case "redrive":
+                require_owner(cloud)
                 return redrive.main(["--stack", deployment.STACK, *others])
             case "report":
+                require_owner(cloud)
                 return report.main(["--stack", deployment.STACK, *others])
             case "invoke":
                 return invoke(cloud, arguments.function, arguments.event, own_environment)
@@ -190,6 +192,8 @@ def _gallery(
     cloud: Cloud, edge_port: int, own_environment: dict[str, str], console: Console
 ) -> Iterator[Stack]:
     with contextlib.ExitStack() as cleanup:
+        with edge.listening(cloud, edge_port):
+            pass  # better told now than after the deployment, if the port is taken
         with _stage(console, "laptop cloud"):
             cleanup.enter_context(running(cloud))
         with deployment.building():

@@ -99,13 +99,23 @@ def running(cloud: Cloud, settings: Mapping[str, str] | None = None) -> Iterator
         lock.release()
 
 
+def require_owner(cloud: Cloud) -> None:
+    """Go on only where a process runs this cloud, or was killed while it did.
+
+    Raises:
+        CloudError: there is none.
+    """
+    if not _is_owned(cloud):
+        raise CloudError(f"No laptop cloud runs on port {cloud.port}. `make up` starts one.")
+
+
 def end(cloud: Cloud) -> bool:
     """End the laptop cloud that another process runs on this port; False if there is none.
 
     Raises:
         CloudError: it did not end.
     """
-    if not (cloud.folder / "owner.json").exists():
+    if not _is_owned(cloud):
         return False
     lock = filelock.FileLock(cloud.folder / "lock")
     try:
@@ -171,7 +181,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 def _await_free_port(cloud: Cloud) -> None:
     """Where an owner was killed, wait a moment: its cloud needs one to follow it."""
-    killed = (cloud.folder / "owner.json").exists()
+    killed = _is_owned(cloud)
     deadline = time.monotonic() + (10 if killed else 0)
     while True:
         with socket.socket() as probe:
@@ -209,6 +219,10 @@ def _write_owner(cloud: Cloud) -> None:
     (cloud.folder / "owner.json").write_text(
         json.dumps({"process": os.getpid(), "host": cloud.host, "since": since})
     )
+
+
+def _is_owned(cloud: Cloud) -> bool:
+    return (cloud.folder / "owner.json").exists()
 
 
 def _owner(cloud: Cloud) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 """The laptop's CloudFront, whose rules are in `docs/conformance-cloudfront.md`."""
 
-from local.edge.server import Served, running
+from local.edge.server import Served, listening, running
 
-__all__ = ["Served", "running"]
+__all__ = ["Served", "listening", "running"]

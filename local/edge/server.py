@@ -107,7 +107,7 @@ def running(cloud: Cloud, port: int) -> Iterator[Served]:
     """
     with contextlib.ExitStack() as cleanup:
         log = cleanup.enter_context(_log(cloud))
-        listener = cleanup.enter_context(_listener(cloud, port))
+        listener = cleanup.enter_context(listening(cloud, port))
         origins = Origins(cloud)
         cleanup.callback(origins.close)
         api = Api(cloud)
@@ -153,7 +153,12 @@ def _log(cloud: Cloud) -> Iterator[logging.Logger]:
 
 
 @contextlib.contextmanager
-def _listener(cloud: Cloud, port: int) -> Iterator[socket.socket]:
+def listening(cloud: Cloud, port: int) -> Iterator[socket.socket]:
+    """The page's address, taken until the block ends.
+
+    Raises:
+        CloudError: somebody else has it.
+    """
     family = socket.AF_INET6 if ":" in cloud.host else socket.AF_INET
     # With the protocol named, asyncio sees TCP and sends small packets without delay.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:

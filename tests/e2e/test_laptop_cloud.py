@@ -99,6 +99,24 @@ def test_down_says_that_there_is_nothing_to_end():
     assert (status, "No laptop cloud runs" in output) == (0, True)
 
 
+@pytest.mark.parametrize("name", ["redrive", "report"])
+def test_what_needs_a_cloud_says_that_there_is_none(name: str):
+    status, output = outcome(name, free_port())
+    assert (status, "No laptop cloud runs" in output) == (1, True)
+    assert "make up" in output
+
+
+def test_port_of_the_page_in_use_is_told_before_anything_is_built():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        # The page's port is the next one, if none is named.
+        status, output = outcome("demo", other.getsockname()[1] - 1)
+    assert status == 1
+    assert "EDGE_PORT=" in output
+    assert "sam build" not in output
+
+
 def test_down_ends_what_up_started():
     port = free_port()
     with command("up", port) as process:

@@ -39,7 +39,7 @@ os.environ |= {
     "AWS_ACCESS_KEY_ID": "bench",
     "AWS_SECRET_ACCESS_KEY": "bench",
     "AWS_DEFAULT_REGION": "eu-central-1",
-    "POWERTOOLS_METRICS_NAMESPACE": "LambdaGallery",
+    "POWERTOOLS_METRICS_NAMESPACE": "gallery",
     "POWERTOOLS_SERVICE_NAME": "view_counter",
     "VIEWS_TABLE": "Views",
     "FAILED_BATCHES_BUCKET": "failed-batches",

@@ -15,6 +15,7 @@ EVENTS = Path(__file__).parents[1] / "events"
 OWNER = "3f1c2b7a-90d4-4c1e-8f0a-5d6e7f809112"  # who is signed in, in the events
 STRANGER = "b8e1f6d2-0c3a-4e57-9d41-7a2b3c4d5e6f"
 REQUEST_ID = "5f1f3d5e-0d5b-4f5c-9f0a-1f2e3d4c5b6a"
+CORRELATION_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"  # the gateway's request id, in the events
 
 
 @dataclass

@@ -27,7 +27,7 @@ class Stack:
         self.s3 = boto3.client("s3", REGION)
         self.sqs = boto3.client("sqs", REGION)
         self._monkeypatch = monkeypatch
-        self.names: dict[str, str] = {}
+        self.names: dict[str, str] = {"AWS::StackName": "gallery"}
         for logical_id, resource in template["Resources"].items():
             match resource["Type"]:
                 case "AWS::DynamoDB::Table":

@@ -71,7 +71,7 @@ class Uploads:
         self._media = stack.names["MediaBucket"]
         self._ids = (f"019a9fb2-0c7b-7c3e-9a52-{n:012x}" for n in itertools.count(1))
 
-    def create_photo(self, photo_id: str | None = None) -> str:
+    def create_photo(self, photo_id: str | None = None, correlation_id: str | None = None) -> str:
         """A record as the API writes it before it gives out the presigned POST."""
         photo = Photo(
             photo_id=photo_id or next(self._ids),
@@ -82,6 +82,7 @@ class Uploads:
             content_type="image/png",
             bytes=1,
             created_at=CREATED_AT,
+            correlation_id=correlation_id,
         )
         self._stack.dynamodb.put_item(TableName=self._table, Item=to_item(photo))
         return photo.photo_id

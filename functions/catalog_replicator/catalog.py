@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 FUNCTION: Final = "catalog_replicator"
+_ABOUT: Final = ("photo_id", "version", "status", "correlation_id")
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -31,6 +32,7 @@ class Change(msgspec.Struct, frozen=True):
     changed_at: float
     row: "dict[str, AttributeValueTypeDef]"
     cached_paths: set[str]
+    record: Mapping[str, Any]
 
 
 def plan(event: Mapping[str, Any], now: datetime) -> list[Change | Poison]:
@@ -52,7 +54,7 @@ def plan(event: Mapping[str, Any], now: datetime) -> list[Change | Poison]:
         try:
             if row := catalog_row(from_item(new, Photo), now):
                 paths = cached_paths(from_item(old | new, Photo))
-                steps.append(Change(position, changed_at, to_item(row), paths))
+                steps.append(Change(position, changed_at, to_item(row), paths, record))
         except msgspec.ValidationError as error:
             steps.append(Poison(FUNCTION, position, str(error), record))
         except Exception as error:  # noqa: BLE001
@@ -60,6 +62,13 @@ def plan(event: Mapping[str, Any], now: datetime) -> list[Change | Poison]:
             steps.append(Poison(FUNCTION, position, traceback.format_exc(), record))
     refuse_broken_release(unexpected)
     return steps
+
+
+def about(step: Change | Poison) -> dict[str, str]:
+    """What a log line says of the photo that a step is about, as far as its record does."""
+    image = step.record["dynamodb"].get("NewImage", {})
+    named = {name: value for name in _ABOUT for value in image.get(name, {}).values()}
+    return {"position": step.position, **named}
 
 
 def still_poison(event: Mapping[str, Any], steps: list[Change | Poison]) -> dict[str, int]:

@@ -1,7 +1,6 @@
 """Changes of photos in; the catalog's rows in order, and then the CDN's invalidation, out."""
 
 import os
-import time
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -13,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from catalog_replicator.catalog import Change, invalidation_batch, plan, still_poison
+from catalog_replicator.catalog import Change, about, invalidation_batch, plan, still_poison
 from shared.catalog import write_row
 from shared.quarantine import Poison, put_aside
 from shared.settings import load_settings
@@ -28,8 +27,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 FAILURES: Final = (BotoCoreError, ClientError, TimeoutError)
-# A call is given up after 9 s: twice 4 s, and a pause. With less than that left none is begun.
-LONGEST_CALL_MS: Final = 10_000
+LONGEST_CALL_MS: Final = 10_000  # a call is given up after 9 s: twice 4 s, and a pause
 aws_config = Config(
     connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}
 )
@@ -53,7 +51,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         try:
             longest_lag = max(longest_lag, _take(step, context.get_remaining_time_in_millis()))
         except FAILURES:
-            logger.exception("stopped here", position=step.position)
+            logger.exception("stopped here", extra=about(step))
             failures = [{"itemIdentifier": step.position}]
             break
         if isinstance(step, Change) and step.cached_paths:
@@ -62,7 +60,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         try:
             _invalidate(deletions, context.get_remaining_time_in_millis())
         except FAILURES:
-            logger.exception("not invalidated", position=deletions[0].position)
+            logger.exception("not invalidated", extra=about(deletions[0]))
             failures = [{"itemIdentifier": deletions[0].position}]
     if longest_lag:
         metrics.add_metric("ReplicaLag", MetricUnit.Milliseconds, round(longest_lag * 1000))
@@ -73,13 +71,15 @@ def _take(step: Change | Poison, milliseconds_left: int) -> float:
     """Do what the step says; the seconds from the photo's change to its row, 0 without a write."""
     if milliseconds_left < 2 * LONGEST_CALL_MS:  # an invalidation may follow
         raise TimeoutError("too little is left to begin a call")
+    lag = 0.0
     if isinstance(step, Poison):
         put_aside(s3, settings.failed_batches_bucket, step)
-        logger.error("quarantined", position=step.position, reason=step.reason)
+        logger.error("quarantined", reason=step.reason, extra=about(step))
         metrics.add_metric("RecordsQuarantined", MetricUnit.Count, 1)
-        return 0
-    written = write_row(dynamodb, settings.catalog_table, step.row)
-    return time.time() - step.changed_at if written else 0
+    elif write_row(dynamodb, settings.catalog_table, step.row):
+        lag = datetime.now(UTC).timestamp() - step.changed_at
+        logger.info("replicated", lag_ms=round(lag * 1000), extra=about(step))
+    return lag
 
 
 def _invalidate(deletions: list[Change], milliseconds_left: int) -> None:

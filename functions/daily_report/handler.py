@@ -47,10 +47,11 @@ daily_report = DailyReport(
     sqs=boto3.client("sqs", config=aws_config),
     names=msgspec.structs.asdict(load_settings(Settings, os.environ)),
     clock=lambda: datetime.now(UTC),
+    log=logger.info,
 )
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(correlation_id_path="run.execution")
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Take one step; the metrics go out with the last."""
 

@@ -67,6 +67,7 @@ class DailyReport(msgspec.Struct, frozen=True):
     sqs: "SQSClient"
     names: dict[str, str]
     clock: Callable[[], datetime]
+    log: Callable[..., None]
 
     def step(self, state: State, time_left: Callable[[], float]) -> None:
         """Move the state on while `time_left`, in seconds.
@@ -229,10 +230,12 @@ class DailyReport(msgspec.Struct, frozen=True):
             bucket = "uploads" if subject.startswith(UPLOAD_PREFIX) else "media"
             for key in self._orphans([subject], consistent=True):
                 self.s3.delete_object(Bucket=self.names[f"{bucket}_bucket"], Key=key)
+                self.log("acted on", finding=name, photo_id=abandoned.owner_of(key), key=key)
             return
         for wrong in self._judge([subject], now, consistent=True):
             if wrong.name.partition(".")[0] == name.partition(".")[0]:  # what else is not on record
                 self._make_good(wrong)
+                self.log("acted on", finding=wrong.name, photo_id=wrong.photo_id)
 
     def _make_good(self, wrong: _Wrong) -> None:
         photo, row, upload = wrong.photo, wrong.row, wrong.upload

@@ -22,20 +22,22 @@ _TRIES: Final = 3
 
 
 def bury(
-    dynamodb: "DynamoDBClient", table: str, photo_id: str, owner: str, now: datetime
+    dynamodb: "DynamoDBClient", table: str, photo_id: str, owner: str, now: datetime, *, by: str
 ) -> Photo | None:
     """Make the record a tombstone, if it is the owner's and none yet; the record as it was found.
 
-    It keeps its attributes: replicas need some, and its TTL takes it as a whole.
+    It keeps its attributes: replicas need some, and its TTL takes it as a whole. `by` is the
+    correlation id of the request.
     """
     end = int((now + TOMBSTONE_LIFETIME).timestamp())
-    values = {":deleted": Status.DELETED, ":end": end, ":one": 1, ":owner": owner}
+    values = {":deleted": Status.DELETED, ":end": end, ":one": 1, ":owner": owner, ":by": by}
     found: Any
     try:
         found = dynamodb.update_item(
             TableName=table,
             Key=to_item({"photo_id": photo_id}),
-            UpdateExpression="SET #status = :deleted, version = version + :one, expires_at = :end",
+            UpdateExpression="SET #status = :deleted, version = version + :one, expires_at = :end"
+            ", correlation_id = :by",
             ConditionExpression="#owner = :owner AND #status <> :deleted",
             ExpressionAttributeNames={"#owner": "owner", "#status": "status"},
             ExpressionAttributeValues=to_item(values),

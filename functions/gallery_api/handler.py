@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.logging.correlation_paths import API_GATEWAY_REST
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gallery_api.environment import logger
@@ -28,6 +29,9 @@ def _answer_problem(error: Exception) -> Response[str]:
     problem = as_problem(error)
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.exception("The request failed")
+        # By version, so that a release is judged by its own errors.
+        with single_metric("ServerErrors", MetricUnit.Count, 1) as metric:
+            metric.add_dimension("version", app.lambda_context.function_version)
     else:
         logger.info(problem.detail)
     return problem.response(app.lambda_context.aws_request_id)

@@ -1,7 +1,7 @@
 """Photo in, renditions out: an upload's event to its photo's record, READY or FAILED."""
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -37,6 +37,7 @@ thumbnailer = Thumbnailer(
     s3=boto3.client("s3", config=aws_config),
     dynamodb=boto3.client("dynamodb", config=aws_config),
     clock=lambda: datetime.now(UTC),
+    found=lambda photo: logger.set_correlation_id(photo.correlation_id if photo else None),
 )
 
 
@@ -49,7 +50,9 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> None:  # noqa: A
     uploads = uploads_in(event)
     faults: list[tuple[str, Exception]] = []
     for upload in uploads:
-        with logger.append_context_keys(photo_id=upload.photo_id, key=upload.key):
+        with logger.append_context_keys(
+            photo_id=upload.photo_id, key=upload.key, correlation_id=None
+        ):
             try:
                 result = thumbnailer.take(upload)
             except Exception as fault:
@@ -59,6 +62,9 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> None:  # noqa: A
                 log = logger.warning if result.outcome is Outcome.FAILED else logger.info
                 log(result.reason, outcome=result.outcome)
                 metrics.add_metric(result.outcome, MetricUnit.Count, 1)
+                if result.outcome is Outcome.READY:
+                    age = (thumbnailer.clock() - upload.uploaded_at) / timedelta(milliseconds=1)
+                    metrics.add_metric("ThumbnailAge", MetricUnit.Milliseconds, age)
     if faults:
         # The causes stand in the message too: it is all that the failed-events queue keeps of them.
         causes = "; ".join(f"{key}: {fault}" for key, fault in faults)

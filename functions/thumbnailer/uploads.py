@@ -58,13 +58,17 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class Thumbnailer(msgspec.Struct, frozen=True):
-    """Takes uploads: from the uploads bucket to the media bucket and the photos table."""
+    """Takes uploads: from the uploads bucket to the media bucket and the photos table.
+
+    `found` is told each record that is read, and that there is none, before anything is done.
+    """
 
     s3: "S3Client"
     dynamodb: "DynamoDBClient"
     photos_table: str
     media_bucket: str
     clock: Callable[[], datetime]
+    found: Callable[[Photo | None], None]
 
     def take(self, upload: Upload) -> Result:
         """Make the upload its photo, unless the photo has one already or is deleted.
@@ -118,7 +122,9 @@ class Thumbnailer(msgspec.Struct, frozen=True):
         answer = self.dynamodb.get_item(
             TableName=self.photos_table, Key=to_item({"photo_id": photo_id}), ConsistentRead=True
         )
-        return from_item(answer["Item"], Photo) if "Item" in answer else None
+        photo = from_item(answer["Item"], Photo) if "Item" in answer else None
+        self.found(photo)
+        return photo
 
     def _read(self, upload: Upload) -> bytes:
         try:

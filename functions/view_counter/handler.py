@@ -14,6 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from shared.photo_ids import is_photo_id
 from shared.quarantine import Poison, put_aside
 from shared.settings import load_settings
 from view_counter.counting import ViewCounter
@@ -69,10 +70,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _put_aside(poison: Poison) -> bool:
-    logger.error("quarantine", position=poison.position, reason=poison.reason)
+    key = poison.record["kinesis"]["partitionKey"]
+    about = {"position": poison.position, "photo_id": key if is_photo_id(key) else None}
+    logger.error("quarantine", reason=poison.reason, extra=about)
     try:
         put_aside(s3, settings.failed_batches_bucket, poison)
     except (BotoCoreError, ClientError):
-        logger.exception("not quarantined")
+        logger.exception("not quarantined", extra=about)
         return False
     return True

@@ -36,6 +36,7 @@ class Photo(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Times are ISO 8601 UTC with milliseconds. `version` grows by one with every write, and is what
     replicas compare. `bytes` is the size announced until READY, and the size found from then on.
+    `correlation_id` is that of the API request that created the photo, or else deleted it.
     """
 
     photo_id: str
@@ -55,6 +56,7 @@ class Photo(msgspec.Struct, frozen=True, omit_defaults=True):
     uploaded_at: str | None = None
     ready_at: str | None = None
     expires_at: int | None = None
+    correlation_id: str | None = None
 
 
 def upload_key(photo_id: str) -> str:

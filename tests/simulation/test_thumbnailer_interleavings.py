@@ -174,7 +174,11 @@ class Episode:
         self.aws = Aws()
         clients: Any = {"s3": self.aws, "dynamodb": self.aws}
         self.thumbnailer = core.Thumbnailer(
-            **clients, photos_table="photos", media_bucket="media", clock=lambda: NOW
+            **clients,
+            photos_table="photos",
+            media_bucket="media",
+            clock=lambda: NOW,
+            found=lambda _: None,
         )
         self.uploads: list[Upload] = []
         self.owed: list[Upload] = []

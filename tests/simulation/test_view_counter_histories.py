@@ -314,7 +314,7 @@ def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         "AWS_DEFAULT_REGION": "eu-central-1",
         "VIEWS_TABLE": "Views",
         "FAILED_BATCHES_BUCKET": "failed-batches",
-        "POWERTOOLS_METRICS_NAMESPACE": "LambdaGallery",
+        "POWERTOOLS_METRICS_NAMESPACE": "gallery",
         "POWERTOOLS_SERVICE_NAME": "view_counter",
     }
     for name, value in environment.items():

@@ -101,7 +101,13 @@ def test_photo_that_is_not_for_the_public_becomes_nothing(status: Status):
 def test_every_attribute_of_a_photo_is_public_or_known_to_be_private():
     row = catalog_row(READY, NOW)
     assert row
-    assert set(Photo.__struct_fields__) - set(row) == {"owner", "error", "etag", "expires_at"}
+    assert set(Photo.__struct_fields__) - set(row) == {
+        "owner",
+        "error",
+        "etag",
+        "expires_at",
+        "correlation_id",
+    }
 
 
 def test_event_of_a_ready_photo_is_a_change_at_its_place_and_time():

@@ -18,7 +18,7 @@ PENDING = Photo(
 def test_public_photo_keeps_owner_and_upload_to_itself():
     photo = msgspec.structs.replace(PENDING, etag="abc", expires_at=1795178096)
     hidden = set(photo.__struct_fields__) - set(public_photo(photo).__struct_fields__)
-    assert hidden == {"owner", "etag", "expires_at"}
+    assert hidden == {"owner", "etag", "expires_at", "correlation_id"}
 
 
 def test_public_photo_says_null_for_what_is_not_known_yet():

@@ -73,7 +73,8 @@ def delete_photo(photo_id: str) -> Response[str]:
     if not is_photo_id(photo_id):
         raise no_such_photo()
     logger.append_keys(photo_id=photo_id)
-    found = bury(dynamodb, settings.photos_table, photo_id, owner, datetime.now(UTC))
+    by = router.current_event.request_context.request_id
+    found = bury(dynamodb, settings.photos_table, photo_id, owner, datetime.now(UTC), by=by)
     if found is None or (found.status is Status.DELETED and found.owner != owner):
         raise no_such_photo()
     if found.owner != owner:
@@ -96,6 +97,7 @@ def _create(new: NewPhoto, owner: str) -> CreatedPhoto:
         content_type=new.content_type,
         bytes=new.bytes,
         created_at=iso_milliseconds(now),
+        correlation_id=router.current_event.request_context.request_id,
     )
     logger.append_keys(photo_id=photo.photo_id)
     # The record first: an upload without one would be nobody's.

@@ -50,7 +50,7 @@ class PhotosTable:
         self.stream: list[dict[str, Any]] = []
         self._numbers = itertools.count(49_640_000_000_000_000_001)
 
-    def create(self, photo_id: str) -> dict[str, Any]:
+    def create(self, photo_id: str, correlation_id: str | None = None) -> dict[str, Any]:
         return self._write(
             Photo(
                 photo_id=photo_id,
@@ -61,6 +61,7 @@ class PhotosTable:
                 content_type="image/png",
                 bytes=1,
                 created_at="2026-11-20T12:34:50.000Z",
+                correlation_id=correlation_id,
             )
         )
 

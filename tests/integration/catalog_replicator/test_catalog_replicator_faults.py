@@ -66,6 +66,28 @@ def test_first_failure_is_reported_and_nothing_behind_it_is_tried(
     assert set(catalog.rows()) == {"a", "b", "c"}
 
 
+@pytest.mark.parametrize(
+    ("client", "moment"),
+    [("dynamodb", "before-call.dynamodb.PutItem"), ("s3", "before-call.s3.PutObject")],
+)
+def test_failure_is_logged_with_photo_and_request(
+    module: ModuleType, invoke: Invoke, output: Written, client: str, moment: str
+):
+    photos = PhotosTable()
+    photos.create("a", correlation_id="one")
+    record = photos.settle("a")
+    if client == "s3":
+        record["dynamodb"]["NewImage"]["version"] = {"S": "two"}  # poison
+    with once(getattr(module, client), moment, raising(refusal("SlowDown"))):
+        assert invoke(batch([record])) == [position(record)]
+    [line] = output().log
+    assert (line["message"], line["photo_id"], line["correlation_id"]) == (
+        "stopped here",
+        "a",
+        "one",
+    )
+
+
 def test_order_of_a_photo_holds_through_a_failure(
     module: ModuleType, catalog: Catalog, invoke: Invoke, photos: PhotosTable
 ):
@@ -123,6 +145,7 @@ def test_poison_is_put_aside_and_its_neighbours_are_replicated(
     assert written.count("RecordsQuarantined") == 1
     [line] = [line for line in written.log if line["level"] == "ERROR"]
     assert line["position"] == position(poison)
+    assert line["photo_id"] == poison["dynamodb"]["Keys"]["photo_id"]["S"]
 
 
 def test_poison_that_comes_twice_is_kept_once(catalog: Catalog, invoke: Invoke):

@@ -101,7 +101,7 @@ def test_longest_lag_of_a_batch_is_measured(
     [lag] = metrics["ReplicaLag"]
     assert 90_000 <= lag < 95_000
     [directive] = metrics["_aws"]["CloudWatchMetrics"]
-    assert directive["Namespace"] == "LambdaGallery"
+    assert directive["Namespace"] == "gallery"
     assert {"Name": "ReplicaLag", "Unit": "Milliseconds"} in directive["Metrics"]
     assert metrics["RecordsQuarantined"] == [0]
 
@@ -117,6 +117,27 @@ def test_lag_is_measured_of_what_was_written_only(
     assert first.count("ReplicaLag") > 0
     invoke(batch([aged(record, 3600)]))
     assert output().count("ReplicaLag") == 0
+
+
+def test_each_row_that_is_written_has_a_line_and_no_other_has(
+    catalog: Catalog, invoke: Invoke, photos: PhotosTable, output: Written
+):
+    photos.create("a", correlation_id="one")
+    photos.create("b")
+    records = [aged(photos.settle("a"), 90), aged(photos.settle("b"), 5)]
+    records.append(photos.delete("a", correlation_id="two"))
+    for _ in range(2):
+        invoke(batch(records))
+    assert set(catalog.rows()) == {"a", "b"}
+    lines = output().log
+    names = ("message", "photo_id", "version", "status", "correlation_id")
+    assert [tuple(line.get(name) for name in names) for line in lines] == [
+        ("replicated", "a", "2", "READY", "one"),
+        ("replicated", "b", "2", "READY", None),
+        ("replicated", "a", "3", "DELETED", "two"),
+    ]
+    assert 90_000 <= lines[0]["lag_ms"] < 95_000
+    assert 5_000 <= lines[1]["lag_ms"] < 10_000
 
 
 def test_batch_as_large_as_the_template_allows_is_measured_too(

@@ -107,6 +107,7 @@ class LargeGallery:
             sqs=queue(3),
             names=NAMES,
             clock=lambda: self.now,
+            log=lambda *_args, **_kwargs: None,
         )
         if self.like:
             self.tables.copy_from(self.like.tables)

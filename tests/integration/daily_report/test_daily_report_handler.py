@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import timedelta
 from types import ModuleType
 
 import pytest
@@ -38,9 +39,29 @@ def test_headlines_are_metrics_of_the_last_step(gallery: Gallery, output: Writte
         name: [number] for name, number in headlines.items()
     }
     [directive] = metrics["_aws"]["CloudWatchMetrics"]
-    assert directive["Namespace"] == "LambdaGallery"
+    assert directive["Namespace"] == "gallery"
     assert directive["Dimensions"] == [["service"]]
     assert metrics["service"] == "daily_report"
+
+
+def test_each_finding_that_is_acted_on_is_logged_with_its_photo_and_the_execution(
+    gallery: Gallery, output: Written
+):
+    missing = gallery.put_photo(Status.READY)
+    abandoned = gallery.put_photo(Status.PENDING, days_old=2, correlation_id="of its creation")
+    orphan = gallery.put_rendition("nobody")
+    begins_in = timedelta(days=1, hours=1)
+    gallery.run(gallery.event(begins_in=begins_in))
+    lines = output().log
+    assert {line["correlation_id"] for line in lines} == {"one"}
+    acted = [line for line in lines if line["message"] == "acted on"]
+    assert {(line["finding"], line["photo_id"], line.get("key")) for line in acted} == {
+        ("drift.missing", missing.photo_id, None),
+        ("abandoned.failed", abandoned.photo_id, None),
+        ("orphans.renditions", "nobody", orphan.key),
+    }
+    assert len(acted) == 3
+    assert gallery.photo(abandoned.photo_id).correlation_id == "of its creation"
 
 
 def test_skipped_report_says_so_and_has_no_metrics(gallery: Gallery, output: Written):

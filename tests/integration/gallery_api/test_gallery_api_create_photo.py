@@ -8,7 +8,16 @@ import requests
 from botocore.exceptions import ReadTimeoutError
 
 from shared.photos import Photo, Status
-from tests.gallery_api import OWNER, REQUEST_ID, Answer, Api, assert_problem, put, stored
+from tests.gallery_api import (
+    CORRELATION_ID,
+    OWNER,
+    REQUEST_ID,
+    Answer,
+    Api,
+    assert_problem,
+    put,
+    stored,
+)
 from tests.stack import REGION, Stack
 
 
@@ -30,7 +39,9 @@ def test_photo_is_recorded_as_pending(stack: Stack, api: Api):
         content_type="image/heic",
         bytes=1000,
         created_at=answer.body["photo"]["created_at"],
+        correlation_id=CORRELATION_ID,
     )
+    assert CORRELATION_ID not in json.dumps(answer.body)
 
 
 def test_location_is_where_the_photo_is_found(api: Api):
@@ -128,10 +139,11 @@ def test_created_photo_is_counted_and_logged(api: Api, capsys: pytest.CaptureFix
     photo_id = api.create().body["photo"]["photo_id"]
     [metric] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert metric["PhotosCreated"] == [1.0]
-    assert metric["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "LambdaGallery"
+    assert metric["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "gallery"
     [line] = api.logged()
     assert line["photo_id"] == photo_id
     assert line["function_request_id"] == REQUEST_ID
+    assert line["correlation_id"] == CORRELATION_ID
     assert (line["method"], line["path"], line["status"]) == ("POST", "/photos", 201)
 
 

@@ -12,7 +12,17 @@ from catalog_replicator.catalog import catalog_row
 from shared.dynamodb import to_item
 from shared.photos import Photo, Rendition, Status, rendition_key, upload_key
 from tests.faults import At, CrashError, once, raising, refusal
-from tests.gallery_api import OWNER, STRANGER, Answer, Api, assert_problem, put, stored
+from tests.gallery_api import (
+    CORRELATION_ID,
+    OWNER,
+    STRANGER,
+    Answer,
+    Api,
+    assert_problem,
+    load_request,
+    put,
+    stored,
+)
 from tests.stack import Stack
 
 PHOTO_ID = "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"
@@ -98,7 +108,12 @@ def test_record_becomes_a_tombstone_for_30_days(stack: Stack, api: Api, photo: P
     assert timedelta(days=30, seconds=-1) <= lives <= timedelta(days=30, seconds=60)
     assert tombstone == Photo(
         **{name: getattr(photo, name) for name in photo.__struct_fields__}
-        | {"status": Status.DELETED, "version": 3, "expires_at": tombstone.expires_at}
+        | {
+            "status": Status.DELETED,
+            "version": 3,
+            "expires_at": tombstone.expires_at,
+            "correlation_id": CORRELATION_ID,
+        }
     )
 
 
@@ -147,6 +162,14 @@ def test_once_more_removes_what_came_late(api: Api, belongings: Belongings, phot
     belongings.add(PHOTO_ID)
     assert api.delete(PHOTO_ID).status == 204
     belongings.assert_deleted(photo)
+
+
+def test_repeat_leaves_the_correlation_id_of_the_deletion(stack: Stack, api: Api, photo: Photo):
+    api.delete(photo.photo_id)
+    context = load_request("delete_photo")["requestContext"] | {"requestId": "another"}
+    assert api.call("delete_photo", path=f"/photos/{PHOTO_ID}", requestContext=context).status
+    assert api.logged()[-1]["correlation_id"] == "another"
+    assert stored(stack)[0].correlation_id == CORRELATION_ID
 
 
 def test_another_may_not_delete_it(stack: Stack, api: Api, belongings: Belongings, photo: Photo):

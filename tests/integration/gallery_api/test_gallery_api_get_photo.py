@@ -1,10 +1,11 @@
+import json
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from shared.photos import Rendition, Status
-from tests.gallery_api import REQUEST_ID, Api, assert_problem, put
+from tests.gallery_api import CORRELATION_ID, REQUEST_ID, Api, assert_problem, put
 from tests.stack import Stack
 
 
@@ -93,6 +94,23 @@ def test_throttled_read_is_to_be_tried_again(api: Api, monkeypatch: pytest.Monke
     assert "slow down" not in str(answer.body)
 
 
+def test_each_answer_5xx_is_counted_by_version_and_no_other_is(
+    api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def fail(**_: object) -> None:
+        raise RuntimeError
+
+    assert_problem(api.call("get_photo"), 404)
+    monkeypatch.setattr(api.routes.dynamodb, "get_item", fail)
+    assert_problem(api.call("get_photo"), 500)
+    [metric] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert metric["ServerErrors"] == [1.0]
+    [directive] = metric["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "gallery"
+    assert [set(names) for names in directive["Dimensions"]] == [{"service", "version"}]
+    assert (metric["service"], metric["version"]) == ("gallery_api", "42")
+
+
 def test_unexpected_error_is_logged_whole_and_told_without_detail(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ):
@@ -107,7 +125,7 @@ def test_unexpected_error_is_logged_whole_and_told_without_detail(
     assert error["level"] == "ERROR"
     assert "RuntimeError: the secret of the table" in error["exception"]
     assert error["function_request_id"] == REQUEST_ID
-    assert error["correlation_id"] == "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+    assert error["correlation_id"] == CORRELATION_ID
 
 
 def test_photo_id_leaves_the_log_with_its_request(stack: Stack, api: Api):

@@ -79,6 +79,20 @@ def test_poison_is_put_aside_whole_and_its_neighbours_are_counted(
     errors = [line for line in written.log if line["level"] == "ERROR"]
     assert {line["position"] for line in errors} == {f"{SHARD}/{number_of(each)}" for each in bad}
     assert all(line["reason"] for line in errors)
+    assert [line["photo_id"] for line in errors] == [
+        each["kinesis"]["partitionKey"] for each in bad
+    ]
+
+
+def test_partition_key_that_is_no_photo_id_is_not_logged_as_one(
+    invoke: Any, at: At, output: Written
+):
+    with at("before-call.s3.PutObject", raising(refusal("SlowDown"))):
+        invoke({"Records": [record(1, "a person's name", data=b"not JSON")]})
+    lines = [line for line in output().log if line["level"] == "ERROR"]
+    assert [line["message"] for line in lines] == ["quarantine", "not quarantined"]
+    assert lines[0]["position"] == lines[1]["position"]
+    assert "photo_id" not in lines[0].keys() | lines[1].keys()
 
 
 def test_poison_never_creates_a_row(stack: Stack, invoke: Any):

@@ -2,7 +2,7 @@
 # layers/imaging. Included by the Makefile of each architecture, which sets WHEELS.
 
 # The AWS services that deployed code calls. What botocore knows of the others stays out.
-SDK_SERVICES := cloudfront dynamodb kinesis s3 sqs
+SDK_SERVICES := cloudfront codedeploy dynamodb kinesis lambda s3 sqs
 
 # Amazon Linux 2023 has glibc 2.34. LAYER_WHEELS=host takes this machine's own wheels instead: for
 # a laptop cloud on something that is not Linux.

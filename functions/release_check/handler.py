@@ -1,0 +1,72 @@
+"""CodeDeploy's hook before traffic in; checks of the API's new version, and one report, out."""
+
+import os
+import time
+from typing import Annotated, Any
+
+import boto3
+import msgspec
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
+from msgspec import Meta
+
+from release_check.checks import check
+from shared.settings import load_settings
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What template.yaml declares under Environment: the version's ARN."""
+
+    api_version: str
+
+
+# https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html
+class Hook(msgspec.Struct, frozen=True, rename="pascal"):
+    """CodeDeploy's event."""
+
+    deployment_id: Annotated[str, Meta(pattern=r"\S")]
+    lifecycle_event_hook_execution_id: Annotated[str, Meta(pattern=r"\S")]
+
+
+# A call is given up after 21 s: three times 6, and two pauses of together 3 at most.
+aws_config = Config(
+    connect_timeout=1, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
+)
+settings = load_settings(Settings, os.environ)
+logger = Logger()
+lambda_ = boto3.client("lambda", config=aws_config)
+codedeploy = boto3.client("codedeploy", config=aws_config)
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Report once: `Failed` if there is any reason for it, a doubtful one too, else `Succeeded`.
+
+    Raises:
+        ValidationError: the event lacks an id, so there is nobody to report to. CodeDeploy takes
+            an hour's silence for failure.
+    """
+    hook = msgspec.convert(event, Hook)
+    logger.append_keys(deployment_id=hook.deployment_id)
+    foreign = event.keys() - msgspec.to_builtins(hook).keys()
+    reasons = [f"the event has a foreign key: {key}" for key in sorted(foreign)]
+    asked = check(
+        lambda_.invoke, settings.api_version, time.monotonic, context.get_remaining_time_in_millis
+    )
+    try:
+        for request, milliseconds, reason in asked:
+            logger.info("Asked", request=request, milliseconds=milliseconds, reason=reason)
+            if reason:
+                reasons.append(f"{request}: {reason}")
+    except Exception as error:
+        logger.exception("The check itself failed")
+        reasons.append(f"the check itself failed: {error!r}")
+    status = "Failed" if reasons else "Succeeded"
+    logger.info(status, api_version=settings.api_version, reasons=reasons)
+    codedeploy.put_lifecycle_event_hook_execution_status(
+        deploymentId=hook.deployment_id,
+        lifecycleEventHookExecutionId=hook.lifecycle_event_hook_execution_id,
+        status=status,
+    )
+    return {"status": status, "reasons": reasons}

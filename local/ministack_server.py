@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 
 
 def _end_with_owner() -> None:
@@ -17,8 +18,13 @@ def _end_with_owner() -> None:
 
 
 def main() -> None:
+    sys.path[0] = str(Path(__file__).parents[1])
     from ministack.app import main as serve  # noqa: PLC0415 - not in the development environment
 
+    from local import ministack_deployments, ministack_metrics  # noqa: PLC0415 - its folder is on the path only now
+
+    ministack_deployments.install()
+    ministack_metrics.install()
     sys.executable = sys.argv.pop(1)  # ministack starts a function's workers with it
     threading.Thread(target=_end_with_owner, daemon=True).start()
     serve()

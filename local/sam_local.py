@@ -24,6 +24,7 @@ def prepare(cloud: Cloud, stack: Mapping[str, str]) -> None:
     """
     names = {
         "AWS_ENDPOINT_URL": cloud.endpoint,
+        "API_VERSION": stack["GalleryApiVersionArn"],
         "DISTRIBUTION_ID": stack["DistributionId"],
         "FAILED_EVENTS_QUEUE": stack["FailedEventsQueueUrl"],
         "VIEWS_STREAM": stack["ViewsStreamName"],

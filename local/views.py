@@ -71,7 +71,9 @@ def deliver_again(cloud: Cloud, stack: Mapping[str, str]) -> int:
                 break
             event = {"Records": [_as_in_an_event(shard["ShardId"], each) for each in records]}
             answer = lambda_.invoke(
-                FunctionName=stack["ViewCounterFunctionName"], Payload=json.dumps(event)
+                FunctionName=stack["ViewCounterFunctionName"],
+                Qualifier="live",
+                Payload=json.dumps(event),
             )
             result = json.loads(answer["Payload"].read())
             if "FunctionError" in answer or result["batchItemFailures"]:

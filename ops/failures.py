@@ -67,10 +67,16 @@ def failed_event(message: Mapping[str, Any]) -> Failure:
             kind="event",
             function=_function_name(kept["requestContext"]["functionArn"]),
             since=datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC),
-            reason=str(kept["responsePayload"]["errorMessage"]),
+            reason=_reason(kept),
             place=message["ReceiptHandle"],
             event=kept["requestPayload"],
         )
+
+
+def _reason(kept: Mapping[str, Any]) -> str:
+    """An event that grew too old before anybody ran it has no answer."""
+    answer = kept.get("responsePayload") or {}
+    return str(answer.get("errorMessage") or kept["requestContext"]["condition"])
 
 
 def _function_name(arn: str) -> str:

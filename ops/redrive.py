@@ -99,7 +99,9 @@ def replay(stack: Stack, failure: Failure) -> str | None:
         event = {"redrive": {"records": event["Records"]}}
     elif failure.kind != "event":
         event = {**event, "redrive": {}}
-    answer = stack.lambda_.invoke(FunctionName=failure.function, Payload=json.dumps(event))
+    answer = stack.lambda_.invoke(
+        FunctionName=failure.function, Qualifier="live", Payload=json.dumps(event)
+    )
     result = json.loads(answer["Payload"].read() or b"null")
     if "FunctionError" in answer:
         return str((result or {}).get("errorMessage", answer["FunctionError"]))

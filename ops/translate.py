@@ -1,6 +1,7 @@
 """`python -m ops.translate`: template.yaml as CloudFormation sees it, after all its transforms."""
 
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ def load_template() -> dict[str, Any]:
 def translate(template: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any]:
     """The template after the SAM transform, with local paths standing in for uploaded artifacts."""
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of its own switches
     template.pop("Metadata", None)
     for resource in template["Resources"].values():
         for uri in ("CodeUri", "ContentUri", "DefinitionUri"):

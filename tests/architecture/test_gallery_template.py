@@ -10,7 +10,12 @@ from ops.translate import translate
 from tests.architecture.test_template import Resources, holds, of_type
 from tests.stack import ROOT, load_template
 
-INCLUDED = [ROOT / "alarms.yaml", ROOT / "distribution.yaml", *(ROOT / "permissions").iterdir()]
+INCLUDED = [
+    ROOT / "operations.yaml",
+    ROOT / "dashboard.yaml",
+    ROOT / "distribution.yaml",
+    *(ROOT / "permissions").iterdir(),
+]
 SIGNED_IN = {("POST", "/photos"), ("DELETE", "/photos/{photo_id}"), ("GET", "/me/photos")}
 
 
@@ -123,6 +128,7 @@ def test_the_distribution_is_where_lambda_at_the_edge_is(region: str, there: boo
         "Distribution",
         "EdgeHeadersFunction",
         "EdgeHeadersRole",
+        "EdgeErrorsPage",
         "PhotoPagesCachePolicy",
     }
     otherwise = template["Outputs"]["GalleryUrl"]["Value"]["Fn::If"][2]

@@ -74,7 +74,9 @@ def report_in_two_days(cloud: Cloud, stack: dict[str, str]) -> dict[str, Any]:
     event: dict[str, Any] = {"run": {"execution": "later", "started_at": started_at.isoformat()}}
     for _ in range(20):
         answer = cloud.client("lambda").invoke(
-            FunctionName=stack["DailyReportFunctionName"], Payload=json.dumps(event)
+            FunctionName=stack["DailyReportFunctionName"],
+            Qualifier="live",
+            Payload=json.dumps(event),
         )
         event = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, event
@@ -127,7 +129,8 @@ def test_execution_that_fails_is_told_in_a_sentence(
     client, machine = cloud.client("stepfunctions"), stack["DailyReportStateMachineArn"]
     definition = client.describe_state_machine(stateMachineArn=machine)["definition"]
     broken = json.loads(definition)
-    broken["States"]["Step"]["Resource"] += "-gone"
+    function = broken["States"]["Step"]["Resource"].removesuffix(":live")
+    broken["States"]["Step"]["Resource"] = f"{function}-gone"
     del broken["States"]["Step"]["Retry"]
     client.update_state_machine(stateMachineArn=machine, definition=json.dumps(broken))
     try:

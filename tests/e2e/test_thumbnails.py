@@ -142,7 +142,7 @@ def test_event_that_keeps_failing_is_kept_whole_and_works_once_the_fault_is_mend
     try:
         gallery.upload(created["upload"], data)
         queue = stack["FailedEventsQueueUrl"]
-        [message] = awaited(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"))
+        [message] = awaited(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"), 60)
     finally:
         iam.put_role_policy(**put, PolicyDocument=json.dumps(granted))
     kept = json.loads(message["Body"])
@@ -151,6 +151,7 @@ def test_event_that_keeps_failing_is_kept_whole_and_works_once_the_fault_is_mend
     assert gallery.photo(photo_id)["status"] == "PENDING"
     cloud.client("lambda").invoke(
         FunctionName=stack["ThumbnailerFunctionName"],
+        Qualifier="live",
         InvocationType="Event",
         Payload=json.dumps(kept["requestPayload"]),
     )

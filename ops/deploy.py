@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ops import publish_site
+from ops.concurrency import changes_alias, check_quota, wanted_concurrency
 from ops.stacks import (
     ROOT,
     STAGES,
@@ -31,10 +32,8 @@ from ops.stacks import (
 )
 from ops.translate import load_template
 
-UNRESERVED: Final = 100
-"""Of an account's concurrency, what Lambda lets nobody reserve or provision."""
 _EDGE_REGION: Final = "us-east-1"
-_QUOTA_CODE: Final = "L-B99A9384"  # Service Quotas' name of Lambda's concurrent executions
+_ACCESS_LOGS: Final = "ApiAccessLogs"
 
 
 def merged_parameters(
@@ -42,83 +41,42 @@ def merged_parameters(
 ) -> dict[str, str]:
     """What sam is to be told: the deployed stack's architecture, then samconfig.toml, then `given`.
 
-    sam deploy keeps the other parameters of a stack by itself, but sam build does not know them.
+    sam deploy keeps the other parameters of a stack by itself, but sam build does not know them;
+    and how one release went says nothing of the next.
 
     Raises:
-        OperationError: the template has no such parameter, or the stage is given as one.
+        OperationError: the template has no such parameter or value, or the stage is given as one.
     """
     if given.get("Stage", stage.name) != stage.name:
         raise OperationError(f"The stage is {stage.name}, by --stage; --parameter says another.")
     deployed_ones = deployed.parameters if deployed else {}
     kept = {name: deployed_ones[name] for name in ("Architecture",) if name in deployed_ones}
-    merged = {**kept, **stage.parameters, **given, "Stage": stage.name}
-    for name in merged:
+    merged = {"Release": "by-stage", **kept, **stage.parameters, **given, "Stage": stage.name}
+    for name, value in merged.items():
         if name not in known:
             raise OperationError(
                 f"template.yaml has no parameter {name}; it has {', '.join(sorted(known))}."
             )
+        allowed = known[name].get("AllowedValues", [value])
+        if value not in allowed:
+            raise OperationError(f"{name} is one of {', '.join(allowed)}, not {value}.")
     return merged
 
 
-def wanted_concurrency(
-    template: dict[str, Any], parameters: dict[str, str], deployed: Generation | None
-) -> int:
-    """How many environments of the API the deployment will keep warm.
+def access_logs(
+    account: Account, parameters: dict[str, str], deployed: Generation | None
+) -> tuple[str, str]:
+    """The template's ApiAccessLogs, and what to say of it.
 
-    Raises:
-        OperationError: the parameter is no number.
+    Who says nothing gets access logs if the account has a role for them: without one, API Gateway
+    refuses the deployment.
     """
-    name = "ApiProvisionedConcurrency"
-    kept = deployed.parameters if deployed else {}
-    said = str(parameters.get(name, kept.get(name, template["Parameters"][name]["Default"])))
-    try:
-        number = int(said)
-    except ValueError:
-        raise OperationError(f"{name} is a number, not {said!r}.") from None
-    if number >= 0:
-        return number
-    return int(template["Mappings"]["Stage"][parameters["Stage"]][name])
-
-
-def check_quota(account: Account, deployed: Generation | None, wanted: int) -> str:
-    """What the quota leaves, in a sentence.
-
-    Raises:
-        OperationError: the provisioned concurrency does not fit the account's quota.
-    """
-    if wanted == 0:
-        return "no provisioned concurrency"
-    client = account.client("lambda")
-    limit = client.get_account_settings()["AccountLimit"]
-    free = max(0, limit["UnreservedConcurrentExecutions"] - UNRESERVED)
-    more = wanted - (_provisioned(client, deployed) if deployed else 0)
-    if more <= free:
-        return f"provisioned concurrency {wanted}, quota {limit['ConcurrentExecutions']:,}"
-    raise OperationError(
-        f"Provisioned concurrency {wanted} does not fit: in {account.region} this account may run"
-        f" {limit['ConcurrentExecutions']:,} functions at a time,"
-        f" {limit['UnreservedConcurrentExecutions']:,} of them unreserved, and Lambda keeps"
-        f" {UNRESERVED} of those free. Ask for more with `aws service-quotas"
-        f" request-service-quota-increase --region {account.region} --service-code lambda"
-        f" --quota-code {_QUOTA_CODE} --desired-value 1000`, or deploy without:"
-        " --parameter ApiProvisionedConcurrency=0."
-    )
-
-
-def _provisioned(client: Any, deployed: Generation) -> int:
-    """What the stack's API has already, which need not fit a second time."""
-    if not (function := deployed.outputs.get("GalleryApiFunctionName")):
-        return 0
-    try:
-        found = client.list_provisioned_concurrency_configs(FunctionName=function)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ProvisionedConcurrencyConfigNotFoundException":
-            return 0
-        raise
-    return sum(
-        each["RequestedProvisionedConcurrentExecutions"]
-        for each in found["ProvisionedConcurrencyConfigs"]
-    )
+    kept = deployed.parameters.get(_ACCESS_LOGS, "none") if deployed else "none"
+    if said := parameters.get(_ACCESS_LOGS, kept if kept != "none" else ""):
+        return said, said.replace("-", " ")
+    if account.client("apigateway").get_account().get("cloudwatchRoleArn"):
+        return "with-the-accounts-role", "with the account's role"
+    return "none", f"none; --parameter {_ACCESS_LOGS}=with-a-new-role makes the account's role"
 
 
 def check_state(deployed: Generation | None) -> None:
@@ -132,6 +90,12 @@ def check_state(deployed: Generation | None) -> None:
             raise OperationError(
                 f"The first deployment of {deployed and deployed.name} failed, and CloudFormation"
                 " updates no such stack: `make destroy`, then deploy again."
+            )
+        case "UPDATE_ROLLBACK_FAILED":
+            raise OperationError(
+                f"The last deployment of {deployed and deployed.name} failed, and going back too:"
+                " mend what its events name, `aws cloudformation continue-update-rollback`, then"
+                " deploy again. docs/runbooks/release.md has the whole of it."
             )
         case status if status.startswith("DELETE_"):
             raise OperationError(
@@ -202,10 +166,17 @@ def deploy(options: argparse.Namespace, console: Console) -> None:
     parameters = merged_parameters(stage, deployed, given, template["Parameters"])
     wanted = wanted_concurrency(template, parameters, deployed)
     quota = check_quota(account, deployed, wanted)
+    parameters[_ACCESS_LOGS], logs = access_logs(account, parameters, deployed)
+    traffic = template["Mappings"]["Traffic"][parameters["Release"]][stage.name]
+    if deployed and changes_alias(account, deployed, wanted):
+        parameters["Release"] = "at-once"
+        traffic = "AllAtOnce, since provisioned concurrency cannot change during a canary"
 
     console.print("Update:" if deployed else "Create:")
     show_account(account, stage, stack, console)
     console.print(f"  quota    {quota}")
+    console.print(f"  traffic  {traffic if deployed else 'new'}")
+    console.print(f"  API logs {logs}")
     if account.region != _EDGE_REGION:
         console.print(
             f"[yellow]![/] The page needs CloudFront and Lambda@Edge, which a stack has in"

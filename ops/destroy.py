@@ -39,6 +39,7 @@ REPLICAS: Final = (
     " can delete it. They go by themselves, typically within a few hours of the distribution,"
     " which is gone already. Run this again then, or give --wait HOURS."
 )
+_ACCOUNTS: Final = {"AccessLogsAccount", "AccessLogsRole"}  # other APIs may log by them
 _RETAINING: Final = ("Retain", "RetainExceptOnCreate")
 _POLL_SECONDS: Final = 5.0
 _COMEBACK_SECONDS: Final = 600.0
@@ -73,14 +74,22 @@ class Inventory:
 
     def unknown(self) -> list[Resource]:
         """What a stack kept that is nothing this tool knows how to delete."""
-        now = list_resources(self.account, self.live.id) if self.live else []
         return [
             each
-            for each in {*self.resources, *now}
-            if each.status == "DELETE_SKIPPED"
-            and each.type not in DATA
+            for each in self._kept()
+            if each.type not in DATA
             and each.type != "AWS::Lambda::Version"  # goes with its function
+            and each.logical_id not in _ACCOUNTS
         ]
+
+    def accounts_role(self) -> str | None:
+        """The role by which all APIs of the account write access logs, if the stack made it."""
+        kept = {each.logical_id: each.physical_id for each in self._kept()}
+        return kept.get("AccessLogsRole")
+
+    def _kept(self) -> list[Resource]:
+        now = list_resources(self.account, self.live.id) if self.live else []
+        return [each for each in {*self.resources, *now} if each.status == "DELETE_SKIPPED"]
 
     def _warn(self, text: str) -> None:
         if text not in self._warnings:
@@ -278,6 +287,11 @@ def _nothing_left(inventory: Inventory, remains: list[Remain], console: Console)
     ]
     for each in left:
         console.print(f"[red]✗[/] left: {escape(each)}")
+    if role := inventory.accounts_role():
+        console.print(
+            f"  The role {escape(role)} is the account's: by it API Gateway writes the logs of all"
+            f" APIs in {inventory.account.region}, so it stays."
+        )
     if not left:
         console.print(f"[green]✓[/] Nothing is left of {escape(inventory.name)}.")
     return not left

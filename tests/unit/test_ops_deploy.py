@@ -6,9 +6,11 @@ import pytest
 from samcli.cli.types import CfnParameterOverridesType
 
 from ops import deploy
-from ops.deploy import check_quota, check_state, merged_parameters, wanted_concurrency
+from ops.concurrency import Concurrency, changes_alias, check_quota, wanted_concurrency
+from ops.deploy import access_logs, check_state, merged_parameters
 from ops.stacks import Account, Generation, OperationError, Stage, parse_parameters, read_stage
 from ops.translate import load_template
+from tests.stack import ROOT
 
 TEMPLATE = load_template()
 KNOWN = TEMPLATE["Parameters"]
@@ -57,7 +59,12 @@ def test_what_is_given_outranks_samconfig_which_outranks_what_is_deployed():
     on_arm = Stage("prod", "gallery", None, None, {"Architecture": "arm64"})
     stack = deployed(Architecture="x86_64", ViewsShardCount="7")
     merged = merged_parameters(stage, stack, {"DomainName": "b.example"}, KNOWN)
-    assert merged == {"Architecture": "x86_64", "Stage": "prod", "DomainName": "b.example"}
+    assert merged == {
+        "Architecture": "x86_64",
+        "Stage": "prod",
+        "DomainName": "b.example",
+        "Release": "by-stage",
+    }
     arm = merged_parameters(stage, stack, {"Architecture": "arm64"}, KNOWN)
     assert (arm["Architecture"], arm["DomainName"]) == ("arm64", "a.example")
     assert merged_parameters(on_arm, stack, {}, KNOWN)["Architecture"] == "arm64"
@@ -69,8 +76,19 @@ def test_stage_is_always_said_since_sam_forgets_samconfig_parameters_beside_othe
 
 
 def test_unknown_parameter_is_refused_which_sam_would_pass_over():
-    with pytest.raises(OperationError, match="no parameter ApiConcurrency; it has ApiProvisioned"):
+    with pytest.raises(OperationError, match=r"ApiConcurrency; it has .*ApiProvisioned"):
         merged_parameters(DEV, None, {"ApiConcurrency": "1"}, KNOWN)
+
+
+def test_unknown_value_is_refused_before_anything_is_built():
+    with pytest.raises(OperationError, match="Release is one of by-stage, at-once, not now"):
+        merged_parameters(DEV, None, {"Release": "now"}, KNOWN)
+
+
+def test_how_one_release_went_says_nothing_of_the_next():
+    stack = deployed(Release="at-once")
+    assert merged_parameters(PROD, stack, {}, KNOWN)["Release"] == "by-stage"
+    assert merged_parameters(PROD, stack, {"Release": "at-once"}, KNOWN)["Release"] == "at-once"
 
 
 def test_stage_is_not_given_twice():
@@ -93,22 +111,93 @@ def test_values_of_parameters_may_hold_blanks_and_equals_signs():
 
 
 def test_concurrency_is_the_given_the_deployed_or_the_stages_own():
-    stages = TEMPLATE["Mappings"]["Stage"]
-    name = "ApiProvisionedConcurrency"
-    for stage in ("dev", "prod"):
-        assert wanted_concurrency(TEMPLATE, {"Stage": stage}, None) == stages[stage][name]
+    name, own = "ApiProvisionedConcurrency", TEMPLATE["Mappings"]["Stage"]["prod"]
+    most = own[f"{name}Maximum"]
+    assert wanted_concurrency(TEMPLATE, {"Stage": "dev"}, None) == Concurrency(0, 0)
+    assert wanted_concurrency(TEMPLATE, {"Stage": "prod"}, None) == Concurrency(own[name], most)
     stack = deployed(ApiProvisionedConcurrency="5")
-    assert wanted_concurrency(TEMPLATE, {"Stage": "prod"}, stack) == 5, "sam keeps it"
-    assert wanted_concurrency(TEMPLATE, {"Stage": "prod", name: "0"}, stack) == 0
-    own = wanted_concurrency(TEMPLATE, {"Stage": "prod", name: "-1"}, stack)
-    assert own == stages["prod"][name]
+    assert wanted_concurrency(TEMPLATE, {"Stage": "prod"}, stack) == Concurrency(5, most)
+    assert wanted_concurrency(TEMPLATE, {"Stage": "prod", name: "0"}, stack) == Concurrency(0, 0)
+    own_again = wanted_concurrency(TEMPLATE, {"Stage": "prod", name: "-1"}, stack)
+    assert own_again == Concurrency(own[name], most)
+    more = {"Stage": "prod", f"{name}Maximum": "50"}
+    assert wanted_concurrency(TEMPLATE, more, stack) == Concurrency(5, 50)
     with pytest.raises(OperationError, match="'many'"):
         wanted_concurrency(TEMPLATE, {"Stage": "prod", name: "many"}, stack)
 
 
+def test_least_concurrency_above_the_most_is_refused_by_both_names():
+    with pytest.raises(OperationError, match=r"Concurrency is 500, and .*Maximum 10.*Maximum=500"):
+        wanted_concurrency(TEMPLATE, {"Stage": "prod", "ApiProvisionedConcurrency": "500"}, None)
+
+
+class CloudFormation:
+    """An account whose stack was deployed from this template."""
+
+    def client(self, service: str, **_: Any) -> "CloudFormation":
+        assert service == "cloudformation"
+        return self
+
+    def get_template(self, StackName: str, TemplateStage: str) -> dict[str, Any]:  # noqa: N803
+        assert (StackName, TemplateStage) == ("arn", "Original")
+        return {"TemplateBody": (ROOT / "template.yaml").read_text()}
+
+
+@pytest.mark.parametrize(
+    ("least", "parameters", "changes"),
+    [
+        (2, {"Stage": "prod"}, False),
+        (3, {"Stage": "prod"}, True),
+        (0, {"Stage": "prod"}, True),
+        (2, {"Stage": "dev"}, True),
+        (0, {}, False),
+        (7, {"Stage": "dev", "ApiProvisionedConcurrency": "7"}, False),
+    ],
+)
+def test_release_that_changes_provisioned_concurrency_has_no_canary(
+    least: int, parameters: dict[str, str], changes: bool
+):
+    on_aws = Account(CloudFormation(), "123456789012", "us-east-1")
+    wanted = Concurrency(least, 10)
+    assert changes_alias(on_aws, deployed(**parameters), wanted) is changes
+
+
+class ApiGateway:
+    """An account with or without the role that API Gateway writes logs by."""
+
+    def __init__(self, role: str | None) -> None:
+        self._role = role
+
+    def client(self, service: str, **_: Any) -> "ApiGateway":
+        assert service == "apigateway"
+        return self
+
+    def get_account(self) -> dict[str, Any]:
+        return {"cloudwatchRoleArn": self._role} if self._role else {}
+
+
+@pytest.mark.parametrize(
+    ("role", "given", "kept", "chosen"),
+    [
+        (None, {}, "none", "none"),
+        ("arn", {}, "none", "with-the-accounts-role"),
+        ("arn", {"ApiAccessLogs": "none"}, "none", "none"),
+        (None, {"ApiAccessLogs": "with-a-new-role"}, "none", "with-a-new-role"),
+        ("arn", {}, "with-a-new-role", "with-a-new-role"),
+    ],
+)
+def test_access_logs_need_the_accounts_role_which_is_made_only_if_asked_for(
+    role: str | None, given: dict[str, str], kept: str, chosen: str
+):
+    on_aws = Account(ApiGateway(role), "123456789012", "us-east-1")
+    value, sentence = access_logs(on_aws, given, deployed(ApiAccessLogs=kept))
+    assert value == chosen
+    assert ("with-a-new-role" in sentence) == (chosen == "none" and not given)
+
+
 def test_new_account_is_told_what_to_do_about_its_quota():
     with pytest.raises(OperationError) as refused:
-        check_quota(account(10, 10), None, 2)
+        check_quota(account(10, 10), None, Concurrency(1, 2))
     for said in (
         "concurrency 2 does not fit",
         "10 functions",
@@ -120,19 +209,19 @@ def test_new_account_is_told_what_to_do_about_its_quota():
 
 
 def test_hundred_of_the_unreserved_concurrency_stay_free():
-    assert "quota 1,000" in check_quota(account(1000, 102), None, 2)
+    assert "quota 1,000" in check_quota(account(1000, 102), None, Concurrency(1, 2))
     with pytest.raises(OperationError, match="102 of them unreserved"):
-        check_quota(account(1000, 102), None, 3)
+        check_quota(account(1000, 102), None, Concurrency(1, 3))
 
 
 def test_what_the_stack_has_already_need_not_fit_again():
-    assert check_quota(account(1000, 100, provisioned=4), deployed(), 4)
+    assert check_quota(account(1000, 100, provisioned=4), deployed(), Concurrency(1, 4))
     with pytest.raises(OperationError):
-        check_quota(account(1000, 100, provisioned=4), deployed(), 5)
+        check_quota(account(1000, 100, provisioned=4), deployed(), Concurrency(1, 5))
 
 
 def test_without_provisioned_concurrency_no_quota_is_asked_for():
-    assert check_quota(Account(None, "123456789012", "eu-west-1"), None, 0)
+    assert check_quota(Account(None, "123456789012", "eu-west-1"), None, Concurrency(0, 0))
 
 
 @pytest.mark.parametrize(
@@ -140,6 +229,7 @@ def test_without_provisioned_concurrency_no_quota_is_asked_for():
     [
         ("ROLLBACK_COMPLETE", "make destroy"),
         ("DELETE_FAILED", "make destroy"),
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
         ("DELETE_IN_PROGRESS", "make destroy"),
         ("UPDATE_IN_PROGRESS", "wait"),
         ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "wait"),

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from ops import deploy
 from ops.stacks import Account, Generation, OperationError, Stage, open_account
+from tests.stack import ROOT
 
 ACCOUNT = "123456789012"
 DEV = Stage("dev", "gallery", None, None, {})
@@ -40,6 +41,14 @@ class Session:
 
     def client(self, *_: Any, **__: Any) -> "Session":
         return self
+
+    def get_template(self, StackName: str, TemplateStage: str) -> dict[str, str]:  # noqa: N803
+        assert (StackName, TemplateStage) == ("arn", "Original")
+        return {"TemplateBody": (ROOT / "template.yaml").read_text()}
+
+    def get_account(self) -> dict[str, str]:
+        """API Gateway's, without a role for access logs."""
+        return {}
 
     def get_paginator(self, operation: str) -> "Session":
         assert operation == "list_change_sets"
@@ -82,9 +91,10 @@ class Laboratory:
         self.published.append(site.outputs)
         return 3
 
-    def deploy(self, *, yes: bool = True) -> str:
+    def deploy(self, *more: str, yes: bool = True) -> str:
+        given = ["ViewsShardCount=2", *more]
         options = argparse.Namespace(
-            stage="dev", stack="gallery", account=None, yes=yes, parameter=["ViewsShardCount=2"]
+            stage="dev", stack="gallery", account=None, yes=yes, parameter=given
         )
         deploy.deploy(options, Console(file=self._said, width=200))
         return self._said.getvalue()
@@ -95,9 +105,10 @@ def test_build_and_deploy_are_told_the_same_and_the_page_follows(monkeypatch: py
     said = laboratory.deploy()
     (build, *built), (command, *deployed) = laboratory.sam
     assert (build, command) == ("build", "deploy")
-    overrides = ["--parameter-overrides", 'ViewsShardCount="2"', 'Stage="dev"']
+    given = ['Release="by-stage"', 'ViewsShardCount="2"', 'Stage="dev"', 'ApiAccessLogs="none"']
+    overrides = ["--parameter-overrides", *given]
     assert built == overrides
-    assert deployed[-3:] == overrides
+    assert deployed[-len(overrides) :] == overrides
     assert deployed[:4] == ["--stack-name", "gallery", "--s3-prefix", "gallery"]
     assert "--no-confirm-changeset" in deployed
     assert laboratory.published == [OUTPUTS]
@@ -125,6 +136,17 @@ def test_declined_change_set_is_no_deployment(monkeypatch: pytest.MonkeyPatch):
     laboratory.declines = False
     laboratory.deploy()
     assert laboratory.published == [OUTPUTS]
+
+
+def test_release_that_changes_provisioned_concurrency_goes_at_once_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    laboratory = Laboratory(monkeypatch)
+    warm = {"ApiProvisionedConcurrency": "2"}
+    laboratory.stack = Generation("arn", "gallery", "UPDATE_COMPLETE", warm, OUTPUTS)
+    said = laboratory.deploy("ApiProvisionedConcurrency=0")
+    assert 'Release="at-once"' in laboratory.sam[1]
+    assert "cannot change during a canary" in said
 
 
 def test_nothing_is_built_unless_somebody_says_yes(monkeypatch: pytest.MonkeyPatch):

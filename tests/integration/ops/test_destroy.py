@@ -385,16 +385,16 @@ def test_other_regions_that_cannot_be_read_are_told(run: Run, monkeypatch: pytes
     assert world.left() == {f"eu-west-1 {EDGE_LOGS}"}
 
 
-def test_what_a_stack_kept_of_another_kind_is_listed(run: Run):
+KEY = ("Key", "AWS::KMS::Key", "left: AWS::KMS::Key id-1")
+ROLE = ("AccessLogsRole", "AWS::IAM::Role", "The role id-1 is the account's")
+
+
+@pytest.mark.parametrize(("name", "type_", "told"), [KEY, ROLE])
+def test_what_a_stack_kept_of_another_kind_is_told(run: Run, name: str, type_: str, told: str):
     world = World()
-    stack = world.stack
-    stack.policies["Key"] = "Retain"
-    stack.resources["Key"] = {
-        "LogicalResourceId": "Key",
-        "PhysicalResourceId": "key-1",
-        "ResourceType": "AWS::KMS::Key",
-        "ResourceStatus": "CREATE_COMPLETE",
-    }
+    world.stack.policies[name] = "Retain"
+    found = {"LogicalResourceId": name, "PhysicalResourceId": "id-1", "ResourceType": type_}
+    world.stack.resources[name] = found | {"ResourceStatus": "CREATE_COMPLETE"}
     done, said = run(world)
-    assert not done
-    assert "left: AWS::KMS::Key key-1" in said
+    assert done is (name == "AccessLogsRole")
+    assert told in said

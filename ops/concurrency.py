@@ -1,0 +1,109 @@
+"""The API's provisioned concurrency: what a deployment asks for, and whether it may have it."""
+
+from typing import Any, Final
+
+import msgspec
+from botocore.exceptions import ClientError
+from samcli.yamlhelper import yaml_parse
+
+from ops.stacks import Account, Generation, OperationError
+
+UNRESERVED: Final = 100
+"""Of an account's concurrency, what Lambda lets nobody reserve or provision."""
+_QUOTA_CODE: Final = "L-B99A9384"  # Service Quotas' name of Lambda's concurrent executions
+_LEAST: Final = "ApiProvisionedConcurrency"
+_MOST: Final = "ApiProvisionedConcurrencyMaximum"
+
+
+class Concurrency(msgspec.Struct, frozen=True):
+    """How many environments of the API are warm: always, and at most, by target tracking."""
+
+    least: int
+    most: int
+
+
+def wanted_concurrency(
+    template: dict[str, Any], parameters: dict[str, str], deployed: Generation | None
+) -> Concurrency:
+    """What the deployment will ask for; without provisioned concurrency there is nothing to track.
+
+    Raises:
+        OperationError: a parameter is no number, or the least is more than the most.
+    """
+    kept = deployed.parameters if deployed else {}
+    least = _number(_LEAST, template, {**kept, **parameters})
+    most = _number(_MOST, template, {**kept, **parameters}) if least else 0
+    if least > most:
+        raise OperationError(
+            f"{_LEAST} is {least}, and {_MOST} {most}: target tracking cannot keep fewer than the"
+            f" least. Give --parameter {_MOST}={least} or more."
+        )
+    return Concurrency(least, most)
+
+
+def check_quota(account: Account, deployed: Generation | None, wanted: Concurrency) -> str:
+    """What the quota leaves, in a sentence.
+
+    Raises:
+        OperationError: the provisioned concurrency does not fit the account's quota.
+    """
+    if wanted.most == 0:
+        return "no provisioned concurrency"
+    client = account.client("lambda")
+    limit = client.get_account_settings()["AccountLimit"]
+    free = max(0, limit["UnreservedConcurrentExecutions"] - UNRESERVED)
+    more = wanted.most - (_provisioned(client, deployed) if deployed else 0)
+    if more <= free:
+        return (
+            f"provisioned concurrency {wanted.least} to {wanted.most},"
+            f" quota {limit['ConcurrentExecutions']:,}"
+        )
+    raise OperationError(
+        f"Provisioned concurrency {wanted.most} does not fit: in {account.region} this account may"
+        f" run {limit['ConcurrentExecutions']:,} functions at a time,"
+        f" {limit['UnreservedConcurrentExecutions']:,} of them unreserved, and Lambda keeps"
+        f" {UNRESERVED} of those free. Ask for more with `aws service-quotas"
+        f" request-service-quota-increase --region {account.region} --service-code lambda"
+        f" --quota-code {_QUOTA_CODE} --desired-value 1000`, or deploy without:"
+        f" --parameter {_LEAST}=0."
+    )
+
+
+def changes_alias(account: Account, deployed: Generation, wanted: Concurrency) -> bool:
+    """Whether this deployment changes the provisioned concurrency of the alias `live`.
+
+    Lambda changes none while an alias has weights, as it has during a canary: both in one update
+    fail, and have wedged the rollback too.
+    https://github.com/aws/serverless-application-model/issues/1353
+    """
+    client = account.client("cloudformation")
+    body = client.get_template(StackName=deployed.id, TemplateStage="Original")["TemplateBody"]
+    template = yaml_parse(body) if isinstance(body, str) else body
+    return _number(_LEAST, template, deployed.parameters) != wanted.least
+
+
+def _number(name: str, template: dict[str, Any], parameters: dict[str, str]) -> int:
+    """A parameter, or the stage's own number if it is -1."""
+    said = str(parameters.get(name, template["Parameters"][name]["Default"]))
+    try:
+        number = int(said)
+    except ValueError:
+        raise OperationError(f"{name} is a number, not {said!r}.") from None
+    stage = parameters.get("Stage", template["Parameters"]["Stage"]["Default"])
+    return int(template["Mappings"]["Stage"][stage][name]) if number < 0 else number
+
+
+def _provisioned(client: Any, deployed: Generation) -> int:
+    """What the stack's API has already, which need not fit a second time."""
+    if not (function := deployed.outputs.get("GalleryApiFunctionName")):
+        return 0
+    try:
+        found = client.list_provisioned_concurrency_configs(FunctionName=function)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ProvisionedConcurrencyConfigNotFoundException":
+            return 0
+        raise
+    return sum(
+        each["RequestedProvisionedConcurrentExecutions"]
+        for each in found["ProvisionedConcurrencyConfigs"]
+    )

@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.markup import escape
@@ -25,27 +27,38 @@ from local.gallery import GalleryError
 from local.sam_local import invoke, prepare
 from local.sign_in import PASSWORD, USER, make_user, sign_in
 from local.stack import Stack
-from ops import publish_site, redrive, report
+from ops import dashboard, publish_site, redrive, report, trace
 from ops.publish_site import PublishingError
 
 NOT_AS_ON_AWS = """\
 Not as on AWS: the gateway checks no request bodies (the function does) and throttles nothing,
 buckets and queues may be spoken to in plain HTTP, and nothing is kept when the cloud ends."""
 
+OPERATOR_TOOLS: Final[dict[str, Callable[[list[str]], int]]] = {
+    "dashboard": dashboard.main,
+    "redrive": redrive.main,
+    "report": report.main,
+    "trace": trace.main,
+}
+"""The same as for a stack in an account; what follows their names is theirs."""
+
+_interrupted: Final = threading.Event()
+
 
 def main() -> int:
     """Run one command; the exit status is 0 only if it did all it was asked for."""
     parser = argparse.ArgumentParser(prog="python -m local")
-    commands = ["build", "demo", "up", "down", "invoke", "redrive", "report"]
-    parser.add_argument("command", choices=commands)
+    parser.add_argument(
+        "command", choices=["build", "demo", "up", "down", "invoke", *OPERATOR_TOOLS]
+    )
     parser.add_argument("function", nargs="?", help="to invoke, by its logical id")
     parser.add_argument("event", nargs="?", type=Path, help="to invoke it with, a file of events/")
     parser.add_argument("--port", type=_port, default=DEFAULT_PORT)
     parser.add_argument("--edge-port", type=_port, help="of the page; one above --port")
     parser.add_argument("--host", type=_address, default="127.0.0.1", help="where to listen")
-    arguments, others = parser.parse_known_args()
-    if others and arguments.command not in {"redrive", "report"}:
-        parser.error(f"unknown: {' '.join(others)}")
+    given = sys.argv[1:]
+    behind_tool = next((n for n, word in enumerate(given, 1) if word in OPERATOR_TOOLS), len(given))
+    arguments = parser.parse_args(given[:behind_tool])
     cloud = Cloud(arguments.host, arguments.port)
     edge_port = arguments.edge_port or arguments.port + 1
     console = Console(highlight=False)
@@ -53,6 +66,7 @@ def main() -> int:
     os.environ.clear()
     os.environ.update(cloud.environment)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         match arguments.command:
             case "build":
@@ -63,12 +77,10 @@ def main() -> int:
                 _up(cloud, edge_port, own_environment, console)
             case "down":
                 _down(cloud, console)
-            case "redrive":
+            case tool if tool in OPERATOR_TOOLS:
                 require_owner(cloud)
-                return redrive.main(["--stack", deployment.STACK, *others])
-            case "report":
-                require_owner(cloud)
-                return report.main(["--stack", deployment.STACK, *others])
+                options = given[behind_tool:]
+                return OPERATOR_TOOLS[tool](["--stack", deployment.STACK, *options])
             case "invoke":
                 return invoke(cloud, arguments.function, arguments.event, own_environment)
     except (CloudError, GalleryError, PublishingError, TimeoutError) as error:
@@ -81,6 +93,11 @@ def main() -> int:
         console.print("\nInterrupted. Nothing is left running.")
         return 130
     return 0
+
+
+def _interrupt(*_: object) -> None:
+    _interrupted.set()
+    raise KeyboardInterrupt
 
 
 def _port(text: str) -> int:
@@ -139,6 +156,8 @@ def _follow(stack: Stack, console: Console) -> None:
     }
     counted: dict[str, Counters] = {}
     for news in logs.follow(stack.cloud, groups):
+        if _interrupted.is_set():  # while Python was where it drops exceptions, as in a finalizer
+            raise KeyboardInterrupt
         for function, message in news:
             if line := logs.summary(message):
                 console.print(f"[cyan]{function:18}[/] {escape(line)}", soft_wrap=True)
@@ -192,10 +211,10 @@ def _gallery(
     cloud: Cloud, edge_port: int, own_environment: dict[str, str], console: Console
 ) -> Iterator[Stack]:
     with contextlib.ExitStack() as cleanup:
-        with edge.listening(cloud, edge_port):
-            pass  # better told now than after the deployment, if the port is taken
         with _stage(console, "laptop cloud"):
             cleanup.enter_context(running(cloud))
+        with edge.listening(cloud, edge_port):
+            pass  # better told now than after the deployment, if the port is taken
         with deployment.building():
             _build(own_environment, console)
             with _stage(console, "sam deploy") as status:

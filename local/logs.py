@@ -34,7 +34,7 @@ def summary(message: str) -> str | None:
         return None if message.startswith(("START ", "END ", "REPORT ")) else message
     if not isinstance(entry, dict) or "message" not in entry:
         return None
-    about = [str(entry[key]) for key in ("method", "path", "status") if key in entry]
+    about = [str(entry[key]) for key in ("method", "path", "status", "finding") if key in entry]
     if entry.get("photo_id") and entry["photo_id"] not in entry.get("path", ""):
         about.append(entry["photo_id"])
     return " ".join([f"{entry.get('level', 'INFO'):7}", entry["message"], *about])

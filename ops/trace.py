@@ -1,0 +1,243 @@
+"""`python -m ops.trace`: one photo's whole way through the functions, from what they logged.
+
+The edge function is left out: CloudFront runs it in many regions, and its logs are there.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import boto3
+import msgspec
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from rich import box
+from rich.console import Console, JustifyMethod
+from rich.markup import escape
+from rich.table import Table
+
+from ops.journey import (
+    Line,
+    about,
+    created_at,
+    journey,
+    milestones,
+    read_line,
+    requests,
+    without_looks,
+)
+from shared.dynamodb import from_item, to_item
+from shared.photo_ids import is_photo_id
+
+_MARGIN: Final = timedelta(minutes=1)  # clocks differ, and a request takes up to half of it
+_COLUMNS: Final[dict[str, JustifyMethod]] = {
+    "time": "left",
+    "+ ms": "right",
+    "function": "left",
+    "#": "right",
+    "what": "left",
+}
+_COLORS: Final = {"ERROR": "red", "CRITICAL": "red", "WARNING": "yellow"}
+
+
+class TraceError(Exception):
+    """Why there is nothing to be shown, and the way out."""
+
+
+class Stack(msgspec.Struct, frozen=True):
+    """The clients, and what of the deployed stack knows of photos; `log_groups` by function."""
+
+    name: str
+    logs: Any
+    dynamodb: Any
+    log_groups: dict[str, str]
+    photos_table: str
+    catalog_table: str
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """A photo's lines in order of time, its record, and its row in the catalog."""
+
+    photo_id: str
+    lines: list[Line]
+    photo: dict[str, Any] | None
+    row: dict[str, Any] | None
+
+
+def open_stack(name: str) -> Stack:
+    """The stack's parts, from its resources, with the environment's credentials and endpoint.
+
+    Raises:
+        TraceError: there is no such stack, or it is no gallery.
+    """
+    session = boto3.Session()  # not the process's, which remembers older credentials
+    # A search asks each group once or more, and CloudWatch takes few such calls a second.
+    config = Config(retries={"total_max_attempts": 8, "mode": "standard"})
+    client = session.client("cloudformation", config=config)
+    try:
+        pages = client.get_paginator("list_stack_resources").paginate(StackName=name)
+        resources = {
+            each["LogicalResourceId"]: each
+            for page in pages
+            for each in page["StackResourceSummaries"]
+        }
+    except ClientError as error:
+        if "does not exist" not in error.response["Error"]["Message"]:
+            raise
+        raise TraceError(f"There is no stack {name} in {client.meta.region_name}.") from None
+    try:
+        return Stack(
+            name=name,
+            logs=session.client("logs", config=config),
+            dynamodb=session.client("dynamodb", config=config),
+            log_groups={
+                _snake_case(logical_id.removesuffix("LogGroup")): each["PhysicalResourceId"]
+                for logical_id, each in resources.items()
+                if each["ResourceType"] == "AWS::Logs::LogGroup"
+            },
+            photos_table=resources["PhotosTable"]["PhysicalResourceId"],
+            catalog_table=resources["CatalogTable"]["PhysicalResourceId"],
+        )
+    except KeyError as missing:
+        raise TraceError(f"Stack {name} has no {missing}: is it a gallery?") from None
+
+
+def trace(stack: Stack, photo_id: str, *, looks: bool = False) -> Trace:
+    """All that is logged of the photo; with `looks` also the requests that only looked at it.
+
+    Raises:
+        TraceError: it is no photo's id.
+    """
+    if not is_photo_id(photo_id):
+        raise TraceError(f"{photo_id!r} is no photo id, such as POST /photos answers.")
+    lines = list(_search(stack, photo_id, created_at(photo_id) - _MARGIN))
+    for correlation_id, (first, last) in requests(lines).items():
+        lines += _search(stack, correlation_id, first - _MARGIN, last + _MARGIN)
+    lines = journey(photo_id, lines)
+    return Trace(
+        photo_id=photo_id,
+        lines=lines if looks else without_looks(lines),
+        photo=_find(stack, stack.photos_table, photo_id),
+        row=_find(stack, stack.catalog_table, photo_id),
+    )
+
+
+def _search(
+    stack: Stack, term: str, since: datetime, until: datetime | None = None
+) -> Iterator[Line]:
+    """The lines in which the term stands, as whoever logged it."""
+    bounds = {"startTime": _milliseconds(since)}
+    if until:
+        bounds["endTime"] = _milliseconds(until)
+    paginator = stack.logs.get_paginator("filter_log_events")
+    for function, group in stack.log_groups.items():
+        # Quoted: a term with hyphens is searched for as a whole only so.
+        for page in paginator.paginate(logGroupName=group, filterPattern=f'"{term}"', **bounds):
+            for event in page["events"]:
+                yield read_line(function, event["timestamp"], event["message"])
+
+
+def _find(stack: Stack, table: str, photo_id: str) -> dict[str, Any] | None:
+    answer = stack.dynamodb.get_item(
+        TableName=table, Key=to_item({"photo_id": photo_id}), ConsistentRead=True
+    )
+    return from_item(answer["Item"], dict) if "Item" in answer else None
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def _snake_case(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)[1:]
+
+
+def show(found: Trace, console: Console) -> None:
+    """Print the lines as a table, and how far the photo has come by its record."""
+    if found.lines:
+        console.print(_table(found))
+    if found.photo:
+        console.print(_record(found.photo, found.row), soft_wrap=True)
+    else:
+        console.print("[yellow]![/] The photos table has no record of it.")
+
+
+def _table(found: Trace) -> Table:
+    first = found.lines[0].at
+    title = f"Photo {found.photo_id}, {first:%Y-%m-%d} (UTC)"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, justify in _COLUMNS.items():
+        table.add_column(name, justify=justify, no_wrap=name != "what", overflow="fold")
+    numbers: dict[str, int] = {}
+    for line in found.lines:
+        if line.correlation_id:
+            numbers.setdefault(line.correlation_id, len(numbers) + 1)
+        moment = f"{line.at:%H:%M:%S}.{line.at.microsecond // 1000:03}"
+        color = _COLORS.get(line.level, "default")
+        table.add_row(
+            moment if line.at.date() == first.date() else f"{line.at:%Y-%m-%d} {moment}",
+            f"{round((line.at - first).total_seconds() * 1000):,}",
+            escape(line.function),
+            str(numbers.get(line.correlation_id or "", "")),
+            f"[{color}]{escape(line.level)}[/] {escape(line.message)}"
+            f" [dim]{escape(about(line, found.photo_id))}[/]",
+        )
+    table.caption = "\n".join(f"#{number} is request {each}" for each, number in numbers.items())
+    table.caption_justify = "left"
+    return table
+
+
+def _record(photo: dict[str, Any], row: dict[str, Any] | None) -> str:
+    steps = milestones(photo, row)
+    way = "".join(f" → {name} {after:,} ms" for name, after in steps)
+    total = f", {sum(after for _, after in steps):,} ms in all" if steps else ""
+    reason = f" ({photo['error']})" if "error" in photo else ""
+    status = escape(f"{photo['status']}{reason}, version {photo['version']}")
+    return f"Its record is {status}: created{way}{total}."
+
+
+def _why_nothing(stack: Stack, photo_id: str) -> str:
+    """What the log groups forget may be the cause, or another stack."""
+    [name, *_] = stack.log_groups.values()
+    groups = stack.logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    days = next((each.get("retentionInDays") for each in groups), None)
+    kept = "ever" if days is None else "a day" if days == 1 else f"{days} days"
+    return (
+        f"Nothing is logged of photo {photo_id} in stack {stack.name}: by its id it was created"
+        f" {created_at(photo_id):%Y-%m-%d %H:%M} UTC, and logs are kept for {kept}; or it is"
+        " another stack's."
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit status is 0 only if something is logged of the photo."""
+    parser = argparse.ArgumentParser(prog="make trace", description=__doc__)
+    parser.add_argument("photo", metavar="PHOTO", help="its id")
+    parser.add_argument("--stack", default="lambda-gallery-dev", help="name of the stack")
+    parser.add_argument("--looks", action="store_true", help="also requests that only looked at it")
+    parser.add_argument("--json", action="store_true", help="the lines as logged, for jq")
+    options = parser.parse_args(arguments)
+    console = Console(highlight=False, stderr=options.json)
+    try:
+        stack = open_stack(options.stack)
+        with console.status("searching the logs"):
+            found = trace(stack, options.photo, looks=options.looks)
+        nothing = "" if found.lines else _why_nothing(stack, found.photo_id)
+    except (TraceError, BotoCoreError, ClientError) as error:
+        console.print(f"[bold red]✗[/] {escape(str(error))}", soft_wrap=True)
+        return 1
+    if options.json:
+        for line in found.lines:
+            print(json.dumps(line.entry, ensure_ascii=False))
+    else:
+        show(found, console)
+    if nothing:
+        console.print(f"[bold red]✗[/] {escape(nothing)}", soft_wrap=True)
+    return 1 if nothing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""One photo's way through the logs of the laptop cloud, told by the operator's command."""
+
+import json
+
+import pytest
+
+from local.deployment import STACK
+from local.event_sources.poller import EventSources
+from local.gallery import Gallery
+from ops import trace
+from shared.photos import Status
+from tests.e2e.conftest import awaited
+from tests.e2e.test_thumbnails import jpeg
+
+# The row may be written before the function that changed the photo has said so.
+CREATION = {
+    ("thumbnailer", "image/jpeg"),
+    ("catalog_replicator", "replicated"),
+}
+DELETION = {("gallery_api", "Answered"), ("catalog_replicator", "replicated")}
+
+
+@pytest.fixture(scope="module")
+def photo_id(gallery: Gallery, event_sources: EventSources) -> str:
+    """Created, uploaded, READY, replicated, seen, deleted; with a neighbour beside it."""
+    data = jpeg(320, 240)
+    created = [gallery.create_photo("Traced", "image/jpeg", len(data)) for _ in range(2)]
+    for each in created:
+        gallery.upload(each["upload"], data)
+    photo_id, neighbour = (str(each["photo"]["photo_id"]) for each in created)
+    for each in (photo_id, neighbour):
+        assert gallery.taken(each)["status"] == Status.READY
+    event_sources.await_drained(30)
+    gallery.record_view(photo_id)
+    gallery.delete_photo(photo_id)
+    event_sources.await_drained(30)
+    return photo_id
+
+
+def test_way_is_told_in_order_with_one_id_to_the_replica_and_another_for_the_deletion(
+    photo_id: str, stack: dict[str, str]
+):
+    opened = trace.open_stack(STACK)
+    assert set(opened.log_groups.values()) >= {
+        stack[name] for name in stack if name.endswith("LogGroupName")
+    }
+
+    def found() -> trace.Trace | None:
+        """Once ministack has put all of it into its logs."""
+        found = trace.trace(opened, photo_id)
+        return found if len(found.lines) >= 5 else None
+
+    told = awaited(found)
+    first, *others = [(line.function, line.message.split(",")[0]) for line in told.lines]
+    assert first == ("gallery_api", "Answered")
+    assert (set(others[:2]), set(others[2:])) == (CREATION, DELETION)
+    creation, deletion = (told.lines[at].correlation_id for at in (0, 3))
+    assert creation
+    assert deletion
+    assert creation != deletion
+    assert [line.correlation_id for line in told.lines] == [creation] * 3 + [deletion] * 2
+    assert told.photo
+    assert (told.photo["status"], told.photo["correlation_id"]) == (Status.DELETED, deletion)
+    looks = trace.trace(opened, photo_id, looks=True).lines
+    assert {line.entry["method"] for line in looks if "method" in line.entry} == {
+        "POST",
+        "GET",
+        "DELETE",
+    }
+
+
+@pytest.mark.usefixtures("stack")
+def test_command_prints_a_table_or_lines_for_jq(photo_id: str, capsys: pytest.CaptureFixture[str]):
+    capsys.readouterr()
+    assert trace.main(["--stack", STACK, photo_id]) == 0
+    table = capsys.readouterr().out
+    assert "replicated" in table
+    assert "Its record is DELETED" in table
+    assert trace.main(["--stack", STACK, photo_id, "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["photo_id"] for line in lines} == {photo_id}
+    assert {line["service"] for line in lines} == {
+        "gallery_api",
+        "thumbnailer",
+        "catalog_replicator",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--stack", "nowhere", "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"], "no stack nowhere"),
+        (["harbour.jpg"], "'harbour.jpg' is no photo id"),
+        (["019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"], "Nothing is logged"),
+    ],
+)
+@pytest.mark.usefixtures("stack")
+def test_what_cannot_be_traced_is_said_in_a_sentence(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+):
+    capsys.readouterr()
+    assert trace.main(["--stack", STACK, *arguments]) == 1
+    said = capsys.readouterr().out
+    assert words in said
+    assert "Traceback" not in said

@@ -10,12 +10,13 @@ PYTHON := $(shell for python in python3.13 python3; do \
   then command -v $$python; break; fi; done)
 BIN := .venv/bin
 LOCAL = PYTHONPATH=layers $(BIN)/python -m local --port "$(PORT)" --edge-port "$(EDGE_PORT)" --host "$(HOST)"
+TOOL = PYTHONPATH=layers $(BIN)/python -m
 RUN = PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  HOST=$(HOST) and PORT=$(PORT) are where the laptop cloud listens, EDGE_PORT=$(EDGE_PORT) where its page is."
 
 demo: install ## photos through the whole application on this machine, then all is gone again
@@ -28,7 +29,7 @@ down: install ## end the laptop cloud that `make up` runs elsewhere
 	@$(LOCAL) down
 
 redrive: install ## replay what failed, on the laptop or in STACK=…; ARGS=--dry-run only lists it
-	@$(if $(STACK),PYTHONPATH=layers $(BIN)/python -m ops.redrive --stack $(STACK),$(LOCAL) redrive) $(ARGS)
+	@$(if $(STACK),$(TOOL) ops.redrive --stack $(STACK),$(LOCAL) redrive) $(ARGS)
 
 publish: install ## the page into STACK=…, and CloudFront fetches it anew
 	@$(RUN) $(BIN)/python -m ops.publish_site $(if $(STACK),--stack $(STACK))
@@ -41,10 +42,19 @@ destroy: install ## take STAGE=… down, data included, after asking for its nam
 	@$(RUN) $(BIN)/python -m ops.destroy --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
 
 report: install ## the daily report, now, on the laptop or of STACK=…; ARGS='--days 30 --plot days.svg'
-	@$(if $(STACK),PYTHONPATH=layers $(BIN)/python -m ops.report --stack $(STACK),$(LOCAL) report) $(ARGS)
+	@$(if $(STACK),$(TOOL) ops.report --stack $(STACK),$(LOCAL) report) $(ARGS)
+
+trace: install ## one PHOTO's way, by its id, from the logs of the laptop or of STACK=…; ARGS=--json
+	@$(if $(STACK),$(TOOL) ops.trace --stack $(STACK),$(LOCAL) trace) $(PHOTO) $(ARGS)
+
+dashboard: install ## the dashboard of the laptop or of STACK=…, drawn; ARGS='--hours 3 --plot dashboard.svg'
+	@$(if $(STACK),$(TOOL) ops.dashboard --stack $(STACK),$(LOCAL) dashboard) $(ARGS)
 
 cost: install ## what the stack costs, and which limit comes first; ARGS="--scenario hobby --stage dev"
 	@$(BIN)/python -m ops.cost $(ARGS)
+
+e2e: install ## a photo's journey through the laptop or STACK=…, and nothing left of it; ARGS=--url=…
+	@$(BIN)/pytest tests/e2e/test_journey.py $(if $(STACK),--stack $(STACK) --force-enable-socket) $(ARGS)
 
 openapi: install ## docs/openapi.json, from the template's routes and the API's models
 	@PYTHONPATH=functions:layers $(BIN)/python -m ops.openapi
@@ -60,13 +70,16 @@ build: install ## functions and layers for the laptop, as sam build makes them
 test: install check ## every test: checks, unit, integration, built artifacts, laptop cloud
 	@$(BIN)/pytest
 
-check: install ## ruff, mypy, and the linters of the template, as source and as translated
+check: install ## ruff, mypy, the linters of the template, as source and as translated, and of the workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(RUN) sam validate --lint
 	@$(BIN)/cfn-lint template.yaml
-	@$(BIN)/python -m ops.translate | $(BIN)/cfn-lint --ignore-checks W1030 # CertificateArn may be empty
+	@$(BIN)/python -m ops.translate | $(BIN)/cfn-lint --ignore-checks W1030 W2001 W7001 # CertificateArn may be empty; the transform has resolved what it can
+	@$(BIN)/cfn-lint .github/deploy-role.yaml
+	@$(BIN)/jactionlint --profile correctness --shellcheck= --pyflakes=
+	@$(BIN)/zizmor --quiet --offline .github
 
 format: install ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
@@ -96,4 +109,4 @@ install: .venv/installed .venv-ministack/installed ## the environments, if they 
 clean: ## remove the environments and everything built
 	rm -rf .venv .venv-ministack .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo up down build test check format lock install invoke redrive publish deploy destroy report cost openapi clean
+.PHONY: help demo up down build test check format lock install invoke redrive publish deploy destroy report trace dashboard cost e2e openapi clean

@@ -21,6 +21,12 @@ from ops import publish_site
 OWN_ENVIRONMENT = dict(os.environ)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For test_journey.py alone: every other test makes what it tests, and needs its own cloud."""
+    parser.addoption("--stack", help="run the journey through this deployed stack")
+    parser.addoption("--url", help="where its page is, if not where its outputs say")
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -1,0 +1,240 @@
+"""What GitHub runs, and who it is in an account: what jactionlint and zizmor cannot know of it."""
+
+import json
+import re
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+import pytest
+import yaml
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+from samcli.yamlhelper import yaml_parse
+
+from ops.stacks import read_stage
+from ops.translate import translate
+from tests.stack import ROOT, load_template
+
+FOLDER: Final = ROOT / ".github" / "workflows"
+TEXTS: Final = {path.name: path.read_text() for path in sorted(FOLDER.iterdir())}
+WORKFLOWS: Final[dict[str, Any]] = {name: yaml.safe_load(text) for name, text in TEXTS.items()}
+PINNED: Final = re.compile(r"(actions|aws-actions)/([\w-]+)@([0-9a-f]{40}) # v\d+\.\d+\.\d+")
+ROLE: Final[dict[str, Any]] = yaml_parse((ROOT / ".github" / "deploy-role.yaml").read_text())
+UNUSED: Final = {  # of what CloudFormation calls for such resources, by what the stack's do without
+    "kms:*": "keys of one's own",
+    "ec2:*": "a VPC",
+    "elasticfilesystem:*": "file systems",
+    "s3files:*": "file systems",
+    "apigateway:UpdateRestApiPolicy": "a policy of the API itself",
+    "cloudfront:CreateConnectionGroup": "tenants of a distribution",
+    "cloudfront:CreateDistributionWithTags": "an action that IAM does not know: it is TagResource",
+    "cloudfront:UpdateDistributionWithStagingConfig": "a staging distribution",
+    "dynamodb:*Item": "imports and replicas of a table",
+    "dynamodb:*TableReplica": "replicas of a table",
+    "dynamodb:*KinesisStreamingDestination": "changes of a table sent to Kinesis",
+    "dynamodb:ImportTable": "imports into a table",
+    "s3:GetObjectMetadata": "imports into a table",
+    "dynamodb:Query": "replicas of a table",
+    "dynamodb:Scan": "replicas of a table",
+    "dynamodb:PutResourcePolicy": "a policy of the table itself",
+    "dynamodb:DeleteResourcePolicy": "a policy of the table itself",
+    "firehose:*": "logs that go elsewhere",
+    "s3:REST.PUT.OBJECT": "logs that go elsewhere",
+    "iam:*GroupPolicy": "groups",
+    "iam:*UserPolicy": "users",
+    "iam:*RolePermissionsBoundary": "boundaries of the functions' roles",
+    "s3:*BucketMetadata*": "metadata tables of a bucket",
+    "s3tables:*": "metadata tables of a bucket",
+    "s3:DeleteBucket*": "actions that IAM does not know: each is a PutBucket or PutConfiguration",
+    "s3:PutObjectAcl": "access control lists",
+}
+INLINE_POLICIES: Final = 10_240  # characters of a role's, blanks not counted: IAM's quota
+every_workflow = pytest.mark.parametrize("name", WORKFLOWS)
+
+
+@pytest.fixture(scope="module")
+def resources() -> dict[str, dict[str, Any]]:
+    """Of the stack, as CloudFormation sees them."""
+    return dict(translate(load_template(), {})["Resources"])
+
+
+def triggers(workflow: dict[Any, Any]) -> set[str]:
+    return set(workflow[True])  # `on`, to YAML 1.1
+
+
+def jobs() -> dict[str, dict[str, Any]]:
+    return dict(WORKFLOWS["deploy.yml"]["jobs"])
+
+
+def commands(job: dict[str, Any]) -> list[str]:
+    return [step["run"] for step in job["steps"] if "run" in step]
+
+
+def statements() -> dict[str, dict[str, Any]]:
+    """All that the role may do, by Sid."""
+    resources = ROLE["Resources"]
+    documents = [
+        each["PolicyDocument"] for each in resources["DeployRole"]["Properties"]["Policies"]
+    ]
+    documents.append(resources["JourneyPolicy"]["Properties"]["PolicyDocument"])
+    return {each["Sid"]: each for document in documents for each in document["Statement"]}
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+@every_workflow
+def test_actions_are_githubs_or_awss_and_pinned_by_commit(name: str):
+    used = re.findall(r"uses: (.+)", TEXTS[name])
+    assert used
+    for each in used:
+        if each.startswith("$/"):
+            assert (ROOT / each.removeprefix("$/")).is_file()
+        else:
+            assert PINNED.fullmatch(each), each
+
+
+def test_an_action_has_one_version():
+    pinned = {match.groups() for text in TEXTS.values() for match in PINNED.finditer(text)}
+    assert len(pinned) == len({action for _, action, _ in pinned})
+
+
+@every_workflow
+def test_only_deployments_may_do_more_than_read(name: str):
+    workflow = WORKFLOWS[name]
+    assert workflow["permissions"] == {"contents": "read"}
+    for job_name, job in workflow["jobs"].items():
+        deploys = (name, job_name) in {("deploy.yml", "dev"), ("deploy.yml", "prod")}
+        own = {"contents": "read", "id-token": "write"} if deploys else None
+        assert job.get("permissions") == own
+        assert ("environment" in job) == deploys
+
+
+@every_workflow
+def test_no_key_and_no_strangers_code_with_rights(name: str):
+    assert "secrets" not in TEXTS[name]
+    assert not triggers(WORKFLOWS[name]) & {"pull_request_target", "workflow_run", "issue_comment"}
+
+
+def test_pull_requests_and_main_run_what_a_person_runs():
+    ci = WORKFLOWS["ci.yml"]
+    assert {"pull_request", "workflow_call"} <= triggers(ci)
+    [job] = ci["jobs"].values()
+    assert any(command.split()[0] == ".ci/run" for command in commands(job))
+    assert WORKFLOWS["deploy.yml"][True]["push"] == {"branches": ["main"]}
+    assert jobs()["ci"] == {"uses": "$/.github/workflows/ci.yml"}
+
+
+def test_prod_comes_after_dev_and_dev_after_ci():
+    deploying = {name: job for name, job in jobs().items() if name != "ci"}
+    assert {name: job["needs"] for name, job in deploying.items()} == {"dev": "ci", "prod": "dev"}
+    for name, job in deploying.items():
+        assert job["environment"] == name
+        assert commands(job)[0] == f"make deploy STAGE={name} ARGS=--yes"
+        assert job["concurrency"] == {"group": f"deploy-{name}", "cancel-in-progress": False}
+    assert commands(deploying["dev"])[1:] == [f"make e2e STACK={read_stage('dev').stack}"]
+    assert "refs/heads/main" in deploying["dev"]["if"]
+
+
+def test_a_fork_without_an_account_deploys_nothing():
+    # A job's `if` is read before its environment is, and knows the repository's variables only.
+    assert "vars.AWS_REGION != ''" in jobs()["dev"]["if"]
+
+
+def test_make_knows_what_the_workflows_ask_for():
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    asked = set(re.findall(r"run: make ([a-z0-9-]+)", "\n".join(TEXTS.values())))
+    assert asked
+    assert asked <= targets
+
+
+def test_the_role_is_one_environments_of_one_repository():
+    [trust] = ROLE["Resources"]["DeployRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Condition"] == {
+        "StringEquals": {
+            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+            "token.actions.githubusercontent.com:sub": {
+                "Fn::Sub": "repo:${Repository}:environment:${Environment}"
+            },
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("repository", "good"),
+    [
+        ("octo/gallery", True),
+        ("octo@583231/gallery@1296269", True),
+        ("octo/*", False),
+        ("octo", False),
+        ("octo/gallery:ref:refs/heads/x", False),
+    ],
+)
+def test_the_roles_repository_has_no_wildcard(repository: str, good: bool):
+    pattern = ROLE["Parameters"]["Repository"]["AllowedPattern"]
+    assert bool(re.fullmatch(pattern, repository)) == good
+
+
+def test_the_role_passes_and_makes_only_the_stacks_roles(resources: dict[str, Any]):
+    touching = {
+        sid: each
+        for sid, each in statements().items()
+        if any(action.startswith("iam:") for action in as_list(each["Action"]))
+    }
+    own = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${StackName}-*"}
+    linked = touching.pop("FirstOfItsKindInTheAccount")
+    assert linked["Action"] == "iam:CreateServiceLinkedRole"
+    assert touching
+    assert all(each["Resource"] == own for each in touching.values())
+    passing = touching["PassThem"]["Condition"]["StringEquals"]["iam:PassedToService"]
+    trusted = {
+        principal.removesuffix(".amazonaws.com")
+        for resource in resources.values()
+        if resource["Type"] == "AWS::IAM::Role"
+        for trust in resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        for principal in as_list(trust["Principal"]["Service"])
+    }
+    passed = {each.removesuffix(".amazonaws.com") for each in passing}
+    assert trusted - {"edgelambda"} <= passed  # CloudFront takes the function, not its role
+
+
+def test_the_role_may_do_what_cloudformation_does_for_every_resource(resources: dict[str, Any]):
+    granted = [
+        action for each in statements().values() for action in as_list(each["Action"])
+    ] + list(UNUSED)
+    needed = {
+        (resource["Type"], action)
+        for resource in resources.values()
+        for operation, handler in handlers(resource["Type"]).items()
+        if operation != "list"
+        for action in handler["permissions"]
+    }
+    assert len(needed) > 100
+    assert not {
+        each
+        for each in needed
+        if not any(fnmatchcase(each[1].lower(), may.lower()) for may in granted)
+    }
+
+
+def handlers(resource_type: str) -> dict[str, Any]:
+    """What CloudFormation calls to make, read, change and delete one, as its registry says."""
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource_type).schema
+    return dict(schema["handlers"])
+
+
+def test_the_roles_policies_fit():
+    policies = [
+        each["PolicyDocument"] for each in ROLE["Resources"]["DeployRole"]["Properties"]["Policies"]
+    ]
+    text = json.dumps(policies, separators=(",", ":"))
+    names = {
+        "${AWS::Partition}": "aws",
+        "${AWS::Region}": "eu-central-1",
+        "${AWS::AccountId}": "123456789012",
+        "${StackName}": "lambda-gallery-somebodys-own",
+        '{"Fn::Sub":': "",
+    }
+    for name, value in names.items():
+        text = text.replace(name, value)
+    assert len(text) < INLINE_POLICIES

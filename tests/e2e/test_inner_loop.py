@@ -1,0 +1,87 @@
+"""README's inner loop on a stack, by the real sam: remote invoke, logs, and sync of changed code.
+
+The settings are those of samconfig.toml's dev; what leads to the laptop instead is given as flags.
+ministack has no versions of a layer to be found, so a changed layer goes up with the whole stack.
+"""
+
+import json
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local import deployment
+from local.cloud import Cloud
+from tests.e2e.conftest import awaited
+from tests.stack import ROOT
+
+HEALTH = ROOT / "events" / "api_get_health.json"
+NOT_BUILT = shutil.ignore_patterns(".*", "__pycache__", "docs", "tests", "web")
+
+
+def sam(cloud: Cloud, *arguments: str, folder: Path = ROOT) -> str:
+    done = subprocess.run(
+        ["sam", *arguments, "--stack-name", deployment.STACK],
+        cwd=folder,
+        env=cloud.environment,
+        input="Y\n",  # sync asks whether this is a development stack
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_sync_is_set_up_for_dev_alone():
+    environments = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    del environments["version"]
+    assert [name for name, commands in environments.items() if "sync" in commands] == ["default"]
+
+
+@pytest.fixture
+def restored(cloud: Cloud, stack: Mapping[str, str]) -> Iterator[None]:
+    """The API's function is afterwards what it was, for the other tests."""
+    client, name = cloud.client("lambda"), stack["GalleryApiFunctionName"]
+    version = client.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
+    code = httpx.get(client.get_function(FunctionName=name)["Code"]["Location"]).content
+    yield
+    client.update_function_code(FunctionName=name, ZipFile=code)
+    client.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
+
+
+@pytest.mark.usefixtures("stack")
+def test_function_is_invoked_with_an_event_of_the_folder(cloud: Cloud):
+    said = sam(cloud, "remote", "invoke", "GalleryApiFunction", "--event-file", str(HEALTH))
+    answer = json.loads(said)
+    assert json.loads(answer["body"])["status"] == "ok"
+
+
+def test_logs_of_a_function_are_found(cloud: Cloud, stack: Mapping[str, str]):
+    cloud.client("lambda").invoke(
+        FunctionName=stack["GalleryApiFunctionName"], Payload=HEALTH.read_bytes()
+    )
+    arguments = ["logs", "--name", "GalleryApiFunction", "--output", "json"]
+    awaited(lambda: "/health" in sam(cloud, *arguments))
+
+
+@pytest.mark.usefixtures("restored")
+def test_changed_code_answers_after_sync(cloud: Cloud, url: str, tmp_path: Path):
+    project = tmp_path / "project"
+    shutil.copytree(ROOT, project, ignore=NOT_BUILT)
+    health = project / "functions" / "gallery_api" / "routes" / "health.py"
+    health.write_text(health.read_text().replace('"ok"', '"synced"'))
+    leading_here = {
+        "Stage": "local",
+        "Architecture": deployment.architecture(),
+        "EndpointUrl": cloud.endpoint,
+    }
+    overrides = " ".join(f"{name}={text}" for name, text in leading_here.items())
+    given = ["--s3-bucket", "deployments", "--parameter-overrides", overrides]
+    sam(cloud, "sync", "--code", "--resource-id", "GalleryApiFunction", *given, folder=project)
+    assert httpx.get(f"{url}/api/health").json()["status"] == "synced"

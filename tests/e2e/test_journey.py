@@ -1,0 +1,180 @@
+"""A photo's journey, as its owner and a stranger see it: on the laptop, or through `--stack NAME`.
+
+A deployed stack is left as it was found: the user lives as long as these tests, and the photo is
+deleted wherever its journey ended.
+"""
+
+import contextlib
+import io
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import boto3
+import httpx
+import pytest
+from PIL import Image
+
+from local.gallery import Gallery, GalleryError
+from local.samples import landscape
+from ops.stacks import open_account, read_stage
+from shared.security_headers import api_headers, file_headers, page_headers
+from tests.e2e.conftest import awaited
+
+SECONDS = 90  # for cold starts, and for what the streams take; warm, a second or two
+
+
+class Target(NamedTuple):
+    """Whom the tests speak to: as somebody signed in and as a stranger, and the media bucket."""
+
+    owner: Gallery
+    stranger: Gallery
+    s3: Any
+    media_bucket: str
+    has_page: bool
+
+    def rendition(self, path: str) -> bytes:
+        """As CloudFront gives it to a stranger; without CloudFront, as it lies in the bucket."""
+        if not self.has_page:
+            key = path.removeprefix("/")
+            return bytes(self.s3.get_object(Bucket=self.media_bucket, Key=key)["Body"].read())
+        answer = self.stranger.fetch(path)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["content-type"] == "image/webp"
+        assert answer.headers["cache-control"].endswith("immutable")
+        assert lacking(answer, file_headers()) == {}
+        return answer.content
+
+
+@pytest.fixture(scope="module")
+def target(request: pytest.FixtureRequest) -> Iterator[Target]:
+    if name := request.config.getoption("--stack"):
+        with deployed(name, request.config.getoption("--url")) as target:
+            yield target
+        return
+    request.getfixturevalue("event_sources")
+    cloud, stack = request.getfixturevalue("cloud"), request.getfixturevalue("stack")
+    with Gallery(request.getfixturevalue("url")) as stranger:
+        owner, s3 = request.getfixturevalue("gallery"), cloud.client("s3")
+        yield Target(owner, stranger, s3, stack["MediaBucketName"], has_page=True)
+
+
+@contextlib.contextmanager
+def deployed(name: str, url: str | None) -> Iterator[Target]:
+    """The stack that the environment's credentials lead to; its user ends with the block."""
+    cloudformation = boto3.Session().client("cloudformation")
+    [described] = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
+    account = open_account(read_stage(outputs["Stage"]), None)
+    has_page = outputs["DistributionId"] != "none"
+    url = url or (outputs["GalleryUrl"] if has_page else outputs["ApiUrl"].removesuffix("/api"))
+    with (
+        signed_in(account.client("cognito-idp"), outputs) as id_token,
+        Gallery(url.rstrip("/"), id_token) as owner,
+        Gallery(url.rstrip("/")) as stranger,
+    ):
+        yield Target(owner, stranger, account.client("s3"), outputs["MediaBucketName"], has_page)
+
+
+@contextlib.contextmanager
+def signed_in(cognito: Any, outputs: Mapping[str, str]) -> Iterator[str]:
+    """The ID token of a user whom nobody else knows, and who is gone after the block."""
+    user = {
+        "UserPoolId": outputs["UserPoolId"],
+        "Username": f"journey-{secrets.token_hex(8)}@example.com",
+    }
+    password = secrets.token_urlsafe(32)
+    verified = [
+        {"Name": "email", "Value": user["Username"]},
+        {"Name": "email_verified", "Value": "true"},
+    ]
+    cognito.admin_create_user(**user, MessageAction="SUPPRESS", UserAttributes=verified)
+    try:
+        cognito.admin_set_user_password(**user, Password=password, Permanent=True)
+        answer = cognito.initiate_auth(
+            ClientId=outputs["UserPoolClientId"],
+            AuthFlow="USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": user["Username"], "PASSWORD": password},
+        )
+        yield str(answer["AuthenticationResult"]["IdToken"])
+    finally:
+        cognito.admin_delete_user(**user)
+
+
+def lacking(answer: httpx.Response, policy: Mapping[str, str]) -> dict[str, str | None]:
+    """What the answer says instead, of each header of the policy that it does not carry."""
+    said = {name: answer.headers.get(name) for name in policy}
+    return {name: said[name] for name, text in policy.items() if said[name] != text}
+
+
+def newest(gallery: Gallery) -> set[str]:
+    """Of the public list, whose first page holds what was just uploaded."""
+    answer = gallery.request("GET", "/photos", params={"limit": "100"})
+    assert answer.status_code == 200, answer.text
+    return {photo["photo_id"] for photo in answer.json()["photos"]}
+
+
+def delete(gallery: Gallery, photo_id: str) -> bool:
+    """Whether it is done: a deletion that is cut short says so, and its repeat goes on."""
+    with contextlib.suppress(GalleryError):
+        gallery.delete_photo(photo_id)
+        return True
+    return False
+
+
+def test_photo_from_upload_to_deletion(target: Target):
+    owner, stranger = target.owner, target.stranger
+    file = io.BytesIO()
+    landscape(1600, 1200).save(file, "JPEG", quality=90)
+    created = owner.create_photo("A journey's end", "image/jpeg", file.tell())
+    photo_id = created["photo"]["photo_id"]
+    try:
+        owner.upload(created["upload"], file.getvalue())
+        photo = stranger.taken(photo_id, SECONDS)
+        assert (photo["status"], photo["width"], photo["height"]) == ("READY", 1600, 1200)
+        assert set(photo["renditions"]) == {"thumb", "small", "large"}
+        for rendition in photo["renditions"].values():
+            with Image.open(io.BytesIO(target.rendition(rendition["path"]))) as image:
+                image.load()
+                assert image.format == "WEBP"
+                assert image.size == (rendition["width"], rendition["height"])
+
+        awaited(lambda: photo_id in newest(stranger), SECONDS)
+        stranger.record_view(photo_id)
+        awaited(lambda: stranger.views(photo_id)["total"] >= 1, SECONDS)
+    finally:
+        awaited(lambda: delete(owner, photo_id))
+    assert stranger.request("GET", f"/photos/{photo_id}").status_code == 404
+    awaited(lambda: photo_id not in newest(stranger), SECONDS)
+
+
+def test_page_comes_with_its_policy(target: Target):
+    if not target.has_page:
+        pytest.skip("the stack has no distribution, which belongs to us-east-1")
+    page = target.stranger.fetch("/")
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    # What the page may connect to is the stack's own; headers of every path: test_headers.py.
+    contents = page.headers["content-security-policy"]
+    assert contents.startswith("default-src 'none'; script-src 'self';")
+    assert lacking(page, page_headers() | {"Content-Security-Policy": contents}) == {}
+    scripts = re.findall(r'<script[^>]* src="([^"]+)"', page.text)
+    assert scripts
+    for path in scripts:
+        assert target.stranger.fetch(path).status_code == 200, path
+
+
+def test_bad_body_is_a_problem(target: Target):
+    answer = target.owner.request("POST", "/photos", json={"title": ""})
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert (answer.json()["status"], answer.json()["type"]) == (400, "about:blank")
+
+
+def test_answers_of_the_api_carry_its_policy(target: Target):
+    answer = target.stranger.request("GET", "/health")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+    assert lacking(answer, api_headers() | {"Cache-Control": "no-store"}) == {}
+
+
+def test_stranger_may_not_upload(target: Target):
+    assert target.stranger.request("POST", "/photos", json={}).status_code == 401

@@ -10,6 +10,8 @@ from ops.cost.intrinsics import Resolver
 
 EDGE: Final = "EdgeHeadersFunction"
 _ALARMS: Final = "AWS::CloudWatch::Alarm"
+_SCALING: Final = "AWS::ApplicationAutoScaling::ScalingPolicy"
+_ALARMS_OF_TRACKING: Final = 2  # that scaling makes and watches by itself, one up and one down
 
 
 class Function(msgspec.Struct, frozen=True):
@@ -98,7 +100,8 @@ def read_stack(template: Mapping[str, Any], parameters: Mapping[str, str]) -> St
         api_traced=bool(api.get("TracingEnabled")),
         access_logs="AccessLogSetting" in api,
         log_days=int(logs["RetentionInDays"]),
-        alarm_metrics=sum(map(_metrics, resolver.resources(_ALARMS).values())),
+        alarm_metrics=sum(map(_metrics, resolver.resources(_ALARMS).values()))
+        + _ALARMS_OF_TRACKING * len(resolver.resources(_SCALING)),
         composite_alarms=len(resolver.resources("AWS::CloudWatch::CompositeAlarm")),
         dashboards=len(resolver.resources("AWS::CloudWatch::Dashboard")),
         backed_up_tables={

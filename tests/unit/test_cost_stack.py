@@ -56,12 +56,12 @@ def test_an_on_demand_stream_has_no_shards_of_its_own(template: Template):
 
 
 def test_scaling_of_provisioned_concurrency_is_read(template: Template):
-    template["Resources"]["Scaling"] = {
-        "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
-        "Properties": {"ServiceNamespace": "lambda", "MinCapacity": 3, "MaxCapacity": 30},
-    }
-    stack = read_stack(template, {"Stage": "prod"})
-    assert (stack.warm_least, stack.warm_most) == (3, 30)
+    given = {"ApiProvisionedConcurrency": "3", "ApiProvisionedConcurrencyMaximum": "30"}
+    tracked = read_stack(template, {"Stage": "prod", **given})
+    assert (tracked.warm_least, tracked.warm_most) == (3, 30)
+    cold = read_stack(template, {"Stage": "prod", "ApiProvisionedConcurrency": "0"})
+    assert (cold.warm_least, cold.warm_most) == (0, 0)
+    assert tracked.alarm_metrics == cold.alarm_metrics + 2, "target tracking has two of its own"
 
 
 def test_a_resource_whose_condition_is_false_is_not_there(template: Template):

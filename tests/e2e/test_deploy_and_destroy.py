@@ -95,7 +95,17 @@ def test_stack_is_deployed_updated_and_gone_without_a_trace(
     site = cloud.client("s3").get_object(Bucket=outputs["SiteBucketName"], Key="index.html")
     assert site["ContentType"].startswith("text/html")
 
-    assert run_deploy(cloud, f"ReportSchedule={SCHEDULE}") == 0
+    more = ["ApiAccessLogs=with-the-accounts-role", "AlarmEmail=somebody@example.com"]
+    assert run_deploy(cloud, f"ReportSchedule={SCHEDULE}", *more) == 0
+    assert "API logs with the accounts role" in capfd.readouterr().out
+    for level in ("Page", "Warning"):
+        topic = next(
+            each["OutputValue"]
+            for each in stack["Outputs"]
+            if each["OutputKey"] == f"{level}TopicArn"
+        )
+        [heard] = cloud.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        assert heard["Endpoint"] == "somebody@example.com"
     [updated] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
     parameters = {each["ParameterKey"]: each["ParameterValue"] for each in updated["Parameters"]}
     assert updated["StackStatus"] == "UPDATE_COMPLETE"

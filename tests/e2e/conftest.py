@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import time
@@ -28,9 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that is free, as is the next, the page's; below those that connections get."""
+    while True:
+        port = 20_000 + 2 * secrets.randbelow(6_000)
+        with socket.socket() as one, socket.socket() as next_one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            next_one.bind(("127.0.0.1", port + 1))
+            return port
 
 
 def awaited[T](condition: Callable[[], T], seconds: float = 30) -> T:

@@ -67,10 +67,12 @@ def outcome(name: str, port: int) -> tuple[int, str]:
 
 def await_up(process: "subprocess.Popen[str]") -> None:
     assert process.stdout
+    said = []
     for line in process.stdout:
         if "Ctrl-C ends the cloud" in line:
             return
-    pytest.fail(f"`up` ended with {process.wait()}")
+        said.append(line)
+    pytest.fail(f"`up` ended with {process.wait()}: {''.join(said)}")
 
 
 def descendants(process: "subprocess.Popen[str]") -> list[psutil.Process]:

@@ -31,6 +31,7 @@ _EXECUTIONS: Final = {
     "SUCCEEDED": "ExecutionsSucceeded",
     "FAILED": "ExecutionsFailed",
     "ABORTED": "ExecutionsAborted",
+    "TIMED_OUT": "ExecutionsTimedOut",
 }
 _lock: Final = threading.Lock()
 _queued: Final[ContextVar[float | None]] = ContextVar("queued", default=None)
@@ -134,7 +135,7 @@ def _watch_queues() -> None:
     name = "ApproximateNumberOfMessagesVisible"
     while True:
         now = time.time()
-        for queue in sqs._queues.values():  # noqa: SLF001
+        for queue in list(sqs._queues.values()):  # noqa: SLF001 - others make and delete some
             count = sum(message["visible_at"] <= now for message in list(queue["messages"]))
             _put([Datum("AWS/SQS", name, count, "Count", {"QueueName": queue["name"]}, now)])
         time.sleep(_QUEUE_SECONDS)

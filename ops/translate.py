@@ -1,5 +1,7 @@
 """`python -m ops.translate`: template.yaml as CloudFormation sees it, after all its transforms."""
 
+import copy
+import functools
 import json
 import logging
 import os
@@ -21,7 +23,12 @@ class _NoManagedPolicies:
 
 
 def load_template() -> dict[str, Any]:
-    """template.yaml with its included files in their places."""
+    """template.yaml with its included files in their places; a copy, to be changed at will."""
+    return copy.deepcopy(_read_template())
+
+
+@functools.cache  # it takes a quarter of a second, and tests ask for it a hundred times
+def _read_template() -> dict[str, Any]:
     return dict(_with_included(yaml_parse((ROOT / "template.yaml").read_text())))
 
 

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import batched
-from pathlib import Path
 from typing import Any, Final
 
 import boto3
@@ -20,8 +19,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ops.plot_file import plot_file
+
 DASHBOARD: Final = "GalleryDashboard"
-_PLOTS: Final = {".png", ".svg"}
 _QUERIES: Final = 500  # the most that GetMetricData takes at once
 _POINTS: Final = 1440  # of a line; a longer time has longer periods, as in the console
 _LONGEST_HOURS: Final = 14 * 24  # CloudWatch keeps minutes for 15 days
@@ -261,15 +261,6 @@ def show(readings: Sequence[Reading], console: Console) -> None:
     console.print(table)
 
 
-def _plot_file(text: str) -> Path:
-    path = Path(text)
-    if path.suffix not in _PLOTS:
-        raise argparse.ArgumentTypeError(f"{text!r} must end in .svg or .png")
-    if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r}")
-    return path
-
-
 def _hours(text: str) -> timedelta:
     try:
         hours = float(text)
@@ -286,7 +277,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make dashboard", description=__doc__)
     parser.add_argument("--stack", default="lambda-gallery-dev", help="name of the stack")
     parser.add_argument("--hours", type=_hours, default="3", help="up to now (default 3)")
-    parser.add_argument("--plot", type=_plot_file, metavar="FILE", help="a picture, .svg or .png")
+    parser.add_argument("--plot", type=plot_file, metavar="FILE", help="a picture, .svg or .png")
     options = parser.parse_args(arguments)
     console = Console(highlight=False)
     now = datetime.now(UTC)

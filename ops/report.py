@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ops.plot_file import plot_file
+
 _POLL_SECONDS: Final = 0.5
-_PLOTS: Final = {".png", ".svg"}
 _STATUSES: Final = ("READY", "PENDING", "FAILED", "DELETED")
 _REPORTS: Final = "reports/"
 # Where a number is in a report, and what it is called here.
@@ -212,15 +213,6 @@ def _size(count: int) -> str:
     return filesize.decimal(count, separator=" ")
 
 
-def _plot_file(text: str) -> Path:
-    path = Path(text)
-    if path.suffix not in _PLOTS:
-        raise argparse.ArgumentTypeError(f"{text!r} must end in .svg or .png")
-    if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r}")
-    return path
-
-
 def _days(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= 3660:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of days: from 1 to 3660")
@@ -231,7 +223,7 @@ def main(arguments: list[str] | None = None) -> int:
     """The exit status is 0 only if there is a report."""
     parser = argparse.ArgumentParser(prog="make report", description=__doc__)
     parser.add_argument("--stack", default="lambda-gallery-dev", help="name of the stack")
-    parser.add_argument("--plot", type=_plot_file, metavar="FILE", help="the last days, .svg, .png")
+    parser.add_argument("--plot", type=plot_file, metavar="FILE", help="the last days, .svg, .png")
     parser.add_argument("--days", type=_days, default=30, help="to plot (default 30)")
     options = parser.parse_args(arguments)
     console = Console(highlight=False)

@@ -1,6 +1,5 @@
 """What the dashboard claims: that it is one, and that what it shows exists."""
 
-import ast
 import itertools
 import json
 import re
@@ -10,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from daily_report.report import _HEADLINES
 from ops.dashboard import Series, Widget, read_widgets
 from ops.translate import translate
+from tests.architecture.test_alarms import emitted
 from tests.stack import ROOT, load_template
-from thumbnailer.uploads import Outcome
 
 FREE_METRICS = 50  # of a dashboard in the free tier: https://aws.amazon.com/cloudwatch/pricing/
 AWS_METRICS = tomllib.loads((ROOT / "tests" / "data" / "aws_metrics.toml").read_text())
@@ -45,20 +43,6 @@ def all_series(widgets: list[Widget]) -> list[Series]:
     return [series for widget in widgets for series in widget.series]
 
 
-def emitted() -> set[tuple[str, str]]:
-    """Metrics of our own code by service: named in place, or one of a list."""
-    found = {("thumbnailer", str(outcome)) for outcome in Outcome}
-    found |= {("daily_report", name) for name in _HEADLINES}
-    for path in (ROOT / "functions").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            match node:
-                case ast.Call(
-                    func=ast.Attribute(attr="add_metric"), args=[ast.Constant(str(name)), *_]
-                ):
-                    found.add((path.relative_to(ROOT / "functions").parts[0], name))
-    return found
-
-
 def test_the_body_is_json_of_the_shape_that_cloudwatch_takes(substitution: list[Any]):
     body = json.loads(substitution[0])
     assert set(body) == {"start", "periodOverride", "widgets"}
@@ -87,11 +71,10 @@ def test_widgets_lie_in_the_grid_beside_each_other(widgets: list[Widget]):
 
 
 def test_every_metric_is_emitted_with_these_dimensions(widgets: list[Widget]):
-    own = emitted()
     for series in all_series(widgets):
         if series.namespace == "${AWS::StackName}":
-            assert list(series.dimensions) == ["service"], series.metric
-            assert (series.dimensions["service"], series.metric) in own, series.metric
+            own = emitted(ROOT / "functions" / series.dimensions["service"])
+            assert set(series.dimensions) == own[series.metric], series.metric
         else:
             known = AWS_METRICS[series.namespace][series.metric]
             assert sorted(series.dimensions) in [sorted(each) for each in known], series.metric

@@ -153,19 +153,6 @@ def test_the_mapping_knows_every_stage():
     assert all(own == keys[0] for own in keys)
 
 
-def test_the_api_is_kept_warm_by_stage(resources: Resources):
-    stages = load_template()["Mappings"]["Stage"]
-    warm = {stage: values["ApiProvisionedConcurrency"] for stage, values in stages.items()}
-    assert warm["local"] > 0
-    assert warm["prod"] > 0
-    assert warm["dev"] == 0, "new accounts lack the quota, and it costs money while idle"
-    alias = resources["GalleryApiFunctionAliaslive"]["Properties"]
-    assert alias["Name"] == "live"
-    condition, _, otherwise = alias["ProvisionedConcurrencyConfig"]["Fn::If"]
-    assert condition == "ProvisionedConcurrency"
-    assert otherwise == {"Ref": "AWS::NoValue"}
-
-
 def test_the_api_is_reached_by_its_alias_only(resources: Resources):
     body = json.dumps(resources["GalleryApi"]["Properties"]["Body"])
     assert "${GalleryApiFunction.Arn}" not in body
@@ -202,22 +189,6 @@ def holds(template: dict[str, Any], condition: Any, parameters: dict[str, str]) 
             return str(parameters.get(name, template["Parameters"][name]["Default"]))
         case _:
             return str(condition)
-
-
-@pytest.mark.parametrize(
-    ("stage", "asked", "warm"),
-    [
-        ("local", "-1", True),
-        ("dev", "-1", False),
-        ("prod", "-1", True),
-        ("dev", "3", True),
-        ("prod", "0", False),
-    ],
-)
-def test_provisioned_concurrency_is_the_stages_unless_asked_for(stage: str, asked: str, warm: bool):
-    template = load_template()
-    parameters = {"Stage": stage, "ApiProvisionedConcurrency": asked}
-    assert holds(template, {"Condition": "ProvisionedConcurrency"}, parameters) is warm
 
 
 def test_only_the_laptop_may_do_without_tls():

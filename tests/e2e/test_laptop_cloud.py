@@ -41,10 +41,10 @@ def persons_environment(tmp_path: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def command(
-    name: str, port: int, environment: Mapping[str, str] = OWN_ENVIRONMENT
+    name: str, port: int, environment: Mapping[str, str] = OWN_ENVIRONMENT, *options: str
 ) -> Iterator["subprocess.Popen[str]"]:
     with subprocess.Popen(
-        [sys.executable, "-m", "local", name, "--port", str(port)],
+        [sys.executable, "-m", "local", "--port", str(port), name, *options],
         cwd=ROOT,
         env={**environment, "COLUMNS": "200", "PYTHONUNBUFFERED": "1", "PYTHONPATH": "layers"},
         stdin=subprocess.DEVNULL,
@@ -58,8 +58,8 @@ def command(
             process.kill()
 
 
-def outcome(name: str, port: int) -> tuple[int, str]:
-    with command(name, port) as process:
+def outcome(name: str, port: int, *options: str) -> tuple[int, str]:
+    with command(name, port, OWN_ENVIRONMENT, *options) as process:
         output, _ = process.communicate(timeout=240)
     assert "Traceback" not in output
     return process.returncode, output
@@ -101,11 +101,20 @@ def test_down_says_that_there_is_nothing_to_end():
     assert (status, "No laptop cloud runs" in output) == (0, True)
 
 
-@pytest.mark.parametrize("name", ["redrive", "report"])
+@pytest.mark.parametrize("name", ["redrive", "report", "trace", "dashboard"])
 def test_what_needs_a_cloud_says_that_there_is_none(name: str):
-    status, output = outcome(name, free_port())
-    assert (status, "No laptop cloud runs" in output) == (1, True)
+    port = free_port()
+    status, output = outcome(name, port)
+    assert (status, f"No laptop cloud runs on port {port}" in output) == (1, True)
     assert "make up" in output
+
+
+@pytest.mark.usefixtures("stack")
+def test_options_of_a_tool_keep_their_values(cloud: Cloud):
+    status, output = outcome("redrive", cloud.port, "--dry-run", "--kind", "event")
+    assert status == 0, output
+    status, output = outcome("dashboard", cloud.port, "--hours", "many")
+    assert (status, "'many' is no number of hours" in output) == (2, True)
 
 
 def test_port_of_the_page_in_use_is_told_before_anything_is_built():

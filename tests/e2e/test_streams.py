@@ -195,6 +195,8 @@ def test_failed_events_are_replayed(cloud: Cloud, stack: dict[str, str], gallery
     awaited(lambda: count() > already, 60)  # each try is a cold start
     client.update_function_configuration(FunctionName=name, Environment={"Variables": sound})
     publish(cloud, name)
-    assert redrive.main(["--stack", STACK, "--kind", "event"]) == 0
+    client.update_function_configuration(FunctionName=name, Environment={"Variables": broken})
+    assert redrive.main(["--stack", STACK, "--kind", "event"]) == 0, "what runs is what is live"
+    client.update_function_configuration(FunctionName=name, Environment={"Variables": sound})
     assert gallery.taken(photo_id)["status"] == "READY"
     assert count() == 0

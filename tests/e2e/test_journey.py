@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 import boto3
 import httpx
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 from PIL import Image
 
 from local.gallery import Gallery, GalleryError
 from local.samples import landscape
-from ops.stacks import open_account, read_stage
+from ops.stacks import OperationError, open_account, read_stage
 from shared.security_headers import api_headers, file_headers, page_headers
 from tests.e2e.conftest import awaited
 
@@ -63,10 +64,13 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
 @contextlib.contextmanager
 def deployed(name: str, url: str | None) -> Iterator[Target]:
     """The stack that the environment's credentials lead to; its user ends with the block."""
-    cloudformation = boto3.Session().client("cloudformation")
-    [described] = cloudformation.describe_stacks(StackName=name)["Stacks"]
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
-    account = open_account(read_stage(outputs["Stage"]), None)
+    try:
+        cloudformation = boto3.Session().client("cloudformation")
+        [described] = cloudformation.describe_stacks(StackName=name)["Stacks"]
+        outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
+        account = open_account(read_stage(outputs["Stage"]), None)
+    except (BotoCoreError, ClientError, OperationError) as error:
+        pytest.exit(f"Stack {name} cannot be tried: {error}", returncode=1)
     has_page = outputs["DistributionId"] != "none"
     url = url or (outputs["GalleryUrl"] if has_page else outputs["ApiUrl"].removesuffix("/api"))
     with (

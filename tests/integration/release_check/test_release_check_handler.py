@@ -126,10 +126,29 @@ def test_time_running_out_is_reported_before_it_has(module: ModuleType, aws: Aws
     assert aws.reported == [report("Failed")]
 
 
-def test_foreign_keys_are_a_no_go_of_the_deployment_that_is_named(module: ModuleType, aws: Aws):
+def test_unknown_keys_are_logged_and_do_not_decide(
+    module: ModuleType, aws: Aws, monkeypatch: pytest.MonkeyPatch
+):
+    log = io.StringIO()
+    monkeypatch.setattr(module.logger.handlers[0], "stream", log)
     answer = module.handler(EVENT | {"Records": [], "Extra": 1}, Context())
-    assert [reason.rsplit(" ", 1)[1] for reason in answer["reasons"]] == ["Extra", "Records"]
-    assert aws.reported == [report("Failed")]
+    assert answer == {"status": "Succeeded", "reasons": []}
+    assert aws.reported == [report("Succeeded")]
+    first = json.loads(log.getvalue().splitlines()[0])
+    assert first["message"] == "CodeDeploy's event has unknown keys"
+    assert (first["level"], first["unknown_keys"]) == ("WARNING", ["Extra", "Records"])
+    assert first["deployment_id"] == EVENT["DeploymentId"]
+
+
+def test_expected_event_logs_no_unknown_keys(
+    module: ModuleType,
+    aws: Aws,  # noqa: ARG001 - answers the checks
+    monkeypatch: pytest.MonkeyPatch,
+):
+    log = io.StringIO()
+    monkeypatch.setattr(module.logger.handlers[0], "stream", log)
+    module.handler(EVENT, Context())
+    assert "unknown_keys" not in log.getvalue()
 
 
 @pytest.mark.parametrize("name", EVENT)

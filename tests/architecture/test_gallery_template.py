@@ -1,21 +1,14 @@
 """What the template claims of the page, its distribution, sign-in and the daily report."""
 
 import json
-import re
 from typing import Any
 
 import pytest
 
 from ops.translate import translate
 from tests.architecture.test_template import Resources, holds, of_type
-from tests.stack import ROOT, load_template
+from tests.stack import load_template
 
-INCLUDED = [
-    ROOT / "operations.yaml",
-    ROOT / "dashboard.yaml",
-    ROOT / "distribution.yaml",
-    *(ROOT / "permissions").iterdir(),
-]
 SIGNED_IN = {("POST", "/photos"), ("DELETE", "/photos/{photo_id}"), ("GET", "/me/photos")}
 
 
@@ -32,17 +25,6 @@ def distribution(resources: Resources) -> dict[str, Any]:
 def behaviours(distribution: dict[str, Any]) -> dict[str, dict[str, Any]]:
     patterned = {each["PathPattern"]: each for each in distribution["CacheBehaviors"]}
     return patterned | {"*": distribution["DefaultCacheBehavior"]}
-
-
-def test_every_included_file_is_included_once_and_written_as_such_files_must_be():
-    """CloudFormation knows neither short forms nor aliases in them."""
-    template = (ROOT / "template.yaml").read_text()
-    for path in INCLUDED:
-        text = path.read_text()
-        name = str(path.relative_to(ROOT))
-        assert template.count(f"Location: {name}}}") == 1, name
-        assert not re.search(r"[:\[,] *!(Ref|GetAtt|Sub|If|FindInMap)\b|: [&*]\w", text), name
-        assert len(text.encode()) < 51_200, name
 
 
 def test_paths_go_to_their_origins_in_order(distribution: dict[str, Any]):

@@ -24,36 +24,46 @@ class _NoManagedPolicies:
 
 def load_template() -> dict[str, Any]:
     """template.yaml with its included files in their places; a copy, to be changed at will."""
-    return copy.deepcopy(_read_template())
+    return copy.deepcopy(_load_source())
 
 
 @functools.cache  # it takes a quarter of a second, and tests ask for it a hundred times
-def _read_template() -> dict[str, Any]:
-    return dict(_with_included(yaml_parse((ROOT / "template.yaml").read_text())))
+def _load_source() -> dict[str, Any]:
+    return read_template(ROOT / "template.yaml")
+
+
+def read_template(path: Path) -> dict[str, Any]:
+    """The template in a file, with the files that it includes in their places."""
+    return dict(_with_included(yaml_parse(path.read_text()), path.parent))
 
 
 def translate(template: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any]:
-    """The template after the SAM transform, with local paths standing in for uploaded artifacts."""
+    """The template after the SAM transform, as if local artifacts had been uploaded.
+
+    Changes `template`.
+    """
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of its own switches
     template.pop("Metadata", None)
     for resource in template["Resources"].values():
+        properties = resource.get("Properties", {})
         for uri in ("CodeUri", "ContentUri", "DefinitionUri"):
-            if uri in resource.get("Properties", {}):
-                resource["Properties"][uri] = "s3://artifacts/built"
+            if uri in properties and not properties[uri].startswith("s3://"):
+                properties[uri] = "s3://artifacts/built"
     return dict(transform(template, parameters, _NoManagedPolicies()))
 
 
-def _with_included(node: Any) -> Any:
+def _with_included(node: Any, folder: Path) -> Any:
     """AWS::Include as CloudFormation does it, which is before the SAM transform."""
     if isinstance(node, list):
-        return [_with_included(each) for each in node]
+        return [_with_included(each, folder) for each in node]
     if not isinstance(node, dict):
         return node
-    found = {name: _with_included(value) for name, value in node.items()}
+    found = {name: _with_included(value, folder) for name, value in node.items()}
     match found.pop("Fn::Transform", None):
         case {"Name": "AWS::Include", "Parameters": {"Location": str(location)}}:
-            return found | _with_included(yaml_parse((ROOT / location).read_text()))
+            file = folder / location
+            return found | _with_included(yaml_parse(file.read_text()), file.parent)
         case None:
             return found
         case other:

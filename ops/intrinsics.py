@@ -1,20 +1,34 @@
-"""CloudFormation's conditions and intrinsic functions, as far as figures depend on them."""
+"""CloudFormation's conditions and intrinsic functions, resolved as far as a template tells."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 GONE: Final = object()  # what Ref AWS::NoValue leaves
 REGION: Final = "us-east-1"  # the one that has the whole gallery, and the prices
 
+SUBSTITUTED: Final = re.compile(r"\$\{([^!{}]+)\}")
+"""A name in the text of Fn::Sub; `${!literal}` is none."""
+
+
+def sub_argument(argument: str | list[Any]) -> tuple[str, dict[str, Any]]:
+    """The text of Fn::Sub, and the variables that it declares itself."""
+    if isinstance(argument, str):
+        return argument, {}
+    [text, variables] = argument
+    return text, variables
+
 
 class Resolver:
     """Values of a template for a set of parameters; what only AWS knows stays as it is.
 
     Raises:
-        ValueError: a parameter is not the template's, lacks a value, or has one that it forbids.
+        ValueError: the template does not declare a parameter, or does not allow its value.
     """
 
-    def __init__(self, template: Mapping[str, Any], given: Mapping[str, str]) -> None:
+    def __init__(
+        self, template: Mapping[str, Any], given: Mapping[str, str], region: str = REGION
+    ) -> None:
         self._template = template
         declared = template["Parameters"]
         if unknown := sorted(given.keys() - declared.keys()):
@@ -26,7 +40,7 @@ class Resolver:
                 choices = ", ".join(map(str, allowed))
                 raise ValueError(f"the parameter {name} must be one of {choices}, not {value!r}")
         defaults = {name: str(each.get("Default", "")) for name, each in declared.items()}
-        self._parameters = {**defaults, **given, "AWS::Region": REGION}
+        self._parameters = {**defaults, **given, "AWS::Region": region}
 
     def holds(self, condition: str) -> bool:
         """Whether a named condition is true."""
@@ -63,9 +77,25 @@ class Resolver:
                 return any(map(self.value, terms))
             case {"Fn::If": [str(condition), yes, no]}:
                 return self.value(yes if self.holds(condition) else no)
+            case {"Fn::Sub": [*_] | str() as argument}:
+                return self._substitute(*sub_argument(argument))
             case dict():
                 found = {name: self.value(each) for name, each in node.items()}
                 return {name: each for name, each in found.items() if each is not GONE}
             case list():
                 return [each for each in map(self.value, node) if each is not GONE]
         return node
+
+    def _substitute(self, text: str, variables: Mapping[str, Any]) -> Any:
+        """The text with what is known put in; still an Fn::Sub if AWS has to put in the rest."""
+        resolved = {name: self.value(each) for name, each in variables.items()}
+        known = self._parameters | {
+            name: each for name, each in resolved.items() if isinstance(each, str)
+        }
+        unknown = {name: each for name, each in resolved.items() if name not in known}
+        done = SUBSTITUTED.sub(lambda match: known.get(match[1], match[0]), text)
+        if unknown:
+            return {"Fn::Sub": [done, unknown]}
+        if SUBSTITUTED.search(done):
+            return {"Fn::Sub": done}
+        return done.replace("${!", "${")

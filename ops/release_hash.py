@@ -1,0 +1,125 @@
+"""A hash per function over everything that a version of it locks, for AutoPublishCodeSha256.
+
+Without it, SAM decides by a hash of properties that it has not resolved whether a function gets a
+new version, so a changed mapping value, parameter value or replaced table reaches `$LATEST` only.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+from samcli.lib.utils.hash import dir_checksum
+from samcli.yamlhelper import yaml_dump, yaml_parse
+
+from ops.intrinsics import SUBSTITUTED, Resolver, sub_argument
+from ops.translate import read_template, translate
+
+# Lambda keeps these for the function as a whole. Everything else counts as locked: SAM writes the
+# hash into the description, so Lambda publishes also where a property turns out not to be locked.
+_NOT_LOCKED: Final = frozenset({"CodeSigningConfigArn", "ReservedConcurrentExecutions", "Tags"})
+_REPLACING: Final = ("createOnlyProperties", "conditionalCreateOnlyProperties")
+_LENGTH: Final = 16  # SAM puts the first ten characters into the version's logical id
+
+
+def write_release_hashes(built: Path, parameters: Mapping[str, str], region: str) -> dict[str, str]:
+    """Give each function that publishes versions its hash, in the template that sam build wrote.
+
+    Args:
+        built: that template; its artifacts are beside it.
+        parameters: all values that CloudFormation will use, except defaults.
+        region: of the stack.
+
+    Returns:
+        The hashes, by the function's logical id.
+
+    Raises:
+        ValueError: the template does not declare a parameter, or does not allow its value.
+    """
+    template = read_template(built)
+    for resource in template["Resources"].values():
+        properties = resource.get("Properties", {})
+        properties.pop("AutoPublishCodeSha256", None)  # of an earlier run
+        for uri in ("CodeUri", "ContentUri"):
+            if uri in properties:
+                # sam names the uploaded artifact by the same checksum, of file names and contents.
+                checksum = dir_checksum(str(built.parent / properties[uri]))
+                properties[uri] = f"s3://artifacts/{checksum}"
+    hashes = release_hashes(translate(template, dict(parameters)), parameters, region)
+
+    written = yaml_parse(built.read_text())
+    for function, release_hash in hashes.items():
+        written["Resources"][function]["Properties"]["AutoPublishCodeSha256"] = release_hash
+    built.write_text(yaml_dump(written))
+    return hashes
+
+
+def release_hashes(
+    translated: Mapping[str, Any], parameters: Mapping[str, str], region: str
+) -> dict[str, str]:
+    """The hash of each function that publishes versions, by logical id, in a translated template.
+
+    Raises:
+        ValueError: the template does not declare a parameter, or does not allow its value.
+    """
+    stack = _Stack(translated, parameters, region)
+    return {
+        function: stack.release_hash(function)
+        for function in sorted(
+            resource["Properties"]["FunctionName"]["Ref"]
+            for resource in translated["Resources"].values()
+            if resource["Type"] == "AWS::Lambda::Version"
+        )
+    }
+
+
+class _Stack:
+    """What is locked in each function of one stack."""
+
+    def __init__(
+        self, translated: Mapping[str, Any], parameters: Mapping[str, str], region: str
+    ) -> None:
+        self._resources = translated["Resources"]
+        self._region = region
+        self._resolver = Resolver(translated, parameters, region)
+
+    def release_hash(self, function: str) -> str:
+        """The hash of one function."""
+        properties = self._resources[function]["Properties"]
+        locked = {name: properties[name] for name in properties.keys() - _NOT_LOCKED}
+        written = json.dumps(self._identified(self._resolver.value(locked)), sort_keys=True)
+        # The letter, because some YAML parsers read 1234567e89 as a number.
+        return "r" + hashlib.sha256(written.encode()).hexdigest()[: _LENGTH - 1]
+
+    def _identified(self, node: Any) -> Any:
+        """The node with each reference to a resource as reference to what identifies that one."""
+        match node:
+            case {"Ref": str(name)}:
+                return {"Ref": self._identity(name)}
+            case {"Fn::GetAtt": [str(name), *attribute]}:
+                return {"Fn::GetAtt": [self._identity(name), *attribute]}
+            case {"Fn::Sub": [*_] | str() as argument}:
+                text, variables = sub_argument(argument)
+                names = {each.split(".")[0] for each in SUBSTITUTED.findall(text)}
+                named = {name: self._identity(name) for name in names - variables.keys()}
+                return {"Fn::Sub": [text, self._identified(variables), named]}
+            case dict():
+                return {name: self._identified(each) for name, each in node.items()}
+            case list():
+                return [self._identified(each) for each in node]
+        return node
+
+    def _identity(self, name: str) -> Any:
+        """What changes whenever CloudFormation replaces a resource by another of the same name."""
+        if name not in self._resources:
+            return name  # a pseudo parameter: the same for the whole life of a stack
+        resource = self._resources[name]
+        properties = resource["Properties"]
+        if resource["Type"] == "AWS::Lambda::Version":
+            return {"version": self.release_hash(properties["FunctionName"]["Ref"])}
+        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(self._region, resource["Type"]).schema
+        replacing = {path.split("/")[2] for key in _REPLACING for path in schema.get(key, [])}
+        given = {each: properties[each] for each in properties.keys() & replacing}
+        return {"id": name, "replacing": self._identified(self._resolver.value(given))}

@@ -1,0 +1,142 @@
+"""The hashes that are written into what sam build made, on a small template."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samcli.yamlhelper import yaml_parse
+
+from ops.release_hash import write_release_hashes
+from ops.translate import read_template, translate
+
+TEMPLATE = """\
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Level: {Type: String, Default: INFO, AllowedValues: [INFO, DEBUG]}
+Globals:
+  Function:
+    Runtime: python3.13
+    AutoPublishAlias: live
+    AutoPublishAliasAllProperties: true
+Resources:
+  Fn::Transform: {Name: AWS::Include, Parameters: {Location: ../role.yaml}}
+  Layer:
+    Type: AWS::Serverless::LayerVersion
+    Properties: {ContentUri: Layer, PublishLambdaVersion: true}
+  OneFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: OneFunction
+      Handler: one.handler
+      Layers: [{Ref: Layer}]
+      Role: {"Fn::GetAtt": [Role, Arn]}
+      Environment: {Variables: {LEVEL: {Ref: Level}}}
+  OtherFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: OtherFunction
+      Handler: other.handler
+      Role: {"Fn::GetAtt": [Role, Arn]}
+      Environment: {Variables: {ONE: {Ref: OneFunction.Version}}}
+  ThirdFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: ThirdFunction
+      Handler: third.handler
+      Role: arn:aws:iam::123456789012:role/third
+"""
+ROLE = """\
+Role:
+  Type: AWS::IAM::Role
+  Properties: {Path: /, AssumeRolePolicyDocument: {}}
+"""
+ONE, OTHER, THIRD = "OneFunction", "OtherFunction", "ThirdFunction"
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    """The template in a build folder, its artifacts beside it and its included file above."""
+    folder = tmp_path / "first" / "build"
+    for artifact in ("Layer", ONE, OTHER, THIRD):
+        (folder / artifact / "package").mkdir(parents=True)
+        (folder / artifact / "package" / "module.py").write_text(f"# {artifact}\n")
+    (folder.parent / "role.yaml").write_text(ROLE)
+    (folder / "template.yaml").write_text(TEMPLATE)
+    return folder / "template.yaml"
+
+
+def write(built: Path, **parameters: str) -> dict[str, str]:
+    return write_release_hashes(built, parameters, "us-east-1")
+
+
+def moved(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    assert before.keys() == after.keys()
+    return {name for name in before if before[name] != after[name]}
+
+
+def test_built_template_gets_the_hashes_and_changes_in_nothing_else(built: Path):
+    hashes = write(built)
+    assert hashes.keys() == {ONE, OTHER, THIRD}
+    written: dict[str, Any] = yaml_parse(built.read_text())
+    for name, release_hash in hashes.items():
+        properties = written["Resources"][name]["Properties"]
+        assert properties.pop("AutoPublishCodeSha256") == release_hash
+    assert written == yaml_parse(TEMPLATE)
+
+
+def test_sam_names_the_versions_by_the_hashes(built: Path):
+    hashes = write(built)
+    resources = translate(read_template(built), {})["Resources"]
+    versions = {name for name, each in resources.items() if each["Type"] == "AWS::Lambda::Version"}
+    assert versions == {f"{name}Version{hash_[:10]}" for name, hash_ in hashes.items()}
+
+
+def test_hashes_are_the_same_again_elsewhere_and_later(built: Path, tmp_path: Path):
+    hashes = write(built)
+    assert write(built) == hashes, "of a template that has them already"
+    elsewhere = tmp_path / "another" / "folder"
+    shutil.copytree(built.parents[1], elsewhere)
+    for path in elsewhere.rglob("*"):
+        os.utime(path, (1, 1))
+    assert write(elsewhere / "build" / "template.yaml") == hashes
+
+
+@pytest.mark.parametrize(
+    ("artifact", "functions"),
+    [
+        (ONE, {ONE, OTHER}),  # the other one is given the version of this one
+        (OTHER, {OTHER}),
+        (THIRD, {THIRD}),
+        ("Layer", {ONE, OTHER}),
+    ],
+)
+@pytest.mark.parametrize("file", ["module.py", "added.py"])
+def test_changed_artifact_publishes_what_runs_it(
+    artifact: str, file: str, functions: set[str], built: Path
+):
+    before = write(built)
+    (built.parent / artifact / "package" / file).write_text("changed = True\n")
+    assert moved(before, write(built)) == functions
+
+
+def test_changed_parameter_publishes_what_reads_it(built: Path):
+    before = write(built)
+    assert moved(before, write(built, Level="INFO")) == set(), "the default"
+    assert moved(before, write(built, Level="DEBUG")) == {ONE, OTHER}
+
+
+def test_replaced_role_of_an_included_file_publishes_what_runs_as_it(built: Path):
+    before = write(built)
+    role = built.parents[1] / "role.yaml"
+    role.write_text(ROLE.replace("Document: {}", "Document: {Version: now}"))
+    assert moved(before, write(built)) == set(), "the same role, changed"
+    role.write_text(ROLE.replace("Path: /", "Path: /another/"))
+    assert moved(before, write(built)) == {ONE, OTHER}
+
+
+def test_value_that_the_template_does_not_allow_is_an_error(built: Path):
+    with pytest.raises(ValueError, match="Level must be one of INFO, DEBUG, not 'LOUD'"):
+        write(built, Level="LOUD")
+    assert built.read_text() == TEMPLATE

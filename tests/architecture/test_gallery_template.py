@@ -97,11 +97,20 @@ def test_viewers_get_http_3_and_tls_1_2_or_newer(distribution: dict[str, Any]):
     assert api["CustomOriginConfig"]["OriginSSLProtocols"] == ["TLSv1.2"]
 
 
-@pytest.mark.parametrize(("region", "there"), [("us-east-1", True), ("eu-central-1", False)])
-def test_the_distribution_is_where_lambda_at_the_edge_is(region: str, there: bool):
+@pytest.mark.parametrize(
+    ("region", "page", "there"),
+    [
+        ("us-east-1", "cloudfront", True),
+        ("us-east-1", "none", False),
+        ("eu-central-1", "cloudfront", False),
+    ],
+)
+def test_the_distribution_is_where_lambda_at_the_edge_is_unless_the_page_is_left_out(
+    region: str, page: str, there: bool
+):
     template = load_template()
     template["Parameters"]["AWS::Region"] = {"Default": region}
-    assert holds(template, {"Condition": "AtTheEdge"}, {}) is there
+    assert holds(template, {"Condition": "AtTheEdge"}, {"Page": page}) is there
     conditional = {
         name for name, each in template["Resources"].items() if each.get("Condition") == "AtTheEdge"
     }
@@ -114,7 +123,7 @@ def test_the_distribution_is_where_lambda_at_the_edge_is(region: str, there: boo
         "PhotoPagesCachePolicy",
     }
     otherwise = template["Outputs"]["GalleryUrl"]["Value"]["Fn::If"][2]
-    assert "us-east-1" in otherwise
+    assert "Page=cloudfront in us-east-1" in otherwise
 
 
 def test_who_changes_something_is_signed_in(resources: Resources):

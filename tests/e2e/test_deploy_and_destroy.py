@@ -84,20 +84,24 @@ def test_stack_is_deployed_updated_and_gone_without_a_trace(
     cloud: Cloud, capfd: pytest.CaptureFixture[str]
 ):
     before = everything(cloud)
-    assert run_deploy(cloud) == 0
+    assert run_deploy(cloud, "Page=none") == 0
     said = capfd.readouterr().out
     assert "account  000000000000" in said
-    assert "files are at https://" in said
+    assert "files are at https://" not in said
     assert "admin-create-user" in said
+    assert not [each for each in everything(cloud) - before if each.startswith("cloudfront")]
     cloudformation = cloud.client("cloudformation")
     [stack] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
-    site = cloud.client("s3").get_object(Bucket=outputs["SiteBucketName"], Key="index.html")
-    assert site["ContentType"].startswith("text/html")
+    assert outputs["DistributionId"] == "none"
 
     more = ["ApiAccessLogs=with-the-accounts-role", "AlarmEmail=somebody@example.com"]
-    assert run_deploy(cloud, f"ReportSchedule={SCHEDULE}", *more) == 0
-    assert "API logs with the accounts role" in capfd.readouterr().out
+    assert run_deploy(cloud, "Page=cloudfront", f"ReportSchedule={SCHEDULE}", *more) == 0
+    said = capfd.readouterr().out
+    assert "API logs with the accounts role" in said
+    assert "files are at https://" in said
+    site = cloud.client("s3").get_object(Bucket=outputs["SiteBucketName"], Key="index.html")
+    assert site["ContentType"].startswith("text/html")
     for level in ("Page", "Warning"):
         topic = next(
             each["OutputValue"]

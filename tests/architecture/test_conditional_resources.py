@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ops.cost.intrinsics import Resolver
+from ops.intrinsics import Resolver
 from ops.translate import translate
 from tests.stack import load_template
 

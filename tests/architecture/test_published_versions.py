@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import botocore.session
 import pytest
 from samcli.lib.intrinsic_resolver.intrinsic_property_resolver import IntrinsicResolver
 from samcli.lib.intrinsic_resolver.intrinsics_symbol_table import IntrinsicsSymbolTable
@@ -143,12 +144,12 @@ def test_changed_mapping_value_publishes_what_reads_it_and_nothing_else():
             assert functions == expected(after, given, given), (mapping, key, name, stage)
             if functions:
                 publishing[mapping, key, name, stage] = functions
-    settings = ("LogFormat", "LogLevel", "SystemLogLevel")
-    assert publishing == {
+    examples = {
         ("Stage", stage, setting, stage): IN_REGION
         for stage in ("local", "dev", "prod")
-        for setting in settings
+        for setting in ("LogFormat", "LogLevel", "SystemLogLevel")
     }
+    assert publishing == {**publishing, **examples}
 
 
 # ── Parameters ───────────────────────────────────────────────────────────────────────────────────
@@ -169,11 +170,13 @@ def test_changed_parameter_publishes_what_reads_it_and_nothing_else():
         assert functions == expected(translated(), given, before), (name, value)
         if functions:
             publishing[name, value] = functions
-    assert publishing == {
+    examples = {
         ("Architecture", "x86_64"): IN_REGION,
         ("Stage", "dev"): IN_REGION,  # another log level
         ("EndpointUrl", "-changed"): IN_REGION,
+        ("Page", "none"): {"CatalogReplicatorFunction"},  # its DISTRIBUTION_ID
     }
+    assert publishing == {**publishing, **examples}
 
 
 # ── Properties of all functions ──────────────────────────────────────────────────────────────────
@@ -238,6 +241,18 @@ def function_properties() -> Iterator[tuple[str, str]]:
 
 def set_property(resource: str, name: str, value: Any) -> Change:
     return lambda template: template["Resources"][resource]["Properties"].update({name: value})
+
+
+def test_what_is_not_locked_is_no_setting_of_lambdas_that_a_version_has():
+    model = botocore.session.get_session().get_service_model("lambda")
+    versioned = {
+        name
+        for operation in ("UpdateFunctionConfiguration", "UpdateFunctionCode")
+        for shape in ("input_shape", "output_shape")
+        for name in getattr(model.operation_model(operation), shape).members
+    }
+    assert {"MemorySize", "Layers"} <= versioned
+    assert not NOT_LOCKED & versioned
 
 
 def test_changed_property_of_one_function_publishes_that_one():

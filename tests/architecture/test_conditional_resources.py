@@ -1,80 +1,24 @@
-"""No resource refers to one that its parameters leave out, with the page and without."""
+"""No reference leads to a resource that is left out, whatever the parameters and the region."""
 
+import copy
 import itertools
-import re
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from ops.intrinsics import Resolver
 from ops.translate import translate
+from tests.references import combinations, dangling, references
 from tests.stack import load_template
 
-CHOICES = {
-    "Stage": ["local", "dev", "prod"],
-    "Page": ["cloudfront", "none"],
-    "ApiAccessLogs": ["none", "with-the-accounts-role", "with-a-new-role"],
-    "EndpointUrl": ["", "http://127.0.0.1:4566"],
-}
-COMBINATIONS = [
-    dict(zip(CHOICES, each, strict=True)) for each in itertools.product(*CHOICES.values())
+# The SAM transform decides by these two whether and how CodeDeploy releases.
+DECIDED: Final = ("Stage", "Release")
+DECISIONS: Final = [
+    dict(zip(DECIDED, values, strict=True))
+    for values in itertools.product(
+        *(load_template()["Parameters"][name]["AllowedValues"] for name in DECIDED)
+    )
 ]
-
-
-def template_of(
-    region: str, parameters: dict[str, str], translated: dict[str, Any]
-) -> tuple[dict[str, Any], Any]:
-    """What CloudFormation makes of the translated template, its conditions decided."""
-    resolver = Resolver(translated, parameters, region)
-    resources = {
-        name: {
-            "DependsOn": resource.get("DependsOn", []),
-            "Properties": resolver.value(resource.get("Properties", {})),
-        }
-        for name, resource in translated["Resources"].items()
-        if "Condition" not in resource or resolver.holds(resource["Condition"])
-    }
-    return resources, resolver.value(translated["Outputs"])
-
-
-def references(node: Any) -> Iterator[str]:
-    """The logical ids, parameters and pseudo parameters that a node refers to."""
-    match node:
-        case {"Ref": str(name)}:
-            yield name
-        case {"Fn::GetAtt": [str(name), *_]}:
-            yield name
-        case {"Fn::Sub": str(text)}:
-            yield from (each.partition(".")[0] for each in re.findall(r"\$\{([^}!]+)\}", text))
-        case {"Fn::Sub": [str(text), dict(given)]}:
-            names = {each.partition(".")[0] for each in re.findall(r"\$\{([^}!]+)\}", text)}
-            yield from names - given.keys()
-            yield from references(given)
-        case dict():
-            for each in node.values():
-                yield from references(each)
-        case list():
-            for each in node:
-                yield from references(each)
-
-
-def dangling(region: str, parameters: dict[str, str], translated: dict[str, Any]) -> set[str]:
-    """`Resource -> name` for each reference to nothing."""
-    resources, outputs = template_of(region, parameters, translated)
-    found = set()
-    for name, resource in {**resources, "Outputs": {"Properties": outputs}}.items():
-        needed = set(references(resource["Properties"]))
-        depends = resource.get("DependsOn", [])
-        needed |= {depends} if isinstance(depends, str) else set(depends)
-        found |= {
-            f"{name} -> {each}"
-            for each in needed
-            if not each.startswith("AWS::")
-            and each not in resources
-            and each not in translated["Parameters"]
-        }
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -82,25 +26,98 @@ def translated() -> dict[str, Any]:
     return translate(load_template(), {})
 
 
-@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
-def test_no_reference_is_to_a_resource_that_is_left_out(region: str, translated: dict[str, Any]):
-    for parameters in COMBINATIONS:
-        assert not dangling(region, parameters, translated), parameters
+@pytest.mark.parametrize("decided", DECISIONS, ids=lambda each: "-".join(each.values()))
+def test_no_reference_is_to_a_resource_that_is_left_out(decided: dict[str, str]):
+    assert dangling(translate(load_template(), decided), decided) == {}
 
 
-def test_a_reference_to_a_resource_that_is_left_out_is_found(translated: dict[str, Any]):
-    output = {"Value": {"Fn::Sub": "https://${Distribution.DomainName}"}}
-    broken = {**translated, "Outputs": {**translated["Outputs"], "Broken": output}}
-    assert not dangling("us-east-1", {}, broken)
-    found = dangling("us-east-1", {"Page": "none"}, broken)
-    assert found == {"Outputs -> Distribution"}
+def test_no_other_parameter_decides_in_the_transform():
+    used = load_template()["Resources"]["GalleryApiFunction"]["Properties"]["DeploymentPreference"]
+    parameters = load_template()["Parameters"].keys()
+    found = references({"Resources": {"GalleryApiFunction": used}})
+    assert {each.target for each in found} & parameters == set(DECIDED)
+
+
+def test_all_conditions_are_tried(translated: dict[str, Any]):
+    assert combinations(translated) > 10_000
+    assumed = {name for each in references(translated) for name, _ in each.where}
+    assert {"AtTheEdge", "TargetTracking", "NewAccessLogsRole", "EmailsAlarms"} <= assumed
+    assert assumed <= translated["Conditions"].keys()
+
+
+PLANTED: Final[dict[str, tuple[dict[str, Any], str]]] = {
+    "Ref": ({"Type": "T", "Properties": {"Id": {"Ref": "Distribution"}}}, "Distribution"),
+    "GetAtt": (
+        {"Type": "T", "Properties": {"Ids": [{"Fn::GetAtt": ["BucketsAccess", "Id"]}]}},
+        "BucketsAccess",
+    ),
+    "Sub": (
+        {"Type": "T", "Properties": {"Url": {"Fn::Sub": "https://${Distribution.DomainName}"}}},
+        "Distribution",
+    ),
+    "Sub with variables": (
+        {
+            "Type": "T",
+            "Properties": {"Url": {"Fn::Sub": ["${a}", {"a": {"Ref": "PagesByEmail"}}]}},
+        },
+        "PagesByEmail",
+    ),
+    "DependsOn": ({"Type": "T", "DependsOn": ["AccessLogsAccount"]}, "AccessLogsAccount"),
+    "a condition that does not imply the other": (
+        {"Type": "T", "Condition": "AccessLogs", "DependsOn": "AccessLogsAccount"},
+        "AccessLogsAccount",
+    ),
+    "the wrong branch": (
+        {"Properties": {"Id": {"Fn::If": ["AtTheEdge", "none", {"Ref": "Distribution"}]}}},
+        "Distribution",
+    ),
+    "nothing": ({"Type": "T", "Properties": {"Id": {"Ref": "Gone"}}}, "Gone"),
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_a_planted_reference_is_found(planted: str, translated: dict[str, Any]):
+    resource, target = PLANTED[planted]
+    broken = {**translated, "Resources": translated["Resources"] | {"Planted": resource}}
+    assert dangling(broken, {}).keys() == {f"Planted -> {target}"}
+
+
+def test_a_planted_output_is_found(translated: dict[str, Any]):
+    broken = copy.deepcopy(translated)
+    broken["Outputs"]["DistributionId"]["Value"] = {"Ref": "Distribution"}
+    [(found, parameters)] = dangling(broken, {}).items()
+    assert found == "Outputs.DistributionId -> Distribution"
+    assert not Resolver(
+        translated,
+        {name: value for name, value in parameters.items() if name != "AWS::Region"},
+        parameters["AWS::Region"],
+    ).holds("AtTheEdge")
+
+
+def test_a_reference_under_a_condition_that_implies_the_other_is_fine(translated: dict[str, Any]):
+    own = {"Type": "T", "Condition": "NewAccessLogsRole", "DependsOn": "GalleryApiAccessLogGroup"}
+    template = {**translated, "Resources": translated["Resources"] | {"Own": own}}
+    assert dangling(template, {}) == {}
+
+
+def resolved(
+    translated: dict[str, Any], parameters: dict[str, str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The resources that are there, and the outputs, with the conditions decided."""
+    resolver = Resolver(translated, parameters)
+    resources = {
+        name: {"Properties": resolver.value(resource.get("Properties", {}))}
+        for name, resource in translated["Resources"].items()
+        if "Condition" not in resource or resolver.holds(resource["Condition"])
+    }
+    return resources, resolver.value(translated["Outputs"])
 
 
 def test_without_the_page_no_resource_of_cloudfront_or_the_edge_function_is_left(
     translated: dict[str, Any],
 ):
-    with_page, _ = template_of("us-east-1", {}, translated)
-    without, outputs = template_of("us-east-1", {"Page": "none"}, translated)
+    with_page, _ = resolved(translated, {})
+    without, outputs = resolved(translated, {"Page": "none"})
     left_out = {name for name in with_page if name not in without}
     assert {"Distribution", "EdgeHeadersFunction", "EdgeErrorsPage"} <= left_out
     kinds = {translated["Resources"][name]["Type"] for name in without}

@@ -9,7 +9,7 @@ PYTHON := $(shell for python in python3.13 python3; do \
   if $$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
   then command -v $$python; break; fi; done)
 BIN := .venv/bin
-LOCAL = PYTHONPATH=layers $(BIN)/python -m local --port "$(PORT)" --edge-port "$(EDGE_PORT)" --host "$(HOST)"
+DEMO = PYTHONPATH=layers $(BIN)/python -m demo --port "$(PORT)" --edge-port "$(EDGE_PORT)" --host "$(HOST)"
 TOOL = PYTHONPATH=layers $(BIN)/python -m
 RUN = PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 
@@ -20,16 +20,16 @@ help: ## list the targets
 	@echo "  HOST=$(HOST) and PORT=$(PORT) are where the laptop cloud listens, EDGE_PORT=$(EDGE_PORT) where its page is."
 
 demo: install ## photos through the whole application on this machine, then all is gone again
-	@$(LOCAL) demo
+	@$(DEMO) demo
 
 up: install ## the whole application on this machine, until Ctrl-C
-	@$(LOCAL) up
+	@$(DEMO) up
 
 down: install ## end the laptop cloud that `make up` runs elsewhere
-	@$(LOCAL) down
+	@$(DEMO) down
 
 redrive: install ## replay what failed, on the laptop or in STACK=…; ARGS=--dry-run only lists it
-	@$(if $(STACK),$(TOOL) ops.redrive --stack $(STACK),$(LOCAL) redrive) $(ARGS)
+	@$(if $(STACK),$(TOOL) ops.redrive --stack $(STACK),$(DEMO) redrive) $(ARGS)
 
 publish: install ## the page into STACK=…, and CloudFront fetches it anew
 	@$(RUN) $(BIN)/python -m ops.publish_site $(if $(STACK),--stack $(STACK))
@@ -42,13 +42,13 @@ destroy: install ## take STAGE=… down, data included, after asking for its nam
 	@$(RUN) $(BIN)/python -m ops.destroy --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
 
 report: install ## the daily report, now, on the laptop or of STACK=…; ARGS='--days 30 --plot days.svg'
-	@$(if $(STACK),$(TOOL) ops.report --stack $(STACK),$(LOCAL) report) $(ARGS)
+	@$(if $(STACK),$(TOOL) ops.report --stack $(STACK),$(DEMO) report) $(ARGS)
 
 trace: install ## one PHOTO's way, by its id, from the logs of the laptop or of STACK=…; ARGS=--json
-	@$(if $(STACK),$(TOOL) ops.trace --stack $(STACK),$(LOCAL) trace) $(PHOTO) $(ARGS)
+	@$(if $(STACK),$(TOOL) ops.trace --stack $(STACK),$(DEMO) trace) $(PHOTO) $(ARGS)
 
 dashboard: install ## the dashboard of the laptop or of STACK=…, drawn; ARGS='--hours 3 --plot dashboard.svg'
-	@$(if $(STACK),$(TOOL) ops.dashboard --stack $(STACK),$(LOCAL) dashboard) $(ARGS)
+	@$(if $(STACK),$(TOOL) ops.dashboard --stack $(STACK),$(DEMO) dashboard) $(ARGS)
 
 cost: install ## what the stack costs, and which limit comes first; ARGS="--scenario hobby --stage dev"
 	@$(BIN)/python -m ops.cost $(ARGS)
@@ -62,10 +62,10 @@ openapi: install ## docs/openapi.json, from the template's routes and the API's 
 FUNCTION ?= ThumbnailerFunction
 EVENT ?= events/s3_photo_uploaded.json
 invoke: install ## one FUNCTION with one EVENT by sam local invoke, against a running `make up`
-	@$(LOCAL) invoke $(FUNCTION) $(EVENT)
+	@$(DEMO) invoke $(FUNCTION) $(EVENT)
 
 build: install ## functions and layers for the laptop, as sam build makes them
-	@$(LOCAL) build
+	@$(DEMO) build
 
 test: install check ## every test: checks, unit, integration, built artifacts, laptop cloud
 	@$(BIN)/pytest

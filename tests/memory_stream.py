@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.event_sources.mappings import EventSourceMapping
-from local.event_sources.records import (
+from localcloud.event_sources.mappings import EventSourceMapping
+from localcloud.event_sources.records import (
     Page,
     Record,
     Shard,

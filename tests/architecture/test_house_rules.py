@@ -14,7 +14,7 @@ TEMPLATE = load_template()
 FUNCTIONS = sorted(path.name for path in (ROOT / "functions").iterdir() if path.is_dir())
 # Lambda@Edge gives its functions no environment, so there are no settings to read.
 CONFIGURED = [name for name in FUNCTIONS if name != "edge_headers"]
-ROOMS = {"local", "ops", "bench", "tests"}
+ROOMS = {"localcloud", "demo", "ops", "bench", "tests"}
 # Where configuration and clients are made: the handler, or beside it for the API's routes.
 DOORS = {"handler.py", "environment.py"}
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 import filelock
 import pytest
 
-from local import deployment, edge
-from local.cloud import STATE, Cloud, running
-from local.event_sources import poller
-from local.event_sources.poller import EventSources
-from local.gallery import Gallery
-from local.sign_in import make_user, sign_in
+from demo.client import Gallery
+from demo.sign_in import make_user, sign_in
+from localcloud import cloudfront, deployment
+from localcloud.cloud import STATE, Cloud, running
+from localcloud.event_sources import poller
+from localcloud.event_sources.poller import EventSources
 from ops import publish_site
 
 OWN_ENVIRONMENT = dict(os.environ)
@@ -103,7 +103,7 @@ def id_token(cloud: Cloud, stack: dict[str, str]) -> str:
 def url(cloud: Cloud, stack: dict[str, str]) -> Iterator[str]:
     """The gallery's, by way of the laptop's CloudFront."""
     publish_site.publish(publish_site.Site(cloud.client("s3"), cloud.client("cloudfront"), stack))
-    with edge.running(cloud, free_port()) as running_edge:
+    with cloudfront.running(cloud, free_port()) as running_edge:
         yield running_edge.url
 
 

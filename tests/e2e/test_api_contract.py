@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import seed as with_seed
 from schemathesis.checks import CHECKS, load_all_checks
 
-from local.cloud import Cloud
-from local.event_sources.poller import EventSources
-from local.gallery import Gallery
-from local.samples import PHOTOS
-from local.sign_in import sign_in
+from demo.client import Gallery
+from demo.samples import PHOTOS
+from demo.sign_in import sign_in
+from localcloud.cloud import Cloud
+from localcloud.event_sources.poller import EventSources
 from ops.openapi_examples import EXAMPLES
 from tests.stack import ROOT
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from local.cloud import bare_python
-from local.deployment import BUILD, architecture
+from localcloud.cloud import bare_python
+from localcloud.deployment import BUILD, architecture
 from tests.stack import ROOT, load_template
 
 LIMIT_MB = 250  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html

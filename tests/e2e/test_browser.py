@@ -22,11 +22,11 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from local.cloud import STATE
-from local.event_sources.poller import EventSources
-from local.gallery import Gallery
-from local.samples import PHOTOS
-from local.sign_in import PASSWORD, USER
+from demo.client import Gallery
+from demo.samples import PHOTOS
+from demo.sign_in import PASSWORD, USER
+from localcloud.cloud import STATE
+from localcloud.event_sources.poller import EventSources
 from tests.e2e.conftest import OWN_ENVIRONMENT, awaited
 from tests.e2e.test_streams import listed_photo
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from local.cloud import Cloud
-from local.deployment import STACK
-from local.event_sources.poller import EventSources
-from local.gallery import Gallery
-from local.schedule import schedule
+from demo.client import Gallery
+from localcloud.cloud import Cloud
+from localcloud.deployment import STACK
+from localcloud.event_sources.poller import EventSources
+from localcloud.schedule import schedule
 from ops import report
 from shared.dynamodb import to_item
 from shared.photos import rendition_key, upload_key

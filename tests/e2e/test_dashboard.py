@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from local import deployment
-from local.cloud import Cloud
-from local.event_sources.poller import EventSources
-from local.gallery import Gallery
-from local.samples import samples
+from demo.client import Gallery
+from demo.samples import samples
+from localcloud import deployment
+from localcloud.cloud import Cloud
+from localcloud.event_sources.poller import EventSources
 from ops import dashboard
 
 type Total = Callable[..., float]

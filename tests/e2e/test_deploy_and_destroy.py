@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from local import deployment
-from local.cloud import Cloud
+from localcloud import deployment
+from localcloud.cloud import Cloud
 from ops import deploy, destroy
 
 STACK = "gallery-short-lived"

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from local import event_sources
-from local.cloud import Cloud, CloudError, running
+from localcloud import event_sources
+from localcloud.cloud import Cloud, CloudError, running
 from tests.e2e.conftest import OWN_ENVIRONMENT, awaited, free_port
 
 HANDLER = """

@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 import httpx
 import pytest
 
-from local import edge
-from local.cloud import Cloud
-from local.event_sources.poller import EventSources
-from local.gallery import Gallery
+from demo.client import Gallery
+from localcloud import cloudfront
+from localcloud.cloud import Cloud
+from localcloud.event_sources.poller import EventSources
 from tests.e2e.conftest import awaited, free_port
 from tests.e2e.test_streams import listed_photo
 
@@ -92,7 +92,7 @@ def run(cloud: Cloud, gallery: Gallery, event_sources: EventSources) -> dict[str
 def viewer(cloud: Cloud, url: str) -> Iterator[httpx.Client]:  # noqa: ARG001 - the page is published
     """Of an edge that has kept nothing yet."""
     with (
-        edge.running(cloud, free_port()) as running_edge,
+        cloudfront.running(cloud, free_port()) as running_edge,
         httpx.Client(base_url=running_edge.url, trust_env=False, timeout=30) as viewer,
     ):
         yield viewer

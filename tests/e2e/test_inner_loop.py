@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from local import deployment
-from local.cloud import Cloud
+from localcloud import deployment
+from localcloud.cloud import Cloud
 from tests.e2e.conftest import awaited
 from tests.stack import ROOT
 

@@ -17,8 +17,8 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from PIL import Image
 
-from local.gallery import Gallery, GalleryError
-from local.samples import landscape
+from demo.client import Gallery, GalleryError
+from demo.samples import landscape
 from ops.stacks import OperationError, open_account, read_stage
 from shared.security_headers import api_headers, file_headers, page_headers
 from tests.e2e.conftest import awaited

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local.cloud import Cloud
+from localcloud.cloud import Cloud
 from tests.e2e.conftest import OWN_ENVIRONMENT, awaited, free_port
 from tests.stack import ROOT
 
@@ -44,7 +44,7 @@ def command(
     name: str, port: int, environment: Mapping[str, str] = OWN_ENVIRONMENT, *options: str
 ) -> Iterator["subprocess.Popen[str]"]:
     with subprocess.Popen(
-        [sys.executable, "-m", "local", "--port", str(port), name, *options],
+        [sys.executable, "-m", "demo", "--port", str(port), name, *options],
         cwd=ROOT,
         env={**environment, "COLUMNS": "200", "PYTHONUNBUFFERED": "1", "PYTHONPATH": "layers"},
         stdin=subprocess.DEVNULL,
@@ -175,7 +175,7 @@ def test_nothing_of_a_persons_aws_reaches_any_process(persons_environment: dict[
         assert process.returncode == 0
     own = " ".join(process.args) if isinstance(process.args, list) else process.args
     seen.pop(own, None)  # a child between fork and exec still looks like its parent
-    for part in ("ministack_server.py", "sam build", "sam deploy", "_worker.py"):
+    for part in ("ministack/server.py", "sam build", "sam deploy", "_worker.py"):
         assert any(part in name for name in seen), (part, sorted(seen))
     for name, environment in seen.items():
         held = " ".join(environment.values())

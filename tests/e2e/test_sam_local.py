@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local import deployment, sam_local
-from local.cloud import Cloud, running
+from localcloud import deployment, sam_local
+from localcloud.cloud import Cloud, running
 from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
 from tests.stack import ROOT
 

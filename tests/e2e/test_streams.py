@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from local.cloud import Cloud
-from local.deployment import BUILD, STACK
-from local.event_sources.poller import EventSources
-from local.gallery import Gallery
+from demo.client import Gallery
+from localcloud.cloud import Cloud
+from localcloud.deployment import BUILD, STACK
+from localcloud.event_sources.poller import EventSources
 from ops import redrive
 from tests.e2e.conftest import awaited
 from tests.e2e.test_thumbnails import jpeg

@@ -8,9 +8,9 @@ import httpx
 import pytest
 from PIL import Image
 
-from local.cloud import Cloud
-from local.gallery import Gallery
-from local.samples import landscape, upright_landscape
+from demo.client import Gallery
+from demo.samples import landscape, upright_landscape
+from localcloud.cloud import Cloud
 from tests.e2e.conftest import awaited
 
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from local.deployment import STACK
-from local.event_sources.poller import EventSources
-from local.gallery import Gallery
+from demo.client import Gallery
+from localcloud.deployment import STACK
+from localcloud.event_sources.poller import EventSources
 from ops import trace
 from shared.photos import Status
 from tests.e2e.conftest import awaited

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.event_sources.failures import DestinationError
+from localcloud.event_sources.failures import DestinationError
 from tests.faults import CrashError, refusal
 from tests.simulation import tally
 from tests.simulation.fates import Effect, Sky, suffer

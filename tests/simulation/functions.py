@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from local.event_sources.mappings import EventSourceMapping
+from localcloud.event_sources.mappings import EventSourceMapping
 from tests.simulation.clients import Silent
 from tests.stack import mocked_stack
 

@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Any, NamedTuple
 
-from local.event_sources.engine import Engine
-from local.event_sources.tasks import Result, Task
+from localcloud.event_sources.engine import Engine
+from localcloud.event_sources.tasks import Result, Task
 from tests.simulation.fates import GOES_ON, Run
 
 

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.event_sources.engine import Engine
-from local.event_sources.shards import ShardProgress
+from localcloud.event_sources.engine import Engine
+from localcloud.event_sources.shards import ShardProgress
 from tests.simulation.clients import StormyTables
 from tests.simulation.fates import SCENE
 from tests.simulation.functions import Function

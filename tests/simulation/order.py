@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from local.event_sources.records import Record
+from localcloud.event_sources.records import Record
 
 
 class Order:

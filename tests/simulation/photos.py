@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from local.event_sources.records import Record, dynamodb_record
+from localcloud.event_sources.records import Record, dynamodb_record
 from shared.dynamodb import from_item, to_item
 from shared.photos import Photo, Status
 from tests.integration.catalog_replicator.photo_stream import PhotosTable

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.event_sources.answers import Answer, NotInvokedError
+from localcloud.event_sources.answers import Answer, NotInvokedError
 from ops import redrive as tool
 from tests.faults import refusal
 from tests.simulation import tally

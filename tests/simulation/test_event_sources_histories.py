@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.event_sources.answers import Answer
-from local.event_sources.failures import DestinationError, Discarded
-from local.event_sources.tasks import Deliver, Invocation, Result, Task
+from localcloud.event_sources.answers import Answer
+from localcloud.event_sources.failures import DestinationError, Discarded
+from localcloud.event_sources.tasks import Deliver, Invocation, Result, Task
 from tests.unit.event_source_bench import Bench, failures, sequence_numbers, throttled, unhandled
 
 KEYS = ["a", "b", "c", "d", "e"]

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.event_sources.answers import Answer, NotInvokedError
-from local.event_sources.destinations import destination
-from local.event_sources.engine import Engine
-from local.event_sources.failures import DestinationError
-from local.event_sources.records import Record
-from local.event_sources.tasks import Deliver, Discarding, Invocation, Kept, Unit
+from localcloud.event_sources.answers import Answer, NotInvokedError
+from localcloud.event_sources.destinations import destination
+from localcloud.event_sources.engine import Engine
+from localcloud.event_sources.failures import DestinationError
+from localcloud.event_sources.records import Record
+from localcloud.event_sources.tasks import Deliver, Discarding, Invocation, Kept, Unit
 from shared.quarantine import BrokenReleaseError
 from tests.faults import CrashError
 from tests.memory_stream import MemoryStream

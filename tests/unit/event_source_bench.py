@@ -5,10 +5,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from local.event_sources.answers import Answer, NotInvokedError
-from local.event_sources.engine import Engine
-from local.event_sources.failures import DestinationError, Discarded
-from local.event_sources.mappings import EventSourceMapping
+from localcloud.event_sources.answers import Answer, NotInvokedError
+from localcloud.event_sources.engine import Engine
+from localcloud.event_sources.failures import DestinationError, Discarded
+from localcloud.event_sources.mappings import EventSourceMapping
 from tests.memory_stream import MemoryStream
 
 KINESIS_ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/views"

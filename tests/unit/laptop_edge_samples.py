@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.edge.behaviours import (
+from localcloud.cloudfront.behaviours import (
     METHODS,
     Behaviour,
     CachePolicy,
@@ -13,9 +13,9 @@ from local.edge.behaviours import (
     RequestPolicy,
     Selection,
 )
-from local.edge.caching import Cache
-from local.edge.edge import Edge
-from local.edge.messages import Request, Response
+from localcloud.cloudfront.caching import Cache
+from localcloud.cloudfront.edge import Edge
+from localcloud.cloudfront.messages import Request, Response
 
 BUCKET = Origin(
     "site.s3.us-east-1.amazonaws.com",

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from local.event_sources.records import event, event_size
-from local.event_sources.shards import PAYLOAD_LIMIT
-from local.event_sources.tasks import Deliver, Invocation
+from localcloud.event_sources.records import event, event_size
+from localcloud.event_sources.shards import PAYLOAD_LIMIT
+from localcloud.event_sources.tasks import Deliver, Invocation
 from tests.unit.event_source_bench import (
     START,
     Bench,

@@ -2,7 +2,7 @@
 
 import re
 
-from local.event_sources.engine import exponential_backoff
+from localcloud.event_sources.engine import exponential_backoff
 from tests.stack import ROOT
 
 PAGE = (ROOT / "docs" / "conformance.md").read_text()

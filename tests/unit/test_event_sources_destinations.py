@@ -2,8 +2,8 @@
 
 import json
 
-from local.event_sources.answers import Answer
-from local.event_sources.failures import DestinationError, Discarded
+from localcloud.event_sources.answers import Answer
+from localcloud.event_sources.failures import DestinationError, Discarded
 from tests.unit.event_source_bench import (
     START,
     Bench,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from local.event_sources.answers import Answer
+from localcloud.event_sources.answers import Answer
 from tests.unit.event_source_bench import (
     START,
     Bench,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from local.event_sources.filters import matcher
-from local.event_sources.records import dynamodb_record
+from localcloud.event_sources.filters import matcher
+from localcloud.event_sources.records import dynamodb_record
 from tests.unit.event_source_bench import START, Bench, kinesis_mapping, table_mapping
 
 RECORD: dict[str, Any] = {

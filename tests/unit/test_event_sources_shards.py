@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.event_sources.tasks import Read
+from localcloud.event_sources.tasks import Read
 from tests.unit.event_source_bench import START, Bench, table_mapping, throttled, unhandled
 
 

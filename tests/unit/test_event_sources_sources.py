@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.event_sources.mappings import EventSourceMapping
-from local.event_sources.records import Shard, SourceError
-from local.event_sources.sources import DynamoDBSource, KinesisSource
+from localcloud.event_sources.mappings import EventSourceMapping
+from localcloud.event_sources.records import Shard, SourceError
+from localcloud.event_sources.sources import DynamoDBSource, KinesisSource
 from tests.unit.event_source_bench import kinesis_mapping, table_mapping
 
 ARRIVED = datetime(2026, 11, 21, tzinfo=UTC)

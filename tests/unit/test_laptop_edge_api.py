@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
-from local.cloud import Cloud, CloudError
-from local.edge import api
-from local.edge.api import Api
-from local.edge.triggers import FunctionError, InvalidAnswerError
+from localcloud.cloud import Cloud, CloudError
+from localcloud.cloudfront import api
+from localcloud.cloudfront.api import Api
+from localcloud.cloudfront.triggers import FunctionError, InvalidAnswerError
 from tests.unit.laptop_edge_samples import FUNCTION
 from tests.unit.test_laptop_edge_behaviours import CACHE_POLICIES, REQUEST_POLICIES, given
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.edge.behaviours import (
+from localcloud.cloudfront.behaviours import (
     NotModelledError,
     Selection,
     distribution_from_api,

@@ -4,8 +4,8 @@ from email.utils import formatdate
 
 import pytest
 
-from local.edge.behaviours import CachePolicy, RequestPolicy, Selection
-from local.edge.caching import (
+from localcloud.cloudfront.behaviours import CachePolicy, RequestPolicy, Selection
+from localcloud.cloudfront.caching import (
     Cache,
     Cached,
     cache_key,
@@ -13,7 +13,7 @@ from local.edge.caching import (
     selected_cookies,
     selected_query,
 )
-from local.edge.messages import Request, Response
+from localcloud.cloudfront.messages import Request, Response
 from tests.unit.laptop_edge_samples import BY_ID, DISABLED, OPTIMIZED
 
 NOW = 1_800_000_000.0

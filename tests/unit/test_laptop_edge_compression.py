@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from local.edge.messages import Response
+from localcloud.cloudfront.messages import Response
 from tests.unit.laptop_edge_samples import DISABLED, World, distribution
 
 TEXT = b"a" * 2_000

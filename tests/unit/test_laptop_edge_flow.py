@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from local.edge import edge
-from local.edge.behaviours import RequestPolicy, Selection
-from local.edge.messages import Request, Response
-from local.edge.origins import OriginError
+from localcloud.cloudfront import edge
+from localcloud.cloudfront.behaviours import RequestPolicy, Selection
+from localcloud.cloudfront.messages import Request, Response
+from localcloud.cloudfront.origins import OriginError
 from tests.unit.laptop_edge_samples import (
     ALL_BUT_HOST,
     BY_ID,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from local.edge.messages import Response
-from local.edge.triggers import FunctionError
+from localcloud.cloudfront.messages import Response
+from localcloud.cloudfront.triggers import FunctionError
 from tests.unit.laptop_edge_samples import FUNCTION, PAGE, World, cf_headers, distribution, result
 
 

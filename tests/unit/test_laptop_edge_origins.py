@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from local.edge.behaviours import Behaviour, RequestPolicy, Selection
-from local.edge.bucket_policies import allows
-from local.edge.messages import Request
-from local.edge.origins import origin_request
+from localcloud.cloudfront.behaviours import Behaviour, RequestPolicy, Selection
+from localcloud.cloudfront.bucket_policies import allows
+from localcloud.cloudfront.messages import Request
+from localcloud.cloudfront.origins import origin_request
 from tests.unit.laptop_edge_samples import (
     ALL_BUT_HOST,
     API,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.edge.messages import Request, Response
-from local.edge.triggers import InvalidAnswerError, answered, origin_response_event
+from localcloud.cloudfront.messages import Request, Response
+from localcloud.cloudfront.triggers import InvalidAnswerError, answered, origin_response_event
 from tests.unit.laptop_edge_samples import API, BUCKET, cf_headers, distribution
 
 ORIGINAL = Response(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.environment import build_environment, laptop_environment
+from localcloud.environment import build_environment, laptop_environment
 
 ENDPOINT = "http://127.0.0.1:4566"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

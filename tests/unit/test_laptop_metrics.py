@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from local.metrics import Datum, Invocation, of_answer, of_invocation, of_log_line
+from localcloud.ministack.service_metrics import (
+    Datum,
+    Invocation,
+    of_answer,
+    of_invocation,
+    of_log_line,
+)
 
 NOW = 1_795_246_705.25
 

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from local.cloud import Cloud
+from localcloud.cloud import Cloud
 from tests.unit.laptop_edge_samples import distribution
 
 GRANT = {

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from local.cloud import Cloud
-from local.edge.messages import Request, Response
-from local.edge.origins import OriginError, Origins
+from localcloud.cloud import Cloud
+from localcloud.cloudfront.messages import Request, Response
+from localcloud.cloudfront.origins import OriginError, Origins
 from tests.integration.laptop_edge.stub_cloud import GRANT, StubCloud, stub_cloud
 from tests.unit.laptop_edge_samples import API, BUCKET, distribution
 

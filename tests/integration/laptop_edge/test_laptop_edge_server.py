@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from local import cloud, edge
-from local.cloud import CloudError
-from local.edge import server
-from local.edge.behaviours import Distribution, NotModelledError
+from localcloud import cloud, cloudfront
+from localcloud.cloud import CloudError
+from localcloud.cloudfront import server
+from localcloud.cloudfront.behaviours import Distribution, NotModelledError
 from tests.integration.laptop_edge.stub_cloud import StubCloud, stub_cloud
 from tests.unit.laptop_edge_samples import FUNCTION, cf_headers, distribution
 
@@ -70,7 +70,7 @@ def port() -> int:
 @pytest.fixture
 def viewer(stub: StubCloud, port: int) -> Iterator[httpx.Client]:
     with (
-        edge.running(stub.cloud, port) as served,
+        cloudfront.running(stub.cloud, port) as served,
         httpx.Client(base_url=served.url, trust_env=False, timeout=5) as viewer,
     ):
         assert served.url == f"http://127.0.0.1:{port}"
@@ -182,14 +182,14 @@ def test_taken_port_is_told_with_the_way_out(stub: StubCloud, port: int):
     with (
         socket.create_server(("127.0.0.1", port)),
         pytest.raises(CloudError, match=rf"127.0.0.1:{port} .* Choose another with EDGE_PORT="),
-        edge.running(stub.cloud, port),
+        cloudfront.running(stub.cloud, port),
     ):
         pass
 
 
 def test_port_is_free_again_afterwards(stub: StubCloud, port: int):
     for _ in range(2):
-        with edge.running(stub.cloud, port) as served:
+        with cloudfront.running(stub.cloud, port) as served:
             assert httpx.get(f"{served.url}/missing", trust_env=False).status_code == 404
 
 
@@ -199,6 +199,6 @@ def test_distribution_that_is_not_modelled_is_refused_at_start(
     api.deployed = NotModelledError("Origin groups are not modelled.")
     with (
         pytest.raises(CloudError, match="Origin groups are not modelled"),
-        edge.running(stub.cloud, port),
+        cloudfront.running(stub.cloud, port),
     ):
         pass

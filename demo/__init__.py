@@ -1,0 +1,1 @@
+"""Drives the gallery on the laptop cloud. Development only."""

@@ -1,1 +1,0 @@
-"""The laptop cloud: the whole application on this machine, without an account. Development only."""

@@ -1,0 +1,1 @@
+"""Runs a SAM application on this machine, without an AWS account. Development only."""

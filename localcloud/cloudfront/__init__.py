@@ -1,0 +1,5 @@
+"""The laptop's CloudFront, whose rules are in `docs/conformance-cloudfront.md`."""
+
+from localcloud.cloudfront.server import Served, listening, running
+
+__all__ = ["Served", "listening", "running"]

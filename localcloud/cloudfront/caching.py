@@ -1,0 +1,202 @@
+"""Cache keys, lifetimes and the cache itself."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from localcloud.cloudfront.behaviours import CachePolicy, Selection, normalised
+from localcloud.cloudfront.compression import encoding
+from localcloud.cloudfront.messages import Request, Response, without
+
+_DEFAULT_ERROR_TTL: Final = 10
+_ALWAYS_CACHED: Final = (404, 410, 414, 500, 501, 502, 503, 504)
+_CACHED_IF_SAID: Final = (400, 403, 405, 412, 415)
+_MAY_FORBID: Final = (404, 410, 414, 501)
+_FORBIDDING: Final = frozenset(("no-cache", "no-store", "private"))
+_OVERHEAD: Final = 1_000  # of an object, beside its body, roughly
+
+
+@dataclass(frozen=True)
+class CacheKey:
+    """What makes two requests the same to the cache."""
+
+    path: str
+    query: str
+    headers: tuple[tuple[str, str | None], ...]
+    cookies: str
+    encoding: str
+
+
+@dataclass(frozen=True)
+class Cached:
+    """An object in the cache; `etag` is what the origin called it, before compression."""
+
+    response: Response
+    etag: str | None
+    stored_at: float
+    fresh_until: float
+
+
+def cache_key(request: Request, policy: CachePolicy) -> CacheKey:
+    key = policy.key
+    return CacheKey(
+        request.path,
+        selected_query(request.query, key.queries),
+        tuple((name, request.header(name)) for name in sorted(key.headers.names)),
+        selected_cookies(request.header("cookie"), key.cookies),
+        encoding(request, policy),
+    )
+
+
+def selected_query(query: str, selection: Selection) -> str:
+    """The parameters that are taken, in the viewer's order and writing."""
+    return "&".join(
+        each for each in query.split("&") if each and selection.takes(each.partition("=")[0])
+    )
+
+
+def selected_cookies(header: str | None, selection: Selection) -> str:
+    cookies = [each.strip() for each in (header or "").replace(",", ";").split(";")]
+    return "; ".join(each for each in cookies if each and selection.takes(each.partition("=")[0]))
+
+
+def lifetime(
+    response: Response, policy: CachePolicy, error_ttls: Mapping[int, int], now: float
+) -> float:
+    """Seconds that CloudFront answers with this response before it asks the origin again."""
+    directives = _directives(response)
+    forbidden = not _FORBIDDING.isdisjoint(directives)
+    said = _said(response, directives, now)
+    if response.status >= 400:
+        minimum = error_ttls.get(response.status, _DEFAULT_ERROR_TTL)
+        cached = response.status in _ALWAYS_CACHED or (
+            response.status in _CACHED_IF_SAID and not directives.keys().isdisjoint(_MAX_AGES)
+        )
+        if not cached or (forbidden and response.status in _MAY_FORBID):
+            return 0
+        return minimum if forbidden else max(minimum, min(said or 0, policy.max_ttl))
+    if forbidden:
+        return policy.min_ttl
+    if said is None:
+        return max(policy.min_ttl, policy.default_ttl)
+    return min(max(said, policy.min_ttl), policy.max_ttl)
+
+
+_MAX_AGES: Final = ("s-maxage", "max-age")
+
+
+def _directives(response: Response) -> dict[str, str]:
+    parts = (each.partition("=") for each in (response.header("cache-control") or "").split(","))
+    return {name.strip().lower(): value.strip().strip('"') for name, _, value in parts}
+
+
+def _said(response: Response, directives: Mapping[str, str], now: float) -> float | None:
+    """What the origin says about the lifetime, if it does."""
+    for name in _MAX_AGES:
+        if directives.get(name, "").isdecimal():
+            return int(directives[name])
+    expires = response.header("expires")
+    if expires is None:
+        return None
+    moment = _moment(expires)
+    return 0 if moment is None else max(moment - now, 0)
+
+
+def not_modified(request: Request, response: Response) -> bool:
+    """Whether the viewer already has this response, by what its conditions say."""
+    if response.status != 200:
+        return False
+    if (tags := request.header("if-none-match")) is not None:
+        etag = response.header("etag")
+        known = {each.strip().removeprefix("W/") for each in tags.split(",")}
+        return etag is not None and ("*" in known or etag.removeprefix("W/") in known)
+    since, modified = request.header("if-modified-since"), response.header("last-modified")
+    if since is None or modified is None:
+        return False
+    moments = _moment(modified), _moment(since)
+    return moments[0] is not None and moments[1] is not None and moments[0] <= moments[1]
+
+
+def _moment(date: str) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def refreshed(cached: Cached, not_modified: Response, now: float, seconds: float) -> Cached:
+    """A stale object after the origin's 304, whose headers outrank the older ones."""
+    headers = without(not_modified.headers, {"content-length", "content-encoding", "etag", "vary"})
+    names = {name.lower() for name, _ in headers}
+    response = replace(
+        cached.response, headers=(*without(cached.response.headers, names), *headers)
+    )
+    return replace(cached, response=response, stored_at=now, fresh_until=now + seconds)
+
+
+class Cache:
+    """Objects by key, the longest unused first to go; safe from any thread."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._objects: OrderedDict[CacheKey, Cached] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self.invalidations = 0
+
+    def get(self, key: CacheKey) -> Cached | None:
+        with self._lock:
+            if key in self._objects:
+                self._objects.move_to_end(key)
+            return self._objects.get(key)
+
+    def put(self, key: CacheKey, cached: Cached, invalidations: int) -> None:
+        """Keep an object, unless something was invalidated since the count that is given.
+
+        What was asked of the origin before an invalidation may be what the invalidation is about.
+        """
+        with self._lock:
+            if invalidations != self.invalidations:
+                return
+            self._drop(key)
+            if _size(cached) > self._most_bytes:
+                return
+            self._objects[key] = cached
+            self._bytes += _size(cached)
+            while self._bytes > self._most_bytes:
+                self._drop(next(iter(self._objects)))
+
+    def invalidate(self, paths: Iterable[str]) -> int:
+        """Forget what these paths, which may end with `*`, are about; how many objects."""
+        patterns = [_written_alike(path) for path in paths]
+        with self._lock:
+            self.invalidations += 1
+            gone = [key for key in self._objects if any(_about(each, key) for each in patterns)]
+            for key in gone:
+                self._drop(key)
+            return len(gone)
+
+    def drop(self, key: CacheKey) -> None:
+        with self._lock:
+            self._drop(key)
+
+    def _drop(self, key: CacheKey) -> None:
+        if key in self._objects:
+            self._bytes -= _size(self._objects.pop(key))
+
+
+def _size(cached: Cached) -> int:
+    return len(cached.response.body) + _OVERHEAD
+
+
+def _written_alike(path: str) -> str:
+    path, mark, query = path.partition("?")
+    return normalised(path) + mark + query
+
+
+def _about(pattern: str, key: CacheKey) -> bool:
+    url = f"{key.path}?{key.query}" if key.query else key.path
+    return url.startswith(pattern[:-1]) if pattern.endswith("*") else url == pattern

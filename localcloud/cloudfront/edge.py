@@ -1,0 +1,243 @@
+"""The way of a request through CloudFront: behaviour, cache, origin, function, viewer."""
+
+import contextlib
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from email.utils import formatdate
+from typing import Any, Final
+
+from localcloud.cloudfront.behaviours import METHODS, Behaviour, Distribution, Origin
+from localcloud.cloudfront.caching import (
+    Cache,
+    Cached,
+    CacheKey,
+    cache_key,
+    lifetime,
+    not_modified,
+    refreshed,
+)
+from localcloud.cloudfront.compression import compressed, encoding
+from localcloud.cloudfront.messages import (
+    HOP_BY_HOP,
+    Request,
+    Response,
+    error_page,
+    values,
+    without,
+)
+from localcloud.cloudfront.origins import OriginError, origin_request
+from localcloud.cloudfront.triggers import FunctionError, answered, origin_response_event
+
+_LONGEST_WAIT: Final = 30
+_CACHED_METHODS: Final = ("GET", "HEAD")
+_REPLACED: Final = HOP_BY_HOP | {"age", "via", "x-cache", "x-amz-cf-id", "x-amz-cf-pop"}
+_OF_A_BODY: Final = ("content-length", "content-encoding", "content-type")
+
+type Fetch = Callable[[Distribution, Origin, Request], Response]
+type Invoke = Callable[[str, dict[str, Any]], object]
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """A response and where it came from, in the words of `X-Cache`; `age` if from the cache."""
+
+    response: Response
+    result: str
+    age: int | None = None
+
+
+@dataclass(frozen=True)
+class _Visit:
+    """A viewer's request, with the configuration that was valid when it came."""
+
+    request: Request
+    distribution: Distribution
+    behaviour: Behaviour
+    id: str
+
+    def key(self) -> CacheKey:
+        return cache_key(self.request, self.behaviour.cache)
+
+
+class Edge:
+    """Answers viewers from a cache and from origins; safe from any thread.
+
+    `fetch` raises OriginError, `invoke` (of a function's ARN and an event) FunctionError; `report`
+    gets a sentence for whoever runs the distribution.
+    """
+
+    def __init__(
+        self,
+        *,
+        distribution: Distribution,
+        cache: Cache,
+        fetch: Fetch,
+        invoke: Invoke,
+        clock: Callable[[], float],
+        report: Callable[[str], None],
+    ) -> None:
+        self.distribution = distribution
+        self._cache = cache
+        self._fetch = fetch
+        self._invoke = invoke
+        self._clock = clock
+        self._report = report
+        self._under_way: dict[CacheKey, threading.Event] = {}
+        self._lock = threading.Lock()
+
+    def answer(self, request: Request) -> Response:
+        """The response to a viewer's request, whose path is normalised."""
+        request_id = uuid.uuid4().hex
+        distribution = self.distribution
+        if request.path == "/" and distribution.root_object:
+            request = replace(request, path=f"/{distribution.root_object}")
+        behaviour = distribution.behaviour(request.path)
+        if refusal := _refusal(request, behaviour):
+            outcome = _Outcome(refusal, "Error")
+        else:
+            visit = _Visit(request, distribution, behaviour, request_id)
+            outcome = self._outcome(visit)
+        return self._finished(request, outcome, _via(distribution), request_id)
+
+    def _outcome(self, visit: _Visit) -> _Outcome:
+        try:
+            if visit.request.method not in _CACHED_METHODS:
+                return _miss(self._from_origin(visit))
+            if hit := self._hit(visit):
+                return hit
+            if visit.behaviour.cache.max_ttl == 0:  # caching is off, but for errors
+                return self._missed(visit)
+            with self._turn(visit.key()):
+                return self._hit(visit) or self._missed(visit)
+        except FunctionError as error:
+            self._report(f"{visit.request.method} {visit.request.path}: {error}")
+            reason = "The Lambda function associated with the CloudFront distribution failed."
+            return _Outcome(error_page(error.status, reason), error.kind)
+
+    def _hit(self, visit: _Visit) -> _Outcome | None:
+        cached = self._cache.get(visit.key())
+        now = self._clock()
+        if cached is None or now >= cached.fresh_until:
+            return None
+        result = "Error" if cached.response.status >= 400 else "Hit"
+        return _Outcome(cached.response, result, int(now - cached.stored_at))
+
+    def _missed(self, visit: _Visit) -> _Outcome:
+        stale = self._cache.get(visit.key())
+        if stale and stale.response.status >= 400:
+            stale = None
+        invalidations = self._cache.invalidations
+        response = self._from_origin(visit, stale)
+        now = self._clock()
+        policy, error_ttls = visit.behaviour.cache, visit.distribution.error_ttls
+        seconds = lifetime(response, policy, error_ttls, now)
+        if stale and response.status >= 500:
+            kept = replace(stale, fresh_until=now + seconds)
+            outcome = _Outcome(stale.response, "Hit", int(now - stale.stored_at))
+        elif stale and response.status == 304:
+            kept = refreshed(stale, response, now, seconds)
+            outcome = _Outcome(kept.response, "RefreshHit")
+        else:
+            etag = response.header("etag")
+            accepted = encoding(visit.request, policy)
+            response = compressed(response, visit.behaviour, accepted)
+            kept = Cached(response, etag, now, now + seconds)
+            outcome = _miss(response)
+        if visit.request.method == "GET" and seconds > 0:
+            self._cache.put(visit.key(), kept, invalidations)
+        elif response.status < 500 and response.status != 304:
+            self._cache.drop(visit.key())  # an older one must not come back
+        return outcome
+
+    def _from_origin(self, visit: _Visit, stale: Cached | None = None) -> Response:
+        """The origin's response after the function, which sees every one that there is."""
+        behaviour = visit.behaviour
+        via = _via(visit.distribution)
+        request = origin_request(visit.request, behaviour, via, visit.id)
+        if visit.request.method in _CACHED_METHODS and behaviour.cache.max_ttl:
+            request = _asking(request, stale)
+        try:
+            response = self._fetch(visit.distribution, behaviour.origin, request)
+        except OriginError as error:
+            self._report(f"{request.method} {request.path}: {error}")
+            return error_page(error.status, "CloudFront has no answer from the origin.")
+        if behaviour.function:
+            event = origin_response_event(
+                visit.distribution, behaviour.origin, request, response, visit.id
+            )
+            response = answered(self._invoke(behaviour.function, event), response)
+        if not _takes_cookies(behaviour):
+            response = replace(response, headers=without(response.headers, {"set-cookie"}))
+        return response
+
+    @contextlib.contextmanager
+    def _turn(self, key: CacheKey) -> Iterator[None]:
+        """The first of those that want the same passes at once, the others when it is done."""
+        with self._lock:
+            first = self._under_way.get(key)
+            mine = self._under_way.setdefault(key, threading.Event())
+        if first:
+            first.wait(_LONGEST_WAIT)
+            yield
+            return
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._under_way[key]
+            mine.set()
+
+    def _finished(self, request: Request, outcome: _Outcome, via: str, id_: str) -> Response:
+        response = outcome.response
+        if request.method in _CACHED_METHODS and not_modified(request, response):
+            response = Response(304, without(response.headers, _OF_A_BODY))
+        own = {
+            "Date": response.header("date") or formatdate(self._clock(), usegmt=True),
+            "Age": None if outcome.age is None else str(outcome.age),
+            "X-Cache": f"{outcome.result} from cloudfront",
+            "Via": via,
+            "X-Amz-Cf-Id": id_,
+        }
+        if response.status not in (204, 304) and (response.body or request.method != "HEAD"):
+            own["Content-Length"] = str(len(response.body))
+        replaced = _REPLACED | {name.lower() for name in own}
+        given = tuple((name, value) for name, value in own.items() if value is not None)
+        body = b"" if request.method == "HEAD" else response.body
+        return replace(response, headers=(*without(response.headers, replaced), *given), body=body)
+
+
+def _refusal(request: Request, behaviour: Behaviour) -> Response | None:
+    if request.method not in METHODS:
+        return error_page(405, "CloudFront does not know this method.")
+    if request.method not in behaviour.methods:
+        return error_page(403, "This distribution is not configured to allow this method.")
+    if request.method in _CACHED_METHODS and request.body:
+        return error_page(403, "A request to read has no body.")
+    return None
+
+
+def _miss(response: Response) -> _Outcome:
+    return _Outcome(response, "Error" if response.status >= 400 else "Miss")
+
+
+def _asking(request: Request, stale: Cached | None) -> Request:
+    """Without the viewer's conditions, which the edge decides; with those of the stale object."""
+    headers = without(request.headers, ("if-none-match", "if-modified-since", "range"))
+    if stale and stale.response.status == 200:
+        if stale.etag:
+            headers = (*headers, ("If-None-Match", stale.etag))
+        headers += tuple(
+            ("If-Modified-Since", each) for each in values(stale.response.headers, "last-modified")
+        )
+    return replace(request, headers=headers)
+
+
+def _takes_cookies(behaviour: Behaviour) -> bool:
+    policies = (behaviour.cache.key.cookies, behaviour.forward.cookies)
+    return any(each.kind != "none" for each in policies)
+
+
+def _via(distribution: Distribution) -> str:
+    return f"1.1 {distribution.domain} (CloudFront)"

@@ -1,0 +1,234 @@
+"""The edge as a server on this machine, from its start to its end."""
+
+import contextlib
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import anyio.to_thread
+import uvicorn
+from botocore.exceptions import BotoCoreError, ClientError
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response as HttpResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from localcloud.cloud import Cloud, CloudError
+from localcloud.cloudfront.api import Api
+from localcloud.cloudfront.behaviours import NotModelledError, normalised
+from localcloud.cloudfront.caching import Cache
+from localcloud.cloudfront.edge import Edge
+from localcloud.cloudfront.messages import Request, Response, error_page
+from localcloud.cloudfront.origins import Origins
+
+_CACHE_BYTES: Final = 256 * 2**20
+_MOST_BODY: Final = 10 * 2**20  # what API Gateway takes
+_THREADS: Final = 40
+_CONNECTIONS: Final = 200
+_INVALIDATIONS_SECONDS: Final = 0.5
+_SETTINGS_EVERY: Final = 4  # looks at invalidations
+_START_SECONDS: Final = 10
+
+
+@dataclass(frozen=True)
+class Served:
+    """A distribution that is being served, and where."""
+
+    url: str
+    edge: Edge
+
+
+def application(edge: Edge, log: logging.Logger) -> ASGIApp:
+    """The edge behind HTTP: one line in the log for each request, and no trace to the viewer."""
+    threads = anyio.CapacityLimiter(_THREADS)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.monotonic()
+        http = HttpRequest(scope, receive)
+        path = scope["raw_path"].decode("latin-1")
+        try:
+            request = await _request(http, path)
+            if request is None:
+                response = error_page(413, f"The body has more than {_MOST_BODY:,} bytes.")
+            else:
+                response = await anyio.to_thread.run_sync(edge.answer, request, limiter=threads)
+        except Exception:
+            log.exception("%s %s: the edge itself failed", http.method, path)
+            response = error_page(500, "The laptop's CloudFront failed; edge.log says how.")
+        milliseconds = (time.monotonic() - began) * 1_000
+        result = (response.header("x-cache") or "Error").partition(" ")[0]
+        log.info("%s %s %d %s %.0f ms", http.method, path, response.status, result, milliseconds)
+        await _sendable(response)(scope, receive, send)
+
+    return app
+
+
+async def _request(http: HttpRequest, path: str) -> Request | None:
+    """The viewer's request, or None if its body is too large."""
+    body = bytearray()
+    async for chunk in http.stream():
+        body += chunk
+        if len(body) > _MOST_BODY:
+            return None
+    return Request(
+        http.method,
+        normalised(path),
+        http.scope["query_string"].decode("latin-1"),
+        tuple(
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in http.headers.raw
+        ),
+        bytes(body),
+        http.client.host if http.client else "127.0.0.1",
+    )
+
+
+def _sendable(response: Response) -> HttpResponse:
+    sendable = HttpResponse(response.body, response.status)
+    sendable.raw_headers = [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in response.headers
+    ]
+    return sendable
+
+
+@contextlib.contextmanager
+def running(cloud: Cloud, port: int) -> Iterator[Served]:
+    """Serve the one distribution of a laptop cloud until the block ends.
+
+    Changes of the distribution are followed within about two seconds, invalidations within one.
+    The log is `edge.log` in the cloud's folder, a line a request, begun anew each time.
+
+    Raises:
+        CloudError: there is no distribution, it has a setting that is not modelled, or the port
+            is taken.
+    """
+    with contextlib.ExitStack() as cleanup:
+        log = cleanup.enter_context(_log(cloud))
+        listener = cleanup.enter_context(listening(cloud, port))
+        origins = Origins(cloud)
+        cleanup.callback(origins.close)
+        api = Api(cloud)
+        cache = Cache(_CACHE_BYTES)
+        try:
+            distribution = api.distribution()
+            api.new_invalidations(distribution.id)  # those before the start are about nothing
+        except NotModelledError as error:
+            raise CloudError(
+                f"The laptop's CloudFront cannot run the distribution: {error}"
+            ) from error
+        except (BotoCoreError, ClientError) as error:
+            raise CloudError(
+                f"The distribution of {cloud.endpoint} cannot be read: {error}"
+            ) from error
+        edge = Edge(
+            distribution=distribution,
+            cache=cache,
+            fetch=origins.fetch,
+            invoke=api.invoke,
+            clock=time.time,
+            report=log.warning,
+        )
+        cleanup.enter_context(_following(edge, api, cache, log))
+        cleanup.enter_context(_serving(application(edge, log), listener))
+        host = cloud.endpoint.rpartition(":")[0]
+        yield Served(f"{host}:{port}", edge)
+
+
+@contextlib.contextmanager
+def _log(cloud: Cloud) -> Iterator[logging.Logger]:
+    log = logging.Logger(f"edge.{cloud.port}", logging.INFO)
+    handler = logging.FileHandler(cloud.folder / "edge.log", mode="w")
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s.%(msecs)03dZ %(message)s", "%Y-%m-%dT%H:%M:%S")
+    )
+    handler.formatter.converter = time.gmtime  # type: ignore[union-attr]
+    log.addHandler(handler)
+    try:
+        yield log
+    finally:
+        handler.close()
+
+
+@contextlib.contextmanager
+def listening(cloud: Cloud, port: int) -> Iterator[socket.socket]:
+    """The page's address, taken until the block ends.
+
+    Raises:
+        CloudError: somebody else has it.
+    """
+    family = socket.AF_INET6 if ":" in cloud.host else socket.AF_INET
+    # With the protocol named, asyncio sees TCP and sends small packets without delay.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((cloud.host, port))
+        except OSError as error:
+            raise CloudError(
+                f"{cloud.host}:{port} cannot be listened on: {error.strerror}."
+                " Choose another with EDGE_PORT=."
+            ) from None
+        yield listener
+
+
+@contextlib.contextmanager
+def _serving(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=2,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(
+        target=server.run, kwargs={"sockets": [listener]}, name="edge", daemon=True
+    )
+    thread.start()
+    deadline = time.monotonic() + _START_SECONDS
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise CloudError("The laptop's CloudFront did not start.")
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@contextlib.contextmanager
+def _following(edge: Edge, api: Api, cache: Cache, log: logging.Logger) -> Iterator[None]:
+    """Look for invalidations and for changes of the distribution meanwhile."""
+    ended = threading.Event()
+
+    def look(count: int) -> None:
+        try:
+            if paths := api.new_invalidations(edge.distribution.id):
+                log.info("invalidation of %s: %d objects", " ".join(paths), cache.invalidate(paths))
+            if count % _SETTINGS_EVERY == 0:
+                edge.distribution = api.distribution()
+        except (CloudError, NotModelledError, BotoCoreError, ClientError) as error:
+            log.warning("the distribution cannot be followed: %s", error)
+
+    def follow() -> None:
+        count = 0
+        while not ended.wait(_INVALIDATIONS_SECONDS):
+            count += 1
+            look(count)
+
+    thread = threading.Thread(target=follow, name="edge-settings", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

@@ -1,0 +1,128 @@
+"""Clients of the laptop cloud for the engine: Lambda's own, and those of a function's role."""
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localcloud.cloud import Cloud
+from localcloud.event_sources.mappings import EventSourceMapping
+from localcloud.event_sources.records import SourceError
+
+UNAVAILABLE: Final = (BotoCoreError, ClientError)
+_NO_LONGER_KNOWN: Final = {  # to services in turn: the session ended, or the cloud is a new one
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+}
+_AS_ROOT: Final = {"dynamodbstreams", "iam"}
+
+
+class RoleClients:
+    """Clients that may do what a function's role may do, and nothing else.
+
+    On AWS, Lambda's poller assumes the role as the service lambda.amazonaws.com. ministack matches
+    a service in a trust policy with the account's root user, so the root user can stand in.
+
+    Only the streams of tables are read as the root user: ministack checks such a call against the
+    resource `*`, so no policy that names its stream would allow it. What the role may do there is
+    asked of IAM's policy simulator instead.
+    """
+
+    def __init__(self, cloud: Cloud, mapping: EventSourceMapping) -> None:
+        self._cloud = cloud
+        self._mapping = mapping
+        self._clients: dict[str, Any] = {}
+        self._session: boto3.session.Session | None = None
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def calling(self, service: str, failure: type[Exception]) -> Iterator[Any]:
+        """A client; what it raises comes out as `failure`, and stale sessions are renewed."""
+        try:
+            yield self._client(service)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _NO_LONGER_KNOWN:
+                self._forget()
+            raise failure(str(error)) from error
+        except BotoCoreError as error:
+            raise failure(str(error)) from error
+
+    def denial(self, actions: Sequence[str]) -> str | None:
+        """Why the role may not do one of them with the mapping's stream, if that is so.
+
+        Raises:
+            SourceError: that cannot be found out now.
+        """
+        with self.calling("iam", SourceError) as iam:
+            results = iam.simulate_principal_policy(
+                PolicySourceArn=self._mapping.role_arn,
+                ActionNames=actions,
+                ResourceArns=[self._mapping.stream_arn],
+            )["EvaluationResults"]
+        role = self._mapping.role_arn.rsplit("/", 1)[1]
+        for result in results:
+            if result["EvalDecision"] != "allowed":
+                return (
+                    f"AccessDenied: {role}/{self._mapping.function_name} is not authorized to"
+                    f" perform: {result['EvalActionName']} on {self._mapping.stream_arn}"
+                )
+        return None
+
+    def _client(self, service: str) -> Any:
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = (
+                    root_client(self._cloud, service, read_timeout=60)
+                    if service in _AS_ROOT
+                    else self._assumed().client(  # type: ignore[call-overload]
+                        service, endpoint_url=self._cloud.endpoint, config=_config(60)
+                    )
+                )
+            return self._clients[service]
+
+    def _assumed(self) -> boto3.session.Session:
+        if not self._session:
+            credentials = self._cloud.client("sts").assume_role(
+                RoleArn=self._mapping.role_arn, RoleSessionName=self._mapping.function_name
+            )["Credentials"]
+            self._session = boto3.session.Session(
+                aws_access_key_id=credentials["AccessKeyId"],
+                aws_secret_access_key=credentials["SecretAccessKey"],
+                aws_session_token=credentials["SessionToken"],
+                region_name=self._cloud.environment["AWS_REGION"],
+            )
+        return self._session
+
+    def _forget(self) -> None:
+        with self._lock:
+            self._session = None
+            self._clients.clear()
+
+
+def root_client(cloud: Cloud, service: str, *, read_timeout: int) -> Any:
+    """A client that any number of threads may share; `read_timeout` in seconds."""
+    return boto3.session.Session().client(  # type: ignore[call-overload]
+        service,
+        region_name=cloud.environment["AWS_REGION"],
+        endpoint_url=cloud.endpoint,
+        aws_access_key_id=cloud.environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=cloud.environment["AWS_SECRET_ACCESS_KEY"],
+        config=_config(read_timeout),
+    )
+
+
+def _config(read_timeout: int) -> Config:
+    """Without retries of its own: the engine does that, and tells of it."""
+    return Config(
+        retries={"total_max_attempts": 1},
+        connect_timeout=5,
+        read_timeout=read_timeout,
+        max_pool_connections=40,
+    )

@@ -1,0 +1,372 @@
+"""An event source mapping at work, with the failure semantics of AWS Lambda: the pure core.
+
+It starts no thread, and reads no clock, network or randomness of its own. Whoever drives it asks
+`ready` what can be done, and does each unit of work in three steps: `begin` takes it up, `perform`
+is the only one that talks to the stream, the function and the destination, and `finish` draws the
+conclusions. Between begin and finish of one unit, others may begin and finish in any order.
+`docs/conformance.md` has the rules, where AWS documents them, and the test of each.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from localcloud.event_sources import filters, tasks
+from localcloud.event_sources.answers import Answer, NotInvokedError, processed
+from localcloud.event_sources.failures import DestinationError, Discarded
+from localcloud.event_sources.mappings import EventSourceMapping
+from localcloud.event_sources.records import Page, Record, Shard, Source, event
+from localcloud.event_sources.shards import Batch, Lane, ShardProgress
+from localcloud.event_sources.tasks import (
+    Deliver,
+    Destination,
+    Discarding,
+    Invocation,
+    Invoke,
+    List,
+    Listing,
+    Raised,
+    Read,
+    Reading,
+    Result,
+    Shards,
+    Task,
+    Unit,
+)
+
+
+@dataclass
+class Counters:
+    """What happened so far; processed, filtered and discarded count records."""
+
+    invocations: int = 0
+    processed: int = 0
+    filtered: int = 0
+    discarded: int = 0
+    retries: int = 0
+    splits: int = 0
+    not_invoked: int = 0
+
+
+def exponential_backoff(failed_tries: int) -> float:
+    """Seconds to wait after so many failures in a row: from 0.1 s, doubled up to 5 s."""
+    return float(min(0.1 * 2 ** min(failed_tries - 1, 10), 5))
+
+
+class Engine:
+    """One event source mapping.
+
+    `checkpoints` is what `Engine.checkpoints` returned before, and plain JSON. An engine that is
+    dropped in the middle of anything and made anew from them loses no record.
+    """
+
+    def __init__(
+        self,
+        mapping: EventSourceMapping,
+        source: Source,
+        invoke: Invoke,
+        destination: Destination | None,
+        clock: Callable[[], float],
+        *,
+        checkpoints: Mapping[str, Any] | None = None,
+        backoff: Callable[[int], float] = exponential_backoff,
+        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        report: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.mapping = mapping
+        self.counters = Counters()
+        self._source = source
+        self._invoke = invoke
+        self._destination = destination
+        self._clock = clock
+        self._backoff = backoff
+        self._new_id = new_id
+        self._report = report
+        self._matches = filters.matcher(mapping)
+        self._read_ahead = 2 * mapping.batch_size * mapping.parallelization_factor
+        self._started = bool(checkpoints)  # where StartingPosition points to is decided once
+        self._listing = False
+        self._listed_at: float | None = None
+        self._shards: dict[str, ShardProgress] = {}
+        for shard_id, saved in (checkpoints or {}).get("shards", {}).items():
+            shard = Shard(shard_id, tuple(saved["parents"]))
+            self._add(shard, saved["after"]).ended = saved["ended"]
+
+    def checkpoints(self) -> dict[str, Any]:
+        """How far everything is processed, as plain JSON; empty before the first listing."""
+        if not self._started:
+            return {}
+        return {
+            "shards": {
+                shard_id: {
+                    "after": progress.after,
+                    "ended": progress.ended,
+                    "parents": list(progress.shard.parents),
+                }
+                for shard_id, progress in self._shards.items()
+            }
+        }
+
+    def ready(self) -> list[Unit]:
+        """What can be done now; in one state of the engine always the same, in the same order."""
+        now = self._clock()
+        return [unit for unit in self._units() if self._is_due(unit, now)]
+
+    def wait(self) -> float | None:
+        """Seconds until the next delivery is due, 0 if one is; None if none is in sight."""
+        due = [self._due_at(unit) for unit in self._units() if isinstance(unit, Deliver)]
+        known = [at for at in due if at is not None]
+        return max(min(known) - self._clock(), 0) if known else None
+
+    def drained_since(self) -> float | None:
+        """When the looks began that found all of the stream processed; None if it is not."""
+        looks = [self._listed_at]
+        for progress in self._shards.values():
+            if progress.unfinished:
+                return None
+            if not progress.ended:
+                looks.append(progress.found_nothing_at)
+        times = [at for at in looks if at is not None]
+        return min(times) if len(times) == len(looks) else None
+
+    def begin(self, unit: Unit) -> Task:
+        """Take up a unit that is ready.
+
+        Raises:
+            ValueError: it is not.
+        """
+        now = self._clock()
+        if not self._is_due(unit, now):
+            raise ValueError(f"{unit} is not ready.")
+        match unit:
+            case List():
+                self._listing = True
+                wants_newest = not self._started and self.mapping.starting_position == "LATEST"
+                return Listing(now, wants_newest)
+            case Read(shard_id):
+                progress = self._shards[shard_id]
+                progress.reading = True
+                limit = self._read_ahead - progress.unfinished
+                return Reading(shard_id, now, progress.read_to, limit)
+            case Deliver(shard_id, number):
+                return self._begin_delivery(shard_id, number, now)
+
+    def perform(self, task: Task) -> Result:
+        """Do it; changes nothing in the engine, so that tasks may be performed side by side."""
+        return tasks.perform(task, self._source, self._invoke, self._destination)
+
+    def finish(self, task: Task, result: Result) -> bool:
+        """Draw the conclusions; True if that brought anything forward."""
+        match task:
+            case Listing():
+                self._listing = False
+                moved = self._finish_listing(task, result)
+            case Reading():
+                moved = self._finish_reading(task, self._shards[task.shard_id], result)
+            case Invocation() | Discarding():
+                progress = self._shards[task.shard_id]
+                lane = progress.lanes[task.lane]
+                lane.busy = False
+                lane.window_from = self._clock()
+                if isinstance(task, Invocation):
+                    moved = self._finish_invocation(progress, lane, result)
+                else:
+                    moved = self._finish_discarding(progress, lane, result)
+        return self._end_shards() or moved
+
+    def step(self, unit: Unit) -> bool:
+        """Do one unit from begin to finish; True if that brought anything forward."""
+        task = self.begin(unit)
+        return self.finish(task, self.perform(task))
+
+    def run_until_idle(self, limit: int = 100_000) -> None:
+        """Do all that can be done without the clock moving on.
+
+        Raises:
+            RuntimeError: there was no end to it in so many steps.
+        """
+        moved = True
+        while moved:
+            moved = False
+            for unit in self.ready():
+                if self._is_due(unit, self._clock()):
+                    moved |= self.step(unit)
+                    limit -= 1
+            if limit < 0:
+                raise RuntimeError("The engine does not come to rest: is the backoff 0?")
+
+    def _units(self) -> Iterator[Unit]:
+        yield List()
+        for shard_id, progress in self._shards.items():
+            yield Read(shard_id)
+            for lane in range(len(progress.lanes)):
+                yield Deliver(shard_id, lane)
+
+    def _is_due(self, unit: Unit, now: float) -> bool:
+        at = self._due_at(unit)
+        return at is not None and at <= now
+
+    def _due_at(self, unit: Unit) -> float | None:
+        match unit:
+            case List():
+                return None if self._listing else 0
+            case Read(shard_id):
+                progress = self._shards[shard_id]
+                parents = progress.shard.parents
+                is_open = self._listed_at is not None and all(map(self._has_ended, parents))
+                return progress.read_at(self._read_ahead) if is_open else None
+            case Deliver(shard_id, lane):
+                return self._shards[shard_id].lanes[lane].ready_at(self.mapping)
+
+    def _has_ended(self, shard_id: str) -> bool:
+        return shard_id not in self._shards or self._shards[shard_id].ended
+
+    def _add(self, shard: Shard, after: str | None) -> ShardProgress:
+        lanes = [Lane(self._clock()) for _ in range(self.mapping.parallelization_factor)]
+        progress = ShardProgress(shard, after, lanes)
+        self._shards[shard.shard_id] = progress
+        return progress
+
+    def _finish_listing(self, task: Listing, result: Result) -> bool:
+        if not isinstance(result, Shards):
+            self._report(f"The shards of {self.mapping.stream_arn} cannot be listed: {result}")
+            return False
+        listed = {shard.shard_id: shard for shard in result.shards}
+        new = [shard for shard in result.shards if shard.shard_id not in self._shards]
+        for shard in new:
+            self._add(shard, result.newest.get(shard.shard_id))
+        for shard_id, progress in self._shards.items():
+            progress.listed = shard_id in listed
+        self._started = True
+        is_first = self._listed_at is None
+        self._listed_at = task.begun
+        return is_first or bool(new)
+
+    def _finish_reading(self, task: Reading, progress: ShardProgress, result: Result) -> bool:
+        progress.reading = False
+        if not isinstance(result, Page):
+            progress.found_nothing_at = None
+            progress.failed_tries += 1
+            progress.not_before = self._clock() + self._backoff(progress.failed_tries)
+            self._report(f"{task.shard_id} cannot be read: {result}")
+            return False
+        progress.failed_tries = 0
+        since = self.mapping.starting_timestamp or 0
+        wanted = [each.arrived >= since and self._matches(each) for each in result.records]
+        self.counters.filtered += wanted.count(False)
+        progress.take(result.records, wanted)
+        progress.closed = result.closed
+        is_empty = not result.records and not result.more
+        progress.found_nothing_at = task.begun if is_empty else None
+        return bool(result.records) or result.more or result.closed
+
+    def _begin_delivery(self, shard_id: str, number: int, now: float) -> Task:
+        lane = self._shards[shard_id].lanes[number]
+        lane.busy = True
+        batch = lane.form_batch(self.mapping)
+        if not batch.discarded:
+            batch = self._set_old_records_apart(lane, batch, now)
+        if not batch.discarded:
+            return Invocation(shard_id, number, event(batch.records))
+        if not batch.document:
+            batch.document = Discarded(
+                self.mapping,
+                shard_id,
+                batch.records,
+                batch.discarded,
+                batch.invocations,
+                batch.answer,
+                now,
+                self._new_id(),
+            )
+        return Discarding(shard_id, number, batch.document)
+
+    def _set_old_records_apart(self, lane: Lane, batch: Batch, now: float) -> Batch:
+        """The batch to go on with: the records that are too old now, if there are any."""
+        maximum = self.mapping.maximum_age_seconds
+        old = [each for each in batch.records if maximum >= 0 and now - each.arrived > maximum]
+        if not old:
+            return batch
+        young = [each for each in batch.records if now - each.arrived <= maximum]
+        parts = [batch.part(old), *([batch.part(young)] if young else [])]
+        parts[0].discarded = "RecordAgeExceeded"
+        lane.replace_first(parts)
+        return parts[0]
+
+    def _finish_invocation(self, progress: ShardProgress, lane: Lane, result: Result) -> bool:
+        if isinstance(result, NotInvokedError):
+            self.counters.not_invoked += 1
+            self._put_off(lane, f"{progress.shard.shard_id}: {result}")
+            return False
+        why = result.error if isinstance(result, Raised) else result
+        unhandled = Answer(function_error="Unhandled", request_id=self._new_id())
+        answer = result if isinstance(result, Answer) else unhandled
+        batch = lane.batches[0]
+        batch.invocations += 1
+        batch.answer = answer
+        self.counters.invocations += 1
+        count = self._processed(answer, batch.records)
+        if count:
+            self.counters.processed += count
+            progress.finish(batch.records[:count])
+            lane.go_on()
+        if count == len(batch.records):
+            lane.batches.popleft()
+            return True
+        rest = batch.part(batch.records[count or 0 :])
+        parts = self._retried(rest, halve=count is None, split=bool(count))
+        lane.replace_first(parts)
+        self._put_off(lane, f"{progress.shard.shard_id}: a batch failed: {why}")
+        if parts[0].discarded:
+            lane.go_on()
+        return True
+
+    def _processed(self, answer: Answer, records: Sequence[Record]) -> int | None:
+        """How many records from the front are processed; None if the batch failed as a whole."""
+        if answer.function_error:
+            return None
+        if not self.mapping.reports_item_failures:
+            return len(records)
+        return processed(answer.payload, [record.sequence_number for record in records])
+
+    def _retried(self, batch: Batch, *, halve: bool, split: bool) -> list[Batch]:
+        """What is to be tried instead: halves, the batch once more, or giving it up."""
+        if self.mapping.bisects and (split or (halve and len(batch.records) > 1)):
+            self.counters.splits += 1
+            middle = len(batch.records) // 2
+            halves = [batch.records[:middle], batch.records[middle:]]
+            return [batch.part(records) for records in halves] if halve else [batch]
+        if 0 <= self.mapping.maximum_retries <= batch.retries:
+            batch.discarded = "RetryAttemptsExhausted"
+        else:
+            batch.retries += 1
+            self.counters.retries += 1
+        return [batch]
+
+    def _finish_discarding(self, progress: ShardProgress, lane: Lane, result: Result) -> bool:
+        batch = lane.batches[0]
+        shard_id, count = progress.shard.shard_id, len(batch.records)
+        if isinstance(result, DestinationError):
+            self._put_off(lane, f"{shard_id}: {count} discarded records cannot be kept: {result}")
+            return False
+        self.counters.discarded += count
+        progress.finish(batch.records)
+        lane.batches.popleft()
+        lane.go_on()
+        self._report(f"{shard_id}: {count} records are discarded: {batch.discarded}")
+        return True
+
+    def _put_off(self, lane: Lane, why: str) -> None:
+        lane.failed_tries += 1
+        lane.not_before = self._clock() + self._backoff(lane.failed_tries)
+        self._report(why)
+
+    def _end_shards(self) -> bool:
+        """Let children begin whose parents are processed; forget shards that are gone."""
+        ended = [each for each in self._shards.values() if each.has_ended()]
+        for progress in ended:
+            progress.ended = True
+        for progress in [each for each in self._shards.values() if each.ended and not each.listed]:
+            del self._shards[progress.shard.shard_id]
+        return bool(ended)

@@ -1,0 +1,134 @@
+"""Records of both kinds of stream in the shape that Lambda sends them in, and where they lie."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from localcloud.event_sources.mappings import EventSourceMapping
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record of a stream, ready to be sent."""
+
+    sequence_number: str
+    key: str  # records of one key are delivered in order
+    arrived: float  # Unix time, seconds
+    body: str  # its JSON in the event
+    size: int = field(init=False, repr=False, compare=False)  # bytes of that JSON
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", len(self.body.encode()))
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A shard, and the shards that it was split or merged from."""
+
+    shard_id: str
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """What one read found."""
+
+    records: Sequence[Record]
+    more: bool  # there is more to be read already
+    closed: bool = False  # nothing will ever come after these
+
+
+class SourceError(Exception):
+    """A stream could not be read now: throttled, not allowed, out of reach."""
+
+
+class Source(Protocol):
+    """One stream. Every method may raise SourceError."""
+
+    def shards(self) -> Sequence[Shard]:
+        """All shards that still hold records, closed ones too."""
+
+    def read(self, shard_id: str, after: str | None, limit: int) -> Page:
+        """At most `limit` records after that sequence number; None is the oldest there is."""
+
+    def newest(self, shard_id: str) -> str | None:
+        """The sequence number of the newest record, if there is one."""
+
+
+def event(records: Sequence[Record]) -> str:
+    """The event, as JSON, that a function is invoked with."""
+    return '{"Records":[' + ",".join(record.body for record in records) + "]}"
+
+
+def event_size(records: Sequence[Record]) -> int:
+    """Bytes of that event."""
+    return len('{"Records":[]}') + sum(record.size for record in records) + len(records) - 1
+
+
+def kinesis_record(
+    mapping: EventSourceMapping,
+    shard_id: str,
+    *,
+    sequence_number: str,
+    partition_key: str,
+    data: bytes,
+    arrived: float,
+) -> Record:
+    """As in https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html."""
+    body = {
+        "kinesis": {
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": partition_key,
+            "sequenceNumber": sequence_number,
+            "data": base64.b64encode(data).decode(),
+            "approximateArrivalTimestamp": round(arrived, 3),
+        },
+        "eventSource": "aws:kinesis",
+        "eventVersion": "1.0",
+        "eventID": f"{shard_id}:{sequence_number}",
+        "eventName": "aws:kinesis:record",
+        "invokeIdentityArn": mapping.role_arn,
+        "awsRegion": mapping.region,
+        "eventSourceARN": mapping.stream_arn,
+    }
+    return Record(sequence_number, partition_key, arrived, _json(body))
+
+
+def dynamodb_record(mapping: EventSourceMapping, answer: Mapping[str, Any]) -> Record:
+    """As in https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html.
+
+    `answer` is a record of DynamoDB's GetRecords, as boto3 returns it.
+    """
+    change = answer["dynamodb"]
+    arrived = change["ApproximateCreationDateTime"]
+    if isinstance(arrived, datetime):
+        arrived = arrived.timestamp()
+    created = int(arrived) if arrived == int(arrived) else arrived
+    body = {
+        "eventID": answer["eventID"],
+        "eventName": answer["eventName"],
+        "eventVersion": answer.get("eventVersion", "1.1"),
+        "eventSource": "aws:dynamodb",
+        "awsRegion": mapping.region,
+        "dynamodb": {**change, "ApproximateCreationDateTime": created},
+        "eventSourceARN": mapping.stream_arn,
+    }
+    if identity := answer.get("userIdentity"):  # boto3 knows the API's names, an event has others
+        body["userIdentity"] = {
+            "type": identity.get("Type") or identity.get("type"),
+            "principalId": identity.get("PrincipalId") or identity.get("principalId"),
+        }
+    key = json.dumps(change["Keys"], sort_keys=True, default=_base64)
+    return Record(change["SequenceNumber"], key, float(arrived), _json(body))
+
+
+def _json(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=_base64)
+
+
+def _base64(value: Any) -> Any:
+    """Binary attributes are base64, also in sets, which boto3 returns as lists."""
+    return base64.b64encode(bytes(value)).decode()

@@ -1,0 +1,140 @@
+"""How far one shard is processed: its lanes, what is in hand in each, and its checkpoint."""
+
+import zlib
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from localcloud.event_sources.answers import Answer
+from localcloud.event_sources.failures import Condition, Discarded
+from localcloud.event_sources.mappings import EventSourceMapping
+from localcloud.event_sources.records import Record, Shard, event_size
+
+PAYLOAD_LIMIT = 6 * 1024 * 1024  # bytes of an event as JSON
+
+
+@dataclass
+class Batch:
+    """Records that are sent together, and what happened to them so far."""
+
+    records: Sequence[Record]
+    retries: int = 0
+    invocations: int = 0
+    answer: Answer | None = None
+    discarded: Condition | None = None
+    document: Discarded | None = None  # made at the first attempt to keep it
+
+    def part(self, records: Sequence[Record]) -> "Batch":
+        """Some of these records, with the same history."""
+        return Batch(records, self.retries, self.invocations, self.answer)
+
+
+@dataclass
+class Lane:
+    """One of the shard's concurrent batches; all records of a key take the same lane."""
+
+    window_from: float  # end of the last invocation
+    waiting: deque[Record] = field(default_factory=deque)
+    batches: deque[Batch] = field(default_factory=deque)  # in hand: parts of one batch, in order
+    busy: bool = False
+    failed_tries: int = 0  # in a row
+    not_before: float = 0
+
+    def ready_at(self, mapping: EventSourceMapping) -> float | None:
+        """When there is something to do here; None if there is nothing in sight."""
+        if self.busy or not (self.batches or self.waiting):
+            return None
+        if self.batches or not mapping.window_seconds or self._is_full(mapping):
+            return self.not_before
+        return max(self.not_before, self.window_from + mapping.window_seconds)
+
+    def form_batch(self, mapping: EventSourceMapping) -> Batch:
+        """What is in hand, else as many records that wait as one event takes."""
+        if not self.batches:
+            count = self._fitting(mapping)
+            self.batches.append(Batch([self.waiting.popleft() for _ in range(count)]))
+        return self.batches[0]
+
+    def replace_first(self, parts: Sequence[Batch]) -> None:
+        self.batches.popleft()
+        self.batches.extendleft(reversed(parts))
+
+    def go_on(self) -> None:
+        """Wait for nothing any more."""
+        self.failed_tries = 0
+        self.not_before = 0
+
+    def _is_full(self, mapping: EventSourceMapping) -> bool:
+        return len(self.waiting) >= mapping.batch_size or self._fitting(mapping) < len(self.waiting)
+
+    def _fitting(self, mapping: EventSourceMapping) -> int:
+        """How many of those that wait make the next batch: one at least, however big it is."""
+        count, size = 0, event_size([])
+        for record in self.waiting:
+            size += record.size + 1
+            if count and (count == mapping.batch_size or size > PAYLOAD_LIMIT):
+                break
+            count += 1
+        return count
+
+
+@dataclass
+class ShardProgress:
+    """What is known and done of one shard."""
+
+    shard: Shard
+    after: str | None  # everything up to here is processed
+    lanes: list[Lane]
+    ended: bool = False  # nothing will come any more, and everything is processed
+    listed: bool = True  # the stream still knows it
+    closed: bool = False  # read to its end
+    reading: bool = False
+    failed_tries: int = 0  # in a row, of reading
+    not_before: float = 0
+    found_nothing_at: float | None = None  # begin of the last read, if that found nothing
+    _read_to: str | None = None
+    _finished: dict[str, bool] = field(default_factory=dict)  # of what was read, in shard order
+
+    @property
+    def read_to(self) -> str | None:
+        return self._read_to or self.after
+
+    @property
+    def unfinished(self) -> int:
+        """How many records were read and lie behind the checkpoint."""
+        return len(self._finished)
+
+    def read_at(self, read_ahead: int) -> float | None:
+        """When to read on; None if there is no need to, or enough is in hand."""
+        if self.reading or self.closed or self.ended or not self.listed:
+            return None
+        return self.not_before if self.unfinished < read_ahead else None
+
+    def take(self, records: Sequence[Record], wanted: Sequence[bool]) -> None:
+        """Put new records into their lanes; those that are not wanted count as processed."""
+        for record, is_wanted in zip(records, wanted, strict=True):
+            self._read_to = record.sequence_number
+            self._finished[record.sequence_number] = not is_wanted
+            if is_wanted:
+                lane = zlib.crc32(record.key.encode()) % len(self.lanes)
+                self.lanes[lane].waiting.append(record)
+        self._advance()
+
+    def finish(self, records: Sequence[Record]) -> None:
+        for record in records:
+            self._finished[record.sequence_number] = True
+        self._advance()
+
+    def has_ended(self) -> bool:
+        """Whether it has just come to its end."""
+        is_read = self.closed or not self.listed
+        return is_read and not self.reading and not self.unfinished and not self.ended
+
+    def _advance(self) -> None:
+        """Move the checkpoint over all that is finished, up to the first record that is not."""
+        while self._finished:
+            sequence_number = next(iter(self._finished))
+            if not self._finished[sequence_number]:
+                return
+            del self._finished[sequence_number]
+            self.after = sequence_number

@@ -1,0 +1,120 @@
+"""Units of work of an engine, what is to be performed for one, and what comes of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from localcloud.event_sources.answers import Answer, NotInvokedError
+from localcloud.event_sources.failures import DestinationError, Discarded
+from localcloud.event_sources.records import Page, Shard, Source, SourceError
+
+type Invoke = Callable[[str], Answer]
+"""Takes the event as JSON. Whatever it raises, the function failed, except NotInvokedError."""
+
+type Destination = Callable[[Discarded], None]
+"""May raise DestinationError."""
+
+
+@dataclass(frozen=True)
+class List:
+    """To look which shards there are."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """To read on in a shard."""
+
+    shard_id: str
+
+
+@dataclass(frozen=True)
+class Deliver:
+    """To get on with the batch of a lane: invoke the function with it, or give it up."""
+
+    shard_id: str
+    lane: int
+
+
+type Unit = List | Read | Deliver
+
+
+@dataclass(frozen=True)
+class Listing:
+    begun: float
+    wants_newest: bool
+
+
+@dataclass(frozen=True)
+class Reading:
+    shard_id: str
+    begun: float
+    after: str | None
+    limit: int
+
+
+@dataclass(frozen=True)
+class Invocation:
+    shard_id: str
+    lane: int
+    event: str
+
+
+@dataclass(frozen=True)
+class Discarding:
+    shard_id: str
+    lane: int
+    discarded: Discarded
+
+
+type Task = Listing | Reading | Invocation | Discarding
+
+
+@dataclass(frozen=True)
+class Shards:
+    """The shards of the stream, and the newest record of each if that was asked for."""
+
+    shards: Sequence[Shard]
+    newest: Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Raised:
+    """The invocation ended without an answer."""
+
+    error: Exception
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The discarded records are in the destination, or there is none."""
+
+
+type Result = (
+    Shards | Page | Answer | Raised | Kept | SourceError | NotInvokedError | DestinationError
+)
+
+
+def perform(task: Task, source: Source, invoke: Invoke, destination: Destination | None) -> Result:
+    """Talk to the stream, the function or the destination."""
+    try:
+        match task:
+            case Listing():
+                shards = source.shards()
+                wanted = shards if task.wants_newest else ()
+                return Shards(
+                    shards, {each.shard_id: source.newest(each.shard_id) for each in wanted}
+                )
+            case Reading():
+                return source.read(task.shard_id, task.after, task.limit)
+            case Invocation():
+                try:
+                    return invoke(task.event)
+                except NotInvokedError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - a function may die of anything
+                    return Raised(error)
+            case Discarding():
+                if destination:
+                    destination(task.discarded)
+                return Kept()
+    except (SourceError, NotInvokedError, DestinationError) as error:
+        return error

@@ -1,0 +1,147 @@
+"""Has ministack's services tell its CloudWatch of their work, as AWS's tell CloudWatch.
+
+By itself ministack counts only what comes by Lambda's Invoke API, and takes no metrics out of logs.
+It offers no way in for others, so `install` puts itself around its functions; where one of them is
+gone in another version, the start fails and says which.
+"""
+
+import functools
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from typing import Any, Final
+
+from ministack.services import (
+    apigateway_v1,
+    cloudwatch,
+    cloudwatch_logs,
+    kinesis,
+    lambda_svc,
+    sqs,
+    stepfunctions,
+)
+
+from localcloud.ministack.service_metrics import (
+    Datum,
+    Invocation,
+    of_answer,
+    of_invocation,
+    of_log_line,
+)
+
+_QUEUE_SECONDS: Final = 5.0  # once a minute on AWS
+_EXECUTIONS: Final = {
+    "RUNNING": "ExecutionsStarted",
+    "SUCCEEDED": "ExecutionsSucceeded",
+    "FAILED": "ExecutionsFailed",
+    "ABORTED": "ExecutionsAborted",
+    "TIMED_OUT": "ExecutionsTimedOut",
+}
+_lock: Final = threading.Lock()
+_queued: Final[ContextVar[float | None]] = ContextVar("queued", default=None)
+
+type Around = Callable[..., Any]
+
+
+def install() -> None:
+    """Begin, before ministack serves.
+
+    Raises:
+        AttributeError: this version of ministack lacks something that is needed here.
+    """
+    for module, name, around in (
+        (lambda_svc, "_execute_function_dispatch", _dispatched),
+        (lambda_svc, "invoke_async_with_retry", _queued_event),
+        (lambda_svc, "_emit_lambda_metrics", _own_metrics),
+        (cloudwatch_logs, "_append_log_events", _logged),
+        (apigateway_v1, "handle_execute", _requested),
+        (kinesis, "_put_record", _recorded),
+        (kinesis, "_put_records", _recorded),
+        (stepfunctions, "_emit_execution_status_event", _executed),
+    ):
+        setattr(module, name, functools.partial(around, getattr(module, name)))
+    threading.Thread(target=_watch_queues, name="queue-metrics", daemon=True).start()
+
+
+def _put(data: Iterable[Datum]) -> None:
+    """Not by PutMetricData, after which ministack judges alarms, without heed of dimensions."""
+    with _lock:
+        for namespace, name, value, unit, dimensions, at in data:
+            cloudwatch._store_datum(  # noqa: SLF001
+                namespace, name, dimensions, at, unit, value, None, None, None
+            )
+
+
+def _dispatched(run: Around, function: Any, config: Any, event: Any, *rest: Any) -> Any:
+    began = time.time()
+    result = run(function, config, event, *rest)
+    invocation = Invocation(
+        function=config["FunctionName"],
+        event=event,
+        began=began,
+        ended=time.time(),
+        concurrent=lambda_svc._inflight.get(lambda_svc._inflight_key(config), 1),  # noqa: SLF001
+        failed=bool(result.get("error")),
+        queued=_queued.get(),
+    )
+    _put(of_invocation(invocation))
+    return result
+
+
+def _queued_event(invoke: Around, *arguments: Any) -> Any:
+    token = _queued.set(time.time())  # goes along into the thread that tries, and tries again
+    try:
+        return invoke(*arguments)
+    finally:
+        _queued.reset(token)
+
+
+def _own_metrics(_: Around, function: str, **numbers: Any) -> None:
+    """Of ministack's own only what never ran: all others are counted where they run."""
+    if numbers["throttle"] and not numbers["duration_ms"]:
+        of_function = {"FunctionName": function}
+        _put([Datum("AWS/Lambda", "Throttles", 1, "Count", of_function, time.time())])
+
+
+def _logged(append: Around, stream: Any, events: Any) -> Any:
+    _put(datum for event in events for datum in of_log_line(event["message"]))
+    return append(stream, events)
+
+
+async def _requested(execute: Around, api_id: str, stage: str, *rest: Any) -> Any:
+    began = time.time()
+    result = await execute(api_id, stage, *rest)
+    if scope := apigateway_v1.find_api_scope(api_id):
+        name = apigateway_v1._rest_apis.get_scoped(*scope, api_id)["name"]  # noqa: SLF001
+        _put(of_answer(name, stage, result[0], began, time.time()))
+    return result
+
+
+def _recorded(store: Around, data: Any) -> Any:
+    result = store(data)
+    if result[0] == 200:
+        refused = json.loads(result[2]).get("FailedRecordCount", 0)
+        count = len(data.get("Records", [data])) - refused
+        name = data.get("StreamName") or data["StreamARN"].rpartition("/")[2]
+        of_stream = {"StreamName": name}
+        _put([Datum("AWS/Kinesis", "IncomingRecords", count, "Count", of_stream, time.time())])
+    return result
+
+
+def _executed(emit: Around, execution: Any) -> Any:
+    of_machine = {"StateMachineArn": execution["stateMachineArn"]}
+    name = _EXECUTIONS[execution["status"]]
+    _put([Datum("AWS/States", name, 1, "Count", of_machine, time.time())])
+    return emit(execution)
+
+
+def _watch_queues() -> None:
+    name = "ApproximateNumberOfMessagesVisible"
+    while True:
+        now = time.time()
+        for queue in list(sqs._queues.values()):  # noqa: SLF001 - others make and delete some
+            count = sum(message["visible_at"] <= now for message in list(queue["messages"]))
+            _put([Datum("AWS/SQS", name, count, "Count", {"QueueName": queue["name"]}, now)])
+        time.sleep(_QUEUE_SECONDS)

@@ -1,0 +1,34 @@
+"""Runs ministack while its owner lives; started by localcloud/cloud.py in ministack's environment.
+
+Standard input is a pipe that the owner holds open and never writes to: when the owner ends, however
+it ends, the pipe closes and the cloud goes with it. The one argument is the interpreter that
+functions run in; it has no packages, so that what a layer lacks is missing here as on Lambda.
+"""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+
+def _end_with_owner() -> None:
+    os.read(sys.stdin.fileno(), 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main() -> None:
+    sys.path[0] = str(Path(__file__).parents[2])
+    from ministack.app import main as serve  # noqa: PLC0415 - not in the development environment
+
+    from localcloud.ministack import cloudwatch, deployments  # noqa: PLC0415 - its folder is on the path only now
+
+    deployments.install()
+    cloudwatch.install()
+    sys.executable = sys.argv.pop(1)  # ministack starts a function's workers with it
+    threading.Thread(target=_end_with_owner, daemon=True).start()
+    serve()
+
+
+if __name__ == "__main__":
+    main()

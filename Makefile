@@ -35,6 +35,9 @@ publish: install ## the page into STACK=…, and CloudFront fetches it anew
 	@$(RUN) $(BIN)/python -m ops.publish_site $(if $(STACK),--stack $(STACK))
 
 STAGE ?= dev
+preflight: install ## what prevents a deployment of STAGE=…, what it creates, and what that costs idle; ARGS=--offline
+	@$(RUN) $(BIN)/python -m ops.preflight --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
+
 deploy: install ## STAGE=dev or prod into an account, after asking; ARGS='--parameter Name=Value'
 	@$(RUN) $(BIN)/python -m ops.deploy --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
 
@@ -109,4 +112,4 @@ install: .venv/installed .venv-ministack/installed ## the environments, if they 
 clean: ## remove the environments and everything built
 	rm -rf .venv .venv-ministack .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo up down build test check format lock install invoke redrive publish deploy destroy report trace dashboard cost e2e openapi clean
+.PHONY: help demo up down build test check format lock install invoke redrive publish preflight deploy destroy report trace dashboard cost e2e openapi clean

@@ -54,18 +54,21 @@ def check_quota(account: Account, deployed: Generation | None, wanted: Concurren
     free = max(0, limit["UnreservedConcurrentExecutions"] - UNRESERVED)
     more = wanted.most - (_provisioned(client, deployed) if deployed else 0)
     if more <= free:
-        return (
-            f"provisioned concurrency {wanted.least} to {wanted.most},"
-            f" quota {limit['ConcurrentExecutions']:,}"
-        )
+        return f"provisioned concurrency {wanted.least} to {wanted.most}"
     raise OperationError(
-        f"Provisioned concurrency {wanted.most} does not fit: in {account.region} this account may"
-        f" run {limit['ConcurrentExecutions']:,} functions at a time,"
+        f"Provisioned concurrency {wanted.most} does not fit: the account's quota in"
+        f" {account.region} is {limit['ConcurrentExecutions']:,} concurrent executions,"
         f" {limit['UnreservedConcurrentExecutions']:,} of them unreserved, and Lambda keeps"
-        f" {UNRESERVED} of those free. Ask for more with `aws service-quotas"
-        f" request-service-quota-increase --region {account.region} --service-code lambda"
-        f" --quota-code {_QUOTA_CODE} --desired-value 1000`, or deploy without:"
-        f" --parameter {_LEAST}=0."
+        f" {UNRESERVED} of those free. Request a higher quota with"
+        f" `{quota_increase(account.region)}`, or deploy with --parameter {_LEAST}=0."
+    )
+
+
+def quota_increase(region: str) -> str:
+    """The command that requests the quota which accounts usually have."""
+    return (
+        f"aws service-quotas request-service-quota-increase --region {region} --service-code lambda"
+        f" --quota-code {_QUOTA_CODE} --desired-value 1000"
     )
 
 

@@ -48,7 +48,10 @@ _COMEBACK_SECONDS: Final = 600.0
 class Inventory:
     """What there is of a stack and of its predecessors by that name."""
 
-    def __init__(self, account: Account, stage: Stage, name: str, console: Console) -> None:
+    def __init__(
+        self, account: Account, stage: Stage, name: str, say: Callable[[str], None]
+    ) -> None:
+        """`say` is told once of each thing that cannot be looked for."""
         self.account, self.stage, self.name = account, stage, name
         self.live = find_stack(account, name)
         self.resources = list_resources(account, self.live.id) if self.live else []
@@ -62,7 +65,7 @@ class Inventory:
             if each.physical_id not in known and _still_its_own(account, each, generation)
         ]
         self._warnings: set[str] = set()
-        self._console = console
+        self._say = say
 
     def look(self) -> list[Remain]:
         """What is there now, beside the stack."""
@@ -94,7 +97,7 @@ class Inventory:
     def _warn(self, text: str) -> None:
         if text not in self._warnings:
             self._warnings.add(text)
-            self._console.print(f"[yellow]![/] {escape(text)}")
+            self._say(text)
 
 
 def _still_its_own(account: Account, resource: Resource, generation: Generation) -> bool:
@@ -245,7 +248,9 @@ def destroy(options: argparse.Namespace, console: Console) -> bool:
     stage = read_stage(options.stage)
     account = open_account(stage, options.account)
     name = options.stack or stage.stack
-    inventory = Inventory(account, stage, name, console)
+    inventory = Inventory(
+        account, stage, name, lambda text: console.print(f"[yellow]![/] {escape(text)}")
+    )
     if not inventory.live and not inventory.deleted:
         raise OperationError(
             f"Account {account.id} has no stack {name} in {account.region}, nor has one been"

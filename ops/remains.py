@@ -18,9 +18,11 @@ DATA: Final[dict[str, Kind]] = {
     "AWS::DynamoDB::Table": "table",
     "AWS::S3::Bucket": "bucket",
 }
-_GONE: Final = {"404", "NoSuchBucket", "ResourceNotFoundException"}
+GONE: Final = {"404", "NoSuchBucket", "ResourceNotFoundException"}
+"""Codes of AWS's answers about something that does not exist."""
 _COUNTED: Final = 10_000  # objects; beyond that nobody needs the exact number
-_SAM_STACK: Final = "aws-sam-cli-managed-default"
+SAM_STACK: Final = "aws-sam-cli-managed-default"
+"""The stack in which sam keeps its bucket of artifacts, one a region."""
 
 
 class Remain(msgspec.Struct, frozen=True):
@@ -43,7 +45,7 @@ def find_data(account: Account, resources: Iterable[Resource]) -> list[Remain]:
             try:
                 found.append(look[kind](account, resource.physical_id))
             except ClientError as error:
-                if error.response["Error"]["Code"] not in _GONE:
+                if error.response["Error"]["Code"] not in GONE:
                     raise
     return found
 
@@ -86,7 +88,7 @@ def find_artifacts(account: Account, stage: Stage, stack: str) -> list[Remain]:
     """What sam deploy uploaded for this stack, into a bucket that other stacks use too."""
     bucket = stage.artifacts_bucket
     if not bucket:
-        sam = find_stack(account, _SAM_STACK)
+        sam = find_stack(account, SAM_STACK)
         bucket = sam.outputs.get("SourceBucket") if sam else None
     if not bucket:
         return []
@@ -94,7 +96,7 @@ def find_artifacts(account: Account, stage: Stage, stack: str) -> list[Remain]:
     try:
         pages = list(_versions(account.client("s3"), account, bucket, prefix))
     except ClientError as error:
-        if error.response["Error"]["Code"] in _GONE:
+        if error.response["Error"]["Code"] in GONE:
             return []
         raise
     count = sum(len(page) for page in pages)
@@ -171,7 +173,7 @@ def delete(account: Account, remain: Remain, progress: Callable[[int], None]) ->
                 logs = account.client("logs", remain.region)
                 logs.delete_log_group(logGroupName=remain.name)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in _GONE:
+        if error.response["Error"]["Code"] not in GONE:
             raise
 
 

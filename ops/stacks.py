@@ -1,5 +1,6 @@
 """The stages of samconfig.toml, the account that an operator is about to change, and its stacks."""
 
+import os
 import shlex
 import sys
 import tomllib
@@ -11,13 +12,22 @@ from urllib.parse import urlsplit
 import boto3
 import msgspec
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ProfileNotFound,
+)
 from rich.console import Console
 from rich.markup import escape
 
 ROOT: Final = Path(__file__).parents[1]
 STAGES: Final = {"dev": "default", "prod": "prod", "local": "local"}
 """By stage, what samconfig.toml calls its environment; `local` is a rehearsal on the laptop."""
+
+EDGE_REGION: Final = "us-east-1"
+"""The one region that CloudFront takes Lambda@Edge functions and certificates from."""
 
 
 class OperationError(Exception):
@@ -110,7 +120,11 @@ def open_account(stage: Stage, expected: str | None) -> Account:
         OperationError: there is no region, samconfig.toml or `expected` (an account id) names
             another, or the stage does not belong where the credentials lead.
     """
-    session = boto3.Session()  # not the process's, which remembers older credentials
+    try:
+        # Not the process's session, which remembers older credentials. boto3 reads no AWS_REGION.
+        session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
+    except ProfileNotFound as error:
+        raise OperationError(f"{error}: set AWS_PROFILE to a profile that exists.") from None
     if stage.region and session.region_name and stage.region != session.region_name:
         raise OperationError(
             f"samconfig.toml deploys stage {stage.name} to {stage.region}, and the environment"
@@ -128,12 +142,29 @@ def open_account(stage: Stage, expected: str | None) -> Account:
             f"The environment leads to {where}, where stage {stage.name} does not belong:"
             " AWS_ENDPOINT_URL is for stage local, and for it alone."
         )
-    account = sts.get_caller_identity()["Account"]
+    account = _caller(sts)["Account"]
     if expected and account != expected:
         raise OperationError(
             f"The credentials belong to account {account}, not {expected}: is AWS_PROFILE right?"
         )
     return Account(session, account, region)
+
+
+def _caller(sts: Any) -> dict[str, str]:
+    try:
+        return dict(sts.get_caller_identity())
+    except NoCredentialsError:
+        raise OperationError(
+            "No AWS credentials were found: set AWS_PROFILE, or sign in with `aws login` or"
+            " `aws sso login`."
+        ) from None
+    except EndpointConnectionError as error:
+        raise OperationError(f"{error} Is there a connection, and is AWS_REGION right?") from None
+    except (BotoCoreError, ClientError) as error:
+        raise OperationError(
+            f"AWS does not accept the credentials: {error} Sign in again, or set AWS_PROFILE to"
+            " a profile that is valid; a region that the account has not enabled says the same."
+        ) from None
 
 
 def find_stack(account: Account, name: str) -> Generation | None:
@@ -180,6 +211,24 @@ def list_resources(account: Account, stack_id: str) -> list[Resource]:
         for page in pages.paginate(StackName=stack_id)
         for found in page["StackResourceSummaries"]
     ]
+
+
+def failure_reason(account: Account, stack: Generation) -> str:
+    """Why the stack's last operation failed: what CloudFormation said of the first failure.
+
+    "" if no event says so.
+    """
+    reason = ""
+    pages = account.client("cloudformation").get_paginator("describe_stack_events")
+    for page in pages.paginate(StackName=stack.id):
+        for event in page["StackEvents"]:  # newest first
+            status, said = event["ResourceStatus"], event.get("ResourceStatusReason", "")
+            if event["PhysicalResourceId"] == stack.id:
+                if status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}:
+                    return reason
+            elif status.endswith("_FAILED") and said and "cancelled" not in said:
+                reason = f"{event['LogicalResourceId']}: {said}"
+    return reason
 
 
 def show_account(account: Account, stage: Stage, stack: str, console: Console) -> None:

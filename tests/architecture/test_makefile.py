@@ -40,5 +40,5 @@ def test_help_names_every_target_that_a_person_runs():
     done = subprocess.run(
         ["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout
-    for target in ("demo", "test", "up", "down", "check", "build", "help"):
+    for target in ("demo", "test", "up", "down", "check", "build", "preflight", "help"):
         assert f"make {target} " in done

@@ -200,7 +200,7 @@ def test_new_account_is_told_what_to_do_about_its_quota():
         check_quota(account(10, 10), None, Concurrency(1, 2))
     for said in (
         "concurrency 2 does not fit",
-        "10 functions",
+        "10 concurrent executions",
         "eu-west-1",
         "--quota-code L-B99A9384",
         "ApiProvisionedConcurrency=0",
@@ -209,7 +209,7 @@ def test_new_account_is_told_what_to_do_about_its_quota():
 
 
 def test_hundred_of_the_unreserved_concurrency_stay_free():
-    assert "quota 1,000" in check_quota(account(1000, 102), None, Concurrency(1, 2))
+    assert "concurrency 1 to 2" in check_quota(account(1000, 102), None, Concurrency(1, 2))
     with pytest.raises(OperationError, match="102 of them unreserved"):
         check_quota(account(1000, 102), None, Concurrency(1, 3))
 

@@ -170,6 +170,8 @@ def test_account_is_the_one_that_the_credentials_lead_to(monkeypatch: pytest.Mon
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     with pytest.raises(OperationError, match="set AWS_REGION"):
         open_account(DEV, None)
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    assert open_account(DEV, None).region == "eu-central-1"
 
 
 def test_region_of_samconfig_and_of_the_environment_are_one(monkeypatch: pytest.MonkeyPatch):

@@ -1,0 +1,248 @@
+"""Checks of the account: quotas, permissions, and what all its stacks share."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from botocore.exceptions import ClientError
+
+from ops.concurrency import check_quota, quota_increase, wanted_concurrency
+from ops.preflight.findings import Finding, blocked, is_denied, missing_action, ready, warning
+from ops.preflight.target import DeployedTarget
+from ops.remains import GONE, SAM_STACK
+from ops.stacks import EDGE_REGION, find_stack
+
+ACCESS_LOGS: Final = "ApiAccessLogs"
+_NEW_ACCOUNT: Final = 100  # fewer concurrent executions than an account has once it is trusted
+_UNVERIFIED: Final = "must be verified before you can add"  # so CloudFront says
+
+
+def check_credentials(target: DeployedTarget) -> Iterator[Finding]:
+    """Who deploys, and into which account."""
+    arn = target.account.client("sts").get_caller_identity()["Arn"]
+    if arn.endswith(":root"):
+        yield warning(
+            "Credentials",
+            f"Root user of account {target.account.id}. Use a role or a user of its own instead.",
+        )
+    else:
+        name = arn.rpartition(":")[2]
+        yield ready("Credentials", f"{name} in account {target.account.id}.")
+
+
+def check_region(target: DeployedTarget) -> Iterator[Finding]:
+    """Whether the stack can have the page there."""
+    if target.has_page or target.parameters["Page"] == "none":
+        yield ready("Region", f"{target.region}.")
+    else:
+        yield warning(
+            "Region",
+            f"{target.region}: the stack will have no page, since CloudFront takes Lambda@Edge"
+            f" functions from {EDGE_REGION} only. Set AWS_REGION={EDGE_REGION} to have one.",
+        )
+
+
+def check_concurrency(target: DeployedTarget) -> Iterator[Finding]:
+    """Lambda's quota, and whether the provisioned concurrency fits into it."""
+    check = "Lambda quota"
+    wanted = wanted_concurrency(target.template, target.parameters, target.deployed)
+    settings = target.account.client("lambda").get_account_settings()["AccountLimit"]
+    limit = settings["ConcurrentExecutions"]
+    fits = check_quota(target.account, target.deployed, wanted)
+    if limit < _NEW_ACCOUNT:
+        yield warning(
+            check,
+            f"{limit} concurrent executions for all functions of the account, as in new accounts:"
+            f" enough to try it, not for visitors. Request more with"
+            f" `{quota_increase(target.region)}`.",
+        )
+    else:
+        yield ready(check, f"{limit:,} concurrent executions; {fits}.")
+
+
+def check_cloudfront(target: DeployedTarget) -> Iterator[Finding]:
+    """Whether CloudFront will create the distribution, as far as that can be seen.
+
+    AWS has no API that says whether an account is verified: a distribution in it does.
+    """
+    check = "CloudFront"
+    existing = "Distribution" in target.existing
+    if not target.has_page:
+        yield _without_page(check, existing=existing)
+        return
+    if _UNVERIFIED in target.failure:
+        yield blocked(
+            check,
+            "CloudFront refused the last deployment until AWS has verified the account. Ask AWS"
+            " Support to verify it, and deploy with --parameter Page=none until then.",
+        )
+        return
+    pages = target.account.client("cloudfront").get_paginator("list_distributions")
+    found = [
+        each for page in pages.paginate() for each in page["DistributionList"].get("Items", [])
+    ]
+    domain = target.parameters["DomainName"]
+    for each in found:
+        if domain and not existing and domain in each["Aliases"].get("Items", []):
+            yield blocked(
+                check,
+                f"Distribution {each['Id']} already answers {domain}: remove the alias there, or"
+                " choose another DomainName.",
+            )
+            return
+    if existing:
+        yield ready(check, "The stack has its distribution.")
+    elif found:
+        yield ready(check, f"The account has distributions ({len(found)}): it is verified.")
+    else:
+        yield warning(
+            check,
+            "The account has no distribution yet. If AWS has not verified the account, CloudFront"
+            " refuses the first one and the whole deployment fails: in a new account deploy with"
+            " --parameter Page=none first, and with Page=cloudfront once that stack works.",
+        )
+
+
+def _without_page(check: str, *, existing: bool) -> Finding:
+    if not existing:
+        return ready(check, "Not needed: the stack has no page.")
+    return warning(
+        check,
+        "Page=none deletes the distribution. Lambda@Edge's function cannot be deleted for hours"
+        " after it, so CloudFormation leaves it behind: delete it by hand the next day.",
+    )
+
+
+def check_certificate(target: DeployedTarget) -> Iterator[Finding]:
+    """Whether the certificate of DomainName can be used; nothing without a domain."""
+    check, domain = "Certificate", target.parameters["DomainName"]
+    if not domain or not target.has_page:
+        return
+    acm = target.account.client("acm", EDGE_REGION)
+    arn = target.parameters["CertificateArn"]
+    try:
+        found = acm.describe_certificate(CertificateArn=arn)["Certificate"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        yield blocked(check, f"{arn} does not exist. Request it in ACM, region {EDGE_REGION}.")
+        return
+    names = [found["DomainName"], *found.get("SubjectAlternativeNames", [])]
+    if found["Status"] != "ISSUED":
+        yield blocked(
+            check, f"It is {found['Status']}, not ISSUED: finish its validation in ACM first."
+        )
+    elif not any(_covers(name, domain) for name in names):
+        yield blocked(check, f"It is for {', '.join(names)}, not for {domain}.")
+    else:
+        yield ready(check, f"Issued for {domain}.")
+
+
+def _covers(name: str, domain: str) -> bool:
+    """A wildcard stands for one label."""
+    pattern = re.escape(name).replace(r"\*", "[^.]+", 1)
+    return re.fullmatch(pattern, domain, re.IGNORECASE) is not None
+
+
+def choose_access_logs(target: DeployedTarget, given: dict[str, str]) -> tuple[str, list[Finding]]:
+    """The value of ApiAccessLogs to deploy with, and what to say of it.
+
+    Without a value the API has access logs if the account has API Gateway's role for them: without
+    that role, API Gateway refuses the deployment.
+    """
+    kept = target.parameters[ACCESS_LOGS]
+    said = given.get(ACCESS_LOGS, kept if kept != "none" else "")
+    role = target.account.client("apigateway").get_account().get("cloudwatchRoleArn")
+    chosen = said or ("with-the-accounts-role" if role else "none")
+    made = "AccessLogsRole" in target.existing
+    return chosen, list(_access_logs(chosen, role, made=made))
+
+
+def _access_logs(chosen: str, role: str | None, *, made: bool) -> Iterator[Finding]:
+    check = "API access logs"
+    match chosen:
+        case "with-the-accounts-role" if not role:
+            yield blocked(
+                check,
+                "The account has no role with which API Gateway writes logs in this region, and"
+                f" API Gateway refuses access logs without it: pass {ACCESS_LOGS}=with-a-new-role.",
+            )
+        case "with-the-accounts-role":
+            yield ready(check, f"With the account's role {str(role).rpartition('/')[2]}.")
+        case "with-a-new-role" if role and not made:
+            yield warning(
+                check,
+                f"The new role replaces {str(role).rpartition('/')[2]} for all APIs of the account"
+                f" in this region. To keep that, pass {ACCESS_LOGS}=with-the-accounts-role.",
+            )
+        case "with-a-new-role":
+            yield ready(check, "With the role that this stack makes for the account.")
+        case _ if role:
+            yield ready(check, f"None, as {ACCESS_LOGS}=none says.")
+        case _:
+            yield warning(
+                check,
+                "None: the account has no role with which API Gateway writes logs in this region."
+                f" --parameter {ACCESS_LOGS}=with-a-new-role creates it.",
+            )
+
+
+def check_budget(target: DeployedTarget) -> Iterator[Finding]:
+    """Whether the credentials may create the budget, if there is to be one."""
+    check = "Budget"
+    if not target.declared("AWS::Budgets::Budget"):
+        yield ready(check, "None: MonthlyBudget is 0.")
+        return
+    budgets = target.account.client("budgets", EDGE_REGION)
+    try:
+        budgets.describe_budgets(AccountId=target.account.id, MaxResults=1)
+    except ClientError as error:
+        if not is_denied(error):
+            raise
+        action = missing_action(error, "budgets:ViewBudget")
+        yield blocked(
+            check,
+            f"The credentials lack {action}, and CloudFormation creates the budget with them. Grant"
+            " budgets:ViewBudget and budgets:ModifyBudget (the root user has to activate IAM access"
+            " to billing first), or deploy with --parameter MonthlyBudget=0.",
+        )
+        return
+    yield ready(check, f"${target.parameters['MonthlyBudget']} a month.")
+
+
+def check_artifacts(target: DeployedTarget) -> Iterator[Finding]:
+    """The bucket to which sam deploy uploads, and the stack in which sam keeps it."""
+    check = "Artifacts"
+    bucket = target.stage.artifacts_bucket
+    if not bucket:
+        managed = find_stack(target.account, SAM_STACK)
+        if not managed or managed.status == "REVIEW_IN_PROGRESS":
+            yield ready(check, f"sam creates a bucket for them, in the stack {SAM_STACK}.")
+            return
+        bucket = managed.outputs.get("SourceBucket", "")
+        if not bucket or not managed.status.endswith(("CREATE_COMPLETE", "UPDATE_COMPLETE")):
+            yield blocked(
+                check,
+                f"sam's stack {SAM_STACK} is {managed.status}. Delete that stack: sam creates it"
+                " anew.",
+            )
+            return
+    yield _bucket(target, check, bucket)
+
+
+def _bucket(target: DeployedTarget, check: str, bucket: str) -> Finding:
+    try:
+        target.account.client("s3").head_bucket(Bucket=bucket)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in GONE:
+            raise
+        return blocked(
+            check,
+            f"The bucket {bucket} does not exist any more."
+            + (
+                " Create it, or change s3_bucket in samconfig.toml."
+                if target.stage.artifacts_bucket
+                else f" Delete the stack {SAM_STACK}: sam creates both anew."
+            ),
+        )
+    return ready(check, f"Uploaded to {bucket}.")

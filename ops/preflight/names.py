@@ -1,0 +1,85 @@
+"""Names of the stack's resources that an account has only once, and whether they are taken."""
+
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from ops.preflight.findings import Finding, blocked, ready
+from ops.preflight.target import DeployedTarget, Target
+from ops.stacks import Account
+
+
+class UniqueName(NamedTuple):
+    """Where a resource type has its name, and how to see which names are taken."""
+
+    property: tuple[str, ...]
+    what: str
+    taken: Callable[[Account], Iterator[str]]
+
+
+def _cache_policies(account: Account) -> Iterator[str]:
+    cloudfront, marker = account.client("cloudfront"), ""
+    while True:
+        more = {"Marker": marker} if marker else {}
+        found = cloudfront.list_cache_policies(Type="custom", **more)["CachePolicyList"]
+        for each in found.get("Items", []):
+            yield each["CachePolicy"]["CachePolicyConfig"]["Name"]
+        if not (marker := found.get("NextMarker", "")):
+            return
+
+
+def _origin_access_controls(account: Account) -> Iterator[str]:
+    pages = account.client("cloudfront").get_paginator("list_origin_access_controls")
+    for page in pages.paginate():
+        for each in page["OriginAccessControlList"].get("Items", []):
+            yield each["Name"]
+
+
+def _dashboards(account: Account) -> Iterator[str]:
+    for page in account.client("cloudwatch").get_paginator("list_dashboards").paginate():
+        for each in page["DashboardEntries"]:
+            yield each["DashboardName"]
+
+
+UNIQUE: Final = {
+    "AWS::CloudFront::CachePolicy": UniqueName(
+        ("CachePolicyConfig", "Name"), "cache policy", _cache_policies
+    ),
+    "AWS::CloudFront::OriginAccessControl": UniqueName(
+        ("OriginAccessControlConfig", "Name"), "origin access control", _origin_access_controls
+    ),
+    "AWS::CloudWatch::Dashboard": UniqueName(("DashboardName",), "dashboard", _dashboards),
+}
+
+
+def unique_names(target: Target) -> dict[str, tuple[str, str]]:
+    """Type and name of each resource that an account can have once, by logical id."""
+    found = {}
+    for kind, unique in UNIQUE.items():
+        for logical_id, properties in target.declared(kind).items():
+            name = properties
+            for key in unique.property:
+                name = name[key]
+            text = name["Fn::Sub"] if isinstance(name, dict) else name
+            text = text.replace("${AWS::StackName}", target.stack)
+            found[logical_id] = (kind, text.replace("${AWS::Region}", target.region))
+    return found
+
+
+def check_names(target: DeployedTarget) -> Iterator[Finding]:
+    """Whether something else has a name that the deployment would give to a new resource."""
+    check = "Names"
+    names = unique_names(target)
+    new = {each: named for each, named in names.items() if each not in target.existing}
+    taken = False
+    for kind in dict.fromkeys(kind for kind, _ in new.values()):
+        wanted = {name for each, name in new.values() if each == kind}
+        for name in sorted(wanted & set(UNIQUE[kind].taken(target.account))):
+            taken = True
+            yield blocked(
+                check,
+                f"The account has a {UNIQUE[kind].what} {name}, which is not of this stack: delete"
+                " it, or deploy under another name with STACK=….",
+            )
+    if not taken:
+        free = ", ".join(sorted({name for _, name in new.values()}))
+        yield ready(check, f"Free: {free}." if new else "The stack has all its names.")

@@ -1,0 +1,85 @@
+"""Checks of the template and its parameters, which need no account."""
+
+import re
+import zoneinfo
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ops.concurrency import wanted_concurrency
+from ops.preflight.findings import Finding, blocked, ready, warning
+from ops.preflight.target import Target
+from ops.stacks import OperationError
+
+MOST_RESOURCES: Final = 500  # of a stack, by CloudFormation's quota
+_SCHEDULE: Final = re.compile(r"cron\(\S+( \S+){5}\)|rate\([1-9]\d* \w+\)|at\([\dT:-]+\)")
+_CHECK: Final = "Parameters"
+TEMPLATE: Final = "Template"
+"""Name of the check that comes after the parameters have been found valid."""
+
+
+def check_parameters(target: Target) -> Iterator[Finding]:
+    """Each value by the template's rules, and what two parameters say together."""
+    declared, values = target.template["Parameters"], target.parameters
+    problems = [
+        problem for name, value in values.items() if (problem := _problem(name, value, declared))
+    ]
+    yield from (blocked(_CHECK, problem) for problem in problems)
+    if problems:
+        return
+    together = list(_together(target))
+    yield from together
+    if not together:
+        own = [
+            f"{name}={value}"
+            for name, value in values.items()
+            if value != str(declared[name].get("Default", "")) or name == "Stage"
+        ]
+        yield ready(_CHECK, f"{', '.join(own)}; the others have their defaults.")
+
+
+def _problem(name: str, value: str, declared: dict[str, Any]) -> str | None:
+    if name not in declared:
+        return f"template.yaml has no parameter {name}; it has {', '.join(sorted(declared))}."
+    rules = declared[name]
+    allowed = [str(each) for each in rules.get("AllowedValues", [])]
+    if allowed and value not in allowed:
+        return f"{name} is {value!r}: expected one of {', '.join(allowed)}."
+    if rules["Type"] == "Number":
+        if not re.fullmatch(r"-?\d+", value):
+            return f"{name} is {value!r}: expected a whole number."
+        if int(value) < rules.get("MinValue", int(value)):
+            return f"{name} is {value}: expected {rules['MinValue']} or more."
+    pattern = rules.get("AllowedPattern")
+    if pattern and not re.fullmatch(pattern, value):
+        return f"{name} is {value!r}: expected a value that matches {pattern}"
+    if name == "ReportSchedule" and not _SCHEDULE.fullmatch(value):
+        return f"{name} is {value!r}: expected a schedule such as cron(0 3 * * ? *)."
+    return None
+
+
+def _together(target: Target) -> Iterator[Finding]:
+    values = target.parameters
+    try:
+        wanted_concurrency(target.template, values, None)
+    except OperationError as error:
+        yield blocked(_CHECK, str(error))
+    if values["DomainName"] and not values["CertificateArn"]:
+        yield blocked(_CHECK, "DomainName needs CertificateArn: a certificate of ACM in us-east-1.")
+    if bool(values["RushHourBegins"]) != bool(values["RushHourEnds"]):
+        yield warning(_CHECK, "RushHourBegins and RushHourEnds have an effect only together.")
+    zones = zoneinfo.available_timezones()
+    if zones and values["ReportTimeZone"] not in zones:
+        zone = values["ReportTimeZone"]
+        yield warning(_CHECK, f"ReportTimeZone is {zone!r}, which is not a time zone known here.")
+    unused = [name for name in ("DomainName", "WebAclArn") if values[name]]
+    if unused and not target.has_page:
+        yield warning(_CHECK, f"Without the page {' and '.join(unused)} has no effect.")
+
+
+def check_template(target: Target) -> Iterator[Finding]:
+    """The SAM transform's answer, and how much of CloudFormation's quota it takes."""
+    count = len(target.resources)
+    if count > MOST_RESOURCES:
+        yield blocked(TEMPLATE, f"{count} resources; CloudFormation takes {MOST_RESOURCES}.")
+    else:
+        yield ready(TEMPLATE, f"Valid for the SAM transform: {count} resources.")

@@ -1,0 +1,290 @@
+"""`make preflight` in accounts that answer as AWS does: a new one, a complete one, leftovers."""
+
+import io
+import re
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from ops.deploy import merged_parameters
+from ops.preflight import __main__ as command
+from ops.preflight.examine import (
+    Examination,
+    choose_access_logs,
+    examine,
+    examine_account,
+)
+from ops.preflight.findings import Finding, Result
+from ops.preflight.table import findings_table
+from ops.preflight.target import DeployedTarget
+from ops.stacks import find_stack, read_stage
+from ops.translate import load_template
+from tests.integration.ops.recorded_account import RecordedAccount
+
+PROD = read_stage("prod")
+EVERY_CHECK = {
+    "Python", "sam", "Parameters", "Template", "Credentials", "Region", "Stack", "Leftovers",
+    "Names", "Artifacts", "Lambda quota", "Views stream", "CloudFront", "Budget", "API access logs",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+
+
+def examined(recorded: RecordedAccount, **given: str) -> Examination:
+    """All checks."""
+    account = recorded.account
+    deployed = find_stack(account, PROD.stack)
+    parameters = merged_parameters(PROD, deployed, given, load_template()["Parameters"])
+    return examine(account, PROD, PROD.stack, deployed, parameters)
+
+
+def looked(recorded: RecordedAccount, **given: str) -> dict[str, Finding]:
+    """The checks of the account alone, which need no transform."""
+    account = recorded.account
+    target = DeployedTarget(account, PROD, PROD.stack, given, find_stack(account, PROD.stack))
+    logs = choose_access_logs(target, given)
+    return {each.check: each for each in [*examine_account(target), *logs]}
+
+
+def by_check(examination: Examination) -> dict[str, Finding]:
+    return {each.check: each for each in examination.findings}
+
+
+def results(examination: Examination) -> dict[str, Result]:
+    return {each.check: each.result for each in examination.findings if each.result != Result.READY}
+
+
+def test_new_account_is_told_of_everything_that_it_lacks_and_what_to_do():
+    examination = examined(RecordedAccount("new"), MonthlyBudget="50")
+    assert by_check(examination).keys() == EVERY_CHECK
+    assert results(examination) == {
+        "Lambda quota": Result.BLOCKED,
+        "CloudFront": Result.WARNING,
+        "Budget": Result.BLOCKED,
+        "API access logs": Result.WARNING,
+    }
+    found = by_check(examination)
+    assert "ApiProvisionedConcurrency=0" in found["Lambda quota"].sentence
+    assert "--quota-code L-B99A9384" in found["Lambda quota"].sentence
+    assert "--parameter Page=none" in found["CloudFront"].sentence
+    assert "budgets:ViewBudget and budgets:ModifyBudget" in found["Budget"].sentence
+    assert "ApiAccessLogs=with-a-new-role" in found["API access logs"].sentence
+    assert examination.target.parameters["ApiAccessLogs"] == "none"
+
+
+def test_new_account_can_have_the_stack_with_what_it_was_advised():
+    advised = {"ApiProvisionedConcurrency": "0", "Page": "none", "ApiAccessLogs": "with-a-new-role"}
+    examination = examined(RecordedAccount("new"), **advised)
+    assert not examination.is_blocked
+    assert results(examination) == {"Lambda quota": Result.WARNING}
+    assert "as in new accounts" in by_check(examination)["Lambda quota"].sentence
+
+
+def test_complete_account_has_nothing_to_say():
+    recorded = RecordedAccount("complete")
+    examination = examined(recorded, MonthlyBudget="50")
+    assert results(examination) == {}
+    assert by_check(examination).keys() == EVERY_CHECK
+    assert examination.target.parameters["ApiAccessLogs"] == "with-the-accounts-role"
+    assert not [call for call in recorded.calls if re.search(r"\.(Create|Put|Update|Delete)", call)]
+
+
+def test_leftovers_are_named_and_a_taken_name_prevents_the_deployment():
+    examination = examined(RecordedAccount("leftovers"))
+    found = by_check(examination)
+    assert results(examination) == {"Leftovers": Result.WARNING, "Names": Result.BLOCKED}
+    said = found["Leftovers"].sentence
+    for left in (
+        "bucket lambda-gallery-mediabucket-1 (3 objects)",
+        "table lambda-gallery-PhotosTable-1 (about 3 items)",
+        "user pool us-east-1_old (about 2 users)",
+        "log group API-Gateway-Execution-Logs_api1/api",
+        "`make destroy STAGE=prod ARGS=--unprotect`",
+    ):
+        assert left in said
+    assert "sitebucket" not in said, "which CloudFormation deleted"
+    assert "ViewsTable" not in said, "which somebody deleted since"
+    assert "cache policy lambda-gallery-photo-pages" in found["Names"].sentence
+
+
+def test_shards_and_a_domain_that_the_account_has_no_room_for():
+    given = {"DomainName": "photos.example.com", "ViewsShardCount": "2"}
+    arn = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+    recorded = RecordedAccount("leftovers")
+    certificate = {"DomainName": "*.example.com", "Status": "ISSUED"}
+    recorded.entries.append(
+        {"call": "acm.DescribeCertificate", "answer": {"Certificate": certificate}}
+    )
+    found = looked(recorded, **given, CertificateArn=arn)
+    assert "499 of the account's 500" in found["Views stream"].sentence
+    assert "E2SHOP already answers photos.example.com" in found["CloudFront"].sentence
+    assert found["Certificate"].result is Result.READY
+
+
+@pytest.mark.parametrize(
+    ("certificate", "said"),
+    [
+        ({"DomainName": "photos.example.com", "Status": "PENDING_VALIDATION"}, "not ISSUED"),
+        ({"DomainName": "example.com", "Status": "ISSUED"}, "not for photos.example.com"),
+        ({"DomainName": "*.a.example.com", "Status": "ISSUED"}, "not for photos.example.com"),
+    ],
+)
+def test_certificate_that_cannot_be_used_prevents_the_deployment(
+    certificate: dict[str, str], said: str
+):
+    recorded = RecordedAccount("new")
+    recorded.entries.append(
+        {"call": "acm.DescribeCertificate", "answer": {"Certificate": certificate}}
+    )
+    arn = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+    found = looked(recorded, DomainName="photos.example.com", CertificateArn=arn)["Certificate"]
+    assert found.result is Result.BLOCKED
+    assert said in found.sentence
+
+
+def test_what_may_not_be_looked_at_is_a_warning_with_the_action_and_never_a_trace():
+    recorded = RecordedAccount("complete")
+    recorded.deny("sts.GetCallerIdentity", "cloudformation.DescribeStacks")
+    found = looked(recorded)
+    assert Result.BLOCKED not in {each.result for each in found.values()}
+    said = {
+        each.check: each.sentence
+        for each in found.values()
+        if each.sentence.startswith("Not checked")
+    }
+    assert {
+        check: re.findall(r"the credentials lack ([\w-]+:\w+)\.", text)[0]
+        for check, text in said.items()
+    } == {
+        "Leftovers": "cloudformation:ListStackResources",
+        "Names": "cloudformation:ListStackResources",
+        "Views stream": "cloudformation:ListStackResources",
+        "CloudFront": "cloudformation:ListStackResources",
+        "Artifacts": "s3:HeadBucket",
+        "Lambda quota": "lambda:GetAccountSettings",
+        "API access logs": "apigateway:GetAccount",
+    }
+
+
+def test_service_that_does_not_answer_is_a_warning_with_its_own_words():
+    recorded = RecordedAccount("complete")
+    recorded.replace(
+        "lambda.GetAccountSettings", error={"Code": "ServiceException", "Message": "Try later"}
+    )
+    found = looked(recorded)["Lambda quota"]
+    assert found.result is Result.WARNING
+    assert "Try later" in found.sentence
+
+
+def test_bucket_of_artifacts_that_somebody_deleted_prevents_the_deployment():
+    recorded = RecordedAccount("complete")
+    recorded.replace("s3.HeadBucket", error={"Code": "404", "Message": "Not Found"})
+    found = looked(recorded)["Artifacts"]
+    assert found.result is Result.BLOCKED
+    assert "Delete the stack aws-sam-cli-managed-default" in found.sentence
+
+
+def test_logs_with_a_role_that_the_account_lacks_prevent_the_deployment():
+    found = looked(RecordedAccount("new"), ApiAccessLogs="with-the-accounts-role")
+    assert found["API access logs"].result is Result.BLOCKED
+
+
+def test_new_role_for_logs_would_replace_the_accounts():
+    found = looked(RecordedAccount("complete"), ApiAccessLogs="with-a-new-role")["API access logs"]
+    assert found.result is Result.WARNING
+    assert "replaces ApiGatewayLogs" in found.sentence
+
+
+def test_page_that_goes_leaves_the_edge_function_behind_for_hours():
+    found = looked(RecordedAccount("complete"), Page="none")["CloudFront"]
+    assert found.result is Result.WARNING
+    assert "cannot be deleted for hours" in found.sentence
+
+
+def test_root_user_is_warned():
+    recorded = RecordedAccount("complete")
+    root = {"UserId": "1", "Account": "123456789012", "Arn": "arn:aws:iam::123456789012:root"}
+    recorded.replace("sts.GetCallerIdentity", answer=root)
+    assert looked(recorded)["Credentials"].result is Result.WARNING
+
+
+def test_stack_outside_us_east_1_has_no_page_and_needs_no_cloudfront():
+    recorded = RecordedAccount("new", "eu-central-1")
+    found = looked(recorded, ApiProvisionedConcurrency="0")
+    assert "Set AWS_REGION=us-east-1" in found["Region"].sentence
+    assert found["CloudFront"].result is Result.READY
+    assert "cloudfront.ListDistributions" not in recorded.calls
+
+
+@pytest.fixture
+def accounts(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The command in a recorded account."""
+    chosen: dict[str, Any] = {}
+    monkeypatch.setattr(command, "open_account", lambda *_: chosen["recorded"].account)
+    return chosen
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [
+        ("new", [], (1, "✗ One check prevents a deployment.")),
+        ("new", ["--parameter", "ApiProvisionedConcurrency=0"], (0, "✓ Nothing prevents")),
+        ("leftovers", [], (1, "✗ One check prevents a deployment.")),
+    ],
+)
+def test_exit_status_is_0_only_if_nothing_prevents_a_deployment(
+    accounts: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    arguments: list[str],
+    expected: tuple[int, str],
+):
+    accounts["recorded"] = RecordedAccount(name)
+    status = command.main(["--stage", "prod", *arguments])
+    said = capsys.readouterr().out
+    assert status == expected[0], said
+    assert expected[1] in said
+    assert "Idle cost" in said
+
+
+def test_without_credentials_everything_else_is_checked_nevertheless(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    assert command.main([]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "No AWS credentials were found" in said
+    assert "Valid for the SAM transform" in said
+    assert "Idle cost" in said
+
+
+def test_offline_needs_neither_credentials_nor_network(capsys: pytest.CaptureFixture[str]):
+    assert command.main(["--offline", "--stage", "prod"]) == 0
+    said = capsys.readouterr().out
+    assert "Nothing that can be checked without an account prevents a deployment" in said
+    assert command.main(["--offline", "--parameter", "MonthlyBudget=much"]) == 1
+    assert "expected a whole number" in capsys.readouterr().out
+    assert command.main(["--offline", "--parameter", "Nothing=1"]) == 1
+    assert "no parameter Nothing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_table_fits_its_terminal_and_says_each_sentence_whole(width: int):
+    findings = list(looked(RecordedAccount("leftovers")).values())
+    written = io.StringIO()
+    Console(width=width, file=written).print(findings_table(findings))
+    lines = written.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    said = re.sub(r"\s+", "", "".join(lines))
+    for each in findings:
+        assert re.sub(r"\s+", "", f"{each.result}{each.sentence}") in said, "one column wraps alone"

@@ -1,0 +1,130 @@
+"""What is checked without an account: parameters, steps of the views stream, the plan."""
+
+import itertools
+import math
+
+import pytest
+
+from ops.cost.__main__ import answer
+from ops.cost.figures import load_figures
+from ops.cost.prices import load_prices
+from ops.cost.scenario import load_scenario
+from ops.preflight import machine
+from ops.preflight.findings import Finding, Result
+from ops.preflight.parameters import check_parameters
+from ops.preflight.plan import created, idle_cost
+from ops.preflight.stream import resharding_steps
+from ops.preflight.table import verdict
+from ops.preflight.target import Target
+from ops.stacks import Stage
+
+DEV = Stage("dev", "gallery", None, None, {})
+
+
+def target(region: str = "us-east-1", **parameters: str) -> Target:
+    return Target(DEV, "gallery", region, parameters)
+
+
+@pytest.mark.parametrize(
+    ("current", "wanted", "steps"),
+    [
+        (1, 1, []),
+        (1, 2, [2]),
+        (1, 8, [2, 4, 8]),
+        (3, 7, [6, 7]),
+        (2, 1, [1]),
+        (5, 2, [3, 2]),
+        (4, 1, [2, 1]),
+        (100, 10, [50, 25, 13, 10]),
+    ],
+)
+def test_shards_are_at_most_doubled_or_halved(current: int, wanted: int, steps: list[int]):
+    assert resharding_steps(current, wanted) == steps
+
+
+def test_every_step_is_one_that_kinesis_allows():
+    for current, wanted in itertools.product(range(1, 40), repeat=2):
+        steps = [current, *resharding_steps(current, wanted)]
+        assert steps[-1] == wanted
+        for before, after in itertools.pairwise(steps):
+            assert math.ceil(before / 2) <= after <= 2 * before
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("Architecture", "riscv", "expected one of arm64, x86_64"),
+        ("ViewsShardCount", "two", "expected a whole number"),
+        ("ViewsShardCount", "0", "expected 1 or more"),
+        ("CertificateArn", "arn:aws:acm:eu-west-1:123456789012:certificate/1", "matches"),
+        ("ReportSchedule", "every night", "such as cron(0 3 * * ? *)"),
+        ("ReportSchedule", "cron(0 3 * * ?)", "such as cron(0 3 * * ? *)"),
+        ("Nothing", "1", "no parameter Nothing"),
+        ("ApiProvisionedConcurrency", "50", "ApiProvisionedConcurrencyMaximum=50"),
+        ("DomainName", "photos.example.com", "needs CertificateArn"),
+    ],
+)
+def test_parameter_that_the_deployment_would_refuse_is_refused(name: str, value: str, said: str):
+    findings = list(check_parameters(target(**{name: value})))
+    assert [each for each in findings if each.result is Result.BLOCKED and said in each.sentence]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"RushHourBegins": "cron(0 8 * * ? *)"}, "only together"),
+        ({"ReportTimeZone": "Europe/Atlantis"}, "not a time zone"),
+        ({"Page": "none", "WebAclArn": "arn"}, "Without the page WebAclArn has no effect"),
+    ],
+)
+def test_parameter_without_effect_is_a_warning(parameters: dict[str, str], said: str):
+    [found] = check_parameters(target(**parameters))
+    assert found.result is Result.WARNING
+    assert said in found.sentence
+
+
+@pytest.mark.parametrize(
+    "schedule", ["rate(1 day)", "at(2026-12-01T03:00:00)", "cron(0 3 ? * 2 *)"]
+)
+def test_schedules_of_every_form_are_taken(schedule: str):
+    [found] = check_parameters(target(ReportSchedule=schedule))
+    assert found.result is Result.READY
+    assert f"ReportSchedule={schedule}" in found.sentence
+
+
+def test_plan_counts_what_the_conditions_leave():
+    with_page, without = created(target()), created(target(Page="none"))
+    assert "1 distribution" in with_page["CloudFront"]
+    assert "7 functions" in with_page["Lambda"]
+    assert "CloudFront" not in without
+    assert "6 functions" in without["Lambda"]
+    assert "CloudFront" not in created(target("eu-central-1"))
+
+
+def test_idle_cost_is_that_of_make_cost():
+    said = answer(load_scenario("million"), load_figures({}), load_prices(), stage="dev")
+    assert idle_cost(target()).startswith(f"${said.idle['dev'].usd:,.2f} a month")
+    assert idle_cost(target("eu-central-1")) == idle_cost(target(Page="none"))
+
+
+def test_python_without_pip_or_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch):
+    [found] = machine.check_python("python3.13")
+    assert found.result is Result.READY
+    monkeypatch.setattr(machine, "_VERSION", "raise ImportError('pip')")
+    [found] = machine.check_python("python3.13")
+    assert "no pip" in found.sentence
+    monkeypatch.setattr(machine, "_VERSION", "print('3.12.1')")
+    [found] = machine.check_python("python3.13")
+    assert "Python 3.12.1" in found.sentence
+    monkeypatch.setenv("PATH", "/nowhere")
+    [found] = machine.check_python("python3.13")
+    assert "not on PATH" in found.sentence
+
+
+def test_verdict_counts_what_prevents_and_what_warns():
+    ready, warning, blocked = (Finding("a", result, "b") for result in Result)
+    assert verdict([ready], offline=False).plain == "✓ Nothing prevents a deployment."
+    said = verdict([warning, warning], offline=False).plain
+    assert said == "✓ Nothing prevents a deployment. 2 warnings."
+    assert verdict([blocked, warning], offline=False).plain == "✗ One check prevents a deployment."
+    assert "without an account" in verdict([ready], offline=True).plain

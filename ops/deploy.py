@@ -1,13 +1,11 @@
-"""`python -m ops.deploy`: a stage into an account by sam build and sam deploy, and its page.
+"""`python -m ops.deploy`: builds a stage, deploys it by a change set, and publishes its page.
 
-Says account, region, stage and stack and asks first, and looks at Lambda's concurrency quota before
-CloudFormation fails over it.
+It shows account, region, stage and stack and asks before it builds, and asks again when sam has
+shown the change set. --yes answers both.
 """
 
 import argparse
-import subprocess
 import sys
-from pathlib import Path
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,9 +13,24 @@ from rich.console import Console
 from rich.markup import escape
 
 from ops import publish_site
+from ops.change_sets import (
+    ChangeSet,
+    create_change_set,
+    discard_change_set,
+    execute_change_set,
+    retry_failed,
+)
 from ops.concurrency import changes_alias, check_quota, wanted_concurrency
+from ops.sam import parameter_overrides, run_sam
+from ops.stack_states import (
+    check_state,
+    explain_failure,
+    is_continued,
+    is_new,
+    kind_of_deployment,
+    preserves,
+)
 from ops.stacks import (
-    ROOT,
     STAGES,
     Account,
     Generation,
@@ -79,67 +92,6 @@ def access_logs(
     return "none", f"none; --parameter {_ACCESS_LOGS}=with-a-new-role makes the account's role"
 
 
-def check_state(deployed: Generation | None) -> None:
-    """Refuse a stack that CloudFormation would not update.
-
-    Raises:
-        OperationError: what state it is in, and what to do.
-    """
-    match deployed.status if deployed else "":
-        case "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED":
-            raise OperationError(
-                f"The first deployment of {deployed and deployed.name} failed, and CloudFormation"
-                " updates no such stack: `make destroy`, then deploy again."
-            )
-        case "UPDATE_ROLLBACK_FAILED":
-            raise OperationError(
-                f"The last deployment of {deployed and deployed.name} failed, and going back too:"
-                " mend what its events name, `aws cloudformation continue-update-rollback`, then"
-                " deploy again. docs/runbooks/release.md has the whole of it."
-            )
-        case status if status.startswith("DELETE_"):
-            raise OperationError(
-                f"{deployed and deployed.name} is being taken down ({status}): let"
-                " `make destroy` come to its end first."
-            )
-        case "REVIEW_IN_PROGRESS":
-            pass  # a change set that nobody executed
-        case status if status.endswith("_IN_PROGRESS"):
-            raise OperationError(f"Somebody else is deploying ({status}); wait for it.")
-
-
-def run_sam(account: Account, command: str, stage: Stage, *options: str) -> None:
-    """The real sam, its output and its questions on this terminal.
-
-    Raises:
-        OperationError: it failed.
-    """
-    sam = str(Path(sys.executable).with_name("sam"))
-    place = ["--config-env", STAGES[stage.name], "--region", account.region]
-    done = subprocess.run([sam, command, *place, *options], cwd=ROOT, check=False)
-    if done.returncode:
-        raise OperationError(f"sam {command} failed (exit status {done.returncode}).")
-
-
-def _quoted(name: str, value: str) -> str:
-    """As sam reads it: a schedule has blanks, and an empty value must be seen."""
-    escaped = value.replace('"', '\\"')
-    return f'{name}="{escaped}"'
-
-
-def _open_change_sets(account: Account, deployed: Generation | None) -> set[str]:
-    """Those that wait to be executed, as one does that a person declined."""
-    if not deployed:
-        return set()
-    pages = account.client("cloudformation").get_paginator("list_change_sets")
-    return {
-        found["ChangeSetId"]
-        for page in pages.paginate(StackName=deployed.id)
-        for found in page["Summaries"]
-        if found["ExecutionStatus"] == "AVAILABLE"
-    }
-
-
 def publish(account: Account, outputs: dict[str, str], console: Console) -> None:
     """The page, where there is a distribution for it."""
     if outputs["DistributionId"] == "none":
@@ -150,8 +102,64 @@ def publish(account: Account, outputs: dict[str, str], console: Console) -> None
     console.print(f"[green]✓[/] {count} files are at [bold]{escape(outputs['GalleryUrl'])}[/]")
 
 
+def check(
+    account: Account,
+    stage: Stage,
+    deployed: Generation | None,
+    given: dict[str, str],
+    console: Console,
+) -> dict[str, str]:
+    """Check what can be checked before anything is built; returns the parameters for sam.
+
+    Raises:
+        OperationError: what keeps it from being deployed.
+    """
+    check_state(account, stage, deployed)
+    template = load_template()
+    parameters = merged_parameters(stage, deployed, given, template["Parameters"])
+    wanted = wanted_concurrency(template, parameters, deployed)
+    quota = check_quota(account, deployed, wanted)
+    parameters[_ACCESS_LOGS], logs = access_logs(account, parameters, deployed)
+    traffic = template["Mappings"]["Traffic"][parameters["Release"]][stage.name]
+    if deployed is None or is_new(deployed):
+        traffic = "new"
+    elif changes_alias(account, deployed, wanted):
+        parameters["Release"] = "at-once"
+        traffic = "AllAtOnce, since provisioned concurrency cannot change during a canary"
+    console.print(f"  quota    {quota}")
+    console.print(f"  traffic  {traffic}")
+    console.print(f"  API logs {logs}")
+    if account.region != _EDGE_REGION:
+        console.print(
+            f"[yellow]![/] The page needs CloudFront and Lambda@Edge, which a stack has in"
+            f" {_EDGE_REGION} only: this one will have none."
+        )
+    return parameters
+
+
+def confirm(question: str, console: Console, *, yes: bool) -> bool:
+    """Whether a person agrees, or has agreed beforehand by --yes.
+
+    Raises:
+        OperationError: nobody is there to be asked.
+    """
+    return yes or answer_to(f"{question} (yes or no) ", console, "--yes") == "yes"
+
+
+def warn_of_replacements(
+    change_set: ChangeSet, deployed: Generation | None, console: Console
+) -> None:
+    """Say beforehand what CloudFormation refuses to do while it preserves."""
+    if is_continued(deployed) and change_set.replaced:
+        console.print(
+            "[yellow]![/] The last deployment failed and was preserved. CloudFormation replaces no"
+            " resource until a deployment has succeeded, and this change set replaces"
+            f" {', '.join(change_set.replaced)}. If that fails, deploy first without that change."
+        )
+
+
 def deploy(options: argparse.Namespace, console: Console) -> None:
-    """Check, ask, build, deploy, publish.
+    """Check, ask, build, create a change set, ask, execute it, publish the page.
 
     Raises:
         OperationError: what keeps it from being deployed.
@@ -160,42 +168,30 @@ def deploy(options: argparse.Namespace, console: Console) -> None:
     account = open_account(stage, options.account)
     stack = options.stack or stage.stack
     deployed = find_stack(account, stack)
-    check_state(deployed)
-    template = load_template()
-    given = parse_parameters(options.parameter)
-    parameters = merged_parameters(stage, deployed, given, template["Parameters"])
-    wanted = wanted_concurrency(template, parameters, deployed)
-    quota = check_quota(account, deployed, wanted)
-    parameters[_ACCESS_LOGS], logs = access_logs(account, parameters, deployed)
-    traffic = template["Mappings"]["Traffic"][parameters["Release"]][stage.name]
-    if deployed and changes_alias(account, deployed, wanted):
-        parameters["Release"] = "at-once"
-        traffic = "AllAtOnce, since provisioned concurrency cannot change during a canary"
-
-    console.print("Update:" if deployed else "Create:")
+    console.print(f"{kind_of_deployment(deployed)}:")
     show_account(account, stage, stack, console)
-    console.print(f"  quota    {quota}")
-    console.print(f"  traffic  {traffic if deployed else 'new'}")
-    console.print(f"  API logs {logs}")
-    if account.region != _EDGE_REGION:
-        console.print(
-            f"[yellow]![/] The page needs CloudFront and Lambda@Edge, which a stack has in"
-            f" {_EDGE_REGION} only: this one will have none."
-        )
-    if not options.yes and answer_to("Deploy? (yes or no) ", console, "--yes") != "yes":
-        raise OperationError("Nothing was done.")
+    parameters = check(account, stage, deployed, parse_parameters(options.parameter), console)
+    if not confirm("Deploy?", console, yes=options.yes):
+        raise OperationError("Nothing was deployed.")
 
-    overrides = ["--parameter-overrides", *(_quoted(*each) for each in parameters.items())]
-    before = _open_change_sets(account, deployed)
+    overrides = parameter_overrides(parameters)
     run_sam(account, "build", stage, *overrides)
-    confirmed = ["--no-confirm-changeset"] if options.yes else []
-    run_sam(
-        account, "deploy", stage, "--stack-name", stack, "--s3-prefix", stack,
-        "--no-fail-on-empty-changeset", *confirmed, *overrides,
-    )  # fmt: skip
+    change_set = create_change_set(account, stage, stack, *overrides)
+    outcome = None
+    if change_set:
+        warn_of_replacements(change_set, deployed, console)
+        if not confirm("Execute this change set?", console, yes=options.yes):
+            discard_change_set(account, change_set)
+            raise OperationError("Nothing was deployed, and the change set is deleted.")
+        preserve = preserves(deployed)
+        outcome = execute_change_set(account, change_set, console, preserve=preserve)
+    elif deployed and is_continued(deployed):
+        outcome = retry_failed(account, deployed, console)
     done = find_stack(account, stack)
-    if not done or not done.outputs or _open_change_sets(account, done) - before:
-        raise OperationError(f"{stack} was not deployed: its change set was declined.")
+    if outcome and not outcome.succeeded:
+        raise OperationError(explain_failure(account, stage, done, outcome))
+    if not done or not done.outputs:
+        raise OperationError(f"{stack} was not deployed: it has no outputs.")
     publish(account, done.outputs, console)
     console.print("Whoever may upload is invited, and Cognito mails them a password:")
     console.print(
@@ -211,7 +207,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--stage", choices=STAGES, default="dev")
     parser.add_argument("--stack", help="name of the stack (default: samconfig.toml's)")
     parser.add_argument("--account", help="id of the account that is meant; refuse any other")
-    parser.add_argument("--yes", action="store_true", help="ask nothing (for CI)")
+    parser.add_argument("--yes", action="store_true", help="agree to every question (for CI)")
     parser.add_argument(
         "--parameter",
         action="append",
@@ -229,7 +225,7 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(f"[bold red]✗[/] {escape(str(error))}")
         return 1
     except KeyboardInterrupt:
-        console.print("Interrupted; CloudFormation finishes what it has begun.")
+        console.print("Interrupted.")
         return 130
     return 0
 

@@ -1,13 +1,13 @@
-"""What is decided before sam is run: parameters, quota, and whether the stack can take it."""
+"""What is decided before sam is run: parameters, quota, access logs."""
 
 from typing import Any
 
 import pytest
 from samcli.cli.types import CfnParameterOverridesType
 
-from ops import deploy
 from ops.concurrency import Concurrency, changes_alias, check_quota, wanted_concurrency
-from ops.deploy import access_logs, check_state, merged_parameters
+from ops.deploy import access_logs, merged_parameters
+from ops.sam import parameter_overrides
 from ops.stacks import Account, Generation, OperationError, Stage, parse_parameters, read_stage
 from ops.translate import load_template
 from tests.stack import ROOT
@@ -224,31 +224,8 @@ def test_without_provisioned_concurrency_no_quota_is_asked_for():
     assert check_quota(Account(None, "123456789012", "eu-west-1"), None, Concurrency(0, 0))
 
 
-@pytest.mark.parametrize(
-    ("status", "advice"),
-    [
-        ("ROLLBACK_COMPLETE", "make destroy"),
-        ("DELETE_FAILED", "make destroy"),
-        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
-        ("DELETE_IN_PROGRESS", "make destroy"),
-        ("UPDATE_IN_PROGRESS", "wait"),
-        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "wait"),
-    ],
-)
-def test_stack_that_takes_no_update_is_refused_with_the_way_out(status: str, advice: str):
-    with pytest.raises(OperationError, match=advice):
-        check_state(deployed(status))
-
-
-@pytest.mark.parametrize(
-    "status", ["CREATE_COMPLETE", "REVIEW_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"]
-)
-def test_stack_that_takes_an_update_is_not_refused(status: str):
-    check_state(deployed(status))
-    check_state(None)
-
-
 def test_parameters_reach_sam_whole():
     given = {"ReportSchedule": "cron(0 3 * * ? *)", "WebAclArn": "", "DomainName": 'a"b\\c'}
-    written = [deploy._quoted(*each) for each in given.items()]
+    option, *written = parameter_overrides(given)
+    assert option == "--parameter-overrides"
     assert CfnParameterOverridesType().convert(tuple(written), None, None) == given

@@ -1,4 +1,4 @@
-"""Deploying as far as sam: which account, what is asked, and what follows sam's answer."""
+"""The steps of a deployment: which account, what is asked, and what follows which answer."""
 
 import argparse
 import io
@@ -10,11 +10,14 @@ import pytest
 from rich.console import Console
 
 from ops import deploy
-from ops.stacks import Account, Generation, OperationError, Stage, open_account
+from ops.change_sets import ChangeSet
+from ops.stack_events import Outcome
+from ops.stacks import Account, Generation, OperationError, Stage, answer_to, open_account
 from tests.stack import ROOT
 
 ACCOUNT = "123456789012"
 DEV = Stage("dev", "gallery", None, None, {})
+CHANGE_SET = ChangeSet("change set", "arn")
 OUTPUTS = {
     "DistributionId": "E1",
     "GalleryUrl": "https://gallery.example",
@@ -34,10 +37,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 class Session:
-    """Of an account in which nothing is but a stack's change sets."""
-
-    def __init__(self) -> None:
-        self.change_sets: set[str] = set()
+    """Of an account in which API Gateway has no role for access logs."""
 
     def client(self, *_: Any, **__: Any) -> "Session":
         return self
@@ -47,47 +47,62 @@ class Session:
         return {"TemplateBody": (ROOT / "template.yaml").read_text()}
 
     def get_account(self) -> dict[str, str]:
-        """API Gateway's, without a role for access logs."""
         return {}
-
-    def get_paginator(self, operation: str) -> "Session":
-        assert operation == "list_change_sets"
-        return self
-
-    def paginate(self, StackName: str) -> list[dict[str, Any]]:  # noqa: N803
-        assert StackName == "arn"
-        return [
-            {"Summaries": [{"ChangeSetId": each, "ExecutionStatus": "AVAILABLE"}]}
-            for each in sorted(self.change_sets)
-        ]
 
 
 class Laboratory:
-    """What deploy() does, with sam and the page only noted down."""
+    """What deploy() does in which order, with sam, CloudFormation and the page only noted down."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, region: str = "us-east-1") -> None:
-        self.session = Session()
-        self.sam: list[tuple[str, ...]] = []
+        self.done: list[str] = []
+        self.told: dict[str, tuple[str, ...]] = {}
         self.published: list[dict[str, str]] = []
         self.stack: Generation | None = None
         self.outputs = OUTPUTS
-        self.declines = False
+        self.change_set: ChangeSet | None = CHANGE_SET
+        self.status = "UPDATE_COMPLETE"
+        self.answers: list[str] = []
         self._said = io.StringIO()
-        account = Account(self.session, ACCOUNT, region)
+        account = Account(Session(), ACCOUNT, region)
         monkeypatch.setattr(deploy, "open_account", lambda *_: account)
         monkeypatch.setattr(deploy, "find_stack", lambda *_: self.stack)
         monkeypatch.setattr(deploy, "check_quota", lambda *_: "quota")
-        monkeypatch.setattr(deploy, "run_sam", lambda _, command, __, *o: self._sam(command, *o))
+        monkeypatch.setattr(deploy, "run_sam", lambda _, command, __, *o: self._note(command, *o))
+        monkeypatch.setattr(deploy, "create_change_set", self._create)
+        monkeypatch.setattr(deploy, "execute_change_set", self._execute)
+        monkeypatch.setattr(deploy, "retry_failed", self._retry)
+        monkeypatch.setattr(deploy, "discard_change_set", lambda *_: self._note("discard"))
+        monkeypatch.setattr(deploy, "explain_failure", lambda *_: "why it failed")
+        monkeypatch.setattr(deploy, "answer_to", self._answer)
         monkeypatch.setattr(deploy.publish_site, "publish", lambda site, _: self._publish(site))
 
-    def _sam(self, command: str, *options: str) -> None:
-        self.sam.append((command, *options))
-        if command == "deploy" and self.declines:
-            self.session.change_sets.add("declined")
-        elif command == "deploy":
-            self.stack = Generation("arn", "gallery", "UPDATE_COMPLETE", {}, self.outputs)
+    def _note(self, step: str, *options: str) -> None:
+        self.done.append(step)
+        self.told[step] = options
+
+    def _create(self, _: Account, __: Stage, stack: str, *options: str) -> ChangeSet | None:
+        assert stack == "gallery"
+        self._note("create", *options)
+        return self.change_set
+
+    def _execute(self, *_: Any, preserve: bool) -> Outcome:
+        self._note("execute and preserve" if preserve else "execute")
+        return self._outcome()
+
+    def _retry(self, *_: Any) -> Outcome:
+        self._note("retry")
+        return self._outcome()
+
+    def _outcome(self) -> Outcome:
+        self.stack = Generation("arn", "gallery", self.status, {}, self.outputs)
+        return Outcome(self.status, [])
+
+    def _answer(self, question: str, *_: Any) -> str:
+        self.done.append(question.partition(" (")[0])
+        return self.answers.pop(0)
 
     def _publish(self, site: Any) -> int:
+        self.done.append("publish")
         self.published.append(site.outputs)
         return 3
 
@@ -100,17 +115,17 @@ class Laboratory:
         return self._said.getvalue()
 
 
-def test_build_and_deploy_are_told_the_same_and_the_page_follows(monkeypatch: pytest.MonkeyPatch):
-    laboratory = Laboratory(monkeypatch)
+@pytest.fixture
+def laboratory(monkeypatch: pytest.MonkeyPatch) -> Laboratory:
+    return Laboratory(monkeypatch)
+
+
+def test_build_and_deploy_are_told_the_same_and_the_page_follows(laboratory: Laboratory):
     said = laboratory.deploy()
-    (build, *built), (command, *deployed) = laboratory.sam
-    assert (build, command) == ("build", "deploy")
+    assert laboratory.done == ["build", "create", "execute and preserve", "publish"]
     given = ['Release="by-stage"', 'ViewsShardCount="2"', 'Stage="dev"', 'ApiAccessLogs="none"']
-    overrides = ["--parameter-overrides", *given]
-    assert built == overrides
-    assert deployed[-len(overrides) :] == overrides
-    assert deployed[:4] == ["--stack-name", "gallery", "--s3-prefix", "gallery"]
-    assert "--no-confirm-changeset" in deployed
+    assert laboratory.told["build"] == ("--parameter-overrides", *given)
+    assert laboratory.told["create"] == laboratory.told["build"]
     assert laboratory.published == [OUTPUTS]
     assert "Create:" in said
     assert "--user-pool-id pool-1" in said
@@ -125,41 +140,90 @@ def test_stack_elsewhere_has_no_page_and_says_so_before_and_after(monkeypatch: p
     assert laboratory.published == []
 
 
-def test_declined_change_set_is_no_deployment(monkeypatch: pytest.MonkeyPatch):
-    laboratory = Laboratory(monkeypatch)
-    laboratory.stack = Generation("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
-    laboratory.session.change_sets = {"declined last week"}
-    laboratory.declines = True
-    with pytest.raises(OperationError, match="declined"):
+@pytest.mark.parametrize(
+    ("status", "execution"),
+    [
+        ("REVIEW_IN_PROGRESS", "execute and preserve"),
+        ("CREATE_FAILED", "execute and preserve"),
+        ("UPDATE_COMPLETE", "execute"),
+        ("UPDATE_ROLLBACK_COMPLETE", "execute"),
+    ],
+)
+def test_only_a_stack_that_exists_whole_is_rolled_back(
+    laboratory: Laboratory, status: str, execution: str
+):
+    laboratory.stack = Generation("arn", "gallery", status, {}, OUTPUTS)
+    laboratory.deploy()
+    assert execution in laboratory.done
+
+
+def test_failed_deployment_says_why_and_publishes_no_page(laboratory: Laboratory):
+    laboratory.status = "UPDATE_ROLLBACK_COMPLETE"
+    with pytest.raises(OperationError, match="why it failed"):
         laboratory.deploy()
     assert laboratory.published == [], "a page newer than its API"
-    laboratory.declines = False
+
+
+def test_without_changes_the_page_alone_is_published(laboratory: Laboratory):
+    laboratory.stack = Generation("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
+    laboratory.change_set = None
     laboratory.deploy()
-    assert laboratory.published == [OUTPUTS]
+    assert laboratory.done == ["build", "create", "publish"]
+
+
+def test_without_changes_a_failed_creation_is_retried(laboratory: Laboratory):
+    laboratory.stack = Generation("arn", "gallery", "CREATE_FAILED")
+    laboratory.change_set = None
+    laboratory.deploy()
+    assert laboratory.done == ["build", "create", "retry", "publish"]
+
+
+def test_a_continued_creation_names_what_it_would_replace(laboratory: Laboratory):
+    laboratory.change_set = ChangeSet("change set", "arn", replaced=("PhotosTable",))
+    assert "replaces" not in laboratory.deploy(), "a creation, which may replace what it likes"
+    laboratory.stack = Generation("arn", "gallery", "CREATE_FAILED")
+    assert "this change set replaces PhotosTable" in laboratory.deploy()
 
 
 def test_release_that_changes_provisioned_concurrency_goes_at_once_and_says_so(
-    monkeypatch: pytest.MonkeyPatch,
+    laboratory: Laboratory,
 ):
-    laboratory = Laboratory(monkeypatch)
     warm = {"ApiProvisionedConcurrency": "2"}
     laboratory.stack = Generation("arn", "gallery", "UPDATE_COMPLETE", warm, OUTPUTS)
     said = laboratory.deploy("ApiProvisionedConcurrency=0")
-    assert 'Release="at-once"' in laboratory.sam[1]
+    assert 'Release="at-once"' in laboratory.told["create"]
     assert "cannot change during a canary" in said
 
 
-def test_nothing_is_built_unless_somebody_says_yes(monkeypatch: pytest.MonkeyPatch):
-    laboratory = Laboratory(monkeypatch)
+def test_person_is_asked_before_the_build_and_when_the_change_set_is_there(laboratory: Laboratory):
+    laboratory.answers = ["yes", "yes"]
+    laboratory.deploy(yes=False)
+    assert laboratory.done[:-2] == ["Deploy?", "build", "create", "Execute this change set?"]
+
+
+def test_nothing_is_built_unless_somebody_says_yes(laboratory: Laboratory):
+    laboratory.answers = ["no"]
+    with pytest.raises(OperationError, match="Nothing was deployed"):
+        laboratory.deploy(yes=False)
+    assert laboratory.done == ["Deploy?"]
+
+
+def test_without_anybody_to_ask_yes_is_needed(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(deploy, "answer_to", answer_to)
     with pytest.raises(OperationError, match="--yes"):
         laboratory.deploy(yes=False)
-    monkeypatch.setattr(deploy, "answer_to", lambda *_: "no")
-    with pytest.raises(OperationError, match="Nothing was done"):
+    assert laboratory.done == []
+
+
+def test_declined_change_set_is_deleted_and_is_no_deployment(laboratory: Laboratory):
+    laboratory.stack = Generation("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
+    laboratory.answers = ["yes", "no"]
+    with pytest.raises(OperationError, match="the change set is deleted"):
         laboratory.deploy(yes=False)
-    assert laboratory.sam == []
-    monkeypatch.setattr(deploy, "answer_to", lambda *_: "yes")
-    laboratory.deploy(yes=False)
-    assert "--no-confirm-changeset" not in laboratory.sam[1], "sam shows its change set and asks"
+    assert laboratory.done[-1] == "discard"
+    assert laboratory.published == []
 
 
 def test_account_is_the_one_that_the_credentials_lead_to(monkeypatch: pytest.MonkeyPatch):

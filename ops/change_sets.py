@@ -1,0 +1,138 @@
+"""Change sets: sam creates one, and boto3 executes it with what sam has no options for.
+
+`RetainExceptOnCreate` makes a rollback delete what the operation had created, a Lambda version too.
+SAM gives versions `DeletionPolicy: Retain`, so otherwise the version stays, and Lambda refuses to
+publish the same code again. https://github.com/aws/serverless-application-model/issues/1375
+"""
+
+import re
+import uuid
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from rich.console import Console
+
+from ops.sam import run_sam
+from ops.stack_events import Outcome, follow, newest_event
+from ops.stacks import ROOT, Account, Generation, OperationError, Stage, find_stack
+
+_CREATED: Final = re.compile(r"Changeset created successfully\. (arn:\S+:changeSet/\S+)")
+_NO_CHANGES: Final = "No changes to deploy."
+
+
+class ChangeSet(msgspec.Struct, frozen=True):
+    """A change set that waits to be executed; `replaced` are logical ids of existing resources."""
+
+    id: str
+    stack_id: str
+    replaced: tuple[str, ...] = ()
+
+
+def create_change_set(
+    account: Account, stage: Stage, stack: str, *options: str, folder: Path = ROOT
+) -> ChangeSet | None:
+    """Have sam upload the artifacts, and create and show a change set; None if nothing changes.
+
+    Raises:
+        OperationError: sam failed, or what it created cannot be executed.
+    """
+    said = run_sam(
+        account, "deploy", stage, "--stack-name", stack, "--s3-prefix", stack,
+        "--no-execute-changeset", "--no-confirm-changeset", "--no-fail-on-empty-changeset",
+        *options, folder=folder,
+    )  # fmt: skip
+    if created := _CREATED.search(said):
+        return _describe(account, stack, created[1])
+    if _NO_CHANGES in said:
+        return None
+    raise OperationError(
+        "sam deploy names neither a change set nor says that nothing changes; see its output above."
+    )
+
+
+def _describe(account: Account, stack: str, change_set_id: str) -> ChangeSet:
+    pages = account.client("cloudformation").get_paginator("describe_change_set")
+    changes: list[dict[str, Any]] = []
+    found: dict[str, Any] = {}
+    for found in pages.paginate(ChangeSetName=change_set_id, StackName=stack):
+        changes += [each["ResourceChange"] for each in found["Changes"] if "ResourceChange" in each]
+    if found["ExecutionStatus"] != "AVAILABLE":
+        raise OperationError(
+            f"Change set {change_set_id} cannot be executed: it is {found['ExecutionStatus']},"
+            f" {found.get('StatusReason', 'and CloudFormation gives no reason')}."
+        )
+    return ChangeSet(
+        id=found["ChangeSetId"],
+        stack_id=found["StackId"],
+        replaced=tuple(
+            each["LogicalResourceId"]
+            for each in changes
+            if each["Action"] == "Modify" and each.get("Replacement") == "True"
+        ),
+    )
+
+
+def execute_change_set(
+    account: Account, change_set: ChangeSet, console: Console, *, preserve: bool
+) -> Outcome:
+    """Execute it, and show its events until CloudFormation is done.
+
+    `preserve` keeps what succeeds if something fails, instead of a rollback.
+
+    Raises:
+        OperationError: somebody deleted the stack meanwhile.
+    """
+    before = newest_event(account, change_set.stack_id)
+    account.client("cloudformation").execute_change_set(
+        ChangeSetName=change_set.id,
+        StackName=change_set.stack_id,
+        ClientRequestToken=str(uuid.uuid4()),  # a retry of this call is not a second execution
+        DisableRollback=preserve,
+        RetainExceptOnCreate=True,
+    )
+    return _follow(account, change_set.stack_id, before, console)
+
+
+def retry_failed(account: Account, deployed: Generation, console: Console) -> Outcome:
+    """Have CloudFormation try again what failed in a preserved stack, with nothing changed.
+
+    Raises:
+        OperationError: somebody deleted the stack meanwhile.
+    """
+    before = newest_event(account, deployed.id)
+    account.client("cloudformation").update_stack(
+        StackName=deployed.id,
+        UsePreviousTemplate=True,
+        Parameters=[
+            {"ParameterKey": name, "UsePreviousValue": True} for name in deployed.parameters
+        ],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        ClientRequestToken=str(uuid.uuid4()),
+        DisableRollback=True,
+        RetainExceptOnCreate=True,
+    )
+    return _follow(account, deployed.id, before, console)
+
+
+def _follow(account: Account, stack_id: str, before: str, console: Console) -> Outcome:
+    try:
+        return follow(account, stack_id, before, console)
+    except KeyboardInterrupt:
+        console.print(
+            "CloudFormation goes on with the deployment. Run `make deploy` again when it is done:"
+            " that also publishes the page."
+        )
+        raise
+
+
+def discard_change_set(account: Account, change_set: ChangeSet) -> None:
+    """Delete a change set that nobody wants, and the empty stack that it may have made."""
+    client = account.client("cloudformation")
+    client.delete_change_set(ChangeSetName=change_set.id, StackName=change_set.stack_id)
+    stack = find_stack(account, change_set.stack_id)
+    if not stack or stack.status != "REVIEW_IN_PROGRESS":
+        return
+    listed = client.list_change_sets(StackName=change_set.stack_id)["Summaries"]
+    if all(each["ChangeSetId"] == change_set.id for each in listed):
+        client.delete_stack(StackName=change_set.stack_id)

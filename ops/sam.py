@@ -1,0 +1,52 @@
+"""The real sam, as a person would run it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from ops.stacks import ROOT, STAGES, Account, OperationError, Stage
+
+
+def run_sam(
+    account: Account, command: str, stage: Stage, *options: str, folder: Path = ROOT
+) -> str:
+    """Run sam in `folder` for a stage of its samconfig.toml; returns what it printed.
+
+    A person sees the output as it comes.
+
+    Raises:
+        OperationError: sam failed; its own output says why.
+    """
+    sam = str(Path(sys.executable).with_name("sam"))
+    place = ["--config-env", STAGES[stage.name], "--region", account.region]
+    columns = shutil.get_terminal_size().columns  # sam's tables take their width from it
+    environment = {**os.environ, "COLUMNS": str(columns), "PYTHONUNBUFFERED": "1"}
+    lines: list[str] = []
+    with subprocess.Popen(
+        [sam, command, *place, *options],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        for line in process.stdout:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            lines.append(line)
+    if process.returncode:
+        raise OperationError(f"sam {command} failed (exit status {process.returncode}).")
+    return "".join(lines)
+
+
+def parameter_overrides(parameters: dict[str, str]) -> list[str]:
+    """The option that gives sam these parameters.
+
+    Values are quoted, because a schedule has blanks and an empty value must stay visible.
+    """
+    quoted = {name: value.replace('"', '\\"') for name, value in parameters.items()}
+    return ["--parameter-overrides", *(f'{name}="{value}"' for name, value in quoted.items())]

@@ -1,0 +1,126 @@
+"""What CloudFormation does with a stack, shown as it happens, and what failed first."""
+
+import time
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+
+from ops.stacks import Account, OperationError, find_stack
+
+_POLL_SECONDS: Final = 3.0
+_CANCELLED: Final = ("resource creation cancelled", "resource update cancelled")
+"""Reasons of resources that CloudFormation gave up because another one had failed."""
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One event of a stack, which may be the stack's own."""
+
+    id: str
+    time: datetime
+    resource: str
+    physical_id: str
+    type: str
+    status: str
+    reason: str
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How an operation on a stack ended."""
+
+    status: str
+    events: list[Event]
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+
+    def failures(self) -> list[Event]:
+        """What went wrong by itself, first things first; not what was only cancelled then."""
+        failed = [
+            each
+            for each in self.events
+            if each.status in {"CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"}
+            and not each.reason.lower().startswith(_CANCELLED)
+        ]
+        resources = [each for each in failed if each.type != "AWS::CloudFormation::Stack"]
+        return resources or failed
+
+    def not_deleted(self) -> list[Event]:
+        """What CloudFormation wanted to delete and could not."""
+        return [each for each in self.failures() if each.status == "DELETE_FAILED"]
+
+
+def newest_event(account: Account, stack_id: str) -> str:
+    """The id of a stack's newest event; even a stack that is only in review has one."""
+    answer = account.client("cloudformation").describe_stack_events(StackName=stack_id)
+    return str(answer["StackEvents"][0]["EventId"])
+
+
+def follow(account: Account, stack_id: str, after: str, console: Console) -> Outcome:
+    """Wait for the operation whose events come after the event `after`, and show them.
+
+    Raises:
+        OperationError: the stack is gone.
+    """
+    shown: set[str] = set()
+    running: dict[str, None] = {}
+    with console.status("CloudFormation begins") as progress:
+        while True:
+            stack = find_stack(account, stack_id)
+            if not stack:
+                raise OperationError(f"Somebody deleted {stack_id} during the deployment.")
+            events = _newest_first(account, stack_id, after)[::-1]
+            for event in events:
+                if event.id not in shown:
+                    shown.add(event.id)
+                    _show(event, running, console)
+            progress.update(f"CloudFormation works on {', '.join(running) or 'the stack'}")
+            # Right after the request the stack may still have the status from before it.
+            own = [each for each in events if each.physical_id == stack_id]
+            if own and not _in_progress(own[-1].status) and not _in_progress(stack.status):
+                return Outcome(stack.status, events)
+            time.sleep(_POLL_SECONDS)
+
+
+def _in_progress(status: str) -> bool:
+    return status.endswith("_IN_PROGRESS")
+
+
+def _show(event: Event, running: dict[str, None], console: Console) -> None:
+    if _in_progress(event.status):
+        running[event.resource] = None
+        return
+    running.pop(event.resource, None)
+    went_wrong = "FAILED" in event.status or "ROLLBACK" in event.status
+    color = "red" if went_wrong else "green"
+    reason = f": {event.reason}" if event.reason else ""
+    console.print(
+        f"  {event.time:%H:%M:%S} [{color}]{event.status}[/] {event.resource}{escape(reason)}",
+        soft_wrap=True,
+    )
+
+
+def _newest_first(account: Account, stack_id: str, after: str) -> list[Event]:
+    found: list[Event] = []
+    pages = account.client("cloudformation").get_paginator("describe_stack_events")
+    for page in pages.paginate(StackName=stack_id):
+        for each in page["StackEvents"]:
+            if each["EventId"] == after:
+                return found
+            found.append(_event(each))
+    return found
+
+
+def _event(described: dict[str, Any]) -> Event:
+    return Event(
+        id=described["EventId"],
+        time=described["Timestamp"],
+        resource=described["LogicalResourceId"],
+        physical_id=described.get("PhysicalResourceId", ""),
+        type=described["ResourceType"],
+        status=described["ResourceStatus"],
+        reason=described.get("ResourceStatusReason", ""),
+    )

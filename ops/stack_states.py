@@ -1,0 +1,117 @@
+"""What state a stack is in, whether it can be deployed, and what to do if not."""
+
+from typing import Final
+
+from ops.remains import find_data
+from ops.stack_events import Event, Outcome
+from ops.stacks import Account, Generation, OperationError, Stage, list_resources
+
+_CONTINUED: Final = ("CREATE_FAILED", "UPDATE_FAILED")
+_ROLLED_BACK: Final = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
+_NO_REPLACEMENT: Final = "Replacement type updates not supported"
+
+
+def is_new(deployed: Generation | None) -> bool:
+    """Whether nothing of the stack exists; one in review is a change set that nobody executed."""
+    return deployed is None or deployed.status == "REVIEW_IN_PROGRESS"
+
+
+def is_continued(deployed: Generation | None) -> bool:
+    """Whether a deployment failed, and what it had made by then was preserved."""
+    return deployed is not None and deployed.status in _CONTINUED
+
+
+def preserves(deployed: Generation | None) -> bool:
+    """Whether a failure of the next deployment is to preserve what succeeded.
+
+    A stack that exists whole is rolled back instead. CloudFormation accepts a deployment of a stack
+    in CREATE_FAILED or UPDATE_FAILED only if it preserves.
+    """
+    return is_new(deployed) or is_continued(deployed)
+
+
+def kind_of_deployment(deployed: Generation | None) -> str:
+    """What the next deployment does, in a word or two."""
+    if is_new(deployed):
+        return "Create"
+    return "Continue after a failure" if is_continued(deployed) else "Update"
+
+
+def check_state(account: Account, stage: Stage, deployed: Generation | None) -> None:
+    """Refuse a stack that CloudFormation would not update.
+
+    Raises:
+        OperationError: what state it is in, and what to do.
+    """
+    if deployed is None or is_new(deployed) or is_continued(deployed):
+        return
+    name, status = deployed.name, deployed.status
+    if status in _ROLLED_BACK:
+        raise OperationError(
+            f"The first deployment of {name} failed and was rolled back ({status}), and"
+            " CloudFormation cannot update such a stack."
+            f"\n{how_to_remove(account, stage, deployed)}\nThen deploy again."
+        )
+    if status == "UPDATE_ROLLBACK_FAILED":
+        raise OperationError(
+            f"The last deployment of {name} failed, and so did its rollback ({status}). Fix what"
+            " the stack's events name, run `aws cloudformation continue-update-rollback"
+            f" --stack-name {name}`, then deploy again. See docs/runbooks/release.md."
+        )
+    if status.startswith("DELETE_"):
+        raise OperationError(
+            f"{name} is being deleted ({status}): let `make destroy` finish, then deploy again."
+        )
+    if status.endswith("_IN_PROGRESS"):
+        raise OperationError(f"Another deployment of {name} is running ({status}): wait for it.")
+
+
+def how_to_remove(account: Account, stage: Stage, deployed: Generation) -> str:
+    """What is left of a stack whose creation failed, and the command that removes it."""
+    data = find_data(account, list_resources(account, deployed.id))
+    command = f"make destroy STAGE={stage.name}"
+    if deployed.name != stage.stack:
+        command += f" STACK={deployed.name}"
+    protected = [f"{each.kind} {each.name}" for each in data if each.protected]
+    if not protected:
+        return f"To remove what is left of it: `{command}`."
+    return (
+        f"Protected from deletion: {', '.join(protected)}."
+        f" To remove them and the rest: `{command} ARGS=--unprotect`."
+    )
+
+
+def explain_failure(
+    account: Account, stage: Stage, deployed: Generation | None, outcome: Outcome
+) -> str:
+    """What failed first, what state the stack is in now, and what to do."""
+    reasons = [_reason(each) for each in outcome.failures()]
+    lines = ["The deployment failed:", *reasons, _next_step(outcome.status)]
+    if deployed and outcome.status == "CREATE_FAILED":
+        lines.append(how_to_remove(account, stage, deployed))
+    if any(_NO_REPLACEMENT in each.reason for each in outcome.events):
+        lines.append(
+            "CloudFormation replaces no resource while it preserves what succeeded. Deploy without"
+            " that change first; when that has succeeded, make the change."
+        )
+    return "\n".join(lines)
+
+
+def _reason(event: Event) -> str:
+    return f"  {event.resource} ({event.type}): {event.reason or 'no reason given'}"
+
+
+def _next_step(status: str) -> str:
+    match status:
+        case "CREATE_FAILED" | "UPDATE_FAILED":
+            return (
+                f"What succeeded is preserved ({status}). Fix the cause and run `make deploy`"
+                " again: it continues from here."
+            )
+        case "UPDATE_ROLLBACK_COMPLETE":
+            return (
+                "CloudFormation has rolled the stack back to what it was before. Fix the cause and"
+                " run `make deploy` again."
+            )
+        case _:
+            return f"The stack is {status}. Run `make deploy` again: it says what to do."

@@ -1,0 +1,300 @@
+"""Change sets against CloudFormation's answers, in the order in which it gives them."""
+
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import boto3
+import pytest
+from botocore.stub import ANY, Stubber
+from rich.console import Console
+
+from ops import change_sets, stack_events
+from ops.change_sets import (
+    ChangeSet,
+    create_change_set,
+    discard_change_set,
+    execute_change_set,
+    retry_failed,
+)
+from ops.stack_events import Outcome
+from ops.stacks import Account, Generation, OperationError, Stage
+
+HERE: Final = "arn:aws:cloudformation:us-east-1:123456789012"
+STACK: Final = f"{HERE}:stack/gallery/5b0f9d10-cc2e-11f0-9a7c-0e1b2f3d4c5a"
+CHANGE_SET: Final = f"{HERE}:changeSet/samcli-deploy1764340000/0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
+DEV: Final = Stage("dev", "gallery", None, None, {})
+CREATED: Final = f"""
+Waiting for changeset to be created..
+
+CloudFormation stack changeset
+-------------------------------------------------------------------
+Operation      LogicalResourceId      ResourceType      Replacement
+-------------------------------------------------------------------
+* Modify       PhotosTable            AWS::DynamoDB::Table      True
+-------------------------------------------------------------------
+
+
+Changeset created successfully. {CHANGE_SET}
+
+"""
+EMPTY: Final = (
+    "Waiting for changeset to be created..\n\nNo changes to deploy. Stack gallery is up to date\n"
+)
+REPLICATED: Final = (
+    "Lambda was unable to delete arn:aws:lambda:us-east-1:123456789012:function:gallery-Edge:4"
+    " because it is a replicated function."
+)
+BEGIN: Final = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+def event(number: int, resource: str, status: str, reason: str = "") -> dict[str, Any]:
+    """The number-th event; `gallery` is the stack itself."""
+    own = resource == "gallery"
+    described = {
+        "StackId": STACK,
+        "StackName": "gallery",
+        "EventId": f"event-{number}",
+        "LogicalResourceId": resource,
+        "PhysicalResourceId": STACK if own else f"gallery-{resource}",
+        "ResourceType": "AWS::CloudFormation::Stack" if own else "AWS::Lambda::Version",
+        "ResourceStatus": status,
+        "Timestamp": BEGIN + timedelta(seconds=number),
+    }
+    return described | ({"ResourceStatusReason": reason} if reason else {})
+
+
+BEFORE: Final = event(0, "gallery", "UPDATE_COMPLETE")
+
+
+class Recorded:
+    """CloudFormation's answers, each to exactly the request that is expected."""
+
+    def __init__(self) -> None:
+        self.client_: Any = boto3.client("cloudformation", "us-east-1")
+        self.stubber = Stubber(self.client_)
+        self.account = Account(self, "123456789012", "us-east-1")
+
+    def client(self, service: str, **_: Any) -> Any:
+        assert service == "cloudformation"
+        return self.client_
+
+    def expect(self, method: str, answer: dict[str, Any], **request: Any) -> None:
+        self.stubber.add_response(method, answer, request)
+
+    def status(self, status: str) -> None:
+        stack = {"StackId": STACK, "StackName": "gallery", "StackStatus": status}
+        described = {"Stacks": [stack | {"CreationTime": BEGIN}]}
+        self.expect("describe_stacks", described, StackName=STACK)
+
+    def events(self, *pages: list[dict[str, Any]]) -> None:
+        """Newest first, in pages, of which all up to the event from before are asked for."""
+        for number, page in enumerate(pages):
+            last = number == len(pages) - 1
+            answer = {"StackEvents": page} | ({} if last else {"NextToken": f"page-{number + 1}"})
+            token = {"NextToken": f"page-{number}"} if number else {}
+            self.expect("describe_stack_events", answer, StackName=STACK, **token)
+
+    def execution(self, *, preserve: bool) -> None:
+        self.events([BEFORE])
+        self.expect(
+            "execute_change_set", {}, ChangeSetName=CHANGE_SET, StackName=STACK,
+            ClientRequestToken=ANY, DisableRollback=preserve, RetainExceptOnCreate=True,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setattr(stack_events, "_POLL_SECONDS", 0.0)
+    recorded = Recorded()
+    with recorded.stubber:
+        yield recorded
+    recorded.stubber.assert_no_pending_responses()
+
+
+def create(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, said: str) -> ChangeSet | None:
+    """Of a sam that says this."""
+    told: list[str] = []
+
+    def sam(*arguments: Any, **_: Any) -> str:
+        told.extend(arguments[1:2] + arguments[3:])
+        return said
+
+    monkeypatch.setattr(change_sets, "run_sam", sam)
+    created = create_change_set(recorded.account, DEV, "gallery", "--more")
+    assert told[:5] == ["deploy", "--stack-name", "gallery", "--s3-prefix", "gallery"]
+    assert {"--no-execute-changeset", "--no-confirm-changeset"} <= {*told}, "sam asks nothing"
+    assert "--no-fail-on-empty-changeset" in told
+    assert told[-1] == "--more"
+    return created
+
+
+def described(
+    recorded: Recorded, *pages: list[dict[str, Any]], status: str = "AVAILABLE", **more: Any
+) -> None:
+    for number, changes in enumerate(pages):
+        answer = {
+            "ChangeSetId": CHANGE_SET,
+            "StackId": STACK,
+            "ExecutionStatus": status,
+            "Changes": [{"Type": "Resource", "ResourceChange": each} for each in changes],
+            **more,
+        }
+        token = {"NextToken": f"page-{number}"} if number else {}
+        if number < len(pages) - 1:
+            answer["NextToken"] = f"page-{number + 1}"
+        request = {"ChangeSetName": CHANGE_SET, "StackName": "gallery"}
+        recorded.expect("describe_change_set", answer, **request, **token)
+
+
+def change(resource: str, action: str, replacement: str | None = None) -> dict[str, str]:
+    found = {"Action": action, "LogicalResourceId": resource, "ResourceType": "AWS::S3::Bucket"}
+    return found | ({"Replacement": replacement} if replacement else {})
+
+
+def test_change_set_is_the_one_that_sam_names(recorded: Recorded, monkeypatch: pytest.MonkeyPatch):
+    described(
+        recorded,
+        [change("New", "Add"), change("Photos", "Modify", "True")],
+        [change("Old", "Remove"), change("Api", "Modify", "Conditional")],
+        [change("Views", "Modify", "True"), change("Site", "Modify", "False")],
+    )
+    assert create(recorded, monkeypatch, CREATED) == ChangeSet(
+        CHANGE_SET, STACK, ("Photos", "Views")
+    )
+
+
+def test_nothing_to_change_is_no_change_set(recorded: Recorded, monkeypatch: pytest.MonkeyPatch):
+    assert create(recorded, monkeypatch, EMPTY) is None
+
+
+def test_a_sam_that_says_neither_is_not_taken_for_no_changes(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+):
+    with pytest.raises(OperationError, match="names neither"):
+        create(recorded, monkeypatch, "Change set made: see the console.\n")
+
+
+def test_change_set_that_cannot_be_executed_is_refused_with_cloudformations_reason(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+):
+    described(recorded, [], status="OBSOLETE", StatusReason="the stack was updated meanwhile")
+    with pytest.raises(OperationError, match=r"OBSOLETE, the stack was updated meanwhile"):
+        create(recorded, monkeypatch, CREATED)
+
+
+def execute(recorded: Recorded, *, preserve: bool = False) -> tuple[Outcome, str]:
+    said = io.StringIO()
+    console = Console(file=said, width=200)
+    change_set = ChangeSet(CHANGE_SET, STACK)
+    outcome = execute_change_set(recorded.account, change_set, console, preserve=preserve)
+    return outcome, said.getvalue()
+
+
+@pytest.mark.parametrize("preserve", [True, False])
+def test_execution_is_followed_to_its_end_and_each_event_is_shown_once(
+    recorded: Recorded, *, preserve: bool
+):
+    recorded.execution(preserve=preserve)
+    recorded.status("UPDATE_COMPLETE")  # still that of the deployment before
+    recorded.events([BEFORE])
+    begun = [event(1, "gallery", "UPDATE_IN_PROGRESS"), event(2, "Api1", "CREATE_IN_PROGRESS")]
+    recorded.status("UPDATE_IN_PROGRESS")
+    recorded.events([begun[1], begun[0], BEFORE])
+    more = [event(3, "Api1", "CREATE_COMPLETE"), event(4, "gallery", "UPDATE_COMPLETE")]
+    recorded.status("UPDATE_COMPLETE")
+    recorded.events(more[::-1], [*begun[::-1], BEFORE, event(-1, "Old", "CREATE_FAILED")])
+    outcome, said = execute(recorded, preserve=preserve)
+    assert outcome.succeeded
+    assert outcome.failures() == [], "an earlier deployment's failure is not this one's"
+    assert said.count("12:00:03 CREATE_COMPLETE Api1") == 1
+    assert "IN_PROGRESS" not in said
+
+
+def test_rolled_back_update_names_the_first_failure_and_the_edge_version_that_stays(
+    recorded: Recorded,
+):
+    events = [
+        event(1, "gallery", "UPDATE_IN_PROGRESS"),
+        event(2, "Schedule", "UPDATE_FAILED", "Invalid Schedule Expression"),
+        event(3, "Distribution", "UPDATE_FAILED", "Resource update cancelled"),
+        event(4, "gallery", "UPDATE_ROLLBACK_IN_PROGRESS", "failed to update: [Schedule]"),
+        event(5, "gallery", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"),
+        event(6, "Edge4", "DELETE_FAILED", REPLICATED),
+        event(7, "gallery", "UPDATE_ROLLBACK_COMPLETE"),
+    ]
+    recorded.execution(preserve=False)
+    recorded.status("UPDATE_ROLLBACK_COMPLETE")
+    recorded.events([*events[::-1], BEFORE])
+    outcome, said = execute(recorded)
+    assert not outcome.succeeded
+    assert [each.resource for each in outcome.failures()] == ["Schedule", "Edge4"]
+    assert [each.resource for each in outcome.not_deleted()] == ["Edge4"]
+    assert "UPDATE_FAILED Schedule: Invalid Schedule Expression" in said
+
+
+def test_failed_validation_is_waited_for_until_the_stack_is_back(recorded: Recorded):
+    """CloudFormation says UPDATE_FAILED of the stack, and only then begins to roll back."""
+    failed = event(1, "gallery", "UPDATE_FAILED", "Validation failed with 1 error(s).")
+    recorded.execution(preserve=False)
+    recorded.status("UPDATE_ROLLBACK_IN_PROGRESS")
+    recorded.events([failed, BEFORE])
+    recorded.status("UPDATE_ROLLBACK_COMPLETE")
+    recorded.events([event(2, "gallery", "UPDATE_ROLLBACK_COMPLETE"), failed, BEFORE])
+    outcome, _ = execute(recorded)
+    assert outcome.status == "UPDATE_ROLLBACK_COMPLETE"
+    assert [each.reason for each in outcome.failures()] == ["Validation failed with 1 error(s)."]
+
+
+def test_ctrl_c_says_that_cloudformation_goes_on(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def interrupted(*_: Any) -> Outcome:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(change_sets, "follow", interrupted)
+    recorded.execution(preserve=False)
+    with pytest.raises(KeyboardInterrupt):
+        execute_change_set(
+            recorded.account, ChangeSet(CHANGE_SET, STACK), Console(width=200), preserve=False
+        )
+    assert "CloudFormation goes on" in capsys.readouterr().out
+
+
+def test_retry_repeats_template_and_parameters_and_preserves(recorded: Recorded):
+    recorded.events([BEFORE])
+    recorded.expect(
+        "update_stack", {}, StackName=STACK, UsePreviousTemplate=True,
+        Parameters=[{"ParameterKey": "Stage", "UsePreviousValue": True}],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        ClientRequestToken=ANY, DisableRollback=True, RetainExceptOnCreate=True,
+    )  # fmt: skip
+    recorded.status("UPDATE_COMPLETE")
+    recorded.events([event(1, "gallery", "UPDATE_COMPLETE"), BEFORE])
+    deployed = Generation(STACK, "gallery", "CREATE_FAILED", {"Stage": "dev"})
+    assert retry_failed(recorded.account, deployed, Console(file=io.StringIO())).succeeded
+
+
+@pytest.mark.parametrize(
+    ("status", "others", "deleted"),
+    [
+        ("UPDATE_COMPLETE", 0, False),
+        ("REVIEW_IN_PROGRESS", 0, True),
+        ("REVIEW_IN_PROGRESS", 1, False),
+    ],
+)
+def test_declined_change_set_goes_and_takes_only_an_empty_stack_along(
+    recorded: Recorded, status: str, others: int, *, deleted: bool
+):
+    recorded.expect("delete_change_set", {}, ChangeSetName=CHANGE_SET, StackName=STACK)
+    recorded.status(status)
+    if status == "REVIEW_IN_PROGRESS":
+        going = {"ChangeSetId": CHANGE_SET, "Status": "DELETE_IN_PROGRESS"}
+        summaries = [going, *[{"ChangeSetId": f"{CHANGE_SET}0"}] * others]
+        recorded.expect("list_change_sets", {"Summaries": summaries}, StackName=STACK)
+    if deleted:
+        recorded.expect("delete_stack", {}, StackName=STACK)
+    discard_change_set(recorded.account, ChangeSet(CHANGE_SET, STACK))

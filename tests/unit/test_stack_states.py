@@ -1,0 +1,117 @@
+"""What state of a stack can be deployed, in which way, and what is said where it cannot."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from ops import stack_states
+from ops.remains import Remain
+from ops.stack_events import Event, Outcome
+from ops.stack_states import check_state, explain_failure, kind_of_deployment, preserves
+from ops.stacks import Account, Generation, OperationError, Stage
+
+PROD = Stage("prod", "gallery", None, None, {"Stage": "prod"})
+ACCOUNT = Account(None, "123456789012", "us-east-1")
+TABLE = Remain("table", "gallery-PhotosTable-1", "0 items", "us-east-1", protected=True)
+POOL = Remain("user pool", "us-east-1_abc", "0 users", "us-east-1", protected=True)
+BUCKET = Remain("bucket", "gallery-mediabucket-1", "0 objects", "us-east-1")
+
+
+def stack(status: str, name: str = "gallery") -> Generation:
+    return Generation(f"arn:stack/{name}", name, status)
+
+
+def event(resource: str, status: str, reason: str = "", kind: str = "AWS::S3::Bucket") -> Event:
+    moment = datetime(2026, 11, 28, tzinfo=UTC)
+    return Event(f"{resource}-{status}", moment, resource, "", kind, status, reason)
+
+
+@pytest.fixture(autouse=True)
+def remains(monkeypatch: pytest.MonkeyPatch) -> list[Remain]:
+    """What is left of the stack."""
+    left: list[Remain] = []
+    monkeypatch.setattr(stack_states, "list_resources", lambda *_: [])
+    monkeypatch.setattr(stack_states, "find_data", lambda *_: left)
+    return left
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        ("ROLLBACK_COMPLETE", "make destroy STAGE=prod`"),
+        ("ROLLBACK_FAILED", "make destroy STAGE=prod`"),
+        ("DELETE_FAILED", "make destroy"),
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
+        ("DELETE_IN_PROGRESS", "make destroy"),
+        ("UPDATE_IN_PROGRESS", "wait"),
+        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "wait"),
+    ],
+)
+def test_stack_that_takes_no_update_is_refused_with_the_way_out(status: str, advice: str):
+    with pytest.raises(OperationError, match=advice):
+        check_state(ACCOUNT, PROD, stack(status))
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "preserve"),
+    [
+        ("", "Create", True),
+        ("REVIEW_IN_PROGRESS", "Create", True),
+        ("CREATE_FAILED", "Continue after a failure", True),
+        ("UPDATE_FAILED", "Continue after a failure", True),
+        ("CREATE_COMPLETE", "Update", False),
+        ("UPDATE_COMPLETE", "Update", False),
+        ("UPDATE_ROLLBACK_COMPLETE", "Update", False),
+    ],
+)
+def test_creation_is_preserved_and_continued_and_every_later_deployment_rolls_back(
+    status: str, kind: str, *, preserve: bool
+):
+    deployed = stack(status) if status else None
+    check_state(ACCOUNT, PROD, deployed)
+    assert kind_of_deployment(deployed) == kind
+    assert preserves(deployed) is preserve
+
+
+def test_what_is_left_under_deletion_protection_is_named_with_the_command_that_removes_it(
+    remains: list[Remain],
+):
+    remains += [BUCKET, TABLE, POOL]
+    with pytest.raises(OperationError) as refused:
+        check_state(ACCOUNT, PROD, stack("ROLLBACK_FAILED", "gallery-ann"))
+    for said in (
+        "table gallery-PhotosTable-1, user pool us-east-1_abc",
+        "`make destroy STAGE=prod STACK=gallery-ann ARGS=--unprotect`",
+    ):
+        assert said in str(refused.value)
+    assert BUCKET.name not in str(refused.value), "only what needs --unprotect"
+
+
+def test_failed_creation_says_why_how_to_continue_and_how_to_give_up(remains: list[Remain]):
+    remains += [TABLE]
+    events = [
+        event("Distribution", "CREATE_FAILED", "Your account must be verified"),
+        event("MediaBucket", "CREATE_FAILED", "Resource creation cancelled"),
+    ]
+    outcome = Outcome("CREATE_FAILED", events)
+    said = explain_failure(ACCOUNT, PROD, stack("CREATE_FAILED"), outcome)
+    assert "Distribution (AWS::S3::Bucket): Your account must be verified" in said
+    assert "cancelled" not in said, "what failed only because something else had"
+    assert "run `make deploy` again: it continues" in said
+    assert "Protected from deletion: table gallery-PhotosTable-1" in said
+    assert "`make destroy STAGE=prod ARGS=--unprotect`" in said
+
+
+def test_refused_replacement_says_how_to_go_on():
+    reason = "Replacement type updates not supported on stack with disable-rollback."
+    outcome = Outcome("UPDATE_FAILED", [event("MediaBucket", "UPDATE_FAILED", reason)])
+    said = explain_failure(ACCOUNT, PROD, stack("UPDATE_FAILED"), outcome)
+    assert "Deploy without that change first" in said
+
+
+def test_rolled_back_update_says_that_the_stack_is_what_it_was():
+    outcome = Outcome("UPDATE_ROLLBACK_COMPLETE", [event("MediaBucket", "UPDATE_FAILED")])
+    said = explain_failure(ACCOUNT, PROD, stack("UPDATE_ROLLBACK_COMPLETE"), outcome)
+    assert "rolled the stack back" in said
+    assert "no reason given" in said
+    assert "make destroy" not in said

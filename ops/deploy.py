@@ -21,6 +21,7 @@ from ops.change_sets import (
     retry_failed,
 )
 from ops.concurrency import changes_alias, check_quota, wanted_concurrency
+from ops.leftover_versions import find_drift, set_back
 from ops.sam import parameter_overrides, run_sam
 from ops.stack_states import (
     check_state,
@@ -146,6 +147,28 @@ def confirm(question: str, console: Console, *, yes: bool) -> bool:
     return yes or answer_to(f"{question} (yes or no) ", console, "--yes") == "yes"
 
 
+def set_back_drift(
+    account: Account, deployed: Generation | None, console: Console, *, yes: bool
+) -> dict[str, int]:
+    """Undo what was done to functions outside CloudFormation, if a person agrees.
+
+    Returns:
+        Versions that stay, by the function's logical id: Lambda would not publish them again.
+
+    Raises:
+        OperationError: the person does not agree, or Lambda refuses.
+    """
+    drift = find_drift(account, deployed)
+    if not drift:
+        return {}
+    console.print("Not as the stack says, which a deployment would fail over:")
+    for each in drift:
+        console.print(f"  {escape(each.describe())}")
+    if not confirm("Set this back, and delete those versions?", console, yes=yes):
+        raise OperationError("Nothing was deployed.")
+    return set_back(account, drift, console)
+
+
 def warn_of_replacements(
     change_set: ChangeSet, deployed: Generation | None, console: Console
 ) -> None:
@@ -174,6 +197,7 @@ def deploy(options: argparse.Namespace, console: Console) -> None:
     if not confirm("Deploy?", console, yes=options.yes):
         raise OperationError("Nothing was deployed.")
 
+    set_back_drift(account, deployed, console, yes=options.yes)
     overrides = parameter_overrides(parameters)
     run_sam(account, "build", stage, *overrides)
     change_set = create_change_set(account, stage, stack, *overrides)

@@ -10,7 +10,7 @@ import pytest
 
 from localcloud import deployment
 from localcloud.cloud import Cloud
-from ops import deploy, destroy
+from ops import deploy, destroy, stack_events
 
 STACK = "gallery-short-lived"
 SCHEDULE = "cron(0 4 * * ? *)"
@@ -62,8 +62,9 @@ def everything(cloud: Cloud) -> set[str]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """sam and destroy look often, and no build waits for another's."""
+    """sam, deploy and destroy poll often, and no build waits for another's."""
     monkeypatch.setenv("SAM_CLI_POLL_DELAY", "0.5")
+    monkeypatch.setattr(stack_events, "_POLL_SECONDS", 0.2)
     monkeypatch.setattr(destroy, "_POLL_SECONDS", 0.2)
     with deployment.building():
         yield

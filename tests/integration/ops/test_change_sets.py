@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import boto3
 import pytest
-from botocore.stub import ANY, Stubber
+from botocore.stub import ANY
 from rich.console import Console
 
 from ops import change_sets, stack_events
@@ -19,7 +18,8 @@ from ops.change_sets import (
     retry_failed,
 )
 from ops.stack_events import Outcome
-from ops.stacks import Account, Generation, OperationError, Stage
+from ops.stacks import Generation, OperationError, Stage
+from tests.integration.ops.recorded import Recorded
 
 HERE: Final = "arn:aws:cloudformation:us-east-1:123456789012"
 STACK: Final = f"{HERE}:stack/gallery/5b0f9d10-cc2e-11f0-9a7c-0e1b2f3d4c5a"
@@ -68,25 +68,13 @@ def event(number: int, resource: str, status: str, reason: str = "") -> dict[str
 BEFORE: Final = event(0, "gallery", "UPDATE_COMPLETE")
 
 
-class Recorded:
-    """CloudFormation's answers, each to exactly the request that is expected."""
-
-    def __init__(self) -> None:
-        self.client_: Any = boto3.client("cloudformation", "us-east-1")
-        self.stubber = Stubber(self.client_)
-        self.account = Account(self, "123456789012", "us-east-1")
-
-    def client(self, service: str, **_: Any) -> Any:
-        assert service == "cloudformation"
-        return self.client_
-
-    def expect(self, method: str, answer: dict[str, Any], **request: Any) -> None:
-        self.stubber.add_response(method, answer, request)
+class CloudFormation(Recorded):
+    """CloudFormation's answers about one stack."""
 
     def status(self, status: str) -> None:
         stack = {"StackId": STACK, "StackName": "gallery", "StackStatus": status}
         described = {"Stacks": [stack | {"CreationTime": BEGIN}]}
-        self.expect("describe_stacks", described, StackName=STACK)
+        self.expect("cloudformation", "describe_stacks", described, StackName=STACK)
 
     def events(self, *pages: list[dict[str, Any]]) -> None:
         """Newest first, in pages, of which all up to the event from before are asked for."""
@@ -94,28 +82,28 @@ class Recorded:
             last = number == len(pages) - 1
             answer = {"StackEvents": page} | ({} if last else {"NextToken": f"page-{number + 1}"})
             token = {"NextToken": f"page-{number}"} if number else {}
-            self.expect("describe_stack_events", answer, StackName=STACK, **token)
+            request = {"StackName": STACK, **token}
+            self.expect("cloudformation", "describe_stack_events", answer, **request)
 
     def execution(self, *, preserve: bool) -> None:
         self.events([BEFORE])
         self.expect(
-            "execute_change_set", {}, ChangeSetName=CHANGE_SET, StackName=STACK,
+            "cloudformation", "execute_change_set", {}, ChangeSetName=CHANGE_SET, StackName=STACK,
             ClientRequestToken=ANY, DisableRollback=preserve, RetainExceptOnCreate=True,
         )  # fmt: skip
 
 
 @pytest.fixture
-def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFormation]:
     monkeypatch.setattr(stack_events, "_POLL_SECONDS", 0.0)
-    recorded = Recorded()
-    with recorded.stubber:
-        yield recorded
-    recorded.stubber.assert_no_pending_responses()
+    recorded = CloudFormation()
+    yield recorded
+    recorded.assert_all_asked()
 
 
-def create(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, said: str) -> ChangeSet | None:
+def create(
+    recorded: CloudFormation, monkeypatch: pytest.MonkeyPatch, said: str
+) -> ChangeSet | None:
     """Of a sam that says this."""
     told: list[str] = []
 
@@ -133,7 +121,7 @@ def create(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, said: str) -> Ch
 
 
 def described(
-    recorded: Recorded, *pages: list[dict[str, Any]], status: str = "AVAILABLE", **more: Any
+    recorded: CloudFormation, *pages: list[dict[str, Any]], status: str = "AVAILABLE", **more: Any
 ) -> None:
     for number, changes in enumerate(pages):
         answer = {
@@ -147,7 +135,7 @@ def described(
         if number < len(pages) - 1:
             answer["NextToken"] = f"page-{number + 1}"
         request = {"ChangeSetName": CHANGE_SET, "StackName": "gallery"}
-        recorded.expect("describe_change_set", answer, **request, **token)
+        recorded.expect("cloudformation", "describe_change_set", answer, **request, **token)
 
 
 def change(resource: str, action: str, replacement: str | None = None) -> dict[str, str]:
@@ -155,7 +143,9 @@ def change(resource: str, action: str, replacement: str | None = None) -> dict[s
     return found | ({"Replacement": replacement} if replacement else {})
 
 
-def test_change_set_is_the_one_that_sam_names(recorded: Recorded, monkeypatch: pytest.MonkeyPatch):
+def test_change_set_is_the_one_that_sam_names(
+    recorded: CloudFormation, monkeypatch: pytest.MonkeyPatch
+):
     described(
         recorded,
         [change("New", "Add"), change("Photos", "Modify", "True")],
@@ -167,26 +157,28 @@ def test_change_set_is_the_one_that_sam_names(recorded: Recorded, monkeypatch: p
     )
 
 
-def test_nothing_to_change_is_no_change_set(recorded: Recorded, monkeypatch: pytest.MonkeyPatch):
+def test_nothing_to_change_is_no_change_set(
+    recorded: CloudFormation, monkeypatch: pytest.MonkeyPatch
+):
     assert create(recorded, monkeypatch, EMPTY) is None
 
 
 def test_a_sam_that_says_neither_is_not_taken_for_no_changes(
-    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+    recorded: CloudFormation, monkeypatch: pytest.MonkeyPatch
 ):
     with pytest.raises(OperationError, match="names neither"):
         create(recorded, monkeypatch, "Change set made: see the console.\n")
 
 
 def test_change_set_that_cannot_be_executed_is_refused_with_cloudformations_reason(
-    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+    recorded: CloudFormation, monkeypatch: pytest.MonkeyPatch
 ):
     described(recorded, [], status="OBSOLETE", StatusReason="the stack was updated meanwhile")
     with pytest.raises(OperationError, match=r"OBSOLETE, the stack was updated meanwhile"):
         create(recorded, monkeypatch, CREATED)
 
 
-def execute(recorded: Recorded, *, preserve: bool = False) -> tuple[Outcome, str]:
+def execute(recorded: CloudFormation, *, preserve: bool = False) -> tuple[Outcome, str]:
     said = io.StringIO()
     console = Console(file=said, width=200)
     change_set = ChangeSet(CHANGE_SET, STACK)
@@ -196,7 +188,7 @@ def execute(recorded: Recorded, *, preserve: bool = False) -> tuple[Outcome, str
 
 @pytest.mark.parametrize("preserve", [True, False])
 def test_execution_is_followed_to_its_end_and_each_event_is_shown_once(
-    recorded: Recorded, *, preserve: bool
+    recorded: CloudFormation, *, preserve: bool
 ):
     recorded.execution(preserve=preserve)
     recorded.status("UPDATE_COMPLETE")  # still that of the deployment before
@@ -215,7 +207,7 @@ def test_execution_is_followed_to_its_end_and_each_event_is_shown_once(
 
 
 def test_rolled_back_update_names_the_first_failure_and_the_edge_version_that_stays(
-    recorded: Recorded,
+    recorded: CloudFormation,
 ):
     events = [
         event(1, "gallery", "UPDATE_IN_PROGRESS"),
@@ -236,7 +228,7 @@ def test_rolled_back_update_names_the_first_failure_and_the_edge_version_that_st
     assert "UPDATE_FAILED Schedule: Invalid Schedule Expression" in said
 
 
-def test_failed_validation_is_waited_for_until_the_stack_is_back(recorded: Recorded):
+def test_failed_validation_is_waited_for_until_the_stack_is_back(recorded: CloudFormation):
     """CloudFormation says UPDATE_FAILED of the stack, and only then begins to roll back."""
     failed = event(1, "gallery", "UPDATE_FAILED", "Validation failed with 1 error(s).")
     recorded.execution(preserve=False)
@@ -250,7 +242,7 @@ def test_failed_validation_is_waited_for_until_the_stack_is_back(recorded: Recor
 
 
 def test_ctrl_c_says_that_cloudformation_goes_on(
-    recorded: Recorded, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorded: CloudFormation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     def interrupted(*_: Any) -> Outcome:
         raise KeyboardInterrupt
@@ -264,10 +256,10 @@ def test_ctrl_c_says_that_cloudformation_goes_on(
     assert "CloudFormation goes on" in capsys.readouterr().out
 
 
-def test_retry_repeats_template_and_parameters_and_preserves(recorded: Recorded):
+def test_retry_repeats_template_and_parameters_and_preserves(recorded: CloudFormation):
     recorded.events([BEFORE])
     recorded.expect(
-        "update_stack", {}, StackName=STACK, UsePreviousTemplate=True,
+        "cloudformation", "update_stack", {}, StackName=STACK, UsePreviousTemplate=True,
         Parameters=[{"ParameterKey": "Stage", "UsePreviousValue": True}],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         ClientRequestToken=ANY, DisableRollback=True, RetainExceptOnCreate=True,
@@ -287,14 +279,18 @@ def test_retry_repeats_template_and_parameters_and_preserves(recorded: Recorded)
     ],
 )
 def test_declined_change_set_goes_and_takes_only_an_empty_stack_along(
-    recorded: Recorded, status: str, others: int, *, deleted: bool
+    recorded: CloudFormation, status: str, others: int, *, deleted: bool
 ):
-    recorded.expect("delete_change_set", {}, ChangeSetName=CHANGE_SET, StackName=STACK)
+    recorded.expect(
+        "cloudformation", "delete_change_set", {}, ChangeSetName=CHANGE_SET, StackName=STACK
+    )
     recorded.status(status)
     if status == "REVIEW_IN_PROGRESS":
         going = {"ChangeSetId": CHANGE_SET, "Status": "DELETE_IN_PROGRESS"}
         summaries = [going, *[{"ChangeSetId": f"{CHANGE_SET}0"}] * others]
-        recorded.expect("list_change_sets", {"Summaries": summaries}, StackName=STACK)
+        recorded.expect(
+            "cloudformation", "list_change_sets", {"Summaries": summaries}, StackName=STACK
+        )
     if deleted:
-        recorded.expect("delete_stack", {}, StackName=STACK)
+        recorded.expect("cloudformation", "delete_stack", {}, StackName=STACK)
     discard_change_set(recorded.account, ChangeSet(CHANGE_SET, STACK))

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from ops import deploy
 from ops.change_sets import ChangeSet
+from ops.leftover_versions import Drift
 from ops.stack_events import Outcome
 from ops.stacks import Account, Generation, OperationError, Stage, answer_to, open_account
 from tests.stack import ROOT
@@ -18,6 +19,7 @@ from tests.stack import ROOT
 ACCOUNT = "123456789012"
 DEV = Stage("dev", "gallery", None, None, {})
 CHANGE_SET = ChangeSet("change set", "arn")
+DRIFT = Drift("Api", "gallery-Api", 3, (4,), None, code_changed=False)
 OUTPUTS = {
     "DistributionId": "E1",
     "GalleryUrl": "https://gallery.example",
@@ -61,6 +63,7 @@ class Laboratory:
         self.outputs = OUTPUTS
         self.change_set: ChangeSet | None = CHANGE_SET
         self.status = "UPDATE_COMPLETE"
+        self.drift: list[Drift] = []
         self.answers: list[str] = []
         self._said = io.StringIO()
         account = Account(Session(), ACCOUNT, region)
@@ -68,6 +71,8 @@ class Laboratory:
         monkeypatch.setattr(deploy, "find_stack", lambda *_: self.stack)
         monkeypatch.setattr(deploy, "check_quota", lambda *_: "quota")
         monkeypatch.setattr(deploy, "run_sam", lambda _, command, __, *o: self._note(command, *o))
+        monkeypatch.setattr(deploy, "find_drift", lambda *_: self.drift)
+        monkeypatch.setattr(deploy, "set_back", lambda *_: self._set_back())
         monkeypatch.setattr(deploy, "create_change_set", self._create)
         monkeypatch.setattr(deploy, "execute_change_set", self._execute)
         monkeypatch.setattr(deploy, "retry_failed", self._retry)
@@ -79,6 +84,10 @@ class Laboratory:
     def _note(self, step: str, *options: str) -> None:
         self.done.append(step)
         self.told[step] = options
+
+    def _set_back(self) -> dict[str, int]:
+        self._note("set back")
+        return {}
 
     def _create(self, _: Account, __: Stage, stack: str, *options: str) -> ChangeSet | None:
         assert stack == "gallery"
@@ -199,6 +208,21 @@ def test_person_is_asked_before_the_build_and_when_the_change_set_is_there(labor
     laboratory.answers = ["yes", "yes"]
     laboratory.deploy(yes=False)
     assert laboratory.done[:-2] == ["Deploy?", "build", "create", "Execute this change set?"]
+
+
+def test_leftover_versions_are_named_and_deleted_before_the_build(laboratory: Laboratory):
+    laboratory.drift = [DRIFT]
+    said = laboratory.deploy()
+    assert "Api: the stack does not know version 4" in said
+    assert laboratory.done[:2] == ["set back", "build"]
+
+
+def test_leftover_versions_are_not_deleted_unless_somebody_says_yes(laboratory: Laboratory):
+    laboratory.drift = [DRIFT]
+    laboratory.answers = ["yes", "no"]
+    with pytest.raises(OperationError, match="Nothing was deployed"):
+        laboratory.deploy(yes=False)
+    assert laboratory.done == ["Deploy?", "Set this back, and delete those versions?"]
 
 
 def test_nothing_is_built_unless_somebody_says_yes(laboratory: Laboratory):

@@ -13,9 +13,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from rich.console import Console
 
 from localcloud import deployment
 from localcloud.cloud import Cloud
+from ops.leftover_versions import find_drift, set_back
+from ops.stacks import Stage, find_stack, open_account
 from tests.e2e.conftest import awaited
 from tests.stack import ROOT
 
@@ -46,13 +49,21 @@ def test_sync_is_set_up_for_dev_alone():
 
 @pytest.fixture
 def restored(cloud: Cloud, stack: Mapping[str, str]) -> Iterator[None]:
-    """The API's function is afterwards what it was, for the other tests."""
+    """The API's function is afterwards what it was, for the other tests, by the way of deploy."""
     client, name = cloud.client("lambda"), stack["GalleryApiFunctionName"]
-    version = client.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
-    code = httpx.get(client.get_function(FunctionName=name)["Code"]["Location"]).content
+    account = open_account(Stage("local", deployment.STACK, None, None, {}), None)
+    deployed = find_stack(account, deployment.STACK)
+    assert find_drift(account, deployed) == []
+    before = client.get_function(FunctionName=name, Qualifier="live")["Configuration"]
     yield
-    client.update_function_code(FunctionName=name, ZipFile=code)
-    client.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
+    [drift] = find_drift(account, deployed)
+    assert drift.alias_moved
+    assert drift.code_changed
+    assert [drift.logical_id, len(drift.later)] == ["GalleryApiFunction", 1]
+    assert set_back(account, [drift], Console(quiet=True)) == {}
+    assert find_drift(account, deployed) == []
+    after = client.get_function(FunctionName=name, Qualifier="live")["Configuration"]
+    assert (after["Version"], after["CodeSha256"]) == (before["Version"], before["CodeSha256"])
 
 
 @pytest.mark.usefixtures("stack")

@@ -8,6 +8,7 @@ from ops.stacks import Account, Generation, OperationError, Stage, list_resource
 
 _CONTINUED: Final = ("CREATE_FAILED", "UPDATE_FAILED")
 _ROLLED_BACK: Final = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
+_PROTECTED: Final = ("AWS::Cognito::UserPool", "AWS::DynamoDB::Table")
 _NO_REPLACEMENT: Final = "Replacement type updates not supported"
 
 
@@ -68,7 +69,8 @@ def check_state(account: Account, stage: Stage, deployed: Generation | None) -> 
 
 def how_to_remove(account: Account, stage: Stage, deployed: Generation) -> str:
     """What is left of a stack whose creation failed, and the command that removes it."""
-    data = find_data(account, list_resources(account, deployed.id))
+    resources = list_resources(account, deployed.id)
+    data = find_data(account, [each for each in resources if each.type in _PROTECTED])
     command = f"make destroy STAGE={stage.name}"
     if deployed.name != stage.stack:
         command += f" STACK={deployed.name}"

@@ -5,8 +5,10 @@ import re
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+import botocore.session
 import pytest
 import yaml
+from botocore import xform_name
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from samcli.yamlhelper import yaml_parse
 
@@ -221,6 +223,32 @@ def handlers(resource_type: str) -> dict[str, Any]:
     """What CloudFormation calls to make, read, change and delete one, as its registry says."""
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource_type).schema
     return dict(schema["handlers"])
+
+
+def test_the_role_may_do_what_deploy_asks_for_itself():
+    """Its calls to CloudFormation and Lambda, which come beside those of CloudFormation and sam."""
+    asked: set[str] = set()
+    for path in ("change_sets", "leftover_versions", "stack_events", "stack_states", "stacks"):
+        text = (ROOT / "ops" / f"{path}.py").read_text()
+        words = set(re.findall(r"\b[a-z_]+\b", text))
+        for service in ("cloudformation", "lambda"):
+            operations = botocore.session.Session().get_service_model(service).operation_names
+            asked |= {f"{service}:{each}" for each in operations if xform_name(each) in words}
+    assert {"cloudformation:ExecuteChangeSet", "lambda:DeleteFunction"} <= asked
+    asked.remove("cloudformation:ListStacks")  # of destroy, which no workflow runs
+    everything = {
+        "DeployTheStack": "stack/${StackName}/*",
+        "MakeFunctionsAndMore": "${StackName}-*",
+    }
+    for sid, own in everything.items():
+        granted = statements()[sid]
+        assert any(own in str(each) for each in as_list(granted["Resource"]))
+        asked -= {
+            each
+            for each in asked
+            if any(fnmatchcase(each, may) for may in as_list(granted["Action"]))
+        }
+    assert not asked
 
 
 def test_the_roles_policies_fit():

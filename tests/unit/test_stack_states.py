@@ -14,7 +14,7 @@ PROD = Stage("prod", "gallery", None, None, {"Stage": "prod"})
 ACCOUNT = Account(None, "123456789012", "us-east-1")
 TABLE = Remain("table", "gallery-PhotosTable-1", "0 items", "us-east-1", protected=True)
 POOL = Remain("user pool", "us-east-1_abc", "0 users", "us-east-1", protected=True)
-BUCKET = Remain("bucket", "gallery-mediabucket-1", "0 objects", "us-east-1")
+OTHER_TABLE = Remain("table", "gallery-CatalogTable-1", "0 items", "us-east-1")
 
 
 def stack(status: str, name: str = "gallery") -> Generation:
@@ -76,7 +76,7 @@ def test_creation_is_preserved_and_continued_and_every_later_deployment_rolls_ba
 def test_what_is_left_under_deletion_protection_is_named_with_the_command_that_removes_it(
     remains: list[Remain],
 ):
-    remains += [BUCKET, TABLE, POOL]
+    remains += [OTHER_TABLE, TABLE, POOL]
     with pytest.raises(OperationError) as refused:
         check_state(ACCOUNT, PROD, stack("ROLLBACK_FAILED", "gallery-ann"))
     for said in (
@@ -84,7 +84,7 @@ def test_what_is_left_under_deletion_protection_is_named_with_the_command_that_r
         "`make destroy STAGE=prod STACK=gallery-ann ARGS=--unprotect`",
     ):
         assert said in str(refused.value)
-    assert BUCKET.name not in str(refused.value), "only what needs --unprotect"
+    assert OTHER_TABLE.name not in str(refused.value), "only what needs --unprotect"
 
 
 def test_failed_creation_says_why_how_to_continue_and_how_to_give_up(remains: list[Remain]):

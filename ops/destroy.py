@@ -39,6 +39,11 @@ REPLICAS: Final = (
     " can delete it. They go by themselves, typically within a few hours of the distribution,"
     " which is gone already. Run this again then, or give --wait HOURS."
 )
+ELSEWHERE: Final = (
+    "Lambda@Edge ran, logged and counted in the regions near its viewers. Its log groups are"
+    " deleted in all of them; a replica that ends late may write one more, and running this again"
+    " deletes that too. Its metrics stay in CloudWatch of those regions for 15 months, at no cost."
+)
 _ACCOUNTS: Final = {"AccessLogsAccount", "AccessLogsRole"}  # other APIs may log by them
 _RETAINING: Final = ("Retain", "RetainExceptOnCreate")
 _POLL_SECONDS: Final = 5.0
@@ -89,6 +94,10 @@ class Inventory:
         """The role by which all APIs of the account write access logs, if the stack made it."""
         kept = {each.logical_id: each.physical_id for each in self._kept()}
         return kept.get("AccessLogsRole")
+
+    def at_the_edge(self) -> bool:
+        """Whether CloudFront ran a function of the stack."""
+        return any(each.type == "AWS::CloudFront::Distribution" for each in self.resources)
 
     def _kept(self) -> list[Resource]:
         now = list_resources(self.account, self.live.id) if self.live else []
@@ -297,6 +306,8 @@ def _nothing_left(inventory: Inventory, remains: list[Remain], console: Console)
             f"  The role {escape(role)} is the account's: by it API Gateway writes the logs of all"
             f" APIs in {inventory.account.region}, so it stays."
         )
+    if inventory.at_the_edge():
+        console.print(f"  {ELSEWHERE}")
     if not left:
         console.print(f"[green]✓[/] Nothing is left of {escape(inventory.name)}.")
     return not left

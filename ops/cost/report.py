@@ -20,6 +20,11 @@ _UNVERIFIED = "†"
 _SHOWN = 0.005  # dollars
 _BARS = 8  # services of a plot, beside the others together
 _FAR = 10_000  # times the traffic
+_EDGE = "edge_requests"
+_EDGE_LOGS = (
+    "Not in it: what Lambda logs of each run of the edge function. Those logs are in the region of"
+    " the run, at its price, and are kept until `make destroy` deletes them in all regions."
+)
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -63,6 +68,7 @@ def render(answer: Answer, prices: Mapping[str, Price], figures: Figures) -> Ren
             " under a date; see ops/cost/*.toml."
         ),
         Text("Given, not measured: " + ", ".join(_given(figures)) + "."),
+        *([Text(_EDGE_LOGS)] if any(each.meter == _EDGE for each in answer.bill.lines) else []),
     )
 
 

@@ -206,6 +206,20 @@ def test_nothing_is_left_and_neighbours_stay(run: Run):
     assert "Nothing is left of gallery" in said
 
 
+def test_what_lambda_at_the_edge_leaves_in_other_regions_is_said(run: Run):
+    world = World()
+    _, said = run(world)
+    assert re.search(rf"log group +{EDGE_LOGS} .*eu-west-1", said), "named before it is deleted"
+    assert "Its metrics stay in CloudWatch of those regions" in " ".join(said.split())
+
+
+def test_stack_without_a_page_has_left_nothing_in_other_regions(run: Run):
+    world = World()
+    for resource in ("Distribution", "EdgeHeadersFunction"):
+        del world.stack.resources[resource]
+    assert "Lambda@Edge" not in run(world)[1]
+
+
 def test_what_is_kept_is_whole_until_the_stack_is_gone(run: Run):
     world = World()
     held: list[int] = []

@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -122,7 +123,10 @@ def not_modified(request: Request, response: Response) -> bool:
 
 def _moment(date: str) -> float | None:
     try:
-        return parsedate_to_datetime(date).timestamp()
+        moment = parsedate_to_datetime(date)
+        if moment.tzinfo is None:  # an HTTP date is always UTC
+            moment = moment.replace(tzinfo=UTC)
+        return moment.timestamp()
     except (ValueError, OverflowError):
         return None
 

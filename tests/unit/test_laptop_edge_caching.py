@@ -1,5 +1,7 @@
 """What the laptop's CloudFront keeps, for how long, and under which key."""
 
+import time
+from collections.abc import Iterator
 from email.utils import formatdate
 
 import pytest
@@ -66,6 +68,23 @@ def test_lifetime_by_expires():
     assert lifetime(said(Expires=formatdate(NOW - 50, usegmt=True)), FROM_10, {}, NOW) == 10
     assert lifetime(said(Expires=formatdate(NOW + 5_000, usegmt=True)), FROM_0, {}, NOW) == 1_000
     assert lifetime(said(Expires="0"), FROM_0, {}, NOW) == 0
+
+
+@pytest.fixture
+def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine's time zone is 14 hours ahead."""
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_from_utc")
+@pytest.mark.parametrize("zone", ["", "-0000", "GMT"])
+def test_expires_is_utc_in_any_time_zone_of_the_machine(zone: str):
+    in_50 = formatdate(NOW + 50, usegmt=True).replace("GMT", zone).strip()
+    assert lifetime(said(Expires=in_50), FROM_0, {}, NOW) == 50
 
 
 def test_nothing_but_errors_is_kept_with_caching_disabled():

@@ -2,7 +2,7 @@
 
 import heapq
 from collections import Counter
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import msgspec
@@ -65,8 +65,8 @@ class State(msgspec.Struct):
 
     @property
     def date(self) -> str:
-        """The report's, in UTC."""
-        return (self.scheduled_at or self.run.started_at).date().isoformat()
+        """The UTC date that the report is of."""
+        return (self.scheduled_at or self.run.started_at).astimezone(UTC).date().isoformat()
 
     @property
     def done(self) -> bool:

@@ -79,6 +79,8 @@ def test_first_step_gets_what_the_function_takes():
     )
     assert msgspec.convert({**scheduled, "run": run}, State).date == "2026-11-20"
     assert msgspec.convert({"run": run}, State).date == "2026-11-21"
+    in_berlin = run | {"started_at": "2026-11-21T00:30:00+01:00"}
+    assert msgspec.convert({"run": in_berlin}, State).date == "2026-11-20", "the date is UTC"
     event = json.loads((ROOT / "events/scheduler_daily.json").read_text())
     assert event.keys() == {*scheduled, "run"}
     assert event["run"].keys() == run.keys()

@@ -30,6 +30,7 @@ def laptop_environment(endpoint: str, home: Path) -> dict[str, str]:
         "HOME": str(home),
         "TMPDIR": str(home),
         "LANG": "C.UTF-8",
+        "TZ": "UTC",  # as Lambda sets it: Powertools stores idempotency records by local time
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
         "AWS_DEFAULT_REGION": REGION,

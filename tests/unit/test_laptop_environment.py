@@ -57,6 +57,11 @@ def test_laptop_environment_holds_only_what_it_names(
     }
 
 
+def test_functions_on_the_laptop_run_in_utc_as_on_lambda(tmp_path: Path):
+    """Powertools stores idempotency records by local time, which jumps twice a year elsewhere."""
+    assert laptop_environment(ENDPOINT, tmp_path)["TZ"] == "UTC"
+
+
 def test_build_environment_keeps_a_persons_settings_but_nothing_of_aws(
     persons_environment: dict[str, str],
 ):

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +18,16 @@ from tests.stack import Stack
 
 KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"
 HANGS = ReadTimeoutError(endpoint_url="https://dynamodb")
+
+
+@pytest.fixture(autouse=True)
+def time_zone_of_lambda() -> Iterator[None]:
+    """Powertools stores records by local time, which never jumps on Lambda: it is UTC there."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("TZ", ":UTC")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture

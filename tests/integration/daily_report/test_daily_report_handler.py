@@ -15,8 +15,11 @@ from tests.uploads import Written, load_event
 
 
 def test_event_file_is_a_step(gallery: Gallery):
-    photo = gallery.put_photo(Status.READY)
-    answer = gallery.step(load_event("scheduler_daily"))
+    event = load_event("scheduler_daily")
+    long_before = {"created_at": "2026-11-12T12:00:00.000Z", "ready_at": "2026-11-12T12:00:01.000Z"}
+    assert event["run"]["started_at"] > long_before["ready_at"]
+    photo = gallery.put_photo(Status.READY, **long_before)
+    answer = gallery.step(event)
     assert answer["date"] == "2026-11-21"
     assert answer["phase"] == "photos"
     assert answer["counts"]["photos.READY"] == 1

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from ops.sam import run_sam
@@ -19,6 +20,7 @@ from ops.stacks import ROOT, Account, Generation, OperationError, Stage, find_st
 
 _CREATED: Final = re.compile(r"Changeset created successfully\. (arn:\S+:changeSet/\S+)")
 _NO_CHANGES: Final = "No changes to deploy."
+_NOTHING_TO_RETRY: Final = "No updates are to be performed"
 
 
 class ChangeSet(msgspec.Struct, frozen=True):
@@ -98,27 +100,35 @@ def retry_failed(account: Account, deployed: Generation, console: Console) -> Ou
     """Have CloudFormation try again what failed in a preserved stack, with nothing changed.
 
     Raises:
-        OperationError: somebody deleted the stack meanwhile.
+        OperationError: there is nothing to retry, or somebody deleted the stack meanwhile.
     """
     before = newest_event(account, deployed.id)
-    account.client("cloudformation").update_stack(
-        StackName=deployed.id,
-        UsePreviousTemplate=True,
-        Parameters=[
-            {"ParameterKey": name, "UsePreviousValue": True} for name in deployed.parameters
-        ],
-        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-        ClientRequestToken=str(uuid.uuid4()),
-        DisableRollback=True,
-        RetainExceptOnCreate=True,
-    )
+    try:
+        account.client("cloudformation").update_stack(
+            StackName=deployed.id,
+            UsePreviousTemplate=True,
+            Parameters=[
+                {"ParameterKey": name, "UsePreviousValue": True} for name in deployed.parameters
+            ],
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            ClientRequestToken=str(uuid.uuid4()),
+            DisableRollback=True,
+            RetainExceptOnCreate=True,
+        )
+    except ClientError as error:
+        if _NOTHING_TO_RETRY not in error.response["Error"]["Message"]:
+            raise
+        raise OperationError(
+            f"{deployed.name} is {deployed.status}, and CloudFormation finds nothing to retry:"
+            " change what failed and deploy again, or `make destroy` it."
+        ) from error
     return _follow(account, deployed.id, before, console)
 
 
 def _follow(account: Account, stack_id: str, before: str, console: Console) -> Outcome:
     try:
         return follow(account, stack_id, before, console)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BotoCoreError, ClientError):
         console.print(
             "CloudFormation goes on with the deployment. Run `make deploy` again when it is done:"
             " that also publishes the page."

@@ -34,7 +34,9 @@ class Recorded:
         self._stubber(service).add_response(method, answer, request)
 
     def refuse(self, service: str, method: str, code: str, message: str, **request: Any) -> None:
-        self._stubber(service).add_client_error(method, code, message, expected_params=request)
+        self._stubber(service).add_client_error(
+            method, code, message, expected_params=request or None
+        )
 
     def assert_all_asked(self) -> None:
         """Each recorded answer was asked for."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 from botocore.stub import ANY
 from rich.console import Console
 
@@ -241,15 +242,21 @@ def test_failed_validation_is_waited_for_until_the_stack_is_back(recorded: Cloud
     assert [each.reason for each in outcome.failures()] == ["Validation failed with 1 error(s)."]
 
 
-def test_ctrl_c_says_that_cloudformation_goes_on(
-    recorded: CloudFormation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    "interruption", [KeyboardInterrupt(), ConnectTimeoutError(endpoint_url="cloudformation")]
+)
+def test_interrupted_wait_says_that_cloudformation_goes_on(
+    recorded: CloudFormation,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    interruption: BaseException,
 ):
     def interrupted(*_: Any) -> Outcome:
-        raise KeyboardInterrupt
+        raise interruption
 
     monkeypatch.setattr(change_sets, "follow", interrupted)
     recorded.execution(preserve=False)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(type(interruption)):
         execute_change_set(
             recorded.account, ChangeSet(CHANGE_SET, STACK), Console(width=200), preserve=False
         )
@@ -268,6 +275,16 @@ def test_retry_repeats_template_and_parameters_and_preserves(recorded: CloudForm
     recorded.events([event(1, "gallery", "UPDATE_COMPLETE"), BEFORE])
     deployed = Generation(STACK, "gallery", "CREATE_FAILED", {"Stage": "dev"})
     assert retry_failed(recorded.account, deployed, Console(file=io.StringIO())).succeeded
+
+
+def test_retry_of_nothing_says_what_to_do(recorded: CloudFormation):
+    recorded.events([BEFORE])
+    recorded.refuse(
+        "cloudformation", "update_stack", "ValidationError", "No updates are to be performed."
+    )
+    deployed = Generation(STACK, "gallery", "CREATE_FAILED", {"Stage": "dev"})
+    with pytest.raises(OperationError, match="nothing to retry: change what failed"):
+        retry_failed(recorded.account, deployed, Console(file=io.StringIO()))
 
 
 @pytest.mark.parametrize(

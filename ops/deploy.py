@@ -204,8 +204,13 @@ def deploy(options: argparse.Namespace, console: Console) -> None:
     outcome = None
     if change_set:
         warn_of_replacements(change_set, deployed, console)
-        if not confirm("Execute this change set?", console, yes=options.yes):
-            discard_change_set(account, change_set)
+        agreed = False
+        try:
+            agreed = confirm("Execute this change set?", console, yes=options.yes)
+        finally:  # Ctrl-C is a no
+            if not agreed:
+                discard_change_set(account, change_set)
+        if not agreed:
             raise OperationError("Nothing was deployed, and the change set is deleted.")
         preserve = preserves(deployed)
         outcome = execute_change_set(account, change_set, console, preserve=preserve)

@@ -250,6 +250,18 @@ def test_declined_change_set_is_deleted_and_is_no_deployment(laboratory: Laborat
     assert laboratory.published == []
 
 
+def test_ctrl_c_at_the_change_set_is_a_no(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch):
+    def answer(question: str, *_: Any) -> str:
+        if question.startswith("Execute"):
+            raise KeyboardInterrupt
+        return "yes"
+
+    monkeypatch.setattr(deploy, "answer_to", answer)
+    with pytest.raises(KeyboardInterrupt):
+        laboratory.deploy(yes=False)
+    assert laboratory.done[-1] == "discard"
+
+
 def test_account_is_the_one_that_the_credentials_lead_to(monkeypatch: pytest.MonkeyPatch):
     assert open_account(DEV, None).id == ACCOUNT
     assert open_account(DEV, ACCOUNT).region == "us-east-1"

@@ -23,8 +23,8 @@ export function createChart(figure, body) {
       svgElement("text", { x, y: HEIGHT + 23, "text-anchor": anchor }, text),
     ),
   );
-  const top = element("span");
-  figure.firstElementChild.append(top);
+  const peakLine = element("span", { id: "peak" });
+  figure.firstElementChild.append(peakLine);
   figure.append(chart);
 
   function draw(minutes) {
@@ -43,9 +43,10 @@ export function createChart(figure, body) {
       bars[index].firstChild.textContent = `${clock(minute)}: ${count(views, "view")}`;
     }
     const peak = minutes.find(({ views }) => views === most);
-    const peakText = most ? `, most ${most} at ${clock(peak.minute)}` : "";
-    top.textContent = peakText;
-    chart.setAttribute("aria-label", `${count(total, "view")} in the last hour${peakText}.`);
+    const peakText = most ? `most ${most} at ${clock(peak.minute)}` : "";
+    peakLine.textContent = peakText;
+    const lastHour = `${count(total, "view")} in the last hour`;
+    chart.setAttribute("aria-label", peakText ? `${lastHour}, ${peakText}.` : `${lastHour}.`);
     const seen = minutes.filter(({ views }) => views).toReversed();
     const cell = (textContent) => element("td", { textContent });
     body.replaceChildren(

@@ -18,7 +18,14 @@ import { flash, rememberDeleted } from "./memory.js";
 import { session, userName } from "./session.js";
 
 const MINUTE = 60_000;
+// Short enough for one line beside its label on a screen of 320 pixels, in every month.
+const dateAndTime = new Intl.DateTimeFormat("en", {
+  dateStyle: "medium",
+  timeStyle: "short",
+  hourCycle: "h23",
+});
 const id = new URLSearchParams(location.search).get("id") ?? "";
+const chart = createChart(byId("chart"), byId("minutes"));
 
 showAccount();
 show().catch(fail);
@@ -45,9 +52,7 @@ function draw(photo) {
   byId("state").textContent =
     photo.status === "FAILED"
       ? `This photo cannot be shown: ${photo.error}`
-      : "Its thumbnails are being made. It will appear here by itself.";
-  byId("frame").replaceChildren();
-  byId("frame").hidden = photo.status === "FAILED";
+      : "The thumbnails are being made. The photo appears here by itself.";
   if (large) {
     // Always the large one: CloudFront has told the browser to fetch it before this page was read.
     const { path: src, width, height } = large;
@@ -56,29 +61,32 @@ function draw(photo) {
     byId("photo").style.setProperty("--width", `${width}px`);
     byId("photo").style.setProperty("--color", photo.color);
     byId("frame").append(image);
+  } else {
+    byId("frame").classList.add("reserved");
   }
   byId("facts").replaceChildren(...facts(photo));
+  byId("views").hidden = photo.status === "FAILED";
   byId("photo").hidden = false;
   document.querySelector("main").removeAttribute("aria-busy");
 }
 
+/** Every photo has the same lines, so that none moves another when its value comes. */
 function facts(photo) {
-  const when = { dateStyle: "long", timeStyle: "short" };
+  const none = photo.status === "PENDING" ? "not yet" : "none";
   const made = between(photo.uploaded_at, photo.ready_at);
-  const size = photo.width ? `${photo.width} × ${photo.height}, ` : "";
   const format = photo.content_type.split("/")[1].toUpperCase();
+  const renditions = Object.entries(photo.renditions).map(rendition);
   const lines = {
-    Original: [`${size}${megabytes(photo.bytes)}, ${format}`],
-    Added: [new Date(photo.created_at).toLocaleString("en", when)],
-    Thumbnails: made === null ? [] : [`made in ${duration(made)}`],
-    Renditions: Object.entries(photo.renditions).map(rendition),
+    Original: [photo.width ? `${photo.width} × ${photo.height} pixels` : none],
+    File: [`${megabytes(photo.bytes)}, ${format}`],
+    Added: [dateAndTime.format(new Date(photo.created_at))],
+    Thumbnails: [made === null ? none : `made in ${duration(made)}`],
+    Renditions: renditions.length ? renditions : [none],
   };
-  return Object.entries(lines)
-    .filter(([, values]) => values.length)
-    .flatMap(([term, values]) => [
-      element("dt", { textContent: term }),
-      element("dd", {}, ...values),
-    ]);
+  return Object.entries(lines).flatMap(([term, values]) => [
+    element("dt", { textContent: term }),
+    element("dd", {}, ...values),
+  ]);
 }
 
 function rendition([name, { path, width, height, bytes }]) {
@@ -88,12 +96,10 @@ function rendition([name, { path, width, height, bytes }]) {
 
 /** Send this visit as one view, and show the counts as they come. */
 async function followViews(photo) {
-  const chart = createChart(byId("chart"), byId("minutes"));
   let viewedAt = null;
   let total = null;
 
   function drawViews(views) {
-    byId("views").hidden = false;
     if (views.total !== total) {
       const [number, noun] = count(views.total, "view").split(" ");
       byId("total").textContent = number;
@@ -157,6 +163,7 @@ async function remove(photo) {
   const { confirmed } = await import("./confirm.js");
   if (!(await confirmed(`Delete “${photo.title}”?`, explanation, "Delete"))) return;
   byId("delete").disabled = true;
+  byId("delete-problem").textContent = "";
   try {
     await api.deletePhoto(id);
     rememberDeleted(id);
@@ -164,8 +171,7 @@ async function remove(photo) {
     location.assign("/");
   } catch (error) {
     byId("delete").disabled = false;
-    byId("state").hidden = false;
-    byId("state").textContent = wordsFor(error);
+    byId("delete-problem").textContent = wordsFor(error);
     if (error instanceof api.SignedOutError) {
       await askToSignIn("Only its owner can delete a photo.");
     }

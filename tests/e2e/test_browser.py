@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,10 +15,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import (
     Browser,
+    BrowserContext,
     ConsoleMessage,
     Locator,
     Page,
     Response,
+    Route,
     expect,
     sync_playwright,
 )
@@ -29,6 +32,7 @@ from localcloud.cloud import STATE
 from localcloud.event_sources.poller import EventSources
 from tests.e2e.conftest import OWN_ENVIRONMENT, awaited
 from tests.e2e.test_streams import listed_photo
+from tests.e2e.test_thumbnails import jpeg
 
 KEPT = STATE / "browser"
 PATIENCE = 60_000  # milliseconds: functions start cold, and three at once
@@ -39,6 +43,10 @@ FLAGS = [
     "--disable-component-update",
     "--no-first-run",
 ]
+API_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d\.\d{3})?Z")
+# The longest date that the page can show, and the shortest.
+LONGEST = datetime(2026, 9, 30, 20, 48, tzinfo=UTC)
+SHORTEST = datetime(2027, 5, 1, 11, 11, tzinfo=UTC)
 # To the console, which outlives the document that a shift is seen in.
 REPORTS = """
 new PerformanceObserver((list) => {
@@ -86,6 +94,22 @@ class Watch:
             self.problems.append(f"{message.type}: {message.text} ({message.location['url']})")
 
 
+def move_clock(context: BrowserContext, moment: datetime) -> None:
+    """Have the browser's clock, and each time that the API answers with, begin at `moment`."""
+    offset = moment - datetime.now(UTC)
+
+    def moved(match: re.Match[str]) -> str:
+        time = datetime.fromisoformat(match[0]) + offset
+        return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, body=API_TIME.sub(moved, response.text()))
+
+    context.clock.install(time=moment)
+    context.route("**/api/**", answer)
+
+
 @contextlib.contextmanager
 def visit(
     browser: Browser, url: str, expected: tuple[str, ...] = (), **options: Any
@@ -95,8 +119,11 @@ def visit(
     `expected` are patterns of what its console may say nonetheless. If something fails, a picture
     and a trace are kept.
     """
-    context = browser.new_context(base_url=url, locale="en-GB", **options)
+    moment = options.pop("moment", None)
+    context = browser.new_context(base_url=url, **{"locale": "en-GB", **options})
     context.set_default_timeout(PATIENCE)
+    if moment:
+        move_clock(context, moment)
     context.tracing.start(screenshots=True, snapshots=True)
     context.add_init_script(REPORTS)
     page = context.new_page()
@@ -147,6 +174,16 @@ def horizontal_scroll(page: Page) -> int:
     return int(
         page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     )
+
+
+def facts_of_more_than_one_line(page: Page) -> list[str]:
+    found: list[str] = page.evaluate(
+        """[...document.querySelectorAll("#facts dd")]
+        .filter((fact) => fact.getBoundingClientRect().height > 1.5 * parseFloat(
+          getComputedStyle(fact).lineHeight))
+        .map((fact) => fact.textContent)"""
+    )
+    return found
 
 
 def is_dark(page: Page) -> bool:
@@ -230,20 +267,29 @@ def test_photos_are_uploaded_watched_viewed_and_deleted(
         expect(page.locator("#missing-title")).to_have_text("There is no such photo")
 
 
+def phone(width: int) -> dict[str, Any]:
+    return {"viewport": {"width": width, "height": 740}, "has_touch": True, "is_mobile": True}
+
+
+def screen(width: int) -> dict[str, Any]:
+    return {"viewport": {"width": width, "height": 800}}
+
+
 @pytest.mark.parametrize(
     "options",
     [
-        {"color_scheme": "light"},
-        {"color_scheme": "dark"},
-        {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True},
+        {**phone(320), "locale": "en-US", "moment": LONGEST},
+        {**phone(360), "locale": "ar-EG", "moment": SHORTEST},
+        {**screen(820), "locale": "en-GB", "moment": SHORTEST},
+        {**screen(1280), "locale": "de-DE", "moment": LONGEST, "color_scheme": "dark"},
     ],
-    ids=["light", "dark", "phone"],
+    ids=["phone-320", "phone-360", "tablet-820", "desktop-1280-dark"],
 )
 @pytest.mark.usefixtures("id_token")
 def test_everyone_can_use_the_page(
     browser: Browser, url: str, photo_id: str, options: dict[str, Any]
 ):
-    with visit(browser, url, reduced_motion="reduce", **options) as page:
+    with visit(browser, url, timezone_id="UTC", reduced_motion="reduce", **options) as page:
         page.goto("/")
         shown = tile(page, photo_id)
         expect(shown).to_contain_class("loaded")
@@ -258,6 +304,9 @@ def test_everyone_can_use_the_page(
         shown.locator("a").click()
         expect(page.locator("#counted")).to_contain_text("Yours was counted in")
         expect(page.locator("#delete")).to_be_visible()
+        date = f"{options['moment']:%b} {options['moment'].day}, {options['moment'].year}, "
+        expect(page.locator("#facts")).to_contain_text(date)
+        assert facts_of_more_than_one_line(page) == []
         assert serious_findings(page) == []
         assert horizontal_scroll(page) == 0
         page.locator("#delete").click()
@@ -265,6 +314,23 @@ def test_everyone_can_use_the_page(
         page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
         expect(page.get_by_role("dialog")).to_have_count(0)
         expect(page.locator("#title")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.usefixtures("id_token")
+def test_waiting_page_keeps_its_place_when_the_photo_comes(
+    browser: Browser, url: str, gallery: Gallery, event_sources: EventSources, width: int
+):
+    data = jpeg(240, 320)
+    created = gallery.create_photo("Awaited", "image/jpeg", len(data))
+    photo_id = created["photo"]["photo_id"]
+    with visit(browser, url, viewport={"width": width, "height": 800}) as page:
+        page.goto(f"/photo.html?id={photo_id}")
+        expect(page.locator("#state")).to_contain_text("The thumbnails are being made")
+        gallery.upload(created["upload"], data)
+        expect(page.locator("#frame img")).to_be_visible()
+        event_sources.await_drained(30)
+        expect(page.locator("#counted")).to_contain_text("Yours was counted in")
 
 
 def test_page_without_photos_weighs_less_than_60_kb(browser: Browser, url: str, photo_id: str):

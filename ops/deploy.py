@@ -6,7 +6,7 @@ shown the change set. --yes answers both.
 
 import argparse
 import sys
-from typing import Any, Final
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
@@ -20,11 +20,13 @@ from ops.change_sets import (
     execute_change_set,
     retry_failed,
 )
-from ops.concurrency import changes_alias, check_quota, wanted_concurrency
+from ops.concurrency import changes_alias, wanted_concurrency
 from ops.leftover_versions import find_drift, set_back
+from ops.preflight.account import ACCESS_LOGS
+from ops.preflight.examine import Examination, examine
+from ops.preflight.table import findings_table
 from ops.sam import parameter_overrides, run_sam
 from ops.stack_states import (
-    check_state,
     explain_failure,
     is_continued,
     is_new,
@@ -45,9 +47,6 @@ from ops.stacks import (
     show_account,
 )
 from ops.translate import load_template
-
-_EDGE_REGION: Final = "us-east-1"
-_ACCESS_LOGS: Final = "ApiAccessLogs"
 
 
 def merged_parameters(
@@ -77,22 +76,6 @@ def merged_parameters(
     return merged
 
 
-def access_logs(
-    account: Account, parameters: dict[str, str], deployed: Generation | None
-) -> tuple[str, str]:
-    """The template's ApiAccessLogs, and what to say of it.
-
-    Who says nothing gets access logs if the account has a role for them: without one, API Gateway
-    refuses the deployment.
-    """
-    kept = deployed.parameters.get(_ACCESS_LOGS, "none") if deployed else "none"
-    if said := parameters.get(_ACCESS_LOGS, kept if kept != "none" else ""):
-        return said, said.replace("-", " ")
-    if account.client("apigateway").get_account().get("cloudwatchRoleArn"):
-        return "with-the-accounts-role", "with the account's role"
-    return "none", f"none; --parameter {_ACCESS_LOGS}=with-a-new-role makes the account's role"
-
-
 def publish(account: Account, outputs: dict[str, str], console: Console) -> None:
     """The page, where there is a distribution for it."""
     if outputs["DistributionId"] == "none":
@@ -104,37 +87,26 @@ def publish(account: Account, outputs: dict[str, str], console: Console) -> None
 
 
 def check(
-    account: Account,
-    stage: Stage,
-    deployed: Generation | None,
-    given: dict[str, str],
-    console: Console,
+    account: Account, examination: Examination, given: dict[str, str], console: Console
 ) -> dict[str, str]:
-    """Check what can be checked before anything is built; returns the parameters for sam.
+    """Show what the checks of `make preflight` found; returns the parameters for sam.
 
     Raises:
-        OperationError: what keeps it from being deployed.
+        OperationError: something prevents the deployment.
     """
-    check_state(account, stage, deployed)
-    template = load_template()
-    parameters = merged_parameters(stage, deployed, given, template["Parameters"])
-    wanted = wanted_concurrency(template, parameters, deployed)
-    quota = check_quota(account, deployed, wanted)
-    parameters[_ACCESS_LOGS], logs = access_logs(account, parameters, deployed)
-    traffic = template["Mappings"]["Traffic"][parameters["Release"]][stage.name]
+    console.print(findings_table(examination.findings))
+    if examination.is_blocked:
+        raise OperationError("Nothing was deployed, because of what is marked ✗.")
+    target = examination.target
+    deployed, template = target.deployed, target.template
+    parameters = {**given, ACCESS_LOGS: target.parameters[ACCESS_LOGS]}
+    traffic = template["Mappings"]["Traffic"][parameters["Release"]][target.stage.name]
     if deployed is None or is_new(deployed):
         traffic = "new"
-    elif changes_alias(account, deployed, wanted):
+    elif changes_alias(account, deployed, wanted_concurrency(template, parameters, deployed)):
         parameters["Release"] = "at-once"
         traffic = "AllAtOnce, since provisioned concurrency cannot change during a canary"
-    console.print(f"  quota    {quota}")
     console.print(f"  traffic  {traffic}")
-    console.print(f"  API logs {logs}")
-    if account.region != _EDGE_REGION:
-        console.print(
-            f"[yellow]![/] The page needs CloudFront and Lambda@Edge, which a stack has in"
-            f" {_EDGE_REGION} only: this one will have none."
-        )
     return parameters
 
 
@@ -193,7 +165,10 @@ def deploy(options: argparse.Namespace, console: Console) -> None:
     deployed = find_stack(account, stack)
     console.print(f"{kind_of_deployment(deployed)}:")
     show_account(account, stage, stack, console)
-    parameters = check(account, stage, deployed, parse_parameters(options.parameter), console)
+    declared = load_template()["Parameters"]
+    given = merged_parameters(stage, deployed, parse_parameters(options.parameter), declared)
+    examination = examine(account, stage, stack, deployed, given)
+    parameters = check(account, examination, given, console)
     if not confirm("Deploy?", console, yes=options.yes):
         raise OperationError("Nothing was deployed.")
 

@@ -13,6 +13,8 @@ from ops.stacks import Account, OperationError, find_stack
 _POLL_SECONDS: Final = 3.0
 _CANCELLED: Final = ("resource creation cancelled", "resource update cancelled")
 """Reasons of resources that CloudFormation gave up because another one had failed."""
+_BEGINNING: Final = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
+"""Statuses of a stack with which a deployment begins."""
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -51,6 +53,20 @@ class Outcome(msgspec.Struct, frozen=True):
     def not_deleted(self) -> list[Event]:
         """What CloudFormation wanted to delete and could not."""
         return [each for each in self.failures() if each.status == "DELETE_FAILED"]
+
+
+def last_failure(account: Account, stack_id: str) -> str:
+    """What failed first in the stack's last deployment, in CloudFormation's words, or ""."""
+    events: list[Event] = []
+    pages = account.client("cloudformation").get_paginator("describe_stack_events")
+    for event in (
+        _event(each) for page in pages.paginate(StackName=stack_id) for each in page["StackEvents"]
+    ):
+        events.insert(0, event)
+        if event.physical_id == stack_id and event.status in _BEGINNING:
+            break
+    failures = Outcome("", events).failures()
+    return f"{failures[0].resource}: {failures[0].reason}" if failures else ""
 
 
 def newest_event(account: Account, stack_id: str) -> str:

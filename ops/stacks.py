@@ -213,24 +213,6 @@ def list_resources(account: Account, stack_id: str) -> list[Resource]:
     ]
 
 
-def failure_reason(account: Account, stack: Generation) -> str:
-    """Why the stack's last operation failed: what CloudFormation said of the first failure.
-
-    "" if no event says so.
-    """
-    reason = ""
-    pages = account.client("cloudformation").get_paginator("describe_stack_events")
-    for page in pages.paginate(StackName=stack.id):
-        for event in page["StackEvents"]:  # newest first
-            status, said = event["ResourceStatus"], event.get("ResourceStatusReason", "")
-            if event["PhysicalResourceId"] == stack.id:
-                if status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}:
-                    return reason
-            elif status.endswith("_FAILED") and said and "cancelled" not in said:
-                reason = f"{event['LogicalResourceId']}: {said}"
-    return reason
-
-
 def show_account(account: Account, stage: Stage, stack: str, console: Console) -> None:
     """What a person must see before saying yes."""
     for name, value in (

@@ -3,56 +3,37 @@
 from collections.abc import Iterator
 from typing import Final
 
+from ops import stack_states
 from ops.destroy import Inventory
 from ops.preflight.findings import Finding, blocked, ready, warning
 from ops.preflight.target import DeployedTarget
 from ops.remains import Remain, find_data, find_log_groups
+from ops.stacks import OperationError
 
 _CHECK: Final = "Stack"
 
 
 def check_state(target: DeployedTarget) -> Iterator[Finding]:
     """Whether CloudFormation takes the deployment."""
-    if not target.deployed:
+    deployed = target.deployed
+    if deployed is None or stack_states.is_new(deployed):
         yield ready(_CHECK, f"The deployment creates {target.stack}.")
         return
-    name, status = target.deployed.name, target.deployed.status
-    cause = f" ({target.failure})" if target.failure else ""
-    destroy = f"`make destroy STAGE={target.stage.name}{_stack_argument(target)}`"
-    match status:
-        case "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED":
-            yield blocked(
-                _CHECK,
-                f"The creation of {name} failed and was rolled back{cause}. CloudFormation cannot"
-                f" update it: run {destroy}, then deploy again.",
-            )
-        case "CREATE_FAILED" | "UPDATE_FAILED":
-            yield warning(
-                _CHECK,
-                f"The last deployment of {name} failed, and what it had created is kept{cause}."
-                " This deployment continues it; CloudFormation refuses to replace resources"
-                " meanwhile.",
-            )
-        case "UPDATE_ROLLBACK_FAILED":
-            yield blocked(
-                _CHECK,
-                f"The last deployment of {name} failed, and so did its rollback{cause}. Correct the"
-                " cause, run `aws cloudformation continue-update-rollback --stack-name"
-                f" {name}`, then deploy again: docs/runbooks/release.md.",
-            )
-        case "UPDATE_ROLLBACK_COMPLETE":
-            yield ready(
-                _CHECK,
-                f"The deployment updates {name}; the last one failed and was rolled back{cause}.",
-            )
-        case status if status.startswith("DELETE_"):
-            yield blocked(
-                _CHECK, f"{name} is being deleted ({status}): let {destroy} finish first."
-            )
-        case status if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
-            yield blocked(_CHECK, f"{name} is being deployed ({status}): wait until it is done.")
-        case _:
-            yield ready(_CHECK, f"The deployment updates {name} ({status}).")
+    cause = f"\nIts first failure was {target.failure}" if target.failure else ""
+    try:
+        stack_states.check_state(target.account, target.stage, deployed)
+    except OperationError as error:
+        yield blocked(_CHECK, f"{error}{cause}")
+        return
+    if stack_states.is_continued(deployed):
+        yield warning(
+            _CHECK,
+            f"The last deployment of {target.stack} failed ({deployed.status}), and what succeeded"
+            " is preserved. This deployment continues it; CloudFormation replaces no resource"
+            f" meanwhile.{cause}",
+        )
+    else:
+        yield ready(_CHECK, f"The deployment updates {target.stack} ({deployed.status}).{cause}")
 
 
 def _stack_argument(target: DeployedTarget) -> str:

@@ -4,7 +4,8 @@ import functools
 from typing import Any, Final
 
 from ops.intrinsics import Resolver
-from ops.stacks import Account, Generation, Resource, Stage, failure_reason, list_resources
+from ops.stack_events import last_failure
+from ops.stacks import Account, Generation, Resource, Stage, list_resources
 from ops.translate import load_template, translate
 
 FAILED: Final = ("CREATE_FAILED", "UPDATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED",
@@ -70,7 +71,7 @@ class DeployedTarget(Target):
         stage: Stage,
         stack: str,
         given: dict[str, str],
-        deployed: Generation | None,
+        deployed: Generation | None = None,
     ) -> None:
         super().__init__(stage, stack, account.region, given, deployed)
         self.account = account
@@ -91,4 +92,4 @@ class DeployedTarget(Target):
         """Why the stack's last operation failed, in CloudFormation's words; "" if it did not."""
         if not self.deployed or self.deployed.status not in FAILED:
             return ""
-        return failure_reason(self.account, self.deployed)
+        return last_failure(self.account, self.deployed.id)

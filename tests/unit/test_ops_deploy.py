@@ -6,7 +6,7 @@ import pytest
 from samcli.cli.types import CfnParameterOverridesType
 
 from ops.concurrency import Concurrency, changes_alias, check_quota, wanted_concurrency
-from ops.deploy import access_logs, merged_parameters
+from ops.deploy import merged_parameters
 from ops.sam import parameter_overrides
 from ops.stacks import Account, Generation, OperationError, Stage, parse_parameters, read_stage
 from ops.translate import load_template
@@ -160,39 +160,6 @@ def test_release_that_changes_provisioned_concurrency_has_no_canary(
     on_aws = Account(CloudFormation(), "123456789012", "us-east-1")
     wanted = Concurrency(least, 10)
     assert changes_alias(on_aws, deployed(**parameters), wanted) is changes
-
-
-class ApiGateway:
-    """An account with or without the role that API Gateway writes logs by."""
-
-    def __init__(self, role: str | None) -> None:
-        self._role = role
-
-    def client(self, service: str, **_: Any) -> "ApiGateway":
-        assert service == "apigateway"
-        return self
-
-    def get_account(self) -> dict[str, Any]:
-        return {"cloudwatchRoleArn": self._role} if self._role else {}
-
-
-@pytest.mark.parametrize(
-    ("role", "given", "kept", "chosen"),
-    [
-        (None, {}, "none", "none"),
-        ("arn", {}, "none", "with-the-accounts-role"),
-        ("arn", {"ApiAccessLogs": "none"}, "none", "none"),
-        (None, {"ApiAccessLogs": "with-a-new-role"}, "none", "with-a-new-role"),
-        ("arn", {}, "with-a-new-role", "with-a-new-role"),
-    ],
-)
-def test_access_logs_need_the_accounts_role_which_is_made_only_if_asked_for(
-    role: str | None, given: dict[str, str], kept: str, chosen: str
-):
-    on_aws = Account(ApiGateway(role), "123456789012", "us-east-1")
-    value, sentence = access_logs(on_aws, given, deployed(ApiAccessLogs=kept))
-    assert value == chosen
-    assert ("with-a-new-role" in sentence) == (chosen == "none" and not given)
 
 
 def test_new_account_is_told_what_to_do_about_its_quota():

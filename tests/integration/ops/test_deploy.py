@@ -12,6 +12,9 @@ from rich.console import Console
 from ops import deploy
 from ops.change_sets import ChangeSet
 from ops.leftover_versions import Drift
+from ops.preflight.examine import Examination
+from ops.preflight.findings import blocked, ready
+from ops.preflight.target import Target
 from ops.stack_events import Outcome
 from ops.stacks import Account, Generation, OperationError, Stage, answer_to, open_account
 from tests.stack import ROOT
@@ -39,7 +42,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 class Session:
-    """Of an account in which API Gateway has no role for access logs."""
+    """Of an account in which the stack was deployed from this template."""
 
     def client(self, *_: Any, **__: Any) -> "Session":
         return self
@@ -47,9 +50,6 @@ class Session:
     def get_template(self, StackName: str, TemplateStage: str) -> dict[str, str]:  # noqa: N803
         assert (StackName, TemplateStage) == ("arn", "Original")
         return {"TemplateBody": (ROOT / "template.yaml").read_text()}
-
-    def get_account(self) -> dict[str, str]:
-        return {}
 
 
 class Laboratory:
@@ -65,11 +65,12 @@ class Laboratory:
         self.status = "UPDATE_COMPLETE"
         self.drift: list[Drift] = []
         self.answers: list[str] = []
+        self.findings = [ready("Quota", "enough of everything")]
         self._said = io.StringIO()
         account = Account(Session(), ACCOUNT, region)
         monkeypatch.setattr(deploy, "open_account", lambda *_: account)
         monkeypatch.setattr(deploy, "find_stack", lambda *_: self.stack)
-        monkeypatch.setattr(deploy, "check_quota", lambda *_: "quota")
+        monkeypatch.setattr(deploy, "examine", self._examine)
         monkeypatch.setattr(deploy, "run_sam", lambda _, command, __, *o: self._note(command, *o))
         monkeypatch.setattr(deploy, "find_drift", lambda *_: self.drift)
         monkeypatch.setattr(deploy, "set_back", lambda *_: self._set_back())
@@ -80,6 +81,10 @@ class Laboratory:
         monkeypatch.setattr(deploy, "explain_failure", lambda *_: "why it failed")
         monkeypatch.setattr(deploy, "answer_to", self._answer)
         monkeypatch.setattr(deploy.publish_site, "publish", lambda site, _: self._publish(site))
+
+    def _examine(self, account: Account, stage: Stage, stack: str, *more: Any) -> Examination:
+        deployed, given = more
+        return Examination(Target(stage, stack, account.region, given, deployed), self.findings)
 
     def _note(self, step: str, *options: str) -> None:
         self.done.append(step)
@@ -140,11 +145,18 @@ def test_build_and_deploy_are_told_the_same_and_the_page_follows(laboratory: Lab
     assert "--user-pool-id pool-1" in said
 
 
-def test_stack_elsewhere_has_no_page_and_says_so_before_and_after(monkeypatch: pytest.MonkeyPatch):
-    laboratory = Laboratory(monkeypatch, "eu-west-1")
+def test_what_preflight_finds_is_shown_and_prevents_the_deployment(laboratory: Laboratory):
+    assert "enough of everything" in laboratory.deploy()
+    laboratory.done = []
+    laboratory.findings.append(blocked("Lambda quota", "10 do not fit"))
+    with pytest.raises(OperationError, match="Nothing was deployed"):
+        laboratory.deploy()
+    assert laboratory.done == []
+
+
+def test_stack_without_a_distribution_has_no_page_and_says_so(laboratory: Laboratory):
     laboratory.outputs = OUTPUTS | {"DistributionId": "none", "GalleryUrl": "none: no edge here"}
     said = laboratory.deploy()
-    assert "us-east-1 only: this one will have none" in said
     assert "none: no edge here" in said
     assert laboratory.published == []
 

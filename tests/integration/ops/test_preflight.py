@@ -202,6 +202,95 @@ def test_new_role_for_logs_would_replace_the_accounts():
     assert "replaces ApiGatewayLogs" in found.sentence
 
 
+@pytest.mark.parametrize(
+    ("role", "given", "kept", "chosen"),
+    [
+        (None, {}, "none", "none"),
+        ("arn", {}, "none", "with-the-accounts-role"),
+        ("arn", {"ApiAccessLogs": "none"}, "none", "none"),
+        (None, {"ApiAccessLogs": "with-a-new-role"}, "none", "with-a-new-role"),
+        ("arn", {}, "with-a-new-role", "with-a-new-role"),
+    ],
+)
+def test_access_logs_need_the_accounts_role_which_is_made_only_if_asked_for(
+    role: str | None, given: dict[str, str], kept: str, chosen: str
+):
+    recorded = RecordedAccount("new")
+    recorded.replace("apigateway.GetAccount", answer={"cloudwatchRoleArn": role} if role else {})
+    target = DeployedTarget(recorded.account, PROD, PROD.stack, {"ApiAccessLogs": kept} | given)
+    assert choose_access_logs(target, given)
+    assert target.parameters["ApiAccessLogs"] == chosen
+
+
+def event(resource: str, status: str, reason: str = "") -> dict[str, str]:
+    stack_id = "arn:aws:cloudformation:us-east-1:123456789012:stack/lambda-gallery/live"
+    return {
+        "StackId": stack_id,
+        "EventId": f"{resource}-{status}",
+        "StackName": "lambda-gallery",
+        "LogicalResourceId": resource,
+        "PhysicalResourceId": stack_id if resource == "lambda-gallery" else "",
+        "ResourceType": f"AWS::{'CloudFormation::Stack' if resource == 'lambda-gallery' else 'Any'}",
+        "Timestamp": "2026-11-28T08:00:00Z",
+        "ResourceStatus": status,
+        "ResourceStatusReason": reason,
+    }
+
+
+UNVERIFIED = (
+    "Access denied for operation 'AWS::CloudFront::Distribution: Your account must be verified"
+    " before you can add new CloudFront resources.'"
+)
+EVENTS = [  # newest first
+    event("lambda-gallery", "CREATE_FAILED", "The following resource(s) failed to create"),
+    event("Distribution", "CREATE_FAILED", UNVERIFIED),
+    event("MediaBucket", "CREATE_COMPLETE"),
+    event("lambda-gallery", "CREATE_IN_PROGRESS"),
+    event("MediaBucket", "UPDATE_FAILED", "of an earlier operation"),
+]
+
+
+def failed(status: str) -> RecordedAccount:
+    """The complete account after a deployment that failed."""
+    recorded = RecordedAccount("complete")
+    for each in recorded.entries:
+        if each["call"] == "cloudformation.DescribeStacks":
+            for stack in each["answer"]["Stacks"]:
+                if stack["StackName"] == PROD.stack:
+                    stack["StackStatus"] = status
+    recorded.entries.append(
+        {"call": "cloudformation.DescribeStackEvents", "answer": {"StackEvents": EVENTS}}
+    )
+    return recorded
+
+
+def test_failed_creation_is_continued_and_cloudfronts_refusal_names_the_parameter():
+    found = looked(failed("CREATE_FAILED"))
+    assert found["Stack"].result is Result.WARNING
+    assert "This deployment continues it" in found["Stack"].sentence
+    assert "Its first failure was Distribution: Access denied" in found["Stack"].sentence
+    assert found["CloudFront"].result is Result.BLOCKED
+    assert "--parameter Page=none" in found["CloudFront"].sentence
+    assert looked(failed("CREATE_FAILED"), Page="none")["CloudFront"].result is not Result.BLOCKED
+
+
+@pytest.mark.parametrize(
+    ("status", "result", "said"),
+    [
+        ("ROLLBACK_COMPLETE", Result.BLOCKED, "`make destroy STAGE=prod`"),
+        ("UPDATE_ROLLBACK_FAILED", Result.BLOCKED, "continue-update-rollback"),
+        ("UPDATE_IN_PROGRESS", Result.BLOCKED, "wait for it"),
+        ("UPDATE_ROLLBACK_COMPLETE", Result.READY, "Its first failure was Distribution"),
+    ],
+)
+def test_state_of_the_stack_says_whether_it_can_be_deployed_and_why_it_failed(
+    status: str, result: Result, said: str
+):
+    found = looked(failed(status))["Stack"]
+    assert found.result is result
+    assert said in found.sentence
+
+
 def test_page_that_goes_leaves_the_edge_function_behind_for_hours():
     found = looked(RecordedAccount("complete"), Page="none")["CloudFront"]
     assert found.result is Result.WARNING

@@ -224,13 +224,14 @@ def test_access_logs_need_the_accounts_role_which_is_made_only_if_asked_for(
 
 def event(resource: str, status: str, reason: str = "") -> dict[str, str]:
     stack_id = "arn:aws:cloudformation:us-east-1:123456789012:stack/lambda-gallery/live"
+    of_stack = resource == "lambda-gallery"
     return {
         "StackId": stack_id,
         "EventId": f"{resource}-{status}",
         "StackName": "lambda-gallery",
         "LogicalResourceId": resource,
-        "PhysicalResourceId": stack_id if resource == "lambda-gallery" else "",
-        "ResourceType": f"AWS::{'CloudFormation::Stack' if resource == 'lambda-gallery' else 'Any'}",
+        "PhysicalResourceId": stack_id if of_stack else "",
+        "ResourceType": "AWS::CloudFormation::Stack" if of_stack else "AWS::Any::Type",
         "Timestamp": "2026-11-28T08:00:00Z",
         "ResourceStatus": status,
         "ResourceStatusReason": reason,

@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from ops.deploy import merged_parameters
 from ops.preflight.examine import Examination, examine, examine_offline, is_blocked
-from ops.preflight.findings import Finding, blocked
+from ops.preflight.findings import Finding, blocked, missing_action
 from ops.preflight.plan import created, idle_cost
 from ops.preflight.table import findings_table, plan_table, verdict
 from ops.preflight.target import Target
@@ -73,6 +73,10 @@ def preflight(options: argparse.Namespace, console: Console) -> bool:
             examination = examine_in_account(stage, stack, given, options.account)
         except OperationError as error:
             unreachable = [blocked("Credentials", str(error))]
+        except ClientError as error:
+            action = missing_action(error, "cloudformation:DescribeStacks")
+            unreachable = [blocked("Stack", f"A deployment needs {action}: {error}")]
+        if unreachable:
             examination = examine_without_account(stage, stack, given)
     findings = [*examination.findings, *unreachable]
     target = examination.target

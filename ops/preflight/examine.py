@@ -46,7 +46,10 @@ class Examination(msgspec.Struct, frozen=True):
     @property
     def has_plan(self) -> bool:
         """Whether the template and its parameters say what would be created."""
-        return any(each.check == parameters.TEMPLATE for each in self.findings)
+        return any(
+            each.check == parameters.TEMPLATE and each.result is Result.READY
+            for each in self.findings
+        )
 
 
 def is_blocked(findings: list[Finding]) -> bool:

@@ -5,6 +5,8 @@ import zoneinfo
 from collections.abc import Iterator
 from typing import Any, Final
 
+from samtranslator.model.exceptions import InvalidDocumentException
+
 from ops.concurrency import wanted_concurrency
 from ops.preflight.findings import Finding, blocked, ready, warning
 from ops.preflight.target import Target
@@ -78,7 +80,12 @@ def _together(target: Target) -> Iterator[Finding]:
 
 def check_template(target: Target) -> Iterator[Finding]:
     """The SAM transform's answer, and how much of CloudFormation's quota it takes."""
-    count = len(target.resources)
+    try:
+        count = len(target.resources)
+    except InvalidDocumentException as error:
+        causes = " ".join(str(each.message) for each in error.causes)
+        yield blocked(TEMPLATE, f"The SAM transform refuses template.yaml: {causes}")
+        return
     if count > MOST_RESOURCES:
         yield blocked(TEMPLATE, f"{count} resources; CloudFormation takes {MOST_RESOURCES}.")
     else:

@@ -44,6 +44,8 @@ def _counted(resource: str, count: int) -> str:
 
 def idle_cost(target: Target) -> str:
     """US dollars a month without visitors and photos, and the largest parts of it."""
+    if target.stage.name == "local":
+        return "nothing: stage local runs on this machine."
     parameters = dict(target.parameters)
     if target.region != EDGE_REGION:
         parameters["Page"] = "none"

@@ -1,5 +1,6 @@
 """What is about to be deployed, and where: what all checks look at."""
 
+import copy
 import functools
 from typing import Any, Final
 
@@ -41,9 +42,10 @@ class Target:
         """What CloudFormation will have of the template, by logical id, conditions decided.
 
         Raises:
+            InvalidDocumentException: the SAM transform refuses the template.
             ValueError: a parameter has a value that the template does not allow.
         """
-        translated = translate(load_template(), self.parameters)
+        translated = translate(copy.deepcopy(self.template), self.parameters)
         resolver = Resolver(translated, self.parameters, self.region)
         return {
             name: {**resource, "Properties": resolver.value(resource.get("Properties", {}))}

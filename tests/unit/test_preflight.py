@@ -11,7 +11,7 @@ from ops.cost.prices import load_prices
 from ops.cost.scenario import load_scenario
 from ops.preflight import machine
 from ops.preflight.findings import Finding, Result
-from ops.preflight.parameters import check_parameters
+from ops.preflight.parameters import check_parameters, check_template
 from ops.preflight.plan import created, idle_cost
 from ops.preflight.stream import resharding_steps
 from ops.preflight.table import verdict
@@ -99,6 +99,16 @@ def test_plan_counts_what_the_conditions_leave():
     assert "CloudFront" not in without
     assert "6 functions" in without["Lambda"]
     assert "CloudFront" not in created(target("eu-central-1"))
+
+
+def test_template_that_the_transform_refuses_is_said_without_a_trace():
+    broken = target()
+    broken.template["Resources"]["ThumbnailerFunction"]["Properties"]["Events"]["PhotoUploaded"][
+        "Type"
+    ] = "Carrier pigeon"
+    [found] = check_template(broken)
+    assert found.result is Result.BLOCKED
+    assert "ThumbnailerFunction" in found.sentence
 
 
 def test_idle_cost_is_that_of_make_cost():

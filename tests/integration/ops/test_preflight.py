@@ -358,6 +358,17 @@ def test_without_credentials_everything_else_is_checked_nevertheless(
     assert "Idle cost" in said
 
 
+def test_stack_that_may_not_be_described_prevents_the_deployment(
+    accounts: dict[str, Any], capsys: pytest.CaptureFixture[str]
+):
+    accounts["recorded"] = RecordedAccount("new")
+    accounts["recorded"].deny("sts.GetCallerIdentity")
+    assert command.main([]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "A deployment needs cloudformation:DescribeStacks" in said
+    assert "Valid for the SAM transform" in said
+
+
 def test_offline_needs_neither_credentials_nor_network(capsys: pytest.CaptureFixture[str]):
     assert command.main(["--offline", "--stage", "prod"]) == 0
     said = capsys.readouterr().out

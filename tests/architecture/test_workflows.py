@@ -261,6 +261,33 @@ def test_the_role_may_do_what_deploy_asks_for_itself():
     assert not asked
 
 
+def test_the_role_may_make_the_calls_of_preflight():
+    """Which tests/data/accounts answers; IAM calls some of them otherwise."""
+    otherwise = {
+        "apigateway:GetAccount": "apigateway:GET",
+        "budgets:DescribeBudgets": "budgets:ViewBudget",
+        "s3:HeadBucket": "s3:ListBucket",
+        "s3:ListObjectVersions": "s3:ListBucketVersions",
+        "sts:GetCallerIdentity": None,  # everybody may
+    }
+    calls = {
+        entry["call"].replace(".", ":")
+        for file in (ROOT / "tests" / "data" / "accounts").glob("*.json")
+        for entry in json.loads(file.read_text())
+    }
+    asked = {otherwise.get(call, call) for call in calls} - {None}
+    asked |= {"acm:DescribeCertificate", "ec2:DescribeRegions"}  # with a domain, with an old page
+    granted = {action for each in statements().values() for action in as_list(each["Action"])}
+    assert not {each for each in asked if not any(fnmatchcase(str(each), may) for may in granted)}
+    lists = {  # actions that IAM knows for no single resource
+        "cloudformation:ListStacks", "cloudfront:ListCachePolicies",
+        "cloudfront:ListDistributions", "cloudfront:ListOriginAccessControls",
+        "cloudwatch:ListDashboards", "kinesis:DescribeLimits", "lambda:GetAccountSettings",
+    }  # fmt: skip
+    assert lists <= asked
+    assert lists <= set(statements()["LookAround"]["Action"])
+
+
 def test_the_roles_policies_fit():
     policies = [
         each["PolicyDocument"] for each in ROLE["Resources"]["DeployRole"]["Properties"]["Policies"]

@@ -47,7 +47,7 @@ def check_stream(target: DeployedTarget) -> Iterator[Finding]:
         else:
             yield _resharded(target, current, wanted)
     elif mode == now:
-        yield ready(_CHECK, f"On demand, now with {current} shards.")
+        yield ready(_CHECK, f"On demand, now with {_shards(current)}.")
     elif mode == "ON_DEMAND":
         yield warning(_CHECK, f"Changes to on demand. {_MODE_CHANGES}")
     else:
@@ -69,18 +69,20 @@ def _new_stream(target: DeployedTarget, mode: str, wanted: int) -> Finding:
     if used + wanted > limit:
         return blocked(
             _CHECK,
-            f"{wanted} shards do not fit: {used} of the account's {limit} are in use. Lower"
+            f"{_shards(wanted)} do not fit: {used} of the account's {limit} are in use. Lower"
             " ViewsShardCount, or request a higher quota.",
         )
-    return ready(_CHECK, f"{wanted} of {limit:,} shards; {limit - used:,} are free.")
+    return ready(
+        _CHECK, f"{_shards(wanted)}; {limit - used:,} of the account's {limit:,} are free."
+    )
 
 
 def _unchanged(current: int, wanted: int) -> Finding:
     if current == wanted:
-        return ready(_CHECK, f"{current} shards, as deployed.")
+        return ready(_CHECK, f"{_shards(current)}, as deployed.")
     return warning(
         _CHECK,
-        f"The stream has {current} shards, and ViewsShardCount is {wanted} as in the last"
+        f"The stream has {_shards(current)}, and ViewsShardCount is {wanted} as in the last"
         " deployment, so CloudFormation changes nothing: somebody resharded it by hand. Pass"
         f" ViewsShardCount={current} to keep it so.",
     )
@@ -92,7 +94,7 @@ def _resharded(target: DeployedTarget, current: int, wanted: int) -> Finding:
         path = ", then ".join(str(each) for each in steps[1:])
         return blocked(
             _CHECK,
-            f"Kinesis cannot go from {current} to {wanted} shards: one call at most doubles or"
+            f"Kinesis cannot go from {current} to {_shards(wanted)}: one call at most doubles or"
             f" halves them. Deploy ViewsShardCount={steps[0]} first, then {path}.",
         )
     limits = target.account.client("kinesis").describe_limits()
@@ -103,22 +105,28 @@ def _resharded(target: DeployedTarget, current: int, wanted: int) -> Finding:
             f"{wanted} shards do not fit: {current} are there, and {free} of the account's"
             f" {limits['ShardLimit']} are free. Request a higher quota.",
         )
-    return ready(_CHECK, f"From {current} to {wanted} shards; Kinesis allows this 10 times a day.")
+    return ready(
+        _CHECK, f"From {current} to {_shards(wanted)}; Kinesis allows this 10 times a day."
+    )
 
 
 def _to_provisioned(current: int, wanted: int) -> Finding:
     """The stream keeps its shards when the mode changes."""
     if wanted == current:
-        return warning(_CHECK, f"Changes to {wanted} provisioned shards. {_MODE_CHANGES}")
+        return warning(_CHECK, f"Changes to {_shards(wanted)}, provisioned. {_MODE_CHANGES}")
     advice = f"Deploy ViewsShardCount={current} with it, and change the count afterwards."
     if len(resharding_steps(current, wanted)) > 1:
         return blocked(
             _CHECK,
-            f"On demand the stream has {current} shards, and Kinesis cannot go to {wanted} in one"
+            f"On demand the stream has {_shards(current)}, and Kinesis cannot go to {wanted} in one"
             f" step. {advice} {_MODE_CHANGES}",
         )
     return warning(
         _CHECK,
-        f"Changes to provisioned and from {current} to {wanted} shards in one update. Safer:"
+        f"Changes to provisioned and from {current} to {_shards(wanted)} in one update. Safer:"
         f" {advice[0].lower()}{advice[1:]} {_MODE_CHANGES}",
     )
+
+
+def _shards(count: int) -> str:
+    return "1 shard" if count == 1 else f"{count:,} shards"

@@ -45,6 +45,7 @@ class Api:
         module = stack.handler("gallery_api")
         self.handler = module.handler
         self.routes = module.photos
+        self.resources = module.resources
         self.log = io.StringIO()
         module.logger.registered_handler.stream = self.log
 

@@ -1,8 +1,7 @@
 """What template.yaml declares, made in moto: tables, buckets, queues, functions' environments."""
 
 import contextlib
-import importlib
-import sys
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -83,13 +82,24 @@ class Stack:
                 return str(value)
 
     def handler(self, folder: str) -> ModuleType:
-        """`<folder>.handler`, freshly imported under the function's own environment."""
+        """A new `<folder>.handler`, initialized under the function's own environment."""
         function = "".join(word.capitalize() for word in folder.split("_")) + "Function"
         for name, value in self.environment(function).items():
             self._monkeypatch.setenv(name, value)
-        for module in [name for name in sys.modules if name.split(".")[0] == folder]:
-            self._monkeypatch.delitem(sys.modules, module)
-        return importlib.import_module(f"{folder}.handler")
+        return new_handler(folder)
+
+
+def new_handler(folder: str) -> ModuleType:
+    """`<folder>.handler`, initialized once more, as in a new execution environment.
+
+    The modules that it imports read no environment, so they are imported once as usual.
+    """
+    spec = importlib.util.find_spec(f"{folder}.handler")
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError(f"functions/{folder}/handler.py does not exist")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @contextlib.contextmanager

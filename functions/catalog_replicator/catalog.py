@@ -1,4 +1,4 @@
-"""Changes of photos in; rows of the catalog, and what the CDN must forget, out."""
+"""The catalog rows that a batch of changes leads to, and the CDN paths to invalidate."""
 
 import hashlib
 import traceback
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 FUNCTION: Final = "catalog_replicator"
-_ABOUT: Final = ("photo_id", "version", "status", "correlation_id")
+_LOGGED: Final = ("photo_id", "version", "status", "correlation_id")
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A row to write; `position` is its record's sequence number, `changed_at` in Unix seconds.
+    """A row to write; `position` is its record's sequence number, `changed_at` is in Unix seconds.
 
-    `cached_paths` are what the CDN must forget of a deleted photo, once the row is written.
+    `cached_paths` are the CDN paths of a deleted photo. They are invalidated after the write.
     """
 
     position: str
@@ -36,23 +36,24 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def plan(event: Mapping[str, Any], now: datetime) -> list[Change | Poison]:
-    """What to do about a batch, in the order of its records.
+    """The steps that a batch needs, in the order of its records.
 
     Raises:
-        KeyError: the event is no batch of a DynamoDB stream.
-        BrokenReleaseError: the batch is to be tried again, by a better release.
+        KeyError: the event is not a batch of a DynamoDB stream.
+        BrokenReleaseError: too many records made the function's own code raise.
     """
     steps: list[Change | Poison] = []
     unexpected: list[Exception] = []
     for record in event["Records"]:
-        # A photo's record goes by its TTL alone, when its tombstone is about to go by its own.
+        # Only the TTL removes a photo's record. It removes the tombstone in the catalog as well.
         if record["eventName"] == "REMOVE":
             continue
         change = record["dynamodb"]
         position, changed_at = change["SequenceNumber"], change["ApproximateCreationDateTime"]
         new, old = change.get("NewImage", {}), change.get("OldImage", {})
         try:
-            if row := catalog_row(from_item(new, Photo), now):
+            row = catalog_row(from_item(new, Photo), now)
+            if row:
                 paths = cached_paths(from_item(old | new, Photo))
                 steps.append(Change(position, changed_at, to_item(row), paths, record))
         except msgspec.ValidationError as error:
@@ -64,29 +65,31 @@ def plan(event: Mapping[str, Any], now: datetime) -> list[Change | Poison]:
     return steps
 
 
-def about(step: Change | Poison) -> dict[str, str]:
-    """What a log line says of the photo that a step is about, as far as its record does."""
+def log_fields(step: Change | Poison) -> dict[str, str]:
+    """The log fields of a step: its position, and what its record says about the photo."""
     image = step.record["dynamodb"].get("NewImage", {})
-    named = {name: value for name in _ABOUT for value in image.get(name, {}).values()}
+    named = {name: value for name in _LOGGED for value in image.get(name, {}).values()}
     return {"position": step.position, **named}
 
 
-def still_poison(event: Mapping[str, Any], steps: list[Change | Poison]) -> dict[str, int]:
-    """What redrive is told: it must not delete what was put aside again."""
-    return {"poison": sum(isinstance(s, Poison) for s in steps)} if "redrive" in event else {}
+def poison_count(event: Mapping[str, Any], steps: list[Change | Poison]) -> dict[str, int]:
+    """The part of the answer that redrive reads: it must keep records that are poison again."""
+    if "redrive" not in event:
+        return {}
+    return {"poison": sum(isinstance(step, Poison) for step in steps)}
 
 
 def cached_paths(photo: Photo) -> set[str]:
-    """What the CDN may hold of a photo that is no more: its page and renditions."""
+    """The paths that the CDN may have cached of a deleted photo: its page and renditions."""
     if photo.status is not Status.DELETED:
         return set()
-    # Quoted also because a star at the end would mean all that begins like it.
+    # Quoted also because CloudFront takes a star at the end for a wildcard.
     keys = [rendition.key for rendition in photo.renditions.values()]
     return {f"/photo.html?id={quote(photo.photo_id)}", *(f"/{quote(key)}" for key in keys)}
 
 
 def invalidation_batch(deletions: Sequence[Change]) -> "InvalidationBatchTypeDef":
-    """One request for all; for the same records it is the same, and CloudFront takes it as one."""
+    """One request for all deletions; CloudFront ignores a repeated one with the same reference."""
     paths = sorted(set[str]().union(*(change.cached_paths for change in deletions)))
     identity = msgspec.json.encode([[change.position for change in deletions], paths])
     reference = hashlib.sha256(identity).hexdigest()

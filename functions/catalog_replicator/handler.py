@@ -1,4 +1,4 @@
-"""Changes of photos in; the catalog's rows in order, and then the CDN's invalidation, out."""
+"""Replicate photos to the catalog, in order, and invalidate deleted photos in the CDN."""
 
 import os
 from datetime import UTC, datetime
@@ -12,14 +12,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from catalog_replicator.catalog import Change, about, invalidation_batch, plan, still_poison
+from catalog_replicator.catalog import Change, invalidation_batch, log_fields, plan, poison_count
 from shared.catalog import write_row
-from shared.quarantine import Poison, put_aside
+from shared.deadlines import Deadline
+from shared.quarantine import Poison, quarantine
 from shared.settings import load_settings
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What template.yaml declares under Environment; without a CDN its id is `none`."""
+    """What template.yaml declares under Environment; without a CDN, `distribution_id` is `none`."""
 
     catalog_table: str
     distribution_id: str
@@ -27,7 +28,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 FAILURES: Final = (BotoCoreError, ClientError, TimeoutError)
-LONGEST_CALL_MS: Final = 10_000  # a call is given up after 9 s: twice 4 s, and a pause
+LONGEST_CALL: Final = 10.0  # seconds; a call takes 9 s at most: two attempts of 4 s and a pause
 aws_config = Config(
     connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}
 )
@@ -42,49 +43,55 @@ cloudfront = boto3.client("cloudfront", config=aws_config)
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Apply a batch in order; the answer names the first record that must come again, if any."""
+    """Apply a batch in order; report the first record that must be delivered again."""
+    milliseconds_left = context.get_remaining_time_in_millis
+    # A deletion makes another call, the invalidation.
+    deadline = Deadline(milliseconds_left, 2 * LONGEST_CALL)
+    invalidation_deadline = Deadline(milliseconds_left, LONGEST_CALL)
     metrics.add_metric("RecordsQuarantined", MetricUnit.Count, 0)
     failures: list[dict[str, str]] = []
     deletions: list[Change] = []
     longest_lag = 0.0
-    for step in (steps := plan(event, datetime.now(UTC))):
+    steps = plan(event, datetime.now(UTC))
+    for step in steps:
         try:
-            longest_lag = max(longest_lag, _take(step, context.get_remaining_time_in_millis()))
+            deadline.check()
+            longest_lag = max(longest_lag, _apply(step))
         except FAILURES:
-            logger.exception("stopped here", extra=about(step))
+            logger.exception("record_failed", extra=log_fields(step))
             failures = [{"itemIdentifier": step.position}]
             break
         if isinstance(step, Change) and step.cached_paths:
             deletions.append(step)
     if deletions and settings.distribution_id != "none":
         try:
-            _invalidate(deletions, context.get_remaining_time_in_millis())
+            invalidation_deadline.check()
+            _invalidate(deletions)
         except FAILURES:
-            logger.exception("not invalidated", extra=about(deletions[0]))
+            logger.exception("invalidation_failed", extra=log_fields(deletions[0]))
             failures = [{"itemIdentifier": deletions[0].position}]
     if longest_lag:
         metrics.add_metric("ReplicaLag", MetricUnit.Milliseconds, round(longest_lag * 1000))
-    return {"batchItemFailures": failures} | still_poison(event, steps)
+    return {"batchItemFailures": failures} | poison_count(event, steps)
 
 
-def _take(step: Change | Poison, milliseconds_left: int) -> float:
-    """Do what the step says; the seconds from the photo's change to its row, 0 without a write."""
-    if milliseconds_left < 2 * LONGEST_CALL_MS:  # an invalidation may follow
-        raise TimeoutError("too little is left to begin a call")
+def _apply(step: Change | Poison) -> float:
+    """Apply one step; returns the seconds from the photo's change to its row, 0 without a write."""
     lag = 0.0
     if isinstance(step, Poison):
-        put_aside(s3, settings.failed_batches_bucket, step)
-        logger.error("quarantined", reason=step.reason, extra=about(step))
+        quarantine(s3, settings.failed_batches_bucket, step)
+        logger.error("record_quarantined", reason=step.reason, extra=log_fields(step))
         metrics.add_metric("RecordsQuarantined", MetricUnit.Count, 1)
     elif write_row(dynamodb, settings.catalog_table, step.row):
         lag = datetime.now(UTC).timestamp() - step.changed_at
-        logger.info("replicated", lag_ms=round(lag * 1000), extra=about(step))
+        logger.info("photo_replicated", lag_ms=round(lag * 1000), extra=log_fields(step))
     return lag
 
 
-def _invalidate(deletions: list[Change], milliseconds_left: int) -> None:
-    """Also where the rows stood: what wrote them may have ended before it came to this."""
-    if milliseconds_left < LONGEST_CALL_MS:
-        raise TimeoutError("too little is left to invalidate")
+def _invalidate(deletions: list[Change]) -> None:
+    """Invalidate deleted photos, also those whose tombstone an earlier invocation has written.
+
+    That invocation may have ended before it came to the invalidation.
+    """
     batch = invalidation_batch(deletions)
     cloudfront.create_invalidation(DistributionId=settings.distribution_id, InvalidationBatch=batch)

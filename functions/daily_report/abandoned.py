@@ -1,4 +1,4 @@
-"""Photos without an upload, uploads without a photo, and the objects that no record needs."""
+"""Photos without an upload, uploads without a photo, and objects that no record needs."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,8 +14,8 @@ GIVEN_UP_AFTER: Final = timedelta(days=3)
 NEVER_UPLOADED: Final = "never uploaded"
 
 
-class Fate(StrEnum):
-    """What becomes of an abandoned photo, by the name that it is counted under."""
+class Outcome(StrEnum):
+    """What happens to an abandoned photo, by the name that it is counted under."""
 
     TAKEN_UP = "abandoned.taken_up"
     FAILED = "abandoned.failed"
@@ -23,26 +23,26 @@ class Fate(StrEnum):
 
 
 def is_abandoned(photo: Record | Photo, now: datetime) -> bool:
-    """Whether its upload should long have come."""
+    """Whether the photo has waited for its upload longer than `ABANDONED_AFTER`."""
     since = iso_milliseconds(now - ABANDONED_AFTER)
     return photo.status is Status.PENDING and "" < photo.created_at < since
 
 
-def fate(photo: Record | Photo, uploaded_at: datetime | None, now: datetime) -> Fate | None:
-    """What becomes of it, by the age of its upload, if there is one; None while that is young.
+def outcome(photo: Record | Photo, uploaded_at: datetime | None, now: datetime) -> Outcome | None:
+    """What happens to an abandoned photo; None while its upload is recent.
 
-    An upload that S3 tells of again is young again. If that has not helped for days it will not
-    tomorrow either, and a person must look.
+    An upload whose event is sent again counts as recent again. If that has not helped for
+    `GIVEN_UP_AFTER`, the photo is stuck, and an operator must look at it.
     """
     if uploaded_at is None:
-        return Fate.FAILED
+        return Outcome.FAILED
     if photo.created_at < iso_milliseconds(now - GIVEN_UP_AFTER):
-        return Fate.STUCK
-    return Fate.TAKEN_UP if uploaded_at < now - EVENT_LIFETIME else None
+        return Outcome.STUCK
+    return Outcome.TAKEN_UP if uploaded_at < now - EVENT_LIFETIME else None
 
 
 def owner_of(key: str) -> str | None:
-    """The photo that an upload or rendition is of; None if this application did not put it."""
+    """The photo that an upload or rendition belongs to; None for a key of another form."""
     match key.split("/"):
         case ["uploads", photo_id] | ["photos", photo_id, _, _] if photo_id:
             return photo_id
@@ -50,10 +50,10 @@ def owner_of(key: str) -> str | None:
 
 
 def is_orphan(key: str, photo: Photo | None) -> bool:
-    """Whether the photo, as it is now, can do without the object.
+    """Whether the photo, as it is now, does not need the object.
 
-    An original is kept as long as its record. A rendition is not, but while the photo is PENDING a
-    run of the thumbnailer may be about to name it.
+    An original is kept as long as its record. A rendition is kept if the record names it, or while
+    the photo is PENDING: an invocation of the thumbnailer may be about to name it.
     """
     if photo is None or photo.status is Status.DELETED:
         return True

@@ -1,4 +1,4 @@
-"""Source and replica, compared by key and version: what differs, and how."""
+"""Differences between photos and their catalog rows, by key and version."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,7 +14,7 @@ REPLICATED: Final = {Status.READY, Status.DELETED}
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """What is read of a photo, or of its row in the catalog."""
+    """The attributes that are read of a photo or of its catalog row."""
 
     photo_id: str
     version: int
@@ -26,7 +26,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 class Drift(StrEnum):
-    """How the catalog differs from a photo, by the name that it is counted under."""
+    """How a catalog row differs from its photo, by the name that it is counted under."""
 
     MISSING = "drift.missing"
     STALE = "drift.stale"
@@ -34,16 +34,16 @@ class Drift(StrEnum):
 
 
 def is_gone(record: Record | Photo, now: datetime) -> bool:
-    """Whether its time to live is over, though the table may still hold it."""
+    """Whether its time to live is over; DynamoDB may delete it later."""
     return record.expires_at is not None and record.expires_at <= now.timestamp()
 
 
 def drift(photo: Record | Photo | None, row: Record | None, now: datetime) -> Drift | None:
-    """The difference, if there is one; `row` was read before `photo`, so it cannot be newer."""
+    """The difference, or None; `row` must be read before `photo`, so that it cannot be newer."""
     if row and is_gone(row, now):
         row = None
     if photo is None or is_gone(photo, now):
-        # A tombstone that outlives its photo harms nobody, and goes by itself.
+        # A tombstone that outlives its photo is harmless, and its TTL deletes it.
         return Drift.EXTRA if row and row.status is not Status.DELETED else None
     if photo.status not in REPLICATED or (row and row.version > photo.version):
         return Drift.EXTRA if row else None
@@ -61,16 +61,16 @@ def _is_under_way(photo: Record | Photo, since: datetime) -> bool:
 class Pairs:
     """Pairs photos and rows of one version while both tables are scanned side by side.
 
-    DynamoDB scans in the order of the keys' hashes, but does not promise one order for all tables.
-    While it is the same one, few records wait for their counterpart. Who waits too long is to be
-    looked up, so what is found does not depend on it.
+    DynamoDB scans in the order of the keys' hashes, but does not promise the same order for two
+    tables. While the order is the same, few records wait for their counterpart. A record that waits
+    too long is looked up, so the findings do not depend on the order.
     """
 
     def __init__(self) -> None:
         self.waiting: dict[str, dict[str, int]] = {"photos": {}, "catalog": {}}
 
     def add(self, table: str, record: Record) -> None:
-        """A record that pairs with the one of the other table, or waits."""
+        """Pair the record with the waiting one of the other table, or let it wait."""
         other = self.waiting["catalog" if table == "photos" else "photos"]
         if other.get(record.photo_id) == record.version:
             del other[record.photo_id]
@@ -78,7 +78,7 @@ class Pairs:
             self.waiting[table][record.photo_id] = record.version
 
     def give_up(self, kept: int) -> list[str]:
-        """Ids that have waited too long, and no longer do, because more than `kept` are waiting."""
+        """Remove and return the ids that have waited longest, until at most `kept` are waiting."""
         given_up: set[str] = set()
         while sum(map(len, self.waiting.values())) > kept:
             longest = max(self.waiting.values(), key=len)

@@ -1,4 +1,4 @@
-"""The day in numbers, from what the steps have counted."""
+"""The report of a day, from what the steps have counted."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Any, Final
 from daily_report.state import State
 from shared.timestamps import iso_milliseconds
 
-# Each is the sum of some counts.
+# Each headline is the sum of the counts whose names begin like this.
 _HEADLINES: Final = {
     "Drift": ("drift.",),
     "PhotosTakenUp": ("abandoned.taken_up",),
@@ -21,14 +21,14 @@ _HEADLINES: Final = {
 
 
 def report_key(date: str) -> str:
-    """Where a day's report is in the reports bucket."""
+    """The key of a day's report in the reports bucket."""
     return f"reports/{date}.json"
 
 
 def make_report(state: State, made_at: datetime) -> dict[str, Any]:
-    """Counts by subject, up to twenty ids or keys of what was found, and the most viewed photos.
+    """Counts by subject, up to twenty ids or keys per finding, and the most viewed photos.
 
-    Photos are counted as they were found, before any was taken up or given up.
+    Photos are counted in the status in which they were read, before any repair.
     """
     report: dict[str, Any] = {
         "date": state.date,
@@ -44,7 +44,7 @@ def make_report(state: State, made_at: datetime) -> dict[str, Any]:
 
 
 def headlines(counts: Mapping[str, int]) -> dict[str, int]:
-    """The numbers that are metrics too, zeros included."""
+    """The numbers that are also metrics, zeros included."""
     return {
         metric: sum(number for name, number in counts.items() if name.startswith(prefixes))
         for metric, prefixes in _HEADLINES.items()

@@ -1,4 +1,4 @@
-"""What one step hands to the next: how far it has come, what it has found, what is to be done."""
+"""What one step hands to the next: how far it has read, what it has found, what to repair."""
 
 import heapq
 from collections import Counter
@@ -10,12 +10,12 @@ import msgspec
 from daily_report.reconciliation import Pairs
 
 MOST_VIEWED: Final = 10
-MOST_REMOVED: Final = 1000  # of a kind: an emptied table must not empty the buckets
+MOST_REMOVED: Final = 1000  # orphans of a kind: an emptied table must not empty the buckets
 _EXAMPLES: Final = 20
 
 type Time = Annotated[datetime, msgspec.Meta(tz=True)]
 type Finding = tuple[str, str]  # the name that it is counted under; a photo's id or an object's key
-type Positions = dict[str, str]  # what is not read to its end, and how far it is
+type Positions = dict[str, str]  # by table or listing that is not read to its end: where to go on
 
 _SEGMENTS: Final = [f"{segment}/4" for segment in range(4)]
 _LISTINGS: Final = ("uploads", "renditions", "failed_batches", "quarantine")
@@ -37,6 +37,13 @@ class Part(msgspec.Struct):
     pairs: Pairs = msgspec.field(default_factory=Pairs)
     views: list[tuple[int, str]] = []
 
+    def move(self, source: str, next_position: str | None) -> None:
+        """Continue a table or listing at `next_position`; None means that it is read to its end."""
+        if next_position is None:
+            del self.positions[source]
+        else:
+            self.positions[source] = next_position
+
 
 class Run(msgspec.Struct, frozen=True):
     """The execution of the state machine. Every step judges as of its start."""
@@ -46,16 +53,16 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct):
-    """Small, however large the tables are.
+    """The state of an execution; its size does not depend on the size of the tables.
 
-    A step acts only upon what an earlier one found, so that is counted before it is done. Killed
-    and repeated, a step finds done what is done, and nothing is counted twice or not at all.
+    A step repairs only what an earlier step has found and counted. A step that is killed and
+    repeated finds what is repaired already, so each finding is counted exactly once.
     """
 
     run: Run
     scheduled_at: Time | None = None
     phase: str = "begin"
-    cursor: dict[str, Positions] = {}  # by reader; one that is through is gone
+    cursor: dict[str, Positions] = {}  # by reader, until it has read everything
     counts: dict[str, int] = {}
     examples: dict[str, list[str]] = {}
     top_photos: list[tuple[int, str]] = []
@@ -65,7 +72,7 @@ class State(msgspec.Struct):
 
     @property
     def date(self) -> str:
-        """The UTC date that the report is of."""
+        """The date of the report, in UTC."""
         return (self.scheduled_at or self.run.started_at).astimezone(UTC).date().isoformat()
 
     @property
@@ -74,23 +81,26 @@ class State(msgspec.Struct):
         return bool(self.report or self.skipped)
 
     def enter_next_phase(self) -> None:
-        """From one in which all readers are through."""
+        """Enter the phase that follows one whose readers have read everything."""
         phases = list(_PHASES)
         self.phase = phases[phases.index(self.phase) + 1]
         self.cursor = {**_PHASES[self.phase]}
 
     def take(self, reader: str, part: Part) -> None:
-        """Add what a reader has read."""
+        """Add what a reader has read in this step."""
         self.cursor[reader] = part.positions
         if not part.positions:
             del self.cursor[reader]
         self.counts = dict(Counter(self.counts) + part.counts)
         self.top_photos = heapq.nlargest(MOST_VIEWED, self.top_photos + part.views)
-        # A photo and its row may be in different segments, and the same found in both.
+        # A photo and its row may be in different segments, so both may report the same finding.
         for found, subject in sorted({*part.findings} - {*self.todo}):
             is_too_much = found.startswith("orphans.") and self.counts.get(found, 0) >= MOST_REMOVED
-            name = "orphans.left" if is_too_much else found
-            self.todo += [] if is_too_much else [(name, subject)]
+            if is_too_much:
+                name = "orphans.left"
+            else:
+                name = found
+                self.todo.append((found, subject))
             self.counts[name] = self.counts.get(name, 0) + 1
-            # The lowest, so that they do not depend on the order in which they are found.
+            # The lowest ones, so that the examples do not depend on the order of the findings.
             self.examples[name] = sorted([*self.examples.get(name, []), subject])[:_EXAMPLES]

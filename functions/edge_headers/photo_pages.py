@@ -33,7 +33,7 @@ def photo_headers(query: str, origin: Strings, environment: Strings, now: float)
             row = ThreadPoolExecutor(1).submit(get_row, photo_id, origin, environment, now)
             headers = headers_of(photo_id, row.result(LIMIT_SECONDS))
         except Exception:
-            logger.exception("Not indexed: the catalog did not tell of photo %s", photo_id)
+            logger.exception("catalog_lookup_failed photo_id=%s", photo_id)
             return _NOT_INDEXED
         until = now + (READY_SECONDS if "Link" in headers else OTHER_SECONDS)
     _known[photo_id] = until, headers

@@ -1,4 +1,4 @@
-"""Request bodies: JSON into a struct, or a problem that says which field is wrong."""
+"""Request bodies: decode JSON into a struct, or raise a problem that names the wrong field."""
 
 import base64
 import re
@@ -13,7 +13,7 @@ from gallery_api.problems import FieldError, ProblemError
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
-# No body of this API needs a tenth of it; the gateway alone would let 10 MB through.
+# Ten times what a valid body needs. API Gateway's own limit is 10 MB.
 MAX_BODY_CHARACTERS = 32 * 1024
 
 _MISSING = "Object missing required field `"
@@ -27,7 +27,7 @@ def decode_body[T: msgspec.Struct](event: "APIGatewayProxyEvent", type_: type[T]
     Raises:
         ProblemError: the body is missing, too large, not JSON, or not of this type.
     """
-    # The gateway too takes a body without a type for JSON.
+    # API Gateway, too, takes a body without Content-Type for JSON.
     content_type = event.headers.get("Content-Type", "application/json")
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise ProblemError(
@@ -50,7 +50,7 @@ def decode_body[T: msgspec.Struct](event: "APIGatewayProxyEvent", type_: type[T]
 
 
 def _invalid(message: str, type_: type[msgspec.Struct]) -> ProblemError:
-    """The problem in words, from msgspec's message."""
+    """The problem that msgspec's message describes."""
     if message.startswith(_MISSING):
         field, detail = message.removeprefix(_MISSING).removesuffix("`"), "is required"
     elif message.startswith(_UNKNOWN):

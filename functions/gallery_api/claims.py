@@ -1,4 +1,4 @@
-"""Who asks: the claims of the token that the gateway's authorizer has checked."""
+"""The caller, from the claims of the ID token that API Gateway's authorizer has checked."""
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 def signed_in(event: "APIGatewayProxyEvent") -> str:
-    """The subject of the ID token, which is what photos have as their owner.
+    """The subject of the ID token, which is the `owner` of a photo.
 
     Raises:
-        ProblemError: there is none. The laptop's gateway lets access tokens through.
+        ProblemError: there is no ID token. The laptop's API Gateway accepts access tokens, too.
     """
     claims = event.request_context.authorizer.claims
     if claims.get("token_use") != "id" or not claims.get("sub"):

@@ -1,8 +1,8 @@
-"""Deleting a photo: its record first, then all that belongs to it.
+"""Deletion of a photo: first its record, then all that belongs to it.
 
-From the record on nobody is shown the photo, and a thumbnailer that has it in hand finds it settled
-and sweeps its own renditions. What follows may be done as often as one likes, so a deletion that
-stopped anywhere is completed by the next one.
+Once the record is DELETED, nobody is shown the photo, and a thumbnailer that is processing it
+removes its own renditions. The steps after that are idempotent, so the next request completes a
+deletion that stopped halfway.
 """
 
 from collections.abc import Iterator
@@ -21,13 +21,13 @@ _MOST_WRITES: Final = 25  # in one BatchWriteItem
 _TRIES: Final = 3
 
 
-def bury(
+def mark_deleted(
     dynamodb: "DynamoDBClient", table: str, photo_id: str, owner: str, now: datetime, *, by: str
 ) -> Photo | None:
-    """Make the record a tombstone, if it is the owner's and none yet; the record as it was found.
+    """Make the record a tombstone if it belongs to `owner`; returns the record as it was before.
 
-    It keeps its attributes: replicas need some, and its TTL takes it as a whole. `by` is the
-    correlation id of the request.
+    A tombstone keeps its attributes, because replicas need some of them. Its TTL removes it. `by`
+    is the correlation id of the request.
     """
     end = int((now + TOMBSTONE_LIFETIME).timestamp())
     values = {":deleted": Status.DELETED, ":end": end, ":one": 1, ":owner": owner, ":by": by}
@@ -50,7 +50,7 @@ def bury(
 
 
 def remove_objects(s3: "S3Client", uploads: str, media: str, photo_id: str) -> Iterator[None]:
-    """Remove the upload and every rendition; yields before each step, so its caller may stop."""
+    """Remove the upload and every rendition; yields before each step, where the caller may stop."""
     yield
     s3.delete_object(Bucket=uploads, Key=upload_key(photo_id))
     prefix = f"{MEDIA_PREFIX}{photo_id}/"
@@ -61,10 +61,10 @@ def remove_objects(s3: "S3Client", uploads: str, media: str, photo_id: str) -> I
 
 
 def remove_views(dynamodb: "DynamoDBClient", table: str, photo_id: str) -> Iterator[None]:
-    """Remove the view rows, the total and the latest minutes first; yields as above.
+    """Remove the view rows, the total and the latest minutes first; yields before each step.
 
     Raises:
-        TimeoutError: DynamoDB left some aside, again and again.
+        TimeoutError: DynamoDB has left some rows unprocessed `_TRIES` times.
     """
     pages = dynamodb.get_paginator("query").paginate(
         TableName=table,
@@ -79,7 +79,8 @@ def remove_views(dynamodb: "DynamoDBClient", table: str, photo_id: str) -> Itera
         left: Any = {table: [{"DeleteRequest": {"Key": key}} for key in keys]}
         for _ in range(_TRIES):
             yield
-            if not (left := dynamodb.batch_write_item(RequestItems=left)["UnprocessedItems"]):
+            left = dynamodb.batch_write_item(RequestItems=left)["UnprocessedItems"]
+            if not left:
                 break
         else:
-            raise TimeoutError(f"DynamoDB left rows aside {_TRIES} times")
+            raise TimeoutError(f"DynamoDB left rows of {table} unprocessed {_TRIES} times")

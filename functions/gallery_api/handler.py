@@ -1,5 +1,6 @@
-"""API Gateway's request in, the route called, its answer or a problem out."""
+"""The API: API Gateway's request in, the route's answer or a problem out."""
 
+import os
 from http import HTTPStatus
 from typing import Any
 
@@ -9,14 +10,16 @@ from aws_lambda_powertools.logging.correlation_paths import API_GATEWAY_REST
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from gallery_api.environment import logger
 from gallery_api.problems import as_problem
+from gallery_api.resources import make_resources
 from gallery_api.routes import feed, health, photos, views
 from shared.security_headers import api_headers
 
-# All answers have them, errors too. Not stored: a photo's record may change at any moment.
+# On every answer, errors too. no-store: a photo's record may change at any moment.
 _HEADERS = {name: [text] for name, text in (api_headers() | {"Cache-Control": "no-store"}).items()}
 
+resources = make_resources(os.environ)
+logger = resources.logger
 app = APIGatewayRestResolver(serializer=lambda body: msgspec.json.encode(body).decode())
 app.include_router(feed.router)
 app.include_router(health.router)
@@ -28,22 +31,23 @@ app.include_router(views.router)
 def _answer_problem(error: Exception) -> Response[str]:
     problem = as_problem(error)
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.exception("The request failed")
-        # By version, so that a release is judged by its own errors.
+        logger.exception("request_failed")
+        # By version: CodeDeploy judges a release by the errors of its own version.
         with single_metric("ServerErrors", MetricUnit.Count, 1) as metric:
             metric.add_dimension("version", app.lambda_context.function_version)
     else:
-        logger.info(problem.detail)
+        logger.info("request_rejected", status=problem.status, detail=problem.detail)
     return problem.response(app.lambda_context.aws_request_id)
 
 
 @logger.inject_lambda_context(correlation_id_path=API_GATEWAY_REST, clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request."""
+    app.append_context(**resources.as_context())
     answer = app.resolve(event, context)
     answer["multiValueHeaders"] |= _HEADERS
     logger.info(
-        "Answered",
+        "request_answered",
         method=event["httpMethod"],
         path=event["path"],
         status=answer["statusCode"],

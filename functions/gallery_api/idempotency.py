@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a request sent again is answered again, and not acted on again."""
+"""`Idempotency-Key`: a repeated request gets the first one's answer, and changes nothing."""
 
 import re
 from collections.abc import Callable
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-# A minute less than the forms in the answers live, so what is repeated can still be used.
+# A minute less than the lifetime of the form in the answer, so that a repeated form still works.
 LIFETIME_SECONDS: Final = 14 * 60
 _KEY = re.compile("[ -~]{1,255}")
-_AT_WORK = (faults.IdempotencyAlreadyInProgressError, faults.IdempotencyInconsistentStateError)
+_IN_PROGRESS = (faults.IdempotencyAlreadyInProgressError, faults.IdempotencyInconsistentStateError)
 _config = IdempotencyConfig(
     "key", "request", expires_after_seconds=LIFETIME_SECONDS, hash_function="sha256"
 )
@@ -31,27 +31,29 @@ def answer_once(
     keyed: dict[str, Any],
     act: Callable[[], Any],
 ) -> Any:
-    """What `act` answers, or answered before to the owner's same `request` under the same `key`.
+    """The answer of `act`, or the stored answer to the owner's same `request` under the same `key`.
 
-    If `act` raises, the key is free again at once; if the function dies in it, after the time that
-    it had left.
+    If `act` raises, the key is free again at once. If the invocation is killed, the key is free
+    after the time that the invocation had left.
 
     Raises:
-        ProblemError: the key is none, stands for another request, or is at work elsewhere.
+        ProblemError: the key is malformed, belongs to another request, or is in progress.
     """
     if not _KEY.fullmatch(keyed["key"]):
         detail = "Idempotency-Key must be 1 to 255 printable ASCII characters"
         raise ProblemError(HTTPStatus.BAD_REQUEST, detail)
     _config.register_lambda_context(context)
-    # Not the decorator: an environment variable switches that off.
+    # Not Powertools' decorator: an environment variable can switch it off.
     handler = IdempotencyHandler(act, keyed, _config, store, None, owner, (), {})
     try:
         return handler.handle()
     except faults.IdempotencyValidationError as error:
-        detail = "This Idempotency-Key stands for another request."
+        detail = "This Idempotency-Key belongs to another request."
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from error
-    except _AT_WORK as error:
+    except _IN_PROGRESS as error:
         detail = "A request with this Idempotency-Key is being answered. Try again in a moment."
         raise ProblemError(HTTPStatus.CONFLICT, detail, headers=RETRY_SOON) from error
     except faults.IdempotencyPersistenceLayerError as error:
-        raise (error.__cause__ or error) from None
+        if error.__cause__ is None:
+            raise
+        raise error.__cause__ from None

@@ -1,4 +1,4 @@
-"""Every error as one problem (RFC 9457)."""
+"""Errors as problem+json (RFC 9457)."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -38,7 +38,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class ProblemError(Exception):
-    """An answer other than success; `detail` is for the person who asked."""
+    """An error answer; `detail` is for the caller."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class ProblemError(Exception):
         self.headers = headers or {}
 
     def response(self, request_id: str) -> Response[str]:
-        """The answer, in which `request_id` leads to the logs."""
+        """The HTTP answer; `request_id` is the one in the logs."""
         problem = Problem(
             type="about:blank",
             title=self.status.phrase,
@@ -73,18 +73,18 @@ class ProblemError(Exception):
 
 
 def no_such_photo() -> ProblemError:
-    """The one answer for an id that is none, for a photo that never was, and for a deleted one."""
+    """The same answer for a malformed id, an unknown photo and a deleted one."""
     return ProblemError(HTTPStatus.NOT_FOUND, "There is no such photo.")
 
 
 def as_problem(error: Exception) -> ProblemError:
-    """What to answer to an exception, giving nothing of its own message away."""
+    """The problem to answer with; it does not contain the message of an unexpected exception."""
     match error:
         case ProblemError():
             return error
         case NotFoundError():
             return ProblemError(HTTPStatus.NOT_FOUND, "The API has no such path and method.")
-        case TimeoutError() | ClientError() | BotoCoreError() if _passes(error):
+        case TimeoutError() | ClientError() | BotoCoreError() if _is_temporary(error):
             return ProblemError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "The gallery is busy. Try again in a moment.",
@@ -97,7 +97,7 @@ def as_problem(error: Exception) -> ProblemError:
             )
 
 
-def _passes(error: TimeoutError | ClientError | BotoCoreError) -> bool:
+def _is_temporary(error: TimeoutError | ClientError | BotoCoreError) -> bool:
     """Whether the same call may succeed later."""
     if isinstance(error, ClientError):
         response = error.response

@@ -1,4 +1,4 @@
-"""What a new version of the API must answer before it gets traffic; requests.json asks it."""
+"""What a new version of the API must answer to requests.json before it gets traffic."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -7,19 +7,19 @@ from typing import Any, Final
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-# Of every call but the first, which is a cold start. Most take tens of milliseconds, the first on a
-# new connection to DynamoDB some hundred. The rest leaves room for another cold start: Lambda may
-# give any call an environment of its own, and that is no reason to refuse a release.
+# For every call but the first, which is a cold start. Most calls take tens of milliseconds, the
+# first on a new connection to DynamoDB some hundred. The limit leaves room for another cold start:
+# Lambda may start an execution environment for any call.
 SLOWEST_SECONDS: Final = 3.0
-# With less left nothing is asked: an answer may take 21 s, and so may the report after it.
-LONGEST_ENDING_MS: Final = 48_000
-# The caller is signed in, so that it is the handler that must reject the POST. That breaks every
-# rule of a new photo at once: a version that forgot one of them still writes nothing.
+# A call takes 21 s at most, and so does the report after it.
+RESERVE_SECONDS: Final = 48.0
+# The POST is signed in, so that the handler must reject it. Its body breaks every rule of a new
+# photo at once, so that a version that has lost one of the rules still writes nothing.
 REQUESTS: Final = msgspec.json.decode(Path(__file__).with_name("requests.json").read_bytes())
 
 
 class Answer(msgspec.Struct, rename="camel"):
-    """What API Gateway would make its answer of."""
+    """The function's answer, as API Gateway reads it."""
 
     status_code: int
     multi_value_headers: dict[str, list[str]]
@@ -30,20 +30,21 @@ def check(
     invoke: Callable[..., Mapping[str, Any]],
     version_arn: str,
     clock: Callable[[], float],
-    milliseconds_left: Callable[[], int],
+    time_left: Callable[[], float],
 ) -> Iterator[tuple[str, int, str]]:
-    """Each request, the milliseconds until its answer, and the reason for a no-go or nothing.
+    """For each request: its name, the milliseconds until its answer, and the reason to refuse.
 
-    `invoke` is boto3's, `clock` in seconds.
+    The reason is empty if the answer is right. `invoke` is that of boto3's Lambda client. `clock`
+    and `time_left` are in seconds.
     """
     for number, (request, event) in enumerate(REQUESTS.items()):
-        if milliseconds_left() < LONGEST_ENDING_MS:
+        if time_left() <= 0:
             yield request, 0, "not asked, because too little time was left"
             continue
         started = clock()
         try:
             answer = invoke(FunctionName=version_arn, Payload=msgspec.json.encode(event))
-            reason = _wrong(request, answer, version_arn.rpartition(":")[2])
+            reason = _reason_to_refuse(request, answer, version_arn.rpartition(":")[2])
         except (BotoCoreError, ClientError) as error:
             reason = f"no answer: {error}"
         seconds = clock() - started
@@ -52,7 +53,7 @@ def check(
         yield request, round(seconds * 1000), reason
 
 
-def _wrong(request: str, invoked: Mapping[str, Any], version: str) -> str:
+def _reason_to_refuse(request: str, invoked: Mapping[str, Any], version: str) -> str:
     payload = invoked["Payload"].read()
     shown = payload[:500].decode(errors="replace")
     if "FunctionError" in invoked:
@@ -61,7 +62,7 @@ def _wrong(request: str, invoked: Mapping[str, Any], version: str) -> str:
         answer = msgspec.json.decode(payload, type=Answer)
         body = msgspec.json.decode(answer.body)
     except ValueError as error:
-        return f"no HTTP answer with JSON in it ({error}): {shown}"
+        return f"the answer is not JSON in an HTTP answer ({error}): {shown}"
     content_type = ", ".join(answer.multi_value_headers.get("Content-Type", []))
     match f"{request}: {answer.status_code} {content_type}", body:
         case "GET /health: 200 application/json", {"version": found} if found == version:
@@ -70,4 +71,4 @@ def _wrong(request: str, invoked: Mapping[str, Any], version: str) -> str:
             return ""
         case "POST /photos: 400 application/problem+json", {"errors": [{"pointer": str()}, *_]}:
             return ""
-    return f"not what version {version} should answer: {shown}"
+    return f"unexpected answer of version {version}: {shown}"

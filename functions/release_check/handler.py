@@ -1,4 +1,4 @@
-"""CodeDeploy's hook before traffic in; checks of the API's new version, and one report, out."""
+"""CodeDeploy's BeforeAllowTraffic hook: check the API's new version, and report once."""
 
 import os
 import time
@@ -11,12 +11,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from msgspec import Meta
 
-from release_check.checks import check
+from release_check.checks import RESERVE_SECONDS, check
+from shared.deadlines import Deadline
 from shared.settings import load_settings
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What template.yaml declares under Environment: the version's ARN."""
+    """What template.yaml declares under Environment; `api_version` is an ARN."""
 
     api_version: str
 
@@ -29,7 +30,7 @@ class Hook(msgspec.Struct, frozen=True, rename="pascal"):
     lifecycle_event_hook_execution_id: Annotated[str, Meta(pattern=r"\S")]
 
 
-# A call is given up after 21 s: three times 6, and two pauses of together 3 at most.
+# A call takes 21 s at most: three attempts of 6 s and two pauses of 3 s together.
 aws_config = Config(
     connect_timeout=1, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
 )
@@ -41,31 +42,32 @@ codedeploy = boto3.client("codedeploy", config=aws_config)
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Report once: `Failed` if there is any reason for it, a doubtful one too, else `Succeeded`.
+    """Report `Failed` if there is any reason to, even a doubtful one, else `Succeeded`.
 
     Raises:
-        ValidationError: the event lacks an id, so there is nobody to report to. CodeDeploy takes
-            an hour's silence for failure.
+        ValidationError: the event lacks an id, so that no report is possible. CodeDeploy fails the
+            deployment if it hears nothing for an hour.
     """
     hook = msgspec.convert(event, Hook)
     logger.append_keys(deployment_id=hook.deployment_id)
     unknown = sorted(event.keys() - msgspec.to_builtins(hook).keys())
     if unknown:  # AWS may add keys at any time: that says nothing about the new version
-        logger.warning("CodeDeploy's event has unknown keys", unknown_keys=unknown)
+        logger.warning("unknown_event_keys", unknown_keys=unknown)
     reasons: list[str] = []
-    asked = check(
-        lambda_.invoke, settings.api_version, time.monotonic, context.get_remaining_time_in_millis
-    )
+    deadline = Deadline(context.get_remaining_time_in_millis, RESERVE_SECONDS)
+    results = check(lambda_.invoke, settings.api_version, time.monotonic, deadline.seconds_left)
     try:
-        for request, milliseconds, reason in asked:
-            logger.info("Asked", request=request, milliseconds=milliseconds, reason=reason)
+        for request, milliseconds, reason in results:
+            logger.info(
+                "request_checked", request=request, milliseconds=milliseconds, reason=reason
+            )
             if reason:
                 reasons.append(f"{request}: {reason}")
     except Exception as error:
-        logger.exception("The check itself failed")
+        logger.exception("check_failed")
         reasons.append(f"the check itself failed: {error!r}")
     status = "Failed" if reasons else "Succeeded"
-    logger.info(status, api_version=settings.api_version, reasons=reasons)
+    logger.info("release_checked", status=status, api_version=settings.api_version, reasons=reasons)
     codedeploy.put_lifecycle_event_hook_execution_status(
         deploymentId=hook.deployment_id,
         lifecycleEventHookExecutionId=hook.lifecycle_event_hook_execution_id,

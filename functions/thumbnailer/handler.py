@@ -1,4 +1,4 @@
-"""Photo in, renditions out: an upload's event to its photo's record, READY or FAILED."""
+"""Make the renditions of an uploaded photo, and its record READY or FAILED."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -25,8 +25,8 @@ class Settings(msgspec.Struct, frozen=True):
     media_bucket: str
 
 
-# A call that hangs is given up after 24 s (three times 7 s, and the pauses). Of the function's 60 s
-# that leaves enough to decode the largest photo, and to log and raise instead of being killed.
+# A call takes 24 s at most (three attempts of 7 s and the pauses). The function's timeout of 60 s
+# leaves enough time to decode the largest photo, and to log and raise before Lambda ends it.
 aws_config = Config(
     connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
 )
@@ -44,7 +44,7 @@ thumbnailer = Thumbnailer(
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: "LambdaContext") -> None:  # noqa: ARG001
-    """Take every upload of the event; if any fails, fail the event once the others are done."""
+    """Process every upload of the event; raise at the end if any of them failed."""
     for outcome in Outcome:
         metrics.add_metric(outcome, MetricUnit.Count, 0)
     uploads = uploads_in(event)
@@ -54,19 +54,19 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> None:  # noqa: A
             photo_id=upload.photo_id, key=upload.key, correlation_id=None
         ):
             try:
-                result = thumbnailer.take(upload)
+                result = thumbnailer.process(upload)
             except Exception as fault:
-                logger.exception("upload failed")
+                logger.exception("upload_failed")
                 faults.append((upload.key, fault))
             else:
                 log = logger.warning if result.outcome is Outcome.FAILED else logger.info
-                log(result.reason, outcome=result.outcome)
+                log("upload_processed", outcome=result.outcome, reason=result.reason)
                 metrics.add_metric(result.outcome, MetricUnit.Count, 1)
                 if result.outcome is Outcome.READY:
                     age = (thumbnailer.clock() - upload.uploaded_at) / timedelta(milliseconds=1)
                     metrics.add_metric("ThumbnailAge", MetricUnit.Milliseconds, age)
     if faults:
-        # The causes stand in the message too: it is all that the failed-events queue keeps of them.
+        # The failed-events queue keeps only the message, so it contains the causes.
         causes = "; ".join(f"{key}: {fault}" for key, fault in faults)
         message = f"{len(faults)} of {len(uploads)} uploads failed: {causes}"
         raise ThumbnailingError(message, [fault for _, fault in faults])

@@ -1,4 +1,4 @@
-"""S3's notification in, the uploads that it tells of out."""
+"""The uploads that an S3 event notification names."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,7 +11,7 @@ from shared.photos import UPLOAD_PREFIX
 
 
 class UnexpectedEventError(Exception):
-    """The event is no notification of S3: something is wired to the wrong function."""
+    """The event is not an S3 event notification: the trigger belongs to another function."""
 
 
 class Upload(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ class Upload(msgspec.Struct, frozen=True):
 
     @property
     def photo_id(self) -> str | None:
-        """The photo that it is for; None if the key is not an upload's."""
+        """The photo that it belongs to; None if the key does not have the form of an upload's."""
         photo_id = self.key.removeprefix(UPLOAD_PREFIX)
         return None if photo_id in {"", self.key} or "/" in photo_id else photo_id
 
@@ -53,11 +53,11 @@ class _Notification(msgspec.Struct, rename="pascal"):
 
 
 def uploads_in(event: Mapping[str, Any]) -> list[Upload]:
-    """The uploads that a notification tells of.
+    """The uploads that a notification names.
 
     Raises:
-        UnexpectedEventError: it has not the shape of one. So has the `s3:TestEvent`, which S3 sends
-            to queues and topics but never to a function; passed over, the mistake would not show.
+        UnexpectedEventError: the event does not have the shape of a notification. S3 sends its
+            `s3:TestEvent` to queues and topics, never to a function.
     """
     try:
         notification = msgspec.convert(event, _Notification)

@@ -1,13 +1,16 @@
-"""What becomes of an upload: its photo READY or FAILED, or the upload ignored; never an orphan.
+"""Process an upload: its photo becomes READY or FAILED, or the upload is ignored.
 
-Events come twice, out of order, after crashes and beside each other. Two rules give one end state:
+S3 delivers events more than once, out of order and concurrently, and invocations crash. Two rules
+lead to the same end state, without orphaned renditions:
 
-- A photo leaves PENDING once, by one conditional write. The upload that wins it is the photo.
-- Whoever sees a photo settled removes every rendition that is not the photo's. Nobody does while
-  it is PENDING: a run beside this one may be about to win with the renditions it has just put.
+- A photo leaves PENDING once, by one conditional write. The upload whose write succeeds is the
+  photo.
+- An invocation that sees a photo that is not PENDING removes all renditions that are not the
+  photo's. It keeps them while the photo is PENDING: a concurrent invocation may be about to name
+  them.
 
-A run that crashed after putting renditions comes again and sees the photo settled; or its upload
-was overwritten, then the event of the upload that did so sees it.
+If an invocation crashes after it has stored renditions, Lambda repeats it, and it sees the photo
+READY or FAILED. If its upload was overwritten, the event of the newer upload sees that.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -29,12 +32,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
     from mypy_boto3_s3 import S3Client
 
-# What is under a key never changes, so browsers keep it; shared caches let go of deleted photos.
+# The object under a key never changes. Shared caches keep it for a day, because photos get deleted.
 CACHE_CONTROL: Final = "public, max-age=31536000, s-maxage=86400, immutable"
 
 
 class ThumbnailingError(ExceptionGroup[Exception]):
-    """Uploads that may succeed when their event comes again, with the cause of each."""
+    """Uploads that may succeed when Lambda repeats the event, with the cause of each failure."""
 
 
 class _UploadGoneError(Exception):
@@ -42,7 +45,7 @@ class _UploadGoneError(Exception):
 
 
 class Outcome(StrEnum):
-    """What became of an upload, by the name of the metric that counts it."""
+    """What happened to an upload, by the name of the metric that counts it."""
 
     READY = "PhotosReady"
     FAILED = "PhotosFailed"
@@ -58,9 +61,9 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class Thumbnailer(msgspec.Struct, frozen=True):
-    """Takes uploads: from the uploads bucket to the media bucket and the photos table.
+    """Processes uploads: from the uploads bucket to the media bucket and the photos table.
 
-    `found` is told each record that is read, and that there is none, before anything is done.
+    `found` is called with each record that is read, or with None, before anything is written.
     """
 
     s3: "S3Client"
@@ -70,28 +73,28 @@ class Thumbnailer(msgspec.Struct, frozen=True):
     clock: Callable[[], datetime]
     found: Callable[[Photo | None], None]
 
-    def take(self, upload: Upload) -> Result:
-        """Make the upload its photo, unless the photo has one already or is deleted.
+    def process(self, upload: Upload) -> Result:
+        """Make the upload the photo, unless the photo has an upload already or is deleted.
 
         Raises:
             BotoCoreError, ClientError: AWS failed. Calling again, at any time, is safe.
         """
         photo_id = upload.photo_id
         if photo_id is None:
-            return Result(Outcome.IGNORED, "the key is not an upload's")
+            return Result(Outcome.IGNORED, "the key does not have the form of an upload's")
         photo = self._find(photo_id)
         if not _is_pending(photo):
-            return self._turn_away(photo_id, upload, photo)
+            return self._ignore(photo_id, upload, photo)
         renditions: dict[str, Rendition] = {}
         try:
             data = self._read(upload)
             rendered = render(data)
         except _UploadGoneError:
-            # Its owner may have deleted the photo since the first look. Then no other event need
-            # come, and what a crashed run of this one left is this run's to remove.
+            # The owner may have deleted the photo since it was read. No other event may follow, so
+            # this invocation removes what a crashed one has left.
             photo = self._find(photo_id)
             if not _is_pending(photo):
-                return self._turn_away(photo_id, upload, photo)
+                return self._ignore(photo_id, upload, photo)
             return Result(Outcome.IGNORED, "the upload was overwritten or deleted")
         except UnusablePhotoError as error:
             result = Result(Outcome.FAILED, str(error))
@@ -114,8 +117,8 @@ class Thumbnailer(msgspec.Struct, frozen=True):
             self._settle(photo_id, values)
         except self.dynamodb.exceptions.ConditionalCheckFailedException as error:
             old = cast("Mapping[str, AttributeValueTypeDef] | None", error.response.get("Item"))
-            return self._turn_away(photo_id, upload, from_item(old, Photo) if old else None)
-        self._sweep(photo_id, renditions.values())
+            return self._ignore(photo_id, upload, from_item(old, Photo) if old else None)
+        self._remove_renditions(photo_id, renditions.values())
         return result
 
     def _find(self, photo_id: str) -> Photo | None:
@@ -174,23 +177,26 @@ class Thumbnailer(msgspec.Struct, frozen=True):
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
 
-    def _turn_away(self, photo_id: str, upload: Upload, photo: Photo | None) -> Result:
+    def _ignore(self, photo_id: str, upload: Upload, photo: Photo | None) -> Result:
         if photo is None:
-            self._sweep(photo_id, ())
+            self._remove_renditions(photo_id, ())
             return Result(Outcome.IGNORED, "there is no such photo")
-        self._sweep(photo_id, photo.renditions.values() if photo.status is Status.READY else ())
+        self._remove_renditions(
+            photo_id, photo.renditions.values() if photo.status is Status.READY else ()
+        )
         if photo.etag == upload.etag and photo.status is not Status.DELETED:
             return Result(Outcome.REPEATED, f"this upload has made the photo {photo.status}")
         return Result(Outcome.IGNORED, f"the photo is {photo.status} already")
 
-    def _sweep(self, photo_id: str, kept: Iterable[Rendition]) -> None:
+    def _remove_renditions(self, photo_id: str, kept: Iterable[Rendition]) -> None:
         kept_keys = {rendition.key for rendition in kept}
         pages = self.s3.get_paginator("list_objects_v2").paginate(
             Bucket=self.media_bucket, Prefix=f"{MEDIA_PREFIX}{photo_id}/"
         )
-        for stored in (stored for page in pages for stored in page.get("Contents", [])):
-            if stored["Key"] not in kept_keys:
-                self.s3.delete_object(Bucket=self.media_bucket, Key=stored["Key"])
+        for page in pages:
+            for stored in page.get("Contents", []):
+                if stored["Key"] not in kept_keys:
+                    self.s3.delete_object(Bucket=self.media_bucket, Key=stored["Key"])
 
 
 def _is_pending(photo: Photo | None) -> bool:

@@ -1,4 +1,4 @@
-"""Views into DynamoDB, each once: when delivered again, interrupted, refused, or replayed."""
+"""Count views in DynamoDB exactly once, also after redelivery, crashes, refusals and replays."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Count(msgspec.Struct):
-    """What became of views: those `left` are not counted, for these `reasons`."""
+    """The result: views in `left` are not counted, for these `reasons`."""
 
     left: list[View]
     counted: int = 0
@@ -25,14 +25,14 @@ class Count(msgspec.Struct):
 
 
 class _RefusedError(Exception):
-    """Nothing was written, or nobody knows; the reasons by photo."""
+    """A transaction was refused or not answered; the reasons by photo."""
 
     def __init__(self, reasons: dict[str, str]) -> None:
         self.reasons = reasons
 
 
 class ViewCounter(msgspec.Struct, frozen=True):
-    """Counts views in the views table; `pause` sleeps for at most so many seconds."""
+    """Counts views in the views table; `pause` sleeps for at most the given number of seconds."""
 
     dynamodb: "DynamoDBClient"
     table: str
@@ -42,9 +42,9 @@ class ViewCounter(msgspec.Struct, frozen=True):
     def count(
         self, views: list[View], time_left: Callable[[], float], *, replay: bool = False
     ) -> Count:
-        """Count the views that were not counted yet; a `replay` expects that most were.
+        """Count the views that have not been counted; a `replay` expects that most have been.
 
-        When `time_left`, in seconds, is over, no call begins and the rest is left.
+        No call begins when `time_left`, in seconds, is 0 or less. The rest stays in `left`.
         """
         count = Count(views)
         longest_pause = 0.1
@@ -75,14 +75,14 @@ class ViewCounter(msgspec.Struct, frozen=True):
             count.left += rest
 
     def _write(self, views: list[View], time_left: Callable[[], float], *, exactly: bool) -> int:
-        """Add one segment, whole or not at all; how many of its views were new."""
+        """Add one segment in one transaction; returns how many of its views were new."""
         seen = None
         if exactly:
             found = _ask(self.dynamodb.transact_get_items, reads(self.table, views))
             items = [response["Item"] for response in found["Responses"] if response.get("Item")]
             seen = {(item["photo_id"]["S"], item["period"]["S"]): item for item in items}
             views = uncovered(views, seen)
-            if time_left() <= 0:  # the read has taken it
+            if time_left() <= 0:  # the read took long
                 raise _RefusedError({view.photo_id: "no time is left" for view in views})
         if views:
             actions = transaction(self.table, views, iso_milliseconds(self.clock()), seen)

@@ -1,10 +1,10 @@
-"""View events in, exact totals and counts by the minute out."""
+"""Count the views of a batch: exact totals, and counts per minute."""
 
 import os
 import random
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import boto3
 import msgspec
@@ -14,8 +14,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from shared.deadlines import Deadline
 from shared.photo_ids import is_photo_id
-from shared.quarantine import Poison, put_aside
+from shared.quarantine import Poison, quarantine
 from shared.settings import load_settings
 from view_counter.counting import ViewCounter
 from view_counter.views import read_batch
@@ -28,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True):
     failed_batches_bucket: str
 
 
+# A call takes 9 s at most: two attempts of 4 s and a pause.
+RESERVE_SECONDS: Final = 10
 aws_config = Config(
     connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}
 )
@@ -46,36 +49,38 @@ view_counter = ViewCounter(
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Count a batch, or replay one under `redrive`; answer the first record to come again."""
-
-    def time_left() -> float:
-        # None begins that may not end: a call is given up after twice 4 s, and a pause.
-        return context.get_remaining_time_in_millis() / 1000 - 10
-
+    """Count a batch, or replay one under `redrive`; report the first record to deliver again."""
+    deadline = Deadline(context.get_remaining_time_in_millis, RESERVE_SECONDS)
     metrics.add_metric("RecordsQuarantined", MetricUnit.Count, 0)
     replay = "redrive" in event
     batch = read_batch(event["redrive"]["records"] if replay else event["Records"])
-    count = view_counter.count(batch.views, time_left, replay=replay)
+    count = view_counter.count(batch.views, deadline.seconds_left, replay=replay)
     again = [view.sequence for view in count.left]
     for sequence, poison in batch.poison:
-        if time_left() <= 0 or not _put_aside(poison):
+        if deadline.seconds_left() <= 0 or not _quarantine(poison):
             again.append(sequence)
             break
         metrics.add_metric("RecordsQuarantined", MetricUnit.Count, 1)
     metrics.add_metric("ViewsCounted", MetricUnit.Count, count.counted)
     outcome = {"counted": count.counted, "covered": count.repeated, "poison": len(batch.poison)}
-    logger.info("batch", extra={**outcome, "left": len(count.left), "reasons": [*count.reasons]})
+    left = {"left": len(count.left), "reasons": sorted(count.reasons)}
+    logger.info("batch_processed", extra=outcome | left)
     failures = [{"itemIdentifier": str(min(again))}] if again else []
     return {"batchItemFailures": failures} | (outcome if replay else {})
 
 
-def _put_aside(poison: Poison) -> bool:
+def _quarantine(poison: Poison) -> bool:
+    """Whether the record is in quarantine now."""
     key = poison.record["kinesis"]["partitionKey"]
-    about = {"position": poison.position, "photo_id": key if is_photo_id(key) else None}
-    logger.error("quarantine", reason=poison.reason, extra=about)
+    fields = {
+        "position": poison.position,
+        "photo_id": key if is_photo_id(key) else None,
+        "reason": poison.reason,
+    }
     try:
-        put_aside(s3, settings.failed_batches_bucket, poison)
+        quarantine(s3, settings.failed_batches_bucket, poison)
     except (BotoCoreError, ClientError):
-        logger.exception("not quarantined", extra=about)
+        logger.exception("quarantine_failed", extra=fields)
         return False
+    logger.error("record_quarantined", extra=fields)
     return True

@@ -1,9 +1,10 @@
-"""Views in, transactions out: what DynamoDB is asked, and what its answers mean.
+"""The transactions that count views, and what DynamoDB's answers to them mean.
 
-A photo has one row `total` and one a minute. What adds to a minute leaves its receipt there: the
-first and last sequence number that it counted. So receipts take no rows of their own from a
-transaction, and are found in the rows that the same views would be added to. `last_sequence` is the
-highest number with a receipt: above it no view can have been counted, and none has to be read.
+A photo has one row for its total and one for each minute. A transaction that adds to a minute also
+adds a receipt to that row: the first and the last sequence number that it counted. So receipts need
+no rows of their own, and they are in the rows that the same views would be added to.
+`last_sequence` is the highest sequence number with a receipt: no view above it has been counted, so
+no row need be read for it.
 """
 
 import functools
@@ -14,9 +15,10 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
 
+from shared.view_rows import TOTAL, minute_key
 from view_counter.views import View
 
-LIFETIME_SECONDS: Final = 30 * 24 * 60 * 60  # of receipts: twice that of what failed
+LIFETIME_SECONDS: Final = 30 * 24 * 60 * 60  # of receipts: twice as long as failed batches are kept
 COUNTED: Final = "ConditionalCheckFailed"
 _MOST_ROWS: Final = 100  # in one transaction
 
@@ -25,16 +27,17 @@ type Rows = dict[tuple[str, str], Mapping[str, Any]]  # by photo and period
 
 
 def cut(views: Iterable[View]) -> Iterator[list[View]]:
-    """Segments that fit into one transaction each, in the order of the stream."""
+    """Segments that each fit into one transaction, in the order of the stream."""
     segment: list[View] = []
     keys: set[object] = set()
     for view in views:
         key = (view.photo_id, view.minute)
         if key not in keys:
-            if len(keys) + 1 + (view.photo_id not in keys) > _MOST_ROWS:
+            new_keys = {key, view.photo_id} - keys  # the minute's row, and the total's
+            if len(keys) + len(new_keys) > _MOST_ROWS:
                 yield segment
                 segment, keys = [], set()
-            keys.update((key, view.photo_id))
+            keys |= {key, view.photo_id}
         segment.append(view)
     if segment:
         yield segment
@@ -43,10 +46,11 @@ def cut(views: Iterable[View]) -> Iterator[list[View]]:
 def transaction(
     table: str, segment: Iterable[View], now: str, seen: Rows | None = None
 ) -> list[Action]:
-    """Count the segment whole or not at all.
+    """The actions that count a segment, all or none of them.
 
-    If each photo's views are all above its `last_sequence`; or with the rows `seen`, in which they
-    have no receipts, if nothing has counted the photo since.
+    Without `seen`, their condition is that each photo's views are above its `last_sequence`. With
+    the rows in `seen`, which have no receipt for these views, it is that the photo's total has not
+    changed since they were read.
     """
     photos: dict[str, dict[int, list[View]]] = defaultdict(lambda: defaultdict(list))
     for view in segment:
@@ -58,14 +62,12 @@ def transaction(
         if seen is None:
             guard, bound = "last_sequence < :bound", {"S": _padded(min(numbers))}
         else:
-            total = seen.get(
-                (photo_id, "total"), {"last_sequence": {"S": ""}, "version": {"N": "0"}}
-            )
+            total = seen.get((photo_id, TOTAL), {"last_sequence": {"S": ""}, "version": {"N": "0"}})
             guard, bound = "version = :bound", total["version"]
             last = max(last, total["last_sequence"]["S"])
         values: dict[str, Any] = {":one": {"N": "1"}, ":last": {"S": last}, ":now": {"S": now}}
         more = ", version :one SET last_sequence = :last, counted_at = :now"
-        update = _add(table, (photo_id, "total"), len(numbers), more, values | {":bound": bound})
+        update = _add(table, (photo_id, TOTAL), len(numbers), more, values | {":bound": bound})
         update["ConditionExpression"] = f"attribute_not_exists(version) OR {guard}"
         actions.append({"Update": update})
         for minute, views in minutes.items():
@@ -78,7 +80,7 @@ def transaction(
 
 
 def refusals(actions: Iterable[Action], reasons: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Why a transaction failed, by photo; COUNTED if some of its views may be counted already."""
+    """Why a transaction failed, by photo; COUNTED if some of the photo's views may be counted."""
     keys = [request["Key"] for action in actions for request in action.values()]
     return {
         key["photo_id"]["S"]: reason["Code"]
@@ -88,13 +90,13 @@ def refusals(actions: Iterable[Action], reasons: Iterable[Mapping[str, Any]]) ->
 
 
 def reads(table: str, segment: Iterable[View]) -> list[Action]:
-    """The rows that the segment would be added to, all at one moment."""
-    keys = {(view.photo_id, row) for view in segment for row in ("total", period(view.minute))}
+    """The reads, in one transaction, of all rows that the segment would be added to."""
+    keys = {(view.photo_id, row) for view in segment for row in (TOTAL, period(view.minute))}
     return [{"Get": {"TableName": table, "Key": _key(*key)}} for key in keys]
 
 
 def uncovered(segment: Iterable[View], seen: Rows) -> list[View]:
-    """Views without a receipt: they were not counted."""
+    """The views without a receipt: they have not been counted."""
 
     def is_covered(view: View) -> bool:
         row = seen.get((view.photo_id, period(view.minute)), {"receipts": {"BS": ()}})
@@ -106,8 +108,8 @@ def uncovered(segment: Iterable[View], seen: Rows) -> list[View]:
 
 @functools.lru_cache(maxsize=1024)
 def period(minute: int) -> str:
-    """The minute's range key, `minute#2026-11-20T12:34Z`."""
-    return datetime.fromtimestamp(minute * 60, UTC).strftime("minute#%Y-%m-%dT%H:%MZ")
+    """The key of the row of a minute, which is counted since 1970."""
+    return minute_key(datetime.fromtimestamp(minute * 60, UTC))
 
 
 def _add(
@@ -127,15 +129,15 @@ def _key(photo_id: str, period: str) -> dict[str, Any]:
 
 
 def _padded(sequence: int) -> str:
-    """To be compared as text: a sequence number has 56 digits, DynamoDB's numbers have 38."""
+    """A form that compares as text: DynamoDB numbers have 38 digits, sequence numbers 56."""
     return f"{sequence:056}"
 
 
 def _receipts(views: Iterable[View]) -> list[bytes]:
-    stretches = (list(stretch) for _, stretch in groupby(views, attrgetter("stretch")))
-    return [_octets(stretch[0].sequence) + _octets(stretch[-1].sequence) for stretch in stretches]
+    runs = (list(run) for _, run in groupby(views, attrgetter("run")))
+    return [_octets(run[0].sequence) + _octets(run[-1].sequence) for run in runs]
 
 
 def _octets(sequence: int) -> bytes:
-    """To be compared as bytes, in less than half the room."""
+    """A form that compares as bytes, in 24 bytes instead of 56 digits."""
     return sequence.to_bytes(24)

@@ -1,6 +1,6 @@
-"""Where a stream record goes that can never be processed: kept whole, for a person to replay.
+"""Quarantine: a stream record that can never be processed is kept whole, for an operator to replay.
 
-Unless so many of a batch cannot be that the release is what is wrong.
+If many records of a batch make the function's own code raise, the release is broken.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,11 @@ MOST_UNEXPECTED: Final = 10
 
 
 class BrokenReleaseError(ExceptionGroup[Exception]):
-    """Our own code raised on so many records of a batch that it is to blame, and not they."""
+    """The function's own code raised on more than `MOST_UNEXPECTED` records of a batch."""
 
 
 class Poison(msgspec.Struct, frozen=True):
-    """A record as the event had it, and why it cannot be processed."""
+    """A record as in the event, and why it can never be processed."""
 
     function: str
     position: str
@@ -29,28 +29,28 @@ class Poison(msgspec.Struct, frozen=True):
 
 
 def refuse_broken_release(unexpected: Sequence[Exception]) -> None:
-    """Accept what our own code raised on records of a batch, if the records may be to blame.
+    """Accept a few records on which the function's own code raised: they may be at fault.
 
     Raises:
-        BrokenReleaseError: on more than `MOST_UNEXPECTED`; a better release is to try the batch.
+        BrokenReleaseError: there are more than `MOST_UNEXPECTED`. Lambda delivers the batch again.
     """
     if len(unexpected) > MOST_UNEXPECTED:
         raise BrokenReleaseError(f"the function raised on {len(unexpected)} records", unexpected)
 
 
 def quarantine_key(function: str, position: str) -> str:
-    """The same record goes to the same key, however often it is delivered."""
+    """The key of a record: the same one however often the record is delivered."""
     return f"{QUARANTINE_PREFIX}{function}/{position}.json"
 
 
-def put_aside(s3: "S3Client", bucket: str, poison: Poison) -> None:
-    """Keep the poison in the failed-batches bucket.
+def quarantine(s3: "S3Client", bucket: str, poison: Poison) -> None:
+    """Store the record in the failed-batches bucket.
 
-    `position` is the record's in its stream: shard and sequence number with a slash between them,
-    or the sequence number alone, which is all that an event of DynamoDB tells.
+    `position` is the record's place in its stream: `shard/sequence number` for Kinesis, and the
+    sequence number alone for DynamoDB, whose events do not name the shard.
 
     Raises:
-        BotoCoreError, ClientError: it is not kept; the record must be delivered again.
+        BotoCoreError, ClientError: the record is not stored and must be delivered again.
     """
     s3.put_object(
         Bucket=bucket,

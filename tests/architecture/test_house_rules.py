@@ -16,7 +16,7 @@ FUNCTIONS = sorted(path.name for path in (ROOT / "functions").iterdir() if path.
 CONFIGURED = [name for name in FUNCTIONS if name != "edge_headers"]
 ROOMS = {"localcloud", "demo", "ops", "bench", "tests"}
 # Where configuration and clients are made: the handler, or beside it for the API's routes.
-DOORS = {"handler.py", "environment.py"}
+DOORS = {"handler.py", "environment.py", "resources.py", "settings.py"}
 
 
 def files(*folders: str) -> list[Path]:

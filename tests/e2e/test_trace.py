@@ -14,10 +14,10 @@ from tests.e2e.test_thumbnails import jpeg
 
 # The row may be written before the function that changed the photo has said so.
 CREATION = {
-    ("thumbnailer", "image/jpeg"),
-    ("catalog_replicator", "replicated"),
+    ("thumbnailer", "upload_processed"),
+    ("catalog_replicator", "photo_replicated"),
 }
-DELETION = {("gallery_api", "Answered"), ("catalog_replicator", "replicated")}
+DELETION = {("gallery_api", "request_answered"), ("catalog_replicator", "photo_replicated")}
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +51,8 @@ def test_way_is_told_in_order_with_one_id_to_the_replica_and_another_for_the_del
         return found if len(found.lines) >= 5 else None
 
     told = awaited(found)
-    first, *others = [(line.function, line.message.split(",")[0]) for line in told.lines]
-    assert first == ("gallery_api", "Answered")
+    first, *others = [(line.function, line.message) for line in told.lines]
+    assert first == ("gallery_api", "request_answered")
     assert (set(others[:2]), set(others[2:])) == (CREATION, DELETION)
     creation, deletion = (told.lines[at].correlation_id for at in (0, 3))
     assert creation
@@ -74,7 +74,7 @@ def test_command_prints_a_table_or_lines_for_jq(photo_id: str, capsys: pytest.Ca
     capsys.readouterr()
     assert trace.main(["--stack", STACK, photo_id]) == 0
     table = capsys.readouterr().out
-    assert "replicated" in table
+    assert "photo_replicated" in table
     assert "Its record is DELETED" in table
     assert trace.main(["--stack", STACK, photo_id, "--json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -52,7 +52,7 @@ def stretches(function: Function, patch: pytest.MonkeyPatch) -> None:
 
     def read_batch(records: Any) -> Any:
         batch = read(records)
-        views = [msgspec.structs.replace(view, stretch=0) for view in batch.views]
+        views = [msgspec.structs.replace(view, run=0) for view in batch.views]
         return msgspec.structs.replace(batch, views=views)
 
     patch.setattr(function.module, "read_batch", read_batch)
@@ -94,11 +94,11 @@ def version_condition(_: Function, patch: pytest.MonkeyPatch) -> None:
 
 def stop_at_the_first_failure(function: Function, patch: pytest.MonkeyPatch) -> None:
     """All that can be written is, and all that could not is reported."""
-    take, handle = function.module._take, function.handler
+    apply, handle = function.module._apply, function.handler
 
-    def take_or_note(step: Any, milliseconds_left: int) -> float:
+    def apply_or_note(step: Any) -> float:
         try:
-            seconds: float = take(step, milliseconds_left)
+            seconds: float = apply(step)
         except (BotoCoreError, ClientError, TimeoutError):
             MISSED[id(SCENE.clock)].append({"itemIdentifier": step.position})
             return 0
@@ -109,7 +109,7 @@ def stop_at_the_first_failure(function: Function, patch: pytest.MonkeyPatch) -> 
         answer = handle(event, context)
         return {**answer, "batchItemFailures": MISSED.pop(id(context))}
 
-    patch.setattr(function.module, "_take", take_or_note)
+    patch.setattr(function.module, "_apply", apply_or_note)
     patch.setattr(function.module, "handler", handler)
 
 
@@ -131,33 +131,33 @@ def report_of_failed_invalidations(function: Function, patch: pytest.MonkeyPatch
 
 def invalidation_of_what_stood(function: Function, patch: pytest.MonkeyPatch) -> None:
     """Only tombstones that were written just now are handed on."""
-    take, invalidate = function.module._take, function.module._invalidate
+    apply, invalidate = function.module._apply, function.module._invalidate
     new: set[str] = set()
 
-    def take_and_note(step: Any, milliseconds_left: int) -> float:
-        seconds: float = take(step, milliseconds_left)
+    def apply_and_note(step: Any) -> float:
+        seconds: float = apply(step)
         (new.add if seconds else new.discard)(step.position)
         return seconds
 
-    def invalidate_new(deletions: Any, milliseconds_left: int) -> None:
+    def invalidate_new(deletions: Any) -> None:
         if deletions := [each for each in deletions if each.position in new]:
-            invalidate(deletions, milliseconds_left)
+            invalidate(deletions)
 
-    patch.setattr(function.module, "_take", take_and_note)
+    patch.setattr(function.module, "_apply", apply_and_note)
     patch.setattr(function.module, "_invalidate", invalidate_new)
 
 
 def invalidation_after_the_row(function: Function, patch: pytest.MonkeyPatch) -> None:
     """The CDN hears of a deletion before the catalog does."""
-    take, invalidate = function.module._take, function.module._invalidate
+    apply, invalidate = function.module._apply, function.module._invalidate
 
-    def invalidate_and_take(step: Any, milliseconds_left: int) -> float:
+    def invalidate_and_apply(step: Any) -> float:
         if getattr(step, "cached_paths", None):
-            invalidate([step], milliseconds_left)
-        seconds: float = take(step, milliseconds_left)
+            invalidate([step])
+        seconds: float = apply(step)
         return seconds
 
-    patch.setattr(function.module, "_take", invalidate_and_take)
+    patch.setattr(function.module, "_apply", invalidate_and_apply)
 
 
 def caller_reference_of_all_records(function: Function, patch: pytest.MonkeyPatch) -> None:

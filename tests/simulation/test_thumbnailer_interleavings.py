@@ -219,7 +219,7 @@ class Episode:
     def start(self, upload: Upload) -> None:
         name = f"run {len(self.history)} of {upload.etag[:4]}"
         self.history.append(name)
-        self.runs.append((name, Run(lambda: self.thumbnailer.take(upload)), upload))
+        self.runs.append((name, Run(lambda: self.thumbnailer.process(upload)), upload))
 
     def delete(self) -> None:
         if not self.deleted:

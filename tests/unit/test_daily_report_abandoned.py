@@ -4,10 +4,10 @@ import pytest
 
 from daily_report.abandoned import (
     EVENT_LIFETIME,
-    Fate,
-    fate,
+    Outcome,
     is_abandoned,
     is_orphan,
+    outcome,
     owner_of,
 )
 from daily_report.reconciliation import Record
@@ -41,18 +41,18 @@ def test_row_that_does_not_say_when_it_was_created_is_not_abandoned():
 @pytest.mark.parametrize(
     ("age", "uploaded", "expected"),
     [
-        (2 * DAY, None, Fate.FAILED),
-        (9 * DAY, None, Fate.FAILED),
-        (2 * DAY, 2 * DAY, Fate.TAKEN_UP),
-        (2 * DAY, 12 * HOUR + SECOND, Fate.TAKEN_UP),
+        (2 * DAY, None, Outcome.FAILED),
+        (9 * DAY, None, Outcome.FAILED),
+        (2 * DAY, 2 * DAY, Outcome.TAKEN_UP),
+        (2 * DAY, 12 * HOUR + SECOND, Outcome.TAKEN_UP),
         (2 * DAY, 12 * HOUR - SECOND, None),
-        (3 * DAY - SECOND, DAY, Fate.TAKEN_UP),
-        (3 * DAY + SECOND, DAY, Fate.STUCK),
-        (3 * DAY + SECOND, HOUR, Fate.STUCK),
+        (3 * DAY - SECOND, DAY, Outcome.TAKEN_UP),
+        (3 * DAY + SECOND, DAY, Outcome.STUCK),
+        (3 * DAY + SECOND, HOUR, Outcome.STUCK),
     ],
 )
-def test_fate(age: timedelta, uploaded: timedelta | None, expected: Fate | None):
-    assert fate(pending(age), uploaded and NOW - uploaded, NOW) == expected
+def test_outcome(age: timedelta, uploaded: timedelta | None, expected: Outcome | None):
+    assert outcome(pending(age), uploaded and NOW - uploaded, NOW) == expected
 
 
 def test_no_event_lives_as_long_as_is_waited_for_it():

@@ -296,7 +296,7 @@ def test_same_date_again_gives_the_same_report(gallery: LargeGallery):
     gallery.tables.put("photos", photo(1, "READY", **WELL))
     again = step(gallery, {"run": {**EVENT["run"], "execution": "two"}})
     assert again["done"]
-    assert again["skipped"] == "reports/2026-11-21.json is there already"
+    assert again["skipped"] == "reports/2026-11-21.json exists already"
     assert report_of(gallery) == before
 
 

@@ -54,7 +54,7 @@ def test_line_is_of_its_own_time_if_it_tells_one(text: str, at: datetime, entry:
 
 def test_lines_are_in_the_order_of_time_and_each_is_there_once():
     lines = [
-        line(0, message="Answered", photo_id=PHOTO),
+        line(0, message="request_answered", photo_id=PHOTO),
         line(5, "thumbnailer", message="image/jpeg", photo_id=PHOTO),
         line(5, "catalog_replicator", message="image/jpeg", photo_id=PHOTO),
         line(9, "catalog_replicator", message="replicated", photo_id=PHOTO),
@@ -100,7 +100,7 @@ def test_looks_are_left_out_whole_unless_they_failed():
         line(2, "access", correlation_id="seen", method="GET"),
     ]
     failed = [
-        line(3, correlation_id="failed", message="The request failed", level="ERROR"),
+        line(3, correlation_id="failed", message="request_failed", level="ERROR"),
         line(4, correlation_id="failed", method="GET", path=f"/photos/{PHOTO}", level="INFO"),
     ]
     failed += [

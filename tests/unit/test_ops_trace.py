@@ -67,7 +67,9 @@ def the_way() -> Cloud:
     )
     cloud.log("group-thumbnailer", 3100, correlation_id="one", photo_id=PHOTO, message="ready")
     cloud.log("group-thumbnailer", 3200, correlation_id="one", photo_id=OTHER, message="other")
-    cloud.log("group-gallery_api", 20, correlation_id="one", photo_id=PHOTO, message="Answered")
+    cloud.log(
+        "group-gallery_api", 20, correlation_id="one", photo_id=PHOTO, message="request_answered"
+    )
     cloud.log("group-api_access", 40, correlation_id="one", method="POST", path="/photos")
     cloud.log("group-api_access", 3100 + 2 * MINUTE, correlation_id="one", path="/an/id/used/again")
     cloud.log("group-api_access", 60, correlation_id="two", method="POST", path="/photos")
@@ -115,7 +117,7 @@ def test_lines_are_printed_as_logged_and_nothing_else(
 ):
     assert shown(monkeypatch, the_way(), "--json") == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line.get("message") for line in lines] == ["Answered", None, "ready"]
+    assert [line.get("message") for line in lines] == ["request_answered", None, "ready"]
 
 
 @pytest.mark.parametrize(

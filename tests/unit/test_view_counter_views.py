@@ -106,7 +106,7 @@ def test_poison_parts_the_views_of_its_own_partition_key_only():
             record(5, photo(1)),
         ]
     )
-    assert [(view.photo_id, view.stretch) for view in batch.views] == [
+    assert [(view.photo_id, view.run) for view in batch.views] == [
         (photo(0), 0),
         (photo(1), 0),
         (photo(0), 1),

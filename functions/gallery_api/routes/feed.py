@@ -1,4 +1,4 @@
-"""/photos and /me/photos: everybody's READY ones from the catalog, one's own from the source."""
+"""Lists: `/photos` has all READY photos, from the catalog; `/me/photos` has the caller's own."""
 
 import re
 from http import HTTPStatus
@@ -8,14 +8,14 @@ from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
 from gallery_api.claims import signed_in
 from gallery_api.cursors import decode_cursor, encode_cursor
-from gallery_api.environment import dynamodb, settings
 from gallery_api.models import PhotoPage, public_photo
 from gallery_api.problems import ProblemError
+from gallery_api.resources import resources_of
 from shared.dynamodb import from_item, to_item
 from shared.photos import FEED, Status
 
 _LIMIT = re.compile("[1-9][0-9]?|100")
-_ROUNDS = 10  # of reading on for a page that deleted photos left short
+_MOST_QUERIES = 10  # for one page: deleted photos leave a query's page short
 
 router = APIGatewayRouter()
 
@@ -23,20 +23,21 @@ router = APIGatewayRouter()
 @router.get("/photos")
 def list_photos() -> PhotoPage:
     """A page of READY photos, newest first."""
-    return _page(settings.catalog_table, "feed", FEED)
+    return _page(resources_of(router).settings.catalog_table, "feed", FEED)
 
 
 @router.get("/me/photos")
 def list_own_photos() -> PhotoPage:
-    """A page of one's own photos, newest first, PENDING and FAILED ones among them.
+    """A page of the caller's own photos, newest first, PENDING and FAILED ones included.
 
     A page may be shorter than its limit and still have a cursor.
     """
-    return _page(settings.photos_table, "owner", signed_in(router.current_event))
+    owner = signed_in(router.current_event)
+    return _page(resources_of(router).settings.photos_table, "owner", owner)
 
 
 def _page(table: str, index: str, partition: str) -> PhotoPage:
-    """The page asked for: ids sort by time. 101 rows stay far below the 1 MB of one Query."""
+    """The requested page, by id: ids sort by time. 101 rows stay far below the 1 MB of a Query."""
     asked = router.current_event.query_string_parameters
     if not _LIMIT.fullmatch(asked.get("limit", "30")):
         raise ProblemError(HTTPStatus.BAD_REQUEST, "limit must be a whole number from 1 to 100")
@@ -47,8 +48,8 @@ def _page(table: str, index: str, partition: str) -> PhotoPage:
         start["ExclusiveStartKey"] = to_item(key)
     values = {":partition": partition, ":deleted": Status.DELETED}
     items: list[Any] = []
-    for _ in range(_ROUNDS):
-        answer = dynamodb.query(
+    for _ in range(_MOST_QUERIES):
+        answer = resources_of(router).dynamodb.query(
             TableName=table,
             IndexName=index,
             KeyConditionExpression="#index = :partition",
@@ -56,7 +57,7 @@ def _page(table: str, index: str, partition: str) -> PhotoPage:
             ExpressionAttributeNames={"#index": index, "#status": "status"},
             ExpressionAttributeValues=to_item(values),
             ScanIndexForward=False,
-            Limit=limit + 1,  # the one more says whether there is another page
+            Limit=limit + 1,  # one more than the page, to know whether there is another page
             **start,
         )
         items += answer["Items"]

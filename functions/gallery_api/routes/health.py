@@ -1,4 +1,4 @@
-"""/health: which version answers, and where; touches no table."""
+"""`/health`: which version answers, and in which region; it reads no table."""
 
 import os
 

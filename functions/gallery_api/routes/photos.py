@@ -1,4 +1,4 @@
-"""/photos: create one, look at one, and delete one."""
+"""`/photos`: create, get and delete a photo."""
 
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -11,38 +11,45 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from gallery_api.bodies import decode_body
 from gallery_api.claims import signed_in
-from gallery_api.deletion import bury, remove_objects, remove_views
-from gallery_api.environment import STEP_MS, answers, dynamodb, logger, metrics, s3, settings
+from gallery_api.deletion import mark_deleted, remove_objects, remove_views
 from gallery_api.idempotency import answer_once
 from gallery_api.models import CreatedPhoto, NewPhoto, PublicPhoto, Upload, public_photo
 from gallery_api.problems import ProblemError, no_such_photo
+from gallery_api.resources import Resources, resources_of
+from shared.deadlines import Deadline
 from shared.dynamodb import from_item, to_item
 from shared.photo_ids import is_photo_id, new_photo_id
 from shared.photos import MAX_UPLOAD_BYTES, Photo, Status, upload_key
 from shared.timestamps import iso_milliseconds
 
 UPLOAD_LIFETIME = timedelta(minutes=15)
+DELETION_RESERVE_SECONDS = 14.0  # a deletion step reads a page and writes once: two calls of 7 s
 
 router = APIGatewayRouter()
 
 
 @router.post("/photos")
 def create_photo() -> Response[CreatedPhoto]:
-    """Record a photo that is to come, and give out the form to upload it with."""
+    """Create a PENDING photo, and sign the form to upload it with."""
+    resources = resources_of(router)
     event = router.current_event
     owner = signed_in(event)
     new = decode_body(event, NewPhoto)
     if (key := event.headers.get("Idempotency-Key")) is None:
-        created = _create(new, owner)
+        created = _create(resources, new, owner)
     else:
         keyed = {"key": key, "request": msgspec.to_builtins(new)}
         context = router.lambda_context
         answer = answer_once(
-            answers, context, owner, keyed, lambda: msgspec.to_builtins(_create(new, owner))
+            resources.answers,
+            context,
+            owner,
+            keyed,
+            lambda: msgspec.to_builtins(_create(resources, new, owner)),
         )
         created = msgspec.convert(answer, CreatedPhoto)
-    logger.append_keys(photo_id=created.photo.photo_id)
-    path = event.request_context.path  # with the stage, as the caller knows it
+    resources.logger.append_keys(photo_id=created.photo.photo_id)
+    path = event.request_context.path  # with the stage, as in the caller's URL
     return Response(
         status_code=HTTPStatus.CREATED,
         content_type="application/json",
@@ -54,39 +61,52 @@ def create_photo() -> Response[CreatedPhoto]:
 @router.get("/photos/<photo_id>")
 def get_photo(photo_id: str) -> PublicPhoto:
     """One photo in any status but DELETED, for anyone who has its id."""
-    if is_photo_id(photo_id):
-        logger.append_keys(photo_id=photo_id)
-        # Consistent: the Location of a 201 must not answer 404, nor a deleted photo linger.
-        key = to_item({"photo_id": photo_id})
-        found = dynamodb.get_item(TableName=settings.photos_table, Key=key, ConsistentRead=True)
-        if (item := found.get("Item")) and (
-            photo := from_item(item, Photo)
-        ).status is not Status.DELETED:
-            return public_photo(photo)
-    raise no_such_photo()
+    resources = resources_of(router)
+    if not is_photo_id(photo_id):
+        raise no_such_photo()
+    resources.logger.append_keys(photo_id=photo_id)
+    # Consistent: the Location of a 201 must not answer 404, and a deleted photo must.
+    found = resources.dynamodb.get_item(
+        TableName=resources.settings.photos_table,
+        Key=to_item({"photo_id": photo_id}),
+        ConsistentRead=True,
+    )
+    if "Item" not in found:
+        raise no_such_photo()
+    photo = from_item(found["Item"], Photo)
+    if photo.status is Status.DELETED:
+        raise no_such_photo()
+    return public_photo(photo)
 
 
 @router.delete("/photos/<photo_id>")
 def delete_photo(photo_id: str) -> Response[str]:
-    """Delete one's own photo and all that belongs to it; after a 503, the same request goes on."""
+    """Delete the caller's photo and all that belongs to it; after a 503, repeat the request."""
+    resources = resources_of(router)
+    settings = resources.settings
     owner = signed_in(router.current_event)
     if not is_photo_id(photo_id):
         raise no_such_photo()
-    logger.append_keys(photo_id=photo_id)
+    resources.logger.append_keys(photo_id=photo_id)
     by = router.current_event.request_context.request_id
-    found = bury(dynamodb, settings.photos_table, photo_id, owner, datetime.now(UTC), by=by)
+    found = mark_deleted(
+        resources.dynamodb, settings.photos_table, photo_id, owner, datetime.now(UTC), by=by
+    )
     if found is None or (found.status is Status.DELETED and found.owner != owner):
         raise no_such_photo()
     if found.owner != owner:
         raise ProblemError(HTTPStatus.FORBIDDEN, "Only its owner can delete a photo.")
-    objects = remove_objects(s3, settings.uploads_bucket, settings.media_bucket, photo_id)
-    for _ in chain(objects, remove_views(dynamodb, settings.views_table, photo_id)):
-        if router.lambda_context.get_remaining_time_in_millis() < STEP_MS:
-            raise TimeoutError("too little time is left for another step")
+    deadline = Deadline(
+        router.lambda_context.get_remaining_time_in_millis, DELETION_RESERVE_SECONDS
+    )
+    objects = remove_objects(resources.s3, settings.uploads_bucket, settings.media_bucket, photo_id)
+    views = remove_views(resources.dynamodb, settings.views_table, photo_id)
+    for _ in chain(objects, views):
+        deadline.check()
     return Response(status_code=HTTPStatus.NO_CONTENT, body="")
 
 
-def _create(new: NewPhoto, owner: str) -> CreatedPhoto:
+def _create(resources: Resources, new: NewPhoto, owner: str) -> CreatedPhoto:
     now = datetime.now(UTC)
     photo = Photo(
         photo_id=new_photo_id(now),
@@ -99,37 +119,37 @@ def _create(new: NewPhoto, owner: str) -> CreatedPhoto:
         created_at=iso_milliseconds(now),
         correlation_id=router.current_event.request_context.request_id,
     )
-    logger.append_keys(photo_id=photo.photo_id)
-    # The record first: an upload without one would be nobody's.
-    _put(photo)
-    created = CreatedPhoto(photo=public_photo(photo), upload=_sign_upload(photo, now))
-    metrics.add_metric("PhotosCreated", MetricUnit.Count, 1)
-    metrics.flush_metrics()  # here, because Powertools' decorator warns when nothing was counted
+    resources.logger.append_keys(photo_id=photo.photo_id)
+    # The record first: an upload without a record would have no owner.
+    _put(resources, photo)
+    created = CreatedPhoto(photo=public_photo(photo), upload=_sign_upload(resources, photo, now))
+    resources.metrics.add_metric("PhotosCreated", MetricUnit.Count, 1)
+    resources.metrics.flush_metrics()  # not by the decorator, which warns if there are no metrics
     return created
 
 
-def _put(photo: Photo) -> None:
+def _put(resources: Resources, photo: Photo) -> None:
     item = to_item(photo)
     try:
-        dynamodb.put_item(
-            TableName=settings.photos_table,
+        resources.dynamodb.put_item(
+            TableName=resources.settings.photos_table,
             Item=item,
             ConditionExpression="attribute_not_exists(photo_id)",
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
-    except dynamodb.exceptions.ConditionalCheckFailedException as error:
-        # boto3 tries again when an answer is lost, and then finds what its first try wrote.
+    except resources.dynamodb.exceptions.ConditionalCheckFailedException as error:
+        # boto3 repeats a put whose answer was lost, and then finds the item of its first attempt.
         if error.response.get("Item") != item:
             raise
 
 
-def _sign_upload(photo: Photo, now: datetime) -> Upload:
-    post = s3.generate_presigned_post(
-        Bucket=settings.uploads_bucket,
+def _sign_upload(resources: Resources, photo: Photo, now: datetime) -> Upload:
+    post = resources.s3.generate_presigned_post(
+        Bucket=resources.settings.uploads_bucket,
         Key=upload_key(photo.photo_id),
         Fields={"Content-Type": photo.content_type},
-        # The maximum, not the size announced: S3 refuses in XML that no person reads, while a file
-        # that merely differs from its announcement is as good as any.
+        # The maximum instead of the announced size: S3 would refuse another size with an XML error
+        # that the page cannot explain, and a file of another size does no harm.
         Conditions=[
             {"Content-Type": photo.content_type},
             ["content-length-range", 1, MAX_UPLOAD_BYTES],
@@ -138,6 +158,6 @@ def _sign_upload(photo: Photo, now: datetime) -> Upload:
     )
     return Upload(
         url=post["url"],
-        fields=dict(sorted(post["fields"].items())),  # as in an answer that is repeated
+        fields=dict(sorted(post["fields"].items())),  # in the same order as in a repeated answer
         expires_at=iso_milliseconds(now.replace(microsecond=0) + UPLOAD_LIFETIME),  # as S3 counts
     )

@@ -132,9 +132,9 @@ def test_each_row_that_is_written_has_a_line_and_no_other_has(
     lines = output().log
     names = ("message", "photo_id", "version", "status", "correlation_id")
     assert [tuple(line.get(name) for name in names) for line in lines] == [
-        ("replicated", "a", "2", "READY", "one"),
-        ("replicated", "b", "2", "READY", None),
-        ("replicated", "a", "3", "DELETED", "two"),
+        ("photo_replicated", "a", "2", "READY", "one"),
+        ("photo_replicated", "b", "2", "READY", None),
+        ("photo_replicated", "a", "3", "DELETED", "two"),
     ]
     assert 90_000 <= lines[0]["lag_ms"] < 95_000
     assert 5_000 <= lines[1]["lag_ms"] < 10_000

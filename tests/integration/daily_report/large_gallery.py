@@ -5,6 +5,7 @@ import random
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 
+from daily_report.settings import Settings
 from daily_report.steps import DailyReport
 from tests.integration.daily_report.stores import (
     NAMES,
@@ -105,7 +106,7 @@ class LargeGallery:
             dynamodb=self.tables,  # type: ignore[arg-type]
             s3=self.buckets,  # type: ignore[arg-type]
             sqs=queue(3),
-            names=NAMES,
+            settings=Settings(**NAMES),
             clock=lambda: self.now,
             log=lambda *_args, **_kwargs: None,
         )

@@ -24,10 +24,10 @@ def test_healthy_gallery_costs_reads_only(gallery: Gallery, module: ModuleType):
         if name.startswith(("Put", "Update", "Delete", "Copy", "Transact", "BatchWrite")):
             written.append(f"{name} {params['url_path']} {params['body']!r}")
 
-    for client in (module.daily_report.dynamodb, module.daily_report.s3):
+    for client in (module.dynamodb, module.s3):
         client.meta.events.register("before-call", note)
     report = gallery.report()
-    for client in (module.daily_report.dynamodb, module.daily_report.s3):
+    for client in (module.dynamodb, module.s3):
         client.meta.events.unregister("before-call", note)
     assert report["headlines"] == dict.fromkeys(report["headlines"], 0)
     assert report["photos"] == {"READY": 1, "DELETED": 1, "PENDING": 1, "FAILED": 1, "bytes": 1000}
@@ -119,7 +119,7 @@ def test_upload_whose_event_was_lost_is_told_of_again(gallery: Gallery, module: 
     gallery.upload(photo, b"the photo")
     made = gallery.uploaded_at(photo)
     copies: list[object] = []
-    told = module.daily_report.s3.meta.events
+    told = module.s3.meta.events
     told.register("after-call.s3.CopyObject", lambda **answer: copies.append(answer))
     report = gallery.report(gallery.event(begins_in=TOMORROW))
     assert len(copies) == 1

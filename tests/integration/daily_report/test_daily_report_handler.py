@@ -57,7 +57,7 @@ def test_each_finding_that_is_acted_on_is_logged_with_its_photo_and_the_executio
     gallery.run(gallery.event(begins_in=begins_in))
     lines = output().log
     assert {line["correlation_id"] for line in lines} == {"one"}
-    acted = [line for line in lines if line["message"] == "acted on"]
+    acted = [line for line in lines if line["message"] == "finding_repaired"]
     assert {(line["finding"], line["photo_id"], line.get("key")) for line in acted} == {
         ("drift.missing", missing.photo_id, None),
         ("abandoned.failed", abandoned.photo_id, None),
@@ -72,7 +72,7 @@ def test_skipped_report_says_so_and_has_no_metrics(gallery: Gallery, output: Wri
     gallery.run(event)
     again = gallery.run(event | {"run": {**event["run"], "execution": "two"}})
     assert again["report"] is None
-    assert "is there already" in again["skipped"]
+    assert "exists already" in again["skipped"]
     written = output()
     assert len(written.metrics) == 1
     assert written.log[-1]["skipped"] == again["skipped"]
@@ -107,7 +107,7 @@ def test_claim_is_in_the_item_that_the_table_expires(gallery: Gallery, stack: St
 
 
 def test_step_ends_before_its_time_is_up(gallery: Gallery, module: ModuleType):
-    end = int(module.LONGEST_ENDING * 1000)
+    end = int(module.RESERVE_SECONDS * 1000)
     for left, phase in ((end, "begin"), (end + 1, "report")):
         gallery.clear_claim()
         context = LambdaContext(milliseconds=lambda left=left: left)
@@ -115,15 +115,14 @@ def test_step_ends_before_its_time_is_up(gallery: Gallery, module: ModuleType):
 
 
 def test_no_call_can_outlast_the_end_of_a_step(stack: Stack, module: ModuleType):
-    report = module.daily_report
-    for client in (report.dynamodb, report.s3, report.sqs):
+    for client in (module.dynamodb, module.s3, module.sqs):
         config = client.meta.config
         tries = config.retries["total_max_attempts"]
         waits = sum(2**retry for retry in range(tries - 1))  # botocore's longest, in seconds
         longest = tries * (config.connect_timeout + config.read_timeout) + waits
-        assert 2 * longest < module.LONGEST_ENDING, "the one under way, and one to end with"
+        assert 2 * longest < module.RESERVE_SECONDS, "the one under way, and one to end with"
     timeout = stack.template["Resources"]["DailyReportFunction"]["Properties"]["Timeout"]
-    assert timeout > 2 * module.LONGEST_ENDING, "most of the time is for work"
+    assert timeout > 2 * module.RESERVE_SECONDS, "most of the time is for work"
 
 
 @pytest.mark.parametrize("name", ["PHOTOS_TABLE", "REPORTS_BUCKET", "FAILED_EVENTS_QUEUE"])

@@ -1,7 +1,5 @@
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from types import ModuleType
 from typing import Any
 
 import boto3
@@ -44,12 +42,6 @@ def api(stack: Stack, function: Api) -> Api:
     function.log.seek(0)
     function.log.truncate()
     return function
-
-
-@pytest.fixture
-def views(api: Api) -> ModuleType:  # noqa: ARG001
-    """The module of the routes for views, as the function has imported it."""
-    return sys.modules["gallery_api.routes.views"]
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 import base64
 import json
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from tests.stack import REGION, Stack
 def test_health_says_version_and_region_and_touches_no_table(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(api.routes.dynamodb, "_make_api_call", pytest.fail)
+    monkeypatch.setattr(api.resources.dynamodb, "_make_api_call", pytest.fail)
     answer = api.call("get_health")
     assert answer.status == 200
     assert answer.body == {"status": "ok", "version": "42", "region": REGION}
@@ -37,12 +36,16 @@ def longest_call(client: Any) -> float:
     return float(tries * (config.connect_timeout + config.read_timeout) + waits)
 
 
-def test_calls_give_up_within_the_time_limit(stack: Stack, api: Api, views: ModuleType):
+def test_calls_give_up_within_the_time_limit(stack: Stack, api: Api):
     limit = stack.template["Resources"]["GalleryApiFunction"]["Properties"]["Timeout"]
-    dynamodb = longest_call(api.routes.dynamodb)
-    assert dynamodb + longest_call(views.kinesis) < limit
+    dynamodb = longest_call(api.resources.dynamodb)
+    assert dynamodb + longest_call(api.resources.kinesis) < limit
     assert 3 * dynamodb < limit, "a key, the photo, the answer"
-    assert dynamodb + longest_call(api.routes.s3) <= api.routes.STEP_MS / 1000 < limit - dynamodb
+    assert (
+        dynamodb + longest_call(api.resources.s3)
+        <= api.routes.DELETION_RESERVE_SECONDS
+        < limit - dynamodb
+    )
 
 
 json_values = st.recursive(

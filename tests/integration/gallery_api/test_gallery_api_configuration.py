@@ -29,7 +29,7 @@ def test_missing_variable_is_named_at_import(
 
 def test_uploads_go_to_the_endpoint_of_a_laptop(stack: Stack, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
-    s3 = stack.handler("gallery_api").photos.s3
+    s3 = stack.handler("gallery_api").resources.s3
     assert s3.generate_presigned_post("bucket", "key")["url"] == "http://127.0.0.1:4566/bucket"
 
 
@@ -38,6 +38,6 @@ def test_uploads_go_to_the_regional_host(
     stack: Stack, monkeypatch: pytest.MonkeyPatch, region: str
 ):
     monkeypatch.setenv("AWS_DEFAULT_REGION", region)
-    s3 = stack.handler("gallery_api").photos.s3
+    s3 = stack.handler("gallery_api").resources.s3
     post = s3.generate_presigned_post("bucket", "key")
     assert post["url"] == f"https://bucket.s3.{region}.amazonaws.com/"

@@ -108,7 +108,7 @@ def test_no_form_is_given_out_without_a_record(api: Api, monkeypatch: pytest.Mon
     def refuse(**_: object) -> None:
         raise ReadTimeoutError(endpoint_url="https://dynamodb")
 
-    monkeypatch.setattr(api.routes.dynamodb, "put_item", refuse)
+    monkeypatch.setattr(api.resources.dynamodb, "put_item", refuse)
     answer = api.create()
     assert_problem(answer, 503)
     assert answer.headers["Retry-After"] == ["1"]
@@ -117,13 +117,13 @@ def test_no_form_is_given_out_without_a_record(api: Api, monkeypatch: pytest.Mon
 def test_lost_answer_of_dynamodb_does_not_lose_the_photo(
     stack: Stack, api: Api, monkeypatch: pytest.MonkeyPatch
 ):
-    put_item = api.routes.dynamodb.put_item
+    put_item = api.resources.dynamodb.put_item
 
     def put_twice(**request: object) -> None:
         put_item(**request)
         put_item(**request)
 
-    monkeypatch.setattr(api.routes.dynamodb, "put_item", put_twice)
+    monkeypatch.setattr(api.resources.dynamodb, "put_item", put_twice)
     assert api.create().status == 201
     assert len(stored(stack)) == 1
 

@@ -66,7 +66,7 @@ def test_thumbnailer_that_begins_while_the_photo_is_deleted(
 ):
     photo_id = api.create().body["photo"]["photo_id"]
     event = uploads.upload(photo_id, jpeg())
-    client = getattr(api.routes, moment.split(".")[1])
+    client = getattr(api.resources, moment.split(".")[1])
     with once(client, moment, lambda: thumbnailer.handler(event, LambdaContext())):
         assert api.delete(photo_id).status == 204
     assert_nothing_is_left(stack, uploads, photo_id)

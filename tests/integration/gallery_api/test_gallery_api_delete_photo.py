@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from catalog_replicator.catalog import catalog_row
+from gallery_api.routes.photos import DELETION_RESERVE_SECONDS
 from shared.dynamodb import to_item
 from shared.photos import Photo, Rendition, Status, rendition_key, upload_key
 from tests.faults import At, CrashError, once, raising, refusal
@@ -25,6 +26,7 @@ from tests.gallery_api import (
 )
 from tests.stack import Stack
 
+RESERVE_MS = int(1000 * DELETION_RESERVE_SECONDS)
 PHOTO_ID = "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"
 NEIGHBOUR = "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f61"
 MOMENTS = [
@@ -95,7 +97,7 @@ def photo(stack: Stack, belongings: Belongings) -> Photo:
 @pytest.fixture
 def at(api: Api) -> At:
     """Do something at the function's next such moment, as `before-call.s3.DeleteObject`."""
-    return lambda moment, act: once(getattr(api.routes, moment.split(".")[1]), moment, act)
+    return lambda moment, act: once(getattr(api.resources, moment.split(".")[1]), moment, act)
 
 
 def test_record_becomes_a_tombstone_for_30_days(stack: Stack, api: Api, photo: Photo):
@@ -198,7 +200,7 @@ def test_unknown_photo_is_not_found_and_not_made(stack: Stack, api: Api):
 def test_what_is_no_id_is_not_found_without_a_call(
     api: Api, monkeypatch: pytest.MonkeyPatch, photo_id: str
 ):
-    monkeypatch.setattr(api.routes.dynamodb, "_make_api_call", pytest.fail)
+    monkeypatch.setattr(api.resources.dynamodb, "_make_api_call", pytest.fail)
     assert_problem(api.delete(photo_id), 404)
 
 
@@ -240,7 +242,7 @@ def test_crash_at_any_call_is_made_good(
 ):
     """A deletion of this photo makes eight."""
     calls = itertools.count()
-    for client in (api.routes.dynamodb, api.routes.s3):
+    for client in (api.resources.dynamodb, api.resources.s3):
 
         def counted(
             operation: str,
@@ -279,9 +281,11 @@ def test_lost_answer_of_the_record_is_no_loss(
     monkeypatch: pytest.MonkeyPatch,
 ):
     """boto3 tries again when an answer is lost, and then finds the tombstone of its first try."""
-    update = api.routes.dynamodb.update_item
+    update = api.resources.dynamodb.update_item
     monkeypatch.setattr(
-        api.routes.dynamodb, "update_item", lambda **request: [update(**request) for _ in "12"][1]
+        api.resources.dynamodb,
+        "update_item",
+        lambda **request: [update(**request) for _ in "12"][1],
     )
     assert api.delete(PHOTO_ID).status == 204
     belongings.assert_deleted(photo)
@@ -313,7 +317,7 @@ def test_rows_that_dynamodb_leaves_aside_are_sent_again(
     photo: Photo,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    write = api.routes.dynamodb.batch_write_item
+    write = api.resources.dynamodb.batch_write_item
     asked: list[int] = []
 
     def take_half(RequestItems: dict[str, list[Any]]) -> dict[str, Any]:  # noqa: N803 - as boto3
@@ -323,7 +327,7 @@ def test_rows_that_dynamodb_leaves_aside_are_sent_again(
         write(RequestItems={table: requests[:taken]})
         return {"UnprocessedItems": {table: requests[taken:]} if requests[taken:] else {}}
 
-    monkeypatch.setattr(api.routes.dynamodb, "batch_write_item", take_half)
+    monkeypatch.setattr(api.resources.dynamodb, "batch_write_item", take_half)
     assert api.delete(PHOTO_ID).status == 204
     assert asked == [4, 2, 1]
     belongings.assert_deleted(photo)
@@ -341,7 +345,7 @@ def test_rows_left_aside_again_and_again_are_for_the_repeat(
         asked.append(request)
         return {"UnprocessedItems": request["RequestItems"]}
 
-    monkeypatch.setattr(api.routes.dynamodb, "batch_write_item", take_none)
+    monkeypatch.setattr(api.resources.dynamodb, "batch_write_item", take_none)
     assert_problem(api.delete(PHOTO_ID), 503)
     assert len(asked) == 3
     monkeypatch.undo()
@@ -369,11 +373,11 @@ def test_total_goes_first_and_then_the_latest_minutes(
 
 def test_step_that_may_not_end_in_time_is_not_begun(api: Api, belongings: Belongings, photo: Photo):
     before = belongings.of(PHOTO_ID)
-    answer = api.delete(PHOTO_ID, milliseconds=api.routes.STEP_MS - 1)
+    answer = api.delete(PHOTO_ID, milliseconds=RESERVE_MS)
     assert_problem(answer, 503)
     assert belongings.of(PHOTO_ID) == before
     assert_problem(api.get(PHOTO_ID), 404)
-    assert api.delete(PHOTO_ID, milliseconds=api.routes.STEP_MS).status == 204
+    assert api.delete(PHOTO_ID, milliseconds=RESERVE_MS + 1).status == 204
     belongings.assert_deleted(photo)
 
 

@@ -68,14 +68,14 @@ def test_unknown_photo_is_not_found(api: Api):
 def test_what_is_no_id_is_not_found_without_a_read(
     api: Api, monkeypatch: pytest.MonkeyPatch, photo_id: str
 ):
-    monkeypatch.setattr(api.routes.dynamodb, "get_item", pytest.fail)
+    monkeypatch.setattr(api.resources.dynamodb, "get_item", pytest.fail)
     assert_problem(api.get(photo_id), 404)
 
 
 def test_read_is_consistent(api: Api, monkeypatch: pytest.MonkeyPatch):
     requested: dict[str, Any] = {}
     monkeypatch.setattr(
-        api.routes.dynamodb, "get_item", lambda **request: requested.update(request) or {}
+        api.resources.dynamodb, "get_item", lambda **request: requested.update(request) or {}
     )
     api.call("get_photo")
     assert requested["ConsistentRead"] is True
@@ -87,7 +87,7 @@ def test_throttled_read_is_to_be_tried_again(api: Api, monkeypatch: pytest.Monke
         metadata: Any = {"HTTPStatusCode": 400}
         raise ClientError({"Error": error, "ResponseMetadata": metadata}, "GetItem")
 
-    monkeypatch.setattr(api.routes.dynamodb, "get_item", throttle)
+    monkeypatch.setattr(api.resources.dynamodb, "get_item", throttle)
     answer = api.call("get_photo")
     assert_problem(answer, 503)
     assert answer.headers["Retry-After"] == ["1"]
@@ -101,7 +101,7 @@ def test_each_answer_5xx_is_counted_by_version_and_no_other_is(
         raise RuntimeError
 
     assert_problem(api.call("get_photo"), 404)
-    monkeypatch.setattr(api.routes.dynamodb, "get_item", fail)
+    monkeypatch.setattr(api.resources.dynamodb, "get_item", fail)
     assert_problem(api.call("get_photo"), 500)
     [metric] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert metric["ServerErrors"] == [1.0]
@@ -117,7 +117,7 @@ def test_unexpected_error_is_logged_whole_and_told_without_detail(
     def fail(**_: object) -> None:
         raise RuntimeError("the secret of the table")
 
-    monkeypatch.setattr(api.routes.dynamodb, "get_item", fail)
+    monkeypatch.setattr(api.resources.dynamodb, "get_item", fail)
     answer = api.call("get_photo")
     assert_problem(answer, 500)
     assert "secret" not in str(answer.body)

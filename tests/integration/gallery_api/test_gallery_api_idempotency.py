@@ -33,7 +33,7 @@ def time_zone_of_lambda() -> Iterator[None]:
 @pytest.fixture
 def at(api: Api) -> At:
     """Do something at the function's next such moment, as `before-call.dynamodb.PutItem`."""
-    return lambda moment, act: once(getattr(api.routes, moment.split(".")[1]), moment, act)
+    return lambda moment, act: once(getattr(api.resources, moment.split(".")[1]), moment, act)
 
 
 def kept(stack: Stack) -> list[dict[str, Any]]:
@@ -163,14 +163,14 @@ def test_key_is_free_when_its_answer_is_over(stack: Stack, api: Api):
 
 def test_request_at_work_keeps_others_with_its_key_off(stack: Stack, api: Api):
     beside: list[Answer] = []
-    sign = api.routes.s3.generate_presigned_post
+    sign = api.resources.s3.generate_presigned_post
 
     def sign_meanwhile(**arguments: Any) -> Any:
         beside.extend(api.create(KEY, title=title) for title in ("Harbour at dawn", "b"))
         return sign(**arguments)
 
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(api.routes.s3, "generate_presigned_post", sign_meanwhile)
+        monkeypatch.setattr(api.resources.s3, "generate_presigned_post", sign_meanwhile)
         first = api.create(KEY, title="Harbour at dawn")
     same, another = beside
     assert_problem(same, 409)

@@ -144,7 +144,7 @@ BAD_LIMITS = [
 def test_any_other_limit_is_a_problem_and_costs_no_read(
     api: Api, monkeypatch: pytest.MonkeyPatch, limit: str
 ):
-    monkeypatch.setattr(api.routes.dynamodb, "query", pytest.fail)
+    monkeypatch.setattr(api.resources.dynamodb, "query", pytest.fail)
     answer = ask(api, limit=limit)
     assert_problem(answer, 400)
     assert answer.body["detail"] == "limit must be a whole number from 1 to 100"
@@ -167,7 +167,7 @@ FORGED_CURSORS = [
 def test_cursor_that_is_none_of_ours_is_a_problem_and_costs_no_read(
     api: Api, monkeypatch: pytest.MonkeyPatch, cursor: str
 ):
-    monkeypatch.setattr(api.routes.dynamodb, "query", pytest.fail)
+    monkeypatch.setattr(api.resources.dynamodb, "query", pytest.fail)
     answer = ask(api, cursor=cursor)
     assert_problem(answer, 400)
     assert answer.body["detail"] == "cursor must be one from an earlier answer"
@@ -194,7 +194,7 @@ def test_whatever_the_cursor_only_the_feed_is_read(stack: Stack, api: Api, curso
         return {"Items": []}
 
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(api.routes.dynamodb, "query", query)
+        monkeypatch.setattr(api.resources.dynamodb, "query", query)
         answer = ask(api, cursor=cursor)
     if answer.status == 400:
         assert requests == []
@@ -222,7 +222,7 @@ def test_any_query_is_answered_by_a_page_or_a_problem(api: Api, query: dict[str,
 
 def test_outage_of_the_catalog_is_to_be_tried_again(api: Api):
     outage = raising(ReadTimeoutError(endpoint_url="https://dynamodb"))
-    with once(api.routes.dynamodb, "before-call.dynamodb.Query", outage):
+    with once(api.resources.dynamodb, "before-call.dynamodb.Query", outage):
         answer = ask(api)
     assert_problem(answer, 503)
     assert answer.headers["Retry-After"] == ["1"]

@@ -107,9 +107,9 @@ def test_reading_on_is_bounded_and_goes_on_by_cursor(
     for number in range(1, 100):
         put(stack, photo_id=photo_id(number), status=Status.DELETED)
     called: list[str] = []
-    call = api.routes.dynamodb._make_api_call
+    call = api.resources.dynamodb._make_api_call
     monkeypatch.setattr(
-        api.routes.dynamodb,
+        api.resources.dynamodb,
         "_make_api_call",
         lambda operation, request: called.append(operation) or call(operation, request),
     )
@@ -138,5 +138,5 @@ def test_next_page_of_the_event_file_is_answered(stack: Stack, api: Api):
 
 def test_outage_is_to_be_tried_again(api: Api):
     outage = raising(ReadTimeoutError(endpoint_url="https://dynamodb"))
-    with once(api.routes.dynamodb, "before-call.dynamodb.Query", outage):
+    with once(api.resources.dynamodb, "before-call.dynamodb.Query", outage):
         assert_problem(api.list_own(), 503)

@@ -1,6 +1,5 @@
 import json
 from datetime import UTC, datetime, timedelta
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -8,6 +7,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutErr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gallery_api.routes import views
 from shared.dynamodb import to_item
 from shared.photos import Status
 from tests.faults import once, raising
@@ -71,19 +71,17 @@ def test_photo_that_is_not_replicated_yet_has_no_views(stack: Stack, api: Api, r
 @pytest.mark.parametrize("photo_id", NO_IDS)
 @pytest.mark.parametrize("call", [view, ask])
 def test_what_is_no_id_is_not_found_without_a_call(
-    api: Api, views: ModuleType, monkeypatch: pytest.MonkeyPatch, call: Any, photo_id: str
+    api: Api, monkeypatch: pytest.MonkeyPatch, call: Any, photo_id: str
 ):
-    monkeypatch.setattr(views.dynamodb, "_make_api_call", pytest.fail)
-    monkeypatch.setattr(views.kinesis, "_make_api_call", pytest.fail)
+    monkeypatch.setattr(api.resources.dynamodb, "_make_api_call", pytest.fail)
+    monkeypatch.setattr(api.resources.kinesis, "_make_api_call", pytest.fail)
     assert_problem(call(api, photo_id), 404)
 
 
-def test_looking_a_photo_up_costs_half_a_unit(
-    api: Api, views: ModuleType, monkeypatch: pytest.MonkeyPatch
-):
+def test_looking_a_photo_up_costs_half_a_unit(api: Api, monkeypatch: pytest.MonkeyPatch):
     requested: dict[str, Any] = {}
     monkeypatch.setattr(
-        views.dynamodb, "get_item", lambda **request: requested.update(request) or {}
+        api.resources.dynamodb, "get_item", lambda **request: requested.update(request) or {}
     )
     api.call("record_view")
     assert "ConsistentRead" not in requested
@@ -107,10 +105,10 @@ def kinesis_refusal(code: str, status: int) -> ClientError:
     ids=["throttled", "key throttled", "outage", "hangs", "unreachable"],
 )
 def test_view_that_the_stream_does_not_take_is_to_be_tried_again(
-    api: Api, views: ModuleType, publish: Publish, recorded: Recorded, fault: Exception
+    api: Api, publish: Publish, recorded: Recorded, fault: Exception
 ):
     photo = publish()
-    with once(views.kinesis, "before-call.kinesis.PutRecord", raising(fault)):
+    with once(api.resources.kinesis, "before-call.kinesis.PutRecord", raising(fault)):
         answer = view(api, photo.photo_id)
     assert_problem(answer, 503)
     assert answer.headers["Retry-After"] == ["1"]
@@ -118,24 +116,24 @@ def test_view_that_the_stream_does_not_take_is_to_be_tried_again(
     assert recorded() == []
 
 
-def test_refusal_for_good_is_a_problem_of_ours(api: Api, views: ModuleType, publish: Publish):
+def test_refusal_for_good_is_a_problem_of_ours(api: Api, publish: Publish):
     photo = publish()
     denied = raising(kinesis_refusal("AccessDeniedException", 400))
-    with once(views.kinesis, "before-call.kinesis.PutRecord", denied):
+    with once(api.resources.kinesis, "before-call.kinesis.PutRecord", denied):
         assert_problem(view(api, photo.photo_id), 500)
 
 
 def test_view_whose_answer_was_lost_is_not_recorded_twice(
-    api: Api, views: ModuleType, publish: Publish, recorded: Recorded
+    api: Api, publish: Publish, recorded: Recorded
 ):
     photo = publish()
     tries: list[object] = []
-    hooks = views.kinesis.meta.events
+    hooks = api.resources.kinesis.meta.events
     lost = ReadTimeoutError(endpoint_url="https://kinesis")
     hooks.register("before-send.kinesis.PutRecord", lambda **_: tries.append(1))
-    with once(views.kinesis, "after-call.kinesis.PutRecord", raising(lost)):
+    with once(api.resources.kinesis, "after-call.kinesis.PutRecord", raising(lost)):
         assert_problem(view(api, photo.photo_id), 503)
-    assert views.kinesis.meta.config.retries["total_max_attempts"] == 1
+    assert api.resources.kinesis.meta.config.retries["total_max_attempts"] == 1
     assert len(tries) == len(recorded()) == 1
 
 
@@ -145,7 +143,7 @@ def count(stack: Stack, photo_id: str, period: str, views: int, **more: object) 
 
 
 @pytest.fixture
-def now(views: ModuleType, monkeypatch: pytest.MonkeyPatch) -> datetime:
+def now(monkeypatch: pytest.MonkeyPatch) -> datetime:
     """The moment at which the function is asked."""
     moment = datetime(2026, 11, 20, 13, 33, 59, 999_999, tzinfo=UTC)
 
@@ -196,15 +194,15 @@ def test_unknown_photo_has_zeros_too(api: Api):
     assert (answer.status, answer.body["total"]) == (200, 0)
 
 
-def test_views_take_one_read(api: Api, views: ModuleType, monkeypatch: pytest.MonkeyPatch):
+def test_views_take_one_read(api: Api, monkeypatch: pytest.MonkeyPatch):
     called: list[str] = []
-    make_api_call = views.dynamodb._make_api_call
+    make_api_call = api.resources.dynamodb._make_api_call
 
     def counted(operation: str, request: dict[str, Any]) -> Any:
         called.append(operation)
         return make_api_call(operation, request)
 
-    monkeypatch.setattr(views.dynamodb, "_make_api_call", counted)
+    monkeypatch.setattr(api.resources.dynamodb, "_make_api_call", counted)
     api.call("get_views")
     assert called == ["Query"]
 
@@ -224,9 +222,9 @@ def test_what_the_counter_keeps_in_its_rows_stays_there_though_it_fills_pages(
     assert answer.body["total"] == sum(each["views"] for each in answer.body["minutes"]) == 60
 
 
-def test_outage_of_the_views_table_is_to_be_tried_again(api: Api, views: ModuleType):
+def test_outage_of_the_views_table_is_to_be_tried_again(api: Api):
     outage = raising(ReadTimeoutError(endpoint_url="https://dynamodb"))
-    with once(views.dynamodb, "before-call.dynamodb.Query", outage):
+    with once(api.resources.dynamodb, "before-call.dynamodb.Query", outage):
         assert_problem(api.call("get_views"), 503)
 
 

@@ -2,10 +2,8 @@
 
 import io
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +11,7 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from release_check.checks import REQUESTS
-from tests.stack import REGION
+from tests.stack import REGION, new_handler
 
 API_VERSION = f"arn:aws:lambda:{REGION}:123456789012:function:gallery-api:42"
 type Answer = tuple[int, dict[str, str], object]
@@ -70,8 +68,7 @@ def module() -> Iterator[ModuleType]:
         patch.setenv("AWS_DEFAULT_REGION", REGION)
         patch.setenv("POWERTOOLS_SERVICE_NAME", "release_check")
         patch.setenv("API_VERSION", API_VERSION)
-        patch.delitem(sys.modules, "release_check.handler", raising=False)
-        yield import_module("release_check.handler")
+        yield new_handler("release_check")
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 import io
 import json
-import sys
 from dataclasses import dataclass
-from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -12,10 +10,10 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from msgspec import ValidationError
 
-from release_check.checks import LONGEST_ENDING_MS, REQUESTS
+from release_check.checks import REQUESTS, RESERVE_SECONDS
 from shared.settings import SettingsError
 from tests.integration.release_check.conftest import API_VERSION, Answer, Aws, http
-from tests.stack import ROOT, load_template
+from tests.stack import ROOT, load_template, new_handler
 
 EVENT = json.loads((ROOT / "events/codedeploy_before_traffic.json").read_text())
 TIMEOUT = load_template()["Resources"]["ReleaseCheckFunction"]["Properties"]["Timeout"]
@@ -63,7 +61,7 @@ def test_every_check_and_the_verdict_are_logged(
     *checks, verdict = [json.loads(line) for line in log.getvalue().splitlines()]
     assert [line["request"] for line in checks] == list(REQUESTS)
     assert all(line["milliseconds"] >= 0 for line in checks)
-    assert verdict["message"] == "Failed"
+    assert (verdict["message"], verdict["status"]) == ("release_checked", "Failed")
     assert verdict["api_version"] == API_VERSION
     assert len(verdict["reasons"]) == 1
     assert {line["deployment_id"] for line in (*checks, verdict)} == {EVENT["DeploymentId"]}
@@ -119,7 +117,7 @@ def test_fault_of_our_own_is_reported_once(
 
 
 def test_time_running_out_is_reported_before_it_has(module: ModuleType, aws: Aws):
-    context = Context(remaining_time_in_millis=LONGEST_ENDING_MS - 1)
+    context = Context(remaining_time_in_millis=int(1000 * RESERVE_SECONDS))
     answer = module.handler(EVENT, context)
     assert len(answer["reasons"]) == len(REQUESTS)
     assert not aws.asked
@@ -135,7 +133,7 @@ def test_unknown_keys_are_logged_and_do_not_decide(
     assert answer == {"status": "Succeeded", "reasons": []}
     assert aws.reported == [report("Succeeded")]
     first = json.loads(log.getvalue().splitlines()[0])
-    assert first["message"] == "CodeDeploy's event has unknown keys"
+    assert first["message"] == "unknown_event_keys"
     assert (first["level"], first["unknown_keys"]) == ("WARNING", ["Extra", "Records"])
     assert first["deployment_id"] == EVENT["DeploymentId"]
 
@@ -201,17 +199,15 @@ def test_worst_case_ends_well_before_the_timeout(module: ModuleType):
         pauses = sum(2**number for number in range(tries - 1))  # botocore waits at most so long
         return float(tries * (config.connect_timeout + config.read_timeout) + pauses)
 
-    # The last check begins with at least LONGEST_ENDING left; then it and the report may hang.
+    # The last check begins with at least RESERVE_SECONDS left; then it and the report may hang.
     worst = longest(module.lambda_) + longest(module.codedeploy)
-    assert worst <= LONGEST_ENDING_MS / 1000 - 5
+    assert worst <= RESERVE_SECONDS - 5
     # And the first one always begins.
-    assert LONGEST_ENDING_MS / 1000 <= TIMEOUT - 10
+    assert RESERVE_SECONDS <= TIMEOUT - 10
 
 
-def test_missing_variable_fails_at_initialisation_by_name(
-    module: ModuleType, monkeypatch: pytest.MonkeyPatch
-):
+@pytest.mark.usefixtures("module")
+def test_missing_variable_fails_at_initialization_by_name(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("API_VERSION")
-    monkeypatch.delitem(sys.modules, module.__name__)
     with pytest.raises(SettingsError, match="API_VERSION"):
-        import_module(module.__name__)
+        new_handler("release_check")

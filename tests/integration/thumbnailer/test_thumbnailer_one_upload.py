@@ -69,7 +69,9 @@ def test_unusable_photo_fails_with_a_reason_and_is_not_retried(
     assert (photo.ready_at, photo.renditions, photo.bytes) == (None, {}, 1)
     uploads.assert_nothing_orphaned(photo_id)
     written = output()
-    assert [(line["level"], line["message"]) for line in written.log] == [("WARNING", photo.error)]
+    assert [(line["level"], line["message"], line["reason"]) for line in written.log] == [
+        ("WARNING", "upload_processed", photo.error)
+    ]
     assert written.count("PhotosFailed") == 1
 
 
@@ -98,7 +100,7 @@ def test_form_encoded_key_is_decoded(uploads: Uploads, invoke: Invoke):
 def test_foreign_key_is_ignored(invoke: Invoke, output: Written):
     invoke(load_event("s3_foreign_object_created"))
     written = output()
-    assert written.log[0]["message"] == "the key is not an upload's"
+    assert written.log[0]["reason"] == "the key does not have the form of an upload's"
     assert written.log[0]["key"] == "uploads/folder/readme.txt"
     assert written.count("UploadsIgnored") == 1
 
@@ -107,7 +109,7 @@ def test_upload_without_a_record_is_ignored(uploads: Uploads, invoke: Invoke, ou
     invoke(uploads.upload("nobody", jpeg()))
     assert uploads.stored_renditions("nobody") == set()
     written = output()
-    assert written.log[0]["message"] == "there is no such photo"
+    assert written.log[0]["reason"] == "there is no such photo"
     assert written.count("UploadsIgnored") == 1
 
 

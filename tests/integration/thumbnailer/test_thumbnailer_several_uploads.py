@@ -1,4 +1,3 @@
-import sys
 from typing import Any
 
 import pytest
@@ -6,6 +5,7 @@ import pytest
 from shared.photos import Status, upload_key
 from tests.faults import raising
 from tests.uploads import Invoke, Uploads, Written, jpeg, load_event
+from thumbnailer import uploads as uploads_module
 
 
 def two_photos(uploads: Uploads, *data: bytes) -> tuple[list[str], dict[str, Any]]:
@@ -34,11 +34,10 @@ def test_faulty_upload_is_raised_after_its_neighbour_is_done(
     uploads: Uploads, invoke: Invoke, output: Written, monkeypatch: pytest.MonkeyPatch
 ):
     photo_ids, event = two_photos(uploads, jpeg("red"), jpeg("blue"))
-    core = sys.modules["thumbnailer.uploads"]
-    render = core.render
+    render = uploads_module.render
     bug = ZeroDivisionError("a bug of ours")
     outcomes = iter([raising(bug), lambda: None])
-    monkeypatch.setattr(core, "render", lambda data: (next(outcomes)(), render(data))[1])
+    monkeypatch.setattr(uploads_module, "render", lambda data: (next(outcomes)(), render(data))[1])
 
     with pytest.raises(
         ExceptionGroup, match=f"1 of 2 uploads failed: uploads/{photo_ids[0]}: "
@@ -56,7 +55,7 @@ def test_faulty_upload_is_raised_after_its_neighbour_is_done(
     ]
     assert "ZeroDivisionError: a bug of ours" in written.log[0]["exception"]
 
-    monkeypatch.setattr(core, "render", render)
+    monkeypatch.setattr(uploads_module, "render", render)
     invoke(event)
 
     assert uploads.photo(photo_ids[0]).status is Status.READY

@@ -89,8 +89,9 @@ def test_partition_key_that_is_no_photo_id_is_not_logged_as_one(
 ):
     with at("before-call.s3.PutObject", raising(refusal("SlowDown"))):
         invoke({"Records": [record(1, "a person's name", data=b"not JSON")]})
+    invoke({"Records": [record(1, "a person's name", data=b"not JSON")]})
     lines = [line for line in output().log if line["level"] == "ERROR"]
-    assert [line["message"] for line in lines] == ["quarantine", "not quarantined"]
+    assert [line["message"] for line in lines] == ["quarantine_failed", "record_quarantined"]
     assert lines[0]["position"] == lines[1]["position"]
     assert "photo_id" not in lines[0].keys() | lines[1].keys()
 

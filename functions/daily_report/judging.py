@@ -1,0 +1,86 @@
+"""What is wrong with photos, rows and objects, according to what is stored now."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from daily_report import abandoned
+from daily_report.reading import Reader
+from daily_report.reconciliation import Record, drift
+from daily_report.settings import Settings
+from daily_report.state import Finding
+from shared.photos import Photo, upload_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
+
+
+class Discrepancy(msgspec.Struct, frozen=True):
+    """What is wrong with a photo, by the name that it is counted under, and what shows it."""
+
+    name: str
+    photo_id: str
+    photo: Photo | None
+    row: Record | None
+    upload: "HeadObjectOutputTypeDef | None"
+
+
+class Judge(msgspec.Struct, frozen=True):
+    """Judges photos and objects as of `now`, the start of the execution."""
+
+    reader: Reader
+    settings: Settings
+
+    def findings(self, photo_ids: Iterable[str], now: datetime) -> list[Finding]:
+        """What is wrong with these photos, confirmed by consistent reads.
+
+        Eventually consistent reads come first: they cost half, and nearly all photos are right.
+        """
+        suspects = [each.photo_id for each in self.discrepancies(photo_ids, now, consistent=False)]
+        confirmed = self.discrepancies(suspects, now, consistent=True)
+        return [(each.name, each.photo_id) for each in confirmed]
+
+    def discrepancies(
+        self, photo_ids: Iterable[str], now: datetime, *, consistent: bool
+    ) -> Iterator[Discrepancy]:
+        """The photos that differ from their catalog row, or that are abandoned.
+
+        Malformed records are left out: they are findings of their own.
+        """
+        ids = list(photo_ids)
+        # The rows first: a row that is read before its photo cannot be newer.
+        rows = self.reader.get(self.settings.catalog_table, ids, Record, consistent=consistent)
+        photos = self.reader.get(self.settings.photos_table, ids, Photo, consistent=consistent)
+        malformed = rows.malformed_ids | photos.malformed_ids
+        for photo_id in ids:
+            if photo_id in malformed:
+                continue
+            photo, row = photos.found.get(photo_id), rows.found.get(photo_id)
+            difference = drift(photo, row, now)
+            if difference:
+                yield Discrepancy(difference, photo_id, photo, row, None)
+            elif photo and abandoned.is_abandoned(photo, now):
+                upload = self.reader.head_object(self.settings.uploads_bucket, upload_key(photo_id))
+                uploaded_at = upload["LastModified"] if upload else None
+                outcome = abandoned.outcome(photo, uploaded_at, now)
+                if outcome:
+                    yield Discrepancy(outcome, photo_id, photo, row, upload)
+
+    def orphans(self, keys: Iterable[str], *, consistent: bool) -> list[str]:
+        """The keys of objects that no record needs."""
+        owners: dict[str, str] = {}
+        for key in keys:
+            photo_id = abandoned.owner_of(key)
+            if photo_id:
+                owners[key] = photo_id
+        photos = self.reader.get(
+            self.settings.photos_table, set(owners.values()), Photo, consistent=consistent
+        )
+        return [
+            key
+            for key, photo_id in owners.items()
+            if photo_id not in photos.malformed_ids
+            and abandoned.is_orphan(key, photos.found.get(photo_id))
+        ]

@@ -1,0 +1,85 @@
+"""Configuration and clients, made once when the execution environment starts."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import boto3
+import msgspec
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
+from botocore.config import Config
+
+from shared.settings import load_settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler.router import APIGatewayRouter
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_s3 import S3Client
+
+_CONTEXT_KEY: Final = "resources"
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What template.yaml declares under Environment."""
+
+    photos_table: str
+    catalog_table: str
+    views_stream: str
+    views_table: str
+    uploads_bucket: str
+    media_bucket: str
+    idempotency_table: str
+
+
+class Resources(msgspec.Struct, frozen=True):
+    """What the routes use; `answers` stores answers under their idempotency key."""
+
+    settings: Settings
+    dynamodb: "DynamoDBClient"
+    kinesis: "KinesisClient"
+    s3: "S3Client"
+    answers: DynamoDBPersistenceLayer
+    logger: Logger
+    metrics: Metrics
+
+    def as_context(self) -> dict[str, Any]:
+        """The context of Powertools' resolver in which `resources_of` finds them."""
+        return {_CONTEXT_KEY: self}
+
+
+def resources_of(router: "APIGatewayRouter") -> Resources:
+    """The resources of the invocation that the router is answering."""
+    return cast("Resources", router.context[_CONTEXT_KEY])
+
+
+def make_resources(environment: Mapping[str, str]) -> Resources:
+    """Read the settings and make the clients.
+
+    Raises:
+        SettingsError: the environment lacks a variable.
+    """
+    settings = load_settings(Settings, environment)
+    # A request makes up to three calls of at most 7 s each (two attempts and a pause), so that the
+    # caller gets a 503 before Lambda's timeout.
+    config = Config(
+        connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2, "mode": "standard"}
+    )
+    # One attempt: Kinesis may have taken a record whose answer was lost, and would count it twice.
+    kinesis_config = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
+    # By default boto3 signs for the bucket's global host. While a bucket is new, that host
+    # redirects to the region, and a browser's upload does not follow the redirect.
+    regional = Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+    )
+    dynamodb = boto3.client("dynamodb", config=config)
+    return Resources(
+        settings=settings,
+        dynamodb=dynamodb,
+        kinesis=boto3.client("kinesis", config=kinesis_config),
+        s3=boto3.client("s3", config=config.merge(regional)),
+        answers=DynamoDBPersistenceLayer(settings.idempotency_table, boto3_client=dynamodb),
+        logger=Logger(),
+        metrics=Metrics(),
+    )

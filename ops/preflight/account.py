@@ -66,16 +66,9 @@ def check_cloudfront(target: DeployedTarget) -> Iterator[Finding]:
     AWS has no API that says whether an account is verified: a distribution in it does.
     """
     check = "CloudFront"
-    existing = "Distribution" in target.existing
+    own = target.existing.get("Distribution")
     if not target.has_page:
-        yield _without_page(check, existing=existing)
-        return
-    if _UNVERIFIED in target.failure:
-        yield blocked(
-            check,
-            "CloudFront refused the last deployment until AWS has verified the account. Ask AWS"
-            " Support to verify it, and deploy with --parameter Page=none until then.",
-        )
+        yield _without_page(check, existing=own is not None)
         return
     pages = target.account.client("cloudfront").get_paginator("list_distributions")
     found = [
@@ -83,22 +76,29 @@ def check_cloudfront(target: DeployedTarget) -> Iterator[Finding]:
     ]
     domain = target.parameters["DomainName"]
     for each in found:
-        if domain and not existing and domain in each["Aliases"].get("Items", []):
+        is_own = own is not None and each["Id"] == own.physical_id
+        if domain and not is_own and domain in each["Aliases"].get("Items", []):
             yield blocked(
                 check,
                 f"Distribution {each['Id']} already answers {domain}: remove the alias there, or"
                 " choose another DomainName.",
             )
             return
-    if existing:
+    if own:
         yield ready(check, "The stack has its distribution.")
+    elif _UNVERIFIED in target.failure:
+        yield warning(
+            check,
+            "CloudFront refused the last deployment, because AWS had not verified the account. Ask"
+            " AWS Support to verify it, and deploy with --parameter Page=none until then.",
+        )
     elif found:
         yield ready(check, f"The account has distributions ({len(found)}): it is verified.")
     else:
         yield warning(
             check,
             "The account has no distribution yet. If AWS has not verified the account, CloudFront"
-            " refuses the first one and the whole deployment fails: in a new account deploy with"
+            " refuses the first one and the deployment fails: in a new account deploy with"
             " --parameter Page=none first, and with Page=cloudfront once that stack works.",
         )
 

@@ -86,7 +86,7 @@ class DeployedTarget(Target):
         return {
             each.logical_id: each
             for each in list_resources(self.account, self.deployed.id)
-            if each.physical_id and each.status != "DELETE_COMPLETE"
+            if each.physical_id and each.status not in {"CREATE_FAILED", "DELETE_COMPLETE"}
         }
 
     @functools.cached_property

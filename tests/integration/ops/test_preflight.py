@@ -266,13 +266,28 @@ def failed(status: str) -> RecordedAccount:
 
 
 def test_failed_creation_is_continued_and_cloudfronts_refusal_names_the_parameter():
-    found = looked(failed("CREATE_FAILED"))
+    recorded = failed("CREATE_FAILED")
+    for each in recorded.entries:
+        if each["call"] == "cloudformation.ListStackResources":
+            for resource in each["answer"]["StackResourceSummaries"]:
+                if resource["LogicalResourceId"] == "Distribution":
+                    resource["ResourceStatus"] = "CREATE_FAILED"
+    found = looked(recorded)
     assert found["Stack"].result is Result.WARNING
     assert "This deployment continues it" in found["Stack"].sentence
     assert "Its first failure was Distribution: Access denied" in found["Stack"].sentence
-    assert found["CloudFront"].result is Result.BLOCKED
-    assert "--parameter Page=none" in found["CloudFront"].sentence
-    assert looked(failed("CREATE_FAILED"), Page="none")["CloudFront"].result is not Result.BLOCKED
+    assert found["CloudFront"].result is Result.WARNING
+    assert "--parameter Page=none until then" in found["CloudFront"].sentence
+    assert looked(recorded, Page="none")["CloudFront"].result is Result.READY
+
+
+def test_domain_of_the_stacks_own_distribution_is_not_taken():
+    recorded = RecordedAccount("complete")
+    denied = {"Code": "AccessDenied", "Message": ""}
+    recorded.entries.append({"call": "acm.DescribeCertificate", "error": denied})
+    shop, own = "shop.example.com", "gallery.example.com"
+    assert looked(recorded, DomainName=shop)["CloudFront"].result is Result.BLOCKED
+    assert looked(recorded, DomainName=own)["CloudFront"].result is Result.READY
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from ops.leftover_versions import find_drift, set_back
 from ops.preflight.account import ACCESS_LOGS
 from ops.preflight.examine import Examination, examine
 from ops.preflight.table import findings_table
+from ops.release_hash import write_release_hashes
 from ops.sam import parameter_overrides, run_sam
 from ops.stack_states import (
     explain_failure,
@@ -175,6 +176,8 @@ def deploy(options: argparse.Namespace, console: Console) -> None:
     set_back_drift(account, deployed, console, yes=options.yes)
     overrides = parameter_overrides(parameters)
     run_sam(account, "build", stage, *overrides)
+    kept = deployed.parameters if deployed else {}
+    write_release_hashes(stage.build_folder / "template.yaml", parameters, kept, account.region)
     change_set = create_change_set(account, stage, stack, *overrides)
     outcome = None
     if change_set:

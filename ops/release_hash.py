@@ -15,6 +15,7 @@ from samcli.lib.utils.hash import dir_checksum
 from samcli.yamlhelper import yaml_dump, yaml_parse
 
 from ops.intrinsics import SUBSTITUTED, Resolver, sub_argument
+from ops.stacks import OperationError
 from ops.translate import read_template, translate
 
 # Lambda keeps these for the function as a whole. Everything else counts as locked: SAM writes the
@@ -24,19 +25,22 @@ _REPLACING: Final = ("createOnlyProperties", "conditionalCreateOnlyProperties")
 _LENGTH: Final = 16  # SAM puts the first ten characters into the version's logical id
 
 
-def write_release_hashes(built: Path, parameters: Mapping[str, str], region: str) -> dict[str, str]:
+def write_release_hashes(
+    built: Path, given: Mapping[str, str], deployed: Mapping[str, str], region: str
+) -> dict[str, str]:
     """Give each function that publishes versions its hash, in the template that sam build wrote.
 
     Args:
         built: that template; its artifacts are beside it.
-        parameters: all values that CloudFormation will use, except defaults.
+        given: the parameters that sam deploy is given.
+        deployed: the stack's parameters; those that are not given keep their values.
         region: of the stack.
 
     Returns:
         The hashes, by the function's logical id.
 
     Raises:
-        ValueError: the template does not declare a parameter, or does not allow its value.
+        OperationError: the template does not declare a parameter, or does not allow its value.
     """
     template = read_template(built)
     for resource in template["Resources"].values():
@@ -47,7 +51,14 @@ def write_release_hashes(built: Path, parameters: Mapping[str, str], region: str
                 # sam names the uploaded artifact by the same checksum, of file names and contents.
                 checksum = dir_checksum(str(built.parent / properties[uri]))
                 properties[uri] = f"s3://artifacts/{checksum}"
-    hashes = release_hashes(translate(template, dict(parameters)), parameters, region)
+    kept = {name: deployed[name] for name in template["Parameters"].keys() & deployed.keys()}
+    parameters = {**kept, **given}
+    try:
+        hashes = release_hashes(translate(template, parameters), parameters, region)
+    except ValueError as error:
+        raise OperationError(
+            f"This cannot be deployed: {error}. Give a value by --parameter Name=Value."
+        ) from None
 
     written = yaml_parse(built.read_text())
     for function, release_hash in hashes.items():

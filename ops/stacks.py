@@ -42,6 +42,7 @@ class Stage(msgspec.Struct, frozen=True):
     region: str | None
     artifacts_bucket: str | None
     parameters: dict[str, str]
+    build_folder: Path = ROOT / ".aws-sam" / "build"
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -95,6 +96,7 @@ def read_stage(name: str) -> Stage:
         parameters=parse_parameters(
             shlex.split(overrides) if isinstance(overrides, str) else overrides
         ),
+        build_folder=ROOT / environment["build"]["parameters"].get("build_dir", ".aws-sam/build"),
     )
 
 

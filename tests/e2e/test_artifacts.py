@@ -73,6 +73,14 @@ def test_every_module_of_a_layer_has_its_bytecode(layer: str):
         assert header[4] == 0b01, f"{source}: bytecode would be checked against the source"
 
 
+def test_artifacts_are_the_same_wherever_they_are_built():
+    """Or each machine would publish versions of its own: their checksums decide about that."""
+    artifacts = [folder for folder in BUILD.iterdir() if folder.is_dir()]
+    assert artifacts
+    for path in (path for folder in artifacts for path in folder.rglob("*") if path.is_file()):
+        assert str(ROOT).encode() not in path.read_bytes(), path
+
+
 def test_layers_are_within_lambdas_limit_and_our_budget(built: dict[str, float]):
     for layer, budget in BUDGET_MB.items():
         assert 1 < built[layer] <= budget, layer

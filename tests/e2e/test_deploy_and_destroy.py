@@ -96,6 +96,22 @@ def logs_role(cloud: Cloud) -> Iterator[None]:
         set_role("")
 
 
+def live_versions(cloud: Cloud) -> dict[str, str]:
+    """The version that each function's alias leads to, by the function's logical id."""
+    pages = cloud.client("cloudformation").get_paginator("list_stack_resources")
+    functions = {
+        each["LogicalResourceId"]: each["PhysicalResourceId"]
+        for page in pages.paginate(StackName=STACK)
+        for each in page["StackResourceSummaries"]
+        if each["ResourceType"] == "AWS::Lambda::Function"
+    }
+    client = cloud.client("lambda")
+    return {
+        logical_id: client.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
+        for logical_id, name in functions.items()
+    }
+
+
 @pytest.mark.usefixtures("stack", "built", "quick")
 def test_stack_is_deployed_updated_and_gone_without_a_trace(
     cloud: Cloud, capfd: pytest.CaptureFixture[str]
@@ -112,12 +128,16 @@ def test_stack_is_deployed_updated_and_gone_without_a_trace(
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
     assert outputs["DistributionId"] == "none"
 
+    first = live_versions(cloud)
     more = [f"ReportSchedule={SCHEDULE}", "AlarmEmail=somebody@example.com"]
     with logs_role(cloud):
         assert run_deploy(cloud, "Page=cloudfront", *more) == 0
     said = capfd.readouterr().out
     assert "With the account's role ApiGatewayLogs." in said
     assert "files are at https://" in said
+    # Only this function is given the distribution's id, by a parameter that SAM does not resolve.
+    moved = {"CatalogReplicatorFunction": str(int(first["CatalogReplicatorFunction"]) + 1)}
+    assert live_versions(cloud) == {**first, **moved, "EdgeHeadersFunction": "1"}
     site = cloud.client("s3").get_object(Bucket=outputs["SiteBucketName"], Key="index.html")
     assert site["ContentType"].startswith("text/html")
     for level in ("Page", "Warning"):

@@ -9,6 +9,7 @@ import pytest
 from samcli.yamlhelper import yaml_parse
 
 from ops.release_hash import write_release_hashes
+from ops.stacks import OperationError
 from ops.translate import read_template, translate
 
 TEMPLATE = """\
@@ -68,7 +69,7 @@ def built(tmp_path: Path) -> Path:
 
 
 def write(built: Path, **parameters: str) -> dict[str, str]:
-    return write_release_hashes(built, parameters, "us-east-1")
+    return write_release_hashes(built, parameters, {}, "us-east-1")
 
 
 def moved(before: dict[str, str], after: dict[str, str]) -> set[str]:
@@ -127,6 +128,14 @@ def test_changed_parameter_publishes_what_reads_it(built: Path):
     assert moved(before, write(built, Level="DEBUG")) == {ONE, OTHER}
 
 
+def test_deployed_value_counts_until_another_is_given_or_the_parameter_is_gone(built: Path):
+    default = write(built)
+    deployed = {"Level": "DEBUG", "Gone": "long ago"}
+    kept = write_release_hashes(built, {}, deployed, "us-east-1")
+    assert kept == write(built, Level="DEBUG") != default
+    assert write_release_hashes(built, {"Level": "INFO"}, deployed, "us-east-1") == default
+
+
 def test_replaced_role_of_an_included_file_publishes_what_runs_as_it(built: Path):
     before = write(built)
     role = built.parents[1] / "role.yaml"
@@ -137,6 +146,6 @@ def test_replaced_role_of_an_included_file_publishes_what_runs_as_it(built: Path
 
 
 def test_value_that_the_template_does_not_allow_is_an_error(built: Path):
-    with pytest.raises(ValueError, match="Level must be one of INFO, DEBUG, not 'LOUD'"):
+    with pytest.raises(OperationError, match="Level must be one of INFO, DEBUG, not 'LOUD'"):
         write(built, Level="LOUD")
     assert built.read_text() == TEMPLATE

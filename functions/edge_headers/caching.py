@@ -1,15 +1,15 @@
-"""How long an answer lives: in browsers (max-age) and in CloudFront (s-maxage)."""
+"""How long browsers (max-age) and CloudFront (s-maxage) may cache a response."""
 
-# A rendition's key holds its upload's ETag, so what is under it never changes; a deleted photo is
-# invalidated in CloudFront, where a day is enough to spare the bucket.
+# A rendition's key contains its upload's ETag, so the object never changes. Deleted photos are
+# invalidated in CloudFront.
 _IMMUTABLE = "public, max-age=31536000, s-maxage=86400, immutable"
-# Names without a hash: browsers ask each time, so that no page meets the script of another release;
-# publishing invalidates CloudFront.
+# Names without a hash: browsers ask each time, so that no page loads the script of another release.
+# Publishing invalidates CloudFront.
 _UNTIL_PUBLISHED = "public, max-age=0, s-maxage=86400"
 _SHORT = "public, max-age=0, s-maxage=60"
 BRIEF = "public, max-age=0, s-maxage=1"
 
-# The object, a range of it, or word that it is as it was.
+# The object, a range of it, or the answer that it has not changed.
 FRESH = ("200", "206", "304")
 
 _ASSET_TYPES = ("text/css", "text/javascript", "application/javascript", "image/", "font/")
@@ -17,9 +17,9 @@ _ASSET_NAMES = (".css", ".js", ".mjs", ".svg", ".png", ".ico", ".webp", ".woff2"
 
 
 def cache_control(path: str, status: str, content_type: str) -> str:
-    """The header's value; `content_type` is empty where the origin gives none, as with a 304.
+    """The value of Cache-Control; `content_type` is empty if the origin gives none, as in a 304.
 
-    A 304 renews what CloudFront keeps, so it gets what the object would get.
+    A 304 renews what CloudFront has cached, so it gets the same value as the object.
     """
     if status not in FRESH:
         return BRIEF

@@ -1,4 +1,4 @@
-"""One row of the catalog table, by the standard library; bench/edge.py says what boto3 costs."""
+"""Read one catalog row with the standard library; bench/edge.py measures what boto3 would cost."""
 
 import hmac
 import json
@@ -10,7 +10,7 @@ from hashlib import sha256
 from http.client import HTTPConnection, HTTPSConnection
 from typing import Any
 
-# Time for the three round trips of a new connection, from the other side of the world too.
+# Enough for the three round trips of a new connection, also from the other side of the world.
 LIMIT_SECONDS = 1.0
 _NEEDED = {"ProjectionExpression": "#s, renditions", "ExpressionAttributeNames": {"#s": "status"}}
 _TLS = ssl.create_default_context()
@@ -19,14 +19,14 @@ type Strings = Mapping[str, str]
 
 
 class CatalogError(Exception):
-    """The catalog cannot be asked, or refused to answer."""
+    """The catalog cannot be read."""
 
 
 def get_row(photo_id: str, settings: Strings, environment: Strings, now: float) -> Any:
     """Status and renditions of a photo in DynamoDB's form, or None if there is no such row.
 
     Raises:
-        OSError, http.client.HTTPException: of the network, time-outs among them.
+        OSError, http.client.HTTPException: the network failed, or a time-out.
         CatalogError, KeyError: settings or credentials are missing, or DynamoDB refused.
     """
     for name in ("x-gallery-endpoint", "x-gallery-catalog-table"):
@@ -49,10 +49,12 @@ def get_row(photo_id: str, settings: Strings, environment: Strings, now: float) 
 
 
 def signed_headers(host: str, body: str, environment: Strings, moment: str) -> dict[str, str]:
-    """All headers of a GetItem, with AWS Signature Version 4; `moment` as `20261120T123456Z`.
+    """The headers of a GetItem, signed with Signature Version 4; `moment` is `20261120T123456Z`.
 
-    `environment` holds the role's credentials under the names that Lambda gives them; without a key
-    or secret, KeyError.
+    `environment` has the role's credentials under Lambda's names.
+
+    Raises:
+        KeyError: the access key or the secret key is missing.
     """
     token = environment.get("AWS_SESSION_TOKEN")
     headers = {
@@ -62,10 +64,10 @@ def signed_headers(host: str, body: str, environment: Strings, moment: str) -> d
         **({"x-amz-security-token": token} if token else {}),
         "x-amz-target": "DynamoDB_20120810.GetItem",
     }
-    names = ";".join(headers)  # in order already
+    names = ";".join(headers)  # the names above are sorted
     lines = map(":".join, headers.items())
     request = "\n".join(("POST", "/", "", *lines, "", names, sha256(body.encode()).hexdigest()))
-    # The one region that CloudFront takes functions from, and so the stack's.
+    # A stack with a distribution is always in us-east-1, the region of Lambda@Edge.
     scope = f"{moment[:8]}/us-east-1/dynamodb/aws4_request"
     text = "\n".join(("AWS4-HMAC-SHA256", moment, scope, sha256(request.encode()).hexdigest()))
     key = f"AWS4{environment['AWS_SECRET_ACCESS_KEY']}".encode()

@@ -1,6 +1,6 @@
-"""CloudFront's answer from an origin in, the same answer with its policies out.
+"""Lambda@Edge at `origin-response`: add security and cache headers to the origin's response.
 
-Every import is paid for at each cold start, so a path imports what it needs and no more.
+Each import prolongs the cold start, so a path imports only what it needs.
 """
 
 import os
@@ -9,17 +9,17 @@ import time
 from edge_headers.caching import FRESH, cache_control
 from edge_headers.security_headers import file_headers, page_headers
 
-TYPE_CHECKING = False  # typing itself is one of those imports
+TYPE_CHECKING = False  # without an import of typing
 if TYPE_CHECKING:
     from typing import Any
 
 
 def handler(event: "dict[str, Any]", _context: object) -> "dict[str, Any]":
-    """The response of an `origin-response` event, its headers added to and, if ours, replaced."""
+    """The event's response with this application's headers, which replace the origin's."""
     cf = event["Records"][0]["cf"]
     request, response = cf["request"], cf["response"]
     path, status, headers = request["uri"], response["status"], response["headers"]
-    # The template's word to this function, which may have no environment variables.
+    # Settings come as custom headers of the origin: Lambda@Edge has no environment variables.
     origin = request.get("origin", {})
     settings = _values((origin.get("s3") or origin.get("custom") or {}).get("customHeaders", {}))
     connect = settings.get("x-gallery-connect", "")
@@ -34,5 +34,5 @@ def handler(event: "dict[str, Any]", _context: object) -> "dict[str, Any]":
 
 
 def _values(headers: "dict[str, Any]") -> dict[str, str]:
-    """CloudFront's form of headers without its lists; where a name comes twice, its first value."""
+    """CloudFront's headers as names and values; the first value if a name occurs twice."""
     return {name: lines[0]["value"] for name, lines in headers.items() if lines}

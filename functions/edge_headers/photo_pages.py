@@ -1,4 +1,4 @@
-"""What only the catalog knows of a photo's page: its picture, and whether it may be indexed."""
+"""Headers of a photo's page that depend on the catalog: a preload, and whether it is indexed."""
 
 import logging
 import re
@@ -17,10 +17,10 @@ logger = logging.getLogger(__name__)
 
 
 def photo_headers(query: str, origin: Strings, environment: Strings, now: float) -> dict[str, str]:
-    """Headers of `/photo.html?id=…`; whatever goes wrong, the page is served and not indexed.
+    """Headers of `/photo.html?id=…`; if anything fails, the page is served and not indexed.
 
-    `origin` holds the origin's custom headers, `environment` the role's credentials, and `now` is
-    Unix time: a monotonic clock may stand still while the environment is frozen.
+    `origin` has the origin's custom headers, `environment` the role's credentials. `now` is Unix
+    time: a monotonic clock may stop while the execution environment is frozen.
     """
     if not (asked := re.fullmatch(_QUERY, query)):
         return _NOT_INDEXED
@@ -28,8 +28,8 @@ def photo_headers(query: str, origin: Strings, environment: Strings, now: float)
     until, headers = _known.pop(photo_id, (0.0, _NOT_INDEXED))
     if now >= until:
         try:
-            # A thread keeps the limit: a socket's own starts anew with each byte, and resolving a
-            # name has none.
+            # A thread limits the total time: a socket's time-out starts again with each byte, and
+            # name resolution has none.
             row = ThreadPoolExecutor(1).submit(get_row, photo_id, origin, environment, now)
             headers = headers_of(photo_id, row.result(LIMIT_SECONDS))
         except Exception:
@@ -43,7 +43,7 @@ def photo_headers(query: str, origin: Strings, environment: Strings, now: float)
 
 
 def headers_of(photo_id: str, row: Any) -> dict[str, str]:
-    """The headers that a row of the catalog, in DynamoDB's form, gives to its photo's page.
+    """The headers of a photo's page, from its catalog row in DynamoDB's form.
 
     Raises:
         KeyError, ValueError: the row is READY and has no large rendition of this photo.
@@ -52,5 +52,7 @@ def headers_of(photo_id: str, row: Any) -> dict[str, str]:
         return _NOT_INDEXED
     key = row["renditions"]["M"]["large"]["M"]["key"]["S"]
     if not re.fullmatch(rf"photos/{photo_id}/[0-9A-Za-z-]+/large\.webp", key):
-        raise ValueError(f"{key!r} in the catalog is no key of a large rendition of {photo_id}")
+        raise ValueError(
+            f"{key!r} in the catalog is not the key of a large rendition of {photo_id}"
+        )
     return {"Link": f'</{key}>; rel=preload; as=image; type="image/webp"; fetchpriority=high'}

@@ -1,4 +1,4 @@
-"""What the API takes and gives, as JSON."""
+"""Requests and answers of the API, as JSON."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -16,9 +16,9 @@ ContentType = Literal[
 
 
 class NewPhoto(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `POST /photos` takes."""
+    """The body of `POST /photos`."""
 
-    # The gateway has a model of this name too. A field's description ends "<field> must be …".
+    # The template has a model of the same name. A description completes "<field> must be …".
     title: Annotated[
         str,
         Meta(
@@ -47,9 +47,9 @@ class PublicRendition(msgspec.Struct, frozen=True):
 
 
 class PublicPhoto(msgspec.Struct, frozen=True, kw_only=True):
-    """A photo as anyone may see it; what is not known yet is null.
+    """Public view of a photo; what is not known yet is null.
 
-    `replicated_at` is the catalog's alone, and so in its lists only.
+    Only lists have `replicated_at`, because only the catalog knows it.
     """
 
     photo_id: PhotoId
@@ -78,35 +78,35 @@ class Upload(msgspec.Struct, frozen=True):
 
 
 class CreatedPhoto(msgspec.Struct, frozen=True):
-    """What `POST /photos` answers."""
+    """The answer of `POST /photos`."""
 
     photo: PublicPhoto
     upload: Upload
 
 
 class PhotoPage(msgspec.Struct, frozen=True):
-    """What a list answers; `cursor` asks for the next page, null when there is none."""
+    """A page of a list; `cursor` requests the next page, and is null on the last one."""
 
     photos: list[PublicPhoto]
     cursor: str | None
 
 
 class RecordedView(msgspec.Struct, frozen=True):
-    """A view that the stream has taken, as its record has it."""
+    """A view that the stream has accepted; this is also the data of its record."""
 
     photo_id: PhotoId
     viewed_at: Timestamp
 
 
 class MinuteViews(msgspec.Struct, frozen=True):
-    """How often a photo was seen in a minute, as `2026-11-20T12:34Z`."""
+    """The views of a photo in one minute, which is written `2026-11-20T12:34Z`."""
 
     minute: str
     views: int
 
 
 class PhotoViews(msgspec.Struct, frozen=True):
-    """What `GET /photos/{photo_id}/views` answers; `counted_at` is null before the first view."""
+    """The answer of `GET /photos/{photo_id}/views`; `counted_at` is null before the first view."""
 
     photo_id: PhotoId
     total: int
@@ -115,7 +115,7 @@ class PhotoViews(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """What `GET /health` answers."""
+    """The answer of `GET /health`."""
 
     status: str
     version: str
@@ -123,7 +123,7 @@ class Health(msgspec.Struct, frozen=True):
 
 
 def public_photo(row: Photo | Mapping[str, Any]) -> PublicPhoto:
-    """The part that is anyone's of a photo's record, or of its row in the catalog."""
+    """Public view of a photo, from its record or its catalog row."""
     values = msgspec.to_builtins(row)
     renditions = {
         name: {**rendition, "path": f"/{rendition['key']}"}

@@ -1,4 +1,4 @@
-"""Colours: into sRGB by the embedded profile, and the one colour that stands for a photo."""
+"""Colours: conversion to sRGB by the embedded profile, and the dominant colour of a photo."""
 
 import io
 from typing import Final
@@ -10,7 +10,7 @@ _MODES: Final = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # by the colour spa
 
 
 def to_srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
-    """RGB, or RGBA where there is alpha; a profile that is broken or does not fit is ignored."""
+    """The image as RGB, or RGBA if it has alpha; an unusable profile is ignored."""
     if image.mode == "RGBa":
         image = image.convert("RGBA")
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
@@ -43,7 +43,7 @@ def _convert(image: Image.Image, icc_profile: bytes) -> Image.Image | None:
 
 
 def dominant_color(image: Image.Image) -> str:
-    """The commonest of eight colours that the image is reduced to, as `#rrggbb`."""
+    """The most frequent colour, as `#rrggbb`, after a reduction of the image to eight colours."""
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
     reduced = image.convert("RGB").quantize(8)
     counts = reduced.histogram(alpha)

@@ -1,6 +1,6 @@
-"""Decoding: what a file is, whether it may be decoded, and its pixels.
+"""Decode a photo: find its format, check the limits, and read its pixels.
 
-No name or declared type is trusted, and no pixel is decoded before the limits are checked.
+File names and declared types are not trusted. No pixel is decoded before the limits are checked.
 """
 
 import io
@@ -25,9 +25,10 @@ from PIL.WebPImagePlugin import WebPImageFile
 from shared.photos import MAX_UPLOAD_BYTES
 
 MAX_PIXELS: Final = 100_000_000
-# What is decoded whole takes up to 18 bytes a pixel (bench/decoding_memory.py): half of the memory.
+# Formats that are decoded whole take up to 18 bytes per pixel (bench/decoding_memory.py). The limit
+# keeps that below half of the function's memory.
 MAX_PIXELS_AT_ONCE: Final = 50_000_000
-# A scan of a few bytes makes the decoder pass over every pixel, and a file has room for a million.
+# Each scan makes the decoder visit every pixel, and a scan may have only a few bytes.
 MAX_SCANS: Final = 100
 
 _OPENERS: Final[dict[str, Callable[[io.BytesIO], ImageFile]]] = {
@@ -46,7 +47,7 @@ _SIGNATURES: Final = {
 }
 _AVIF_BRANDS: Final = {b"avif", b"avis"}
 _HEIC_BRANDS: Final = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-# The box of an item: version, flags, id, protection, type, name, and a content type if it has one.
+# An item box: version, flags, id, protection, type, name, and possibly a content type.
 _HEIF_ITEMS: Final = re.compile(
     rb"infe(?:\x02.{5}|\x03.{7})..(....)(?:[^\0]*\0([^\0]*))?", re.DOTALL
 )
@@ -54,14 +55,15 @@ _START_OF_SCAN: Final = b"\xff\xda"
 
 
 class UnusablePhotoError(Exception):
-    """The photo can never be used; the message is the reason, in words for the photo's owner."""
+    """The photo can never be used; the message tells the photo's owner why."""
 
 
 class Photo(msgspec.Struct, frozen=True):
-    """A decoded photo, whose `image` may have fewer pixels than the photo's `size`.
+    """A decoded photo; its `image` may have fewer pixels than the photo's `size`.
 
-    `extent` is what the photo fills of the image: decoded at half its size, a photo of 1001 columns
-    fills 500.5 of 501. `orientation` (EXIF, 1 to 8) and `icc_profile` are still to be applied.
+    `extent` is the part of the image that the photo fills: a photo of 1001 columns that is decoded
+    at half its size fills 500.5 of 501 columns. `orientation` (EXIF, 1 to 8) and `icc_profile` have
+    not been applied yet.
     """
 
     content_type: str
@@ -73,7 +75,11 @@ class Photo(msgspec.Struct, frozen=True):
 
 
 def decode(data: bytes, long_edge: int) -> Photo:
-    """Decode, at no more pixels than an image of `long_edge` can be shrunk from."""
+    """Decode at the lowest resolution from which an image of `long_edge` pixels can be made.
+
+    Raises:
+        UnusablePhotoError: the file is not a photo that can be used.
+    """
     if len(data) > MAX_UPLOAD_BYTES:
         raise UnusablePhotoError(
             f"The file is too large: {_round_up(len(data) / 2**20)} MB, "
@@ -103,13 +109,13 @@ def decode(data: bytes, long_edge: int) -> Photo:
 
 
 def fit(size: tuple[int, int], long_edge: int) -> tuple[int, int]:
-    """The size with the same proportions and that long edge, if it is not smaller already."""
+    """The size with the same proportions and this long edge; a smaller size stays as it is."""
     factor = min(1.0, long_edge / max(size))
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
 def find_content_type(data: bytes) -> str | None:
-    """The content type by the first bytes, or None if it is none that we read."""
+    """The content type according to the first bytes; None if the format is not supported."""
     for signature, content_type in _SIGNATURES.items():
         if data.startswith(signature):
             return content_type
@@ -126,8 +132,8 @@ def find_content_type(data: bytes) -> str | None:
 
 
 def _check_item_types(data: bytes) -> None:
-    # pi-heif 1.4 takes the process down with it on an item type that is not text.
-    boxes, _, _ = data.partition(b"mdat")  # in the pixels, chance may look like an item
+    # pi-heif 1.4 crashes the process on an item type that is not text.
+    boxes, _, _ = data.partition(b"mdat")  # pixel data may look like an item by chance
     for item_type, mime_type in _HEIF_ITEMS.findall(boxes if b"meta" in boxes else data):
         (item_type + mime_type).decode()
 
@@ -155,23 +161,27 @@ def _check_pixels(image: ImageFile, data: bytes, content_type: str) -> None:
 
 
 def _round_up(number: float) -> str:
-    return f"{math.ceil(number * 10) / 10:g}"  # what is over a limit is never shown as equal to it
+    return (
+        f"{math.ceil(number * 10) / 10:g}"  # a value over a limit must not be shown as equal to it
+    )
 
 
 def _orientation(image: ImageFile) -> int:
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     except (SyntaxError, ValueError, struct.error, KeyError, TypeError):
-        return 1  # broken metadata is no reason to refuse a photo
+        return 1  # a photo with broken metadata is still usable
     return orientation if isinstance(orientation, int) else 1
 
 
 @contextmanager
 def _decoder_errors() -> Iterator[None]:
-    """What Pillow and the codecs raise on damaged files, found by fuzzing, becomes a reason."""
+    """Turn what Pillow and the codecs raise on damaged files (found by fuzzing) into a reason."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on damaged metadata, and on sizes that we check
+            warnings.simplefilter(
+                "ignore"
+            )  # of damaged metadata, and of sizes that `_check_pixels` checks
             yield
     except Image.DecompressionBombError as error:
         raise UnusablePhotoError(

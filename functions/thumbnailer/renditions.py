@@ -1,4 +1,4 @@
-"""Renditions: a photo's bytes in, its smaller sizes out."""
+"""Make the renditions of a photo: smaller sizes, as WebP."""
 
 import io
 from typing import Final
@@ -11,7 +11,7 @@ from thumbnailer.decoding import Photo, UnusablePhotoError, decode, fit
 
 __all__ = ["EncodedRendition", "RenderedPhoto", "UnusablePhotoError", "render"]
 
-# The long edge in pixels; each is made from the one before it.
+# The long edge in pixels; each rendition is made from the one before it.
 RENDITION_SIZES: Final = {"large": 1600, "small": 640, "thumb": 256}
 WEBP_QUALITY: Final = 80
 WEBP_METHOD: Final = 2  # 8 % more bytes than the default 4, in half its time
@@ -37,7 +37,7 @@ class EncodedRendition(msgspec.Struct, frozen=True):
 
 
 class RenderedPhoto(msgspec.Struct, frozen=True):
-    """What a photo turned out to be; `width` and `height` are the original's, turned upright."""
+    """A photo and its renditions; `width` and `height` are the original's, turned upright."""
 
     content_type: str
     width: int
@@ -47,7 +47,11 @@ class RenderedPhoto(msgspec.Struct, frozen=True):
 
 
 def render(data: bytes) -> RenderedPhoto:
-    """Decode, shrink and encode; `UnusablePhotoError` carries the reason if that can never be."""
+    """Decode, shrink and encode a photo.
+
+    Raises:
+        UnusablePhotoError: the photo can never be rendered.
+    """
     photo = decode(data, max(RENDITION_SIZES.values()))
     images = scale(photo)
     width, height = photo.size
@@ -65,7 +69,7 @@ def render(data: bytes) -> RenderedPhoto:
 def scale(photo: Photo) -> dict[str, Image.Image]:
     """The renditions as pixels: upright, in sRGB, RGB or RGBA, without metadata.
 
-    Colours and orientation come after the first step, when fewer pixels are left.
+    Colours and orientation are applied after the first reduction, to fewer pixels.
     """
     name, *smaller = RENDITION_SIZES
     size = fit(photo.size, RENDITION_SIZES[name])
@@ -87,9 +91,10 @@ def scale(photo: Photo) -> dict[str, Image.Image]:
 
 
 def _resampleable(image: Image.Image) -> Image.Image:
-    """In a mode whose pixels can be averaged: not indices into a palette, nor colours of nothing.
+    """The image in a mode whose pixels can be averaged, which indices into a palette cannot.
 
-    RGBa is RGBA with the colours multiplied by alpha, so that what is transparent does not bleed.
+    RGBa is RGBA with the colours multiplied by alpha, so that the colours of transparent pixels do
+    not show at the edges.
     """
     if image.mode.startswith("I"):  # 16 bits of gray
         return image.convert("I").point([value // 257 for value in range(65536)], "L")

@@ -1,4 +1,4 @@
-"""The catalog: what of a photo everybody may see, and the one way in which its rows are written."""
+"""Catalog rows: the public attributes of a photo, and the conditional write of a row."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-# Named one by one: a new attribute of photos is private until somebody puts it here.
+# An allow list: a new attribute of photos stays private until it is added here.
 _IDENTITY: Final = ("photo_id", "version", "status")
 _AS_ANNOUNCED: Final = ("title", "content_type", "bytes", "created_at")
 _AS_FOUND: Final = ("width", "height", "color", "renditions", "uploaded_at", "ready_at")
@@ -23,7 +23,7 @@ _ATTRIBUTES: Final = {
 
 
 def catalog_row(photo: Photo, now: datetime) -> dict[str, Any] | None:
-    """The photo's row or tombstone; None while there is nothing for the public to see."""
+    """The photo's row or tombstone; None while the photo is not public."""
     if photo.status not in _ATTRIBUTES:
         return None
     values = msgspec.to_builtins(photo)
@@ -37,12 +37,15 @@ def catalog_row(photo: Photo, now: datetime) -> dict[str, Any] | None:
 def write_row(
     dynamodb: "DynamoDBClient", table: str, row: "dict[str, AttributeValueTypeDef]"
 ) -> bool:
-    """Put a row, as DynamoDB's item, in place of none or a lower version; whether it was put.
+    """Put a row, as a DynamoDB item, if the table has none or a lower version of it.
 
-    The condition is what makes replays and disorder harmless, and a tombstone final.
+    This condition makes replays and disorder harmless, and a tombstone final.
+
+    Returns:
+        Whether the row was written.
 
     Raises:
-        BotoCoreError, ClientError: nobody knows whether it was; the same write may be sent again.
+        BotoCoreError, ClientError: the row may have been written. The write can be repeated.
     """
     try:
         dynamodb.put_item(

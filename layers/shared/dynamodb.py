@@ -1,4 +1,4 @@
-"""Structs to DynamoDB items and back."""
+"""Conversion of structs to DynamoDB items and back."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class _Deserializer(TypeDeserializer):
-    """Numbers as int: this application stores no fractions."""
+    """Converts numbers to int: this application stores no fractions."""
 
     def _deserialize_n(self, value: str) -> int:
         return int(value)
@@ -22,12 +22,12 @@ _deserialize = _Deserializer().deserialize
 
 
 def to_item(values: msgspec.Struct | Mapping[str, Any]) -> dict[str, "AttributeValueTypeDef"]:
-    """DynamoDB's form of a struct or mapping; defaults that a struct omits stay out of the item."""
+    """A struct or mapping as a DynamoDB item, without the defaults that the struct omits."""
     return {name: _serialize(value) for name, value in msgspec.to_builtins(values).items()}
 
 
 def from_item[T](item: Mapping[str, "AttributeValueTypeDef"], type_: type[T]) -> T:
-    """The struct in a DynamoDB item.
+    """A DynamoDB item as a struct.
 
     Raises:
         msgspec.ValidationError: the item does not have the shape of `type_`.

@@ -1,4 +1,4 @@
-"""Photo ids: UUIDv7 (RFC 9562), which sort by the time they were made."""
+"""Photo ids: UUIDv7 (RFC 9562), which sort by the time of their creation."""
 
 import os
 import re
@@ -20,5 +20,5 @@ def new_photo_id(moment: datetime) -> str:
 
 
 def is_photo_id(text: str) -> bool:
-    """Whether `text` has the one form that `new_photo_id` writes."""
+    """Whether `text` has the form that `new_photo_id` writes."""
     return PHOTO_ID.fullmatch(text) is not None

@@ -1,4 +1,4 @@
-"""The photo record: the one shape that the API, the thumbnailer and their tables agree on."""
+"""The record of a photo, which all functions share."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -9,12 +9,12 @@ import msgspec
 UPLOAD_PREFIX: Final = "uploads/"
 MEDIA_PREFIX: Final = "photos/"
 MAX_UPLOAD_BYTES: Final = 25 * 1024 * 1024
-TOMBSTONE_LIFETIME: Final = timedelta(days=30)  # longer than anything could be replayed
-FEED: Final = "photos"  # the one partition of the catalog's index that lists are read from
+TOMBSTONE_LIFETIME: Final = timedelta(days=30)  # longer than failed events are kept for replay
+FEED: Final = "photos"  # the only partition of the catalog's index `feed`
 
 
 class Status(StrEnum):
-    """Where a photo is in its life: PENDING → READY or FAILED → DELETED."""
+    """The status of a photo: PENDING → READY or FAILED → DELETED."""
 
     PENDING = "PENDING"
     READY = "READY"
@@ -34,9 +34,9 @@ class Rendition(msgspec.Struct, frozen=True):
 class Photo(msgspec.Struct, frozen=True, omit_defaults=True):
     """A row of the photos table.
 
-    Times are ISO 8601 UTC with milliseconds. `version` grows by one with every write, and is what
-    replicas compare. `bytes` is the size announced until READY, and the size found from then on.
-    `correlation_id` is that of the API request that created the photo, or else deleted it.
+    Times are ISO 8601 UTC with milliseconds. `version` grows by one with every write; replicas
+    compare it. `bytes` is the announced size until the photo is READY, then the real size.
+    `correlation_id` is that of the API request that created the photo or, later, deleted it.
     """
 
     photo_id: str
@@ -60,10 +60,10 @@ class Photo(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def upload_key(photo_id: str) -> str:
-    """The key in the uploads bucket that the photo is uploaded to."""
+    """The key of a photo's upload in the uploads bucket."""
     return f"{UPLOAD_PREFIX}{photo_id}"
 
 
 def rendition_key(photo_id: str, etag: str, name: str) -> str:
-    """The key in the media bucket; the upload's `etag`, without quotes, keeps uploads apart."""
+    """The key in the media bucket; `etag`, without quotes, is that of the upload."""
     return f"{MEDIA_PREFIX}{photo_id}/{etag}/{name}.webp"

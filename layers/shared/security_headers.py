@@ -1,11 +1,11 @@
-"""The security policy of every answer: of pages, of the files beside them, and of the API.
+"""Security headers of every response: of pages, of other files, and of the API.
 
-The edge function takes this module into its own package, and pays at each cold start for what it
-imports: nothing at all.
+The edge function has this module in its own package. It imports nothing, because each import would
+prolong the edge function's cold start.
 """
 
-# No upgrade-insecure-requests and no preload: a laptop speaks plain HTTP, and preload is a promise
-# for a whole domain, which only its owner can make.
+# No upgrade-insecure-requests: a laptop uses plain HTTP. No HSTS preload: it applies to a whole
+# domain, and only its owner can decide that.
 _EVERYWHERE = {
     "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
     "X-Content-Type-Options": "nosniff",
@@ -16,9 +16,10 @@ _HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-:")
 
 
 def page_headers(connect: str = "") -> dict[str, str]:
-    """For HTML; `connect` names the origins it may speak to beside its own, separated by blanks.
+    """Headers of HTML pages; `connect` lists further origins that a page may connect to.
 
-    What is no origin there is left out: a `*` or a `;` would open the policy.
+    The origins are separated by blanks. Anything else there is left out: a `*` or a `;` would open
+    the policy.
     """
     origins = " ".join(["'self'", *filter(_is_origin, connect.split())])
     return {
@@ -35,7 +36,7 @@ def page_headers(connect: str = "") -> dict[str, str]:
 
 
 def file_headers() -> dict[str, str]:
-    """For what is no page: media, scripts, styles, configuration, and the API's JSON."""
+    """Headers of everything else: media, scripts, styles, configuration, and the API's JSON."""
     return {**_EVERYWHERE, "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
 
 

@@ -1,4 +1,4 @@
-"""A function's configuration: one struct, read from the environment when the function starts."""
+"""A function's configuration: one struct, read from the environment at initialization."""
 
 from collections.abc import Mapping
 
@@ -6,14 +6,14 @@ import msgspec
 
 
 class SettingsError(Exception):
-    """The environment does not hold what the function needs."""
+    """The environment lacks a variable, or one is unusable."""
 
 
 def load_settings[T: msgspec.Struct](type_: type[T], environment: Mapping[str, str]) -> T:
-    """Fill `type_` from the variables named like its fields in capitals.
+    """Fill `type_` from the environment variables that are named like its fields, in capitals.
 
     Raises:
-        SettingsError: naming every variable that is missing or empty, or the one that is unusable.
+        SettingsError: names every variable that is missing or empty, or the one that is unusable.
     """
     names = {field.name: field.name.upper() for field in msgspec.structs.fields(type_)}
     missing = [name for name in names.values() if not environment.get(name)]

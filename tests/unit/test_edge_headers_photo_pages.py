@@ -124,7 +124,7 @@ def test_a_row_of_another_shape_gets_into_no_header(
 
 @given(st.text())
 def test_no_key_but_the_one_of_this_photo_becomes_a_link(key: str):
-    with pytest.raises(ValueError, match="no key of a large rendition"):
+    with pytest.raises(ValueError, match="not the key of a large rendition"):
         headers_of(PHOTO, row(key=key))
 
 

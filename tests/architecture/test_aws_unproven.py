@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.e2e import assumptions
 from tests.e2e.assumptions import CHECKS, Deployed, Result, check_all, report
 from tests.stack import ROOT
 
@@ -16,6 +17,11 @@ ROW: Final = re.compile(r"^### `([a-z0-9-]+)`: [^\n]+\n(.*?)(?=^##|\Z)", re.MULT
 ROWS: Final = dict(ROW.findall(PAGE))
 PARTS: Final = ("We assume", "Source", "Check", "If we are wrong")
 BY_MAKE: Final = "- **Check:** `make e2e STACK=…`"
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assumptions, "PAGE_SECONDS", 0)
 
 
 @pytest.mark.parametrize("row", ROWS)

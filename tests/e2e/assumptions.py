@@ -1,6 +1,7 @@
 """What docs/aws-unproven.md lists and a program can check on a deployed stack, and the report."""
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -12,6 +13,10 @@ type Resources = dict[str, tuple[str, str]]
 """Type and physical id of each of the stack's resources, by logical id."""
 
 MISSING_PHOTO: Final = "/photos/00000000-0000-7000-8000-000000000000/none/thumb.webp"
+
+# The edge function gives up a look-up after a second, and its page without preload lives as long.
+PAGE_ATTEMPTS: Final = 5
+PAGE_SECONDS: Final = 1.1
 
 
 class DiffersError(Exception):
@@ -118,12 +123,15 @@ def gateway_validates(deployed: Deployed) -> str:
 def photo_page_query(deployed: Deployed) -> str:
     if not deployed.has_page:
         raise NotSeenError("the stack has no page")
-    page = deployed.stranger.fetch(f"/photo.html?id={deployed.photo_id}")
-    link = page.headers.get("link", "")
-    if page.status_code != 200 or "rel=preload" not in link:
-        robots = page.headers.get("x-robots-tag")
-        raise DiffersError(f"{page.status_code}, Link: {link!r}, X-Robots-Tag: {robots!r}")
-    return f"Link: {link}"
+    for attempt in range(PAGE_ATTEMPTS):
+        if attempt:
+            time.sleep(PAGE_SECONDS)
+        page = deployed.stranger.fetch(f"/photo.html?id={deployed.photo_id}")
+        link = page.headers.get("link", "")
+        if page.status_code == 200 and "rel=preload" in link:
+            return f"Link: {link}"
+    robots = page.headers.get("x-robots-tag")
+    raise DiffersError(f"{page.status_code}, Link: {link!r}, X-Robots-Tag: {robots!r}")
 
 
 def missing_object(deployed: Deployed) -> str:

@@ -40,6 +40,13 @@ def _dashboards(account: Account) -> Iterator[str]:
             yield each["DashboardName"]
 
 
+def _state_machine_log_groups(account: Account) -> Iterator[str]:
+    pages = account.client("logs").get_paginator("describe_log_groups")
+    for page in pages.paginate(logGroupNamePrefix="/aws/vendedlogs/states/"):
+        for each in page["logGroups"]:
+            yield each["logGroupName"]
+
+
 UNIQUE: Final = {
     "AWS::CloudFront::CachePolicy": UniqueName(
         ("CachePolicyConfig", "Name"), "cache policy", _cache_policies
@@ -48,6 +55,7 @@ UNIQUE: Final = {
         ("OriginAccessControlConfig", "Name"), "origin access control", _origin_access_controls
     ),
     "AWS::CloudWatch::Dashboard": UniqueName(("DashboardName",), "dashboard", _dashboards),
+    "AWS::Logs::LogGroup": UniqueName(("LogGroupName",), "log group", _state_machine_log_groups),
 }
 
 
@@ -58,7 +66,9 @@ def unique_names(target: Target) -> dict[str, tuple[str, str]]:
         for logical_id, properties in target.declared(kind).items():
             name = properties
             for key in unique.property:
-                name = name[key]
+                name = name.get(key)
+            if name is None:  # CloudFormation chooses one
+                continue
             text = name["Fn::Sub"] if isinstance(name, dict) else name
             text = text.replace("${AWS::StackName}", target.stack)
             found[logical_id] = (kind, text.replace("${AWS::Region}", target.region))

@@ -1,6 +1,7 @@
 """What the template claims, on the template as CloudFormation sees it."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -9,8 +10,23 @@ from ops.translate import translate
 from tests.stack import ROOT, load_template
 
 STAGES = ("local", "dev", "prod")
-# Their actions know no resource: the service authorization reference lists none for them.
-NAMELESS = {"dynamodb:ListStreams", "xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+# Actions that take no resource, as the service authorization reference lists them.
+NAMELESS = {
+    "codedeploy:PutLifecycleEventHookExecutionStatus",
+    "dynamodb:ListStreams",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
 
 # The page comes from this repository, and answers to repeat live for minutes.
 REMADE = {"SiteBucket", "IdempotencyTable"}
@@ -68,6 +84,8 @@ def test_no_action_is_a_wildcard_and_no_resource_where_one_can_be_named(resource
         assert not [action for action in actions if "*" in action], name
         if "*" in as_list(statement["Resource"]):
             assert set(actions) <= NAMELESS, name
+        else:
+            assert not set(actions) & NAMELESS, f"{name}: IAM ignores a grant on a resource"
 
 
 def test_buckets_are_private_encrypted_tidied_and_tls_only(resources: Resources):
@@ -159,6 +177,74 @@ def test_the_api_is_reached_by_its_alias_only(resources: Resources):
     assert body.count("GalleryApiFunctionAliaslive") == len(
         load_template()["Resources"]["GalleryApiFunction"]["Properties"]["Events"]
     )
+
+
+def test_the_api_has_one_stage(resources: Resources):
+    """SAM adds a stage named Stage, without throttles and logs, unless OpenApiVersion is set."""
+    [stage] = of_type(resources, "AWS::ApiGateway::Stage").values()
+    assert stage["Properties"]["StageName"] == "api"
+    [deployment] = of_type(resources, "AWS::ApiGateway::Deployment").values()
+    assert "StageName" not in deployment["Properties"]
+
+
+def test_api_gateway_may_invoke_each_route_by_its_method_and_path(resources: Resources):
+    """For all stages of the API: SAM writes a wildcard there. The API has one stage."""
+    routes = load_template()["Resources"]["GalleryApiFunction"]["Properties"]["Events"].values()
+    allowed = {
+        permission["Properties"]["SourceArn"]["Fn::Sub"][0].partition("${__Stage__}")[2]
+        for permission in of_type(resources, "AWS::Lambda::Permission").values()
+        if permission["Properties"]["Principal"] == "apigateway.amazonaws.com"
+    }
+    assert allowed == {
+        f"/{each['Properties']['Method']}{re.sub(r'{\w+}', '*', each['Properties']['Path'])}"
+        for each in routes
+    }
+
+
+def test_the_apis_model_keeps_numbers_as_numbers(resources: Resources):
+    body = resources["GalleryApi"]["Properties"]["Body"]
+    model = body["definitions"]["newphoto"]
+    assert model["properties"]["bytes"] == {"type": "integer", "minimum": 1, "maximum": 26214400}
+    title = model["properties"]["title"]
+    assert (title["minLength"], title["maxLength"]) == (1, 200)
+    assert model["additionalProperties"] is False
+    create = body["paths"]["/photos"]["post"]
+    validator = create["x-amazon-apigateway-request-validator"]
+    assert body["x-amazon-apigateway-request-validators"][validator]["validateRequestBody"] is True
+    assert create["parameters"][0]["schema"] == {"$ref": "#/definitions/newphoto"}
+
+
+def test_layers_are_the_stacks_own(resources: Resources):
+    names = [
+        layer["Properties"]["LayerName"]["Fn::Sub"]
+        for layer in of_type(resources, "AWS::Lambda::LayerVersion").values()
+    ]
+    assert len(set(names)) == len(names)
+    assert all(name.startswith("${AWS::StackName}-") for name in names)
+
+
+def test_tables_with_indexes_are_created_one_after_the_other(resources: Resources):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html"""
+    tables = of_type(resources, "AWS::DynamoDB::Table")
+    indexed = {
+        name: as_list(table.get("DependsOn", []))
+        for name, table in tables.items()
+        if "GlobalSecondaryIndexes" in table["Properties"]
+    }
+    first = [name for name, before in indexed.items() if not set(before) & indexed.keys()]
+    followed = [name for before in indexed.values() for name in before if name in indexed]
+    assert len(first) == 1
+    assert len(set(followed)) == len(followed) == len(indexed) - 1
+
+
+def test_the_state_machine_logs_failures_without_their_data(resources: Resources):
+    [machine] = of_type(resources, "AWS::StepFunctions::StateMachine").values()
+    logging = machine["Properties"]["LoggingConfiguration"]
+    group = {"Fn::GetAtt": ["DailyReportStepsLogGroup", "Arn"]}
+    assert logging["Destinations"] == [{"CloudWatchLogsLogGroup": {"LogGroupArn": group}}]
+    assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False)
+    name = resources["DailyReportStepsLogGroup"]["Properties"]["LogGroupName"]["Fn::Sub"]
+    assert name.startswith("/aws/vendedlogs/states/${AWS::StackName}-")
 
 
 def test_outputs_are_of_things_that_exist():

@@ -8,7 +8,6 @@ from ops.translate import translate
 from tests.stack import load_template
 
 MANY_MAY_HAVE_IT = {
-    "AWS::ApiGateway::Deployment": "the stage of an API",
     "AWS::ApiGateway::RestApi": "APIs have ids",
     "AWS::ApiGateway::Stage": "of one API",
     "AWS::ApplicationAutoScaling::ScalingPolicy": "of one scalable target",

@@ -200,6 +200,16 @@ def test_the_role_passes_and_makes_only_the_stacks_roles(resources: dict[str, An
     assert trusted - {"edgelambda"} <= passed  # CloudFront takes the function, not its role
 
 
+def test_the_role_may_touch_this_stacks_layers_only():
+    touched = [
+        resource["Fn::Sub"]
+        for each in statements().values()
+        for resource in as_list(each["Resource"])
+        if ":layer:" in str(resource)
+    ]
+    assert [each.partition(":layer:")[2] for each in touched] == ["${StackName}-*"]
+
+
 def test_the_role_may_do_what_cloudformation_does_for_every_resource(resources: dict[str, Any]):
     granted = [
         action for each in statements().values() for action in as_list(each["Action"])

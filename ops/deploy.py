@@ -126,7 +126,7 @@ def set_back_drift(
     """Undo what was done to functions outside CloudFormation, if a person agrees.
 
     Returns:
-        Versions that stay, by the function's logical id: Lambda would not publish them again.
+        Versions that stay, by the function's logical id, since CloudFront replicates them.
 
     Raises:
         OperationError: the person does not agree, or Lambda refuses.
@@ -173,11 +173,12 @@ def deploy(options: argparse.Namespace, console: Console) -> None:
     if not confirm("Deploy?", console, yes=options.yes):
         raise OperationError("Nothing was deployed.")
 
-    set_back_drift(account, deployed, console, yes=options.yes)
+    undeletable = set_back_drift(account, deployed, console, yes=options.yes)
     overrides = parameter_overrides(parameters)
     run_sam(account, "build", stage, *overrides)
     kept = deployed.parameters if deployed else {}
-    write_release_hashes(stage.build_folder / "template.yaml", parameters, kept, account.region)
+    built = stage.build_folder / "template.yaml"
+    write_release_hashes(built, parameters, kept, account.region, undeletable)
     change_set = create_change_set(account, stage, stack, *overrides)
     outcome = None
     if change_set:

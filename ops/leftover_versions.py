@@ -159,7 +159,7 @@ def set_back(account: Account, drift: list[Drift], console: Console) -> dict[str
             console.print(
                 f"[yellow]![/] {each.logical_id}: version {version} stays for now. CloudFront"
                 " still holds replicas of it, and nobody can delete it until they are gone, which"
-                " takes hours. The deployment goes on without it."
+                " takes hours. The deployment publishes another."
             )
     return kept
 

@@ -26,7 +26,11 @@ _LENGTH: Final = 16  # SAM puts the first ten characters into the version's logi
 
 
 def write_release_hashes(
-    built: Path, given: Mapping[str, str], deployed: Mapping[str, str], region: str
+    built: Path,
+    given: Mapping[str, str],
+    deployed: Mapping[str, str],
+    region: str,
+    undeletable: Mapping[str, int],
 ) -> dict[str, str]:
     """Give each function that publishes versions its hash, in the template that sam build wrote.
 
@@ -35,6 +39,8 @@ def write_release_hashes(
         given: the parameters that sam deploy is given.
         deployed: the stack's parameters; those that are not given keep their values.
         region: of the stack.
+        undeletable: versions that a rollback left behind, by the function's logical id. The
+            function gets another hash than theirs, since Lambda publishes no version twice.
 
     Returns:
         The hashes, by the function's logical id.
@@ -60,6 +66,8 @@ def write_release_hashes(
             f"This cannot be deployed: {error}. Give a value by --parameter Name=Value."
         ) from None
 
+    for function, version in undeletable.items():
+        hashes[function] = _hash(f"{hashes[function]} after version {version}")
     written = yaml_parse(built.read_text())
     for function, release_hash in hashes.items():
         written["Resources"][function]["Properties"]["AutoPublishCodeSha256"] = release_hash
@@ -86,6 +94,11 @@ def release_hashes(
     }
 
 
+def _hash(text: str) -> str:
+    # The letter, because some YAML parsers read 1234567e89 as a number.
+    return "r" + hashlib.sha256(text.encode()).hexdigest()[: _LENGTH - 1]
+
+
 class _Stack:
     """What is locked in each function of one stack."""
 
@@ -101,8 +114,7 @@ class _Stack:
         properties = self._resources[function]["Properties"]
         locked = {name: properties[name] for name in properties.keys() - _NOT_LOCKED}
         written = json.dumps(self._identified(self._resolver.value(locked)), sort_keys=True)
-        # The letter, because some YAML parsers read 1234567e89 as a number.
-        return "r" + hashlib.sha256(written.encode()).hexdigest()[: _LENGTH - 1]
+        return _hash(written)
 
     def _identified(self, node: Any) -> Any:
         """The node with each reference to a resource as reference to what identifies that one."""

@@ -69,7 +69,7 @@ def built(tmp_path: Path) -> Path:
 
 
 def write(built: Path, **parameters: str) -> dict[str, str]:
-    return write_release_hashes(built, parameters, {}, "us-east-1")
+    return write_release_hashes(built, parameters, {}, "us-east-1", {})
 
 
 def moved(before: dict[str, str], after: dict[str, str]) -> set[str]:
@@ -131,9 +131,19 @@ def test_changed_parameter_publishes_what_reads_it(built: Path):
 def test_deployed_value_counts_until_another_is_given_or_the_parameter_is_gone(built: Path):
     default = write(built)
     deployed = {"Level": "DEBUG", "Gone": "long ago"}
-    kept = write_release_hashes(built, {}, deployed, "us-east-1")
+    kept = write_release_hashes(built, {}, deployed, "us-east-1", {})
     assert kept == write(built, Level="DEBUG") != default
-    assert write_release_hashes(built, {"Level": "INFO"}, deployed, "us-east-1") == default
+    assert write_release_hashes(built, {"Level": "INFO"}, deployed, "us-east-1", {}) == default
+
+
+def test_function_whose_version_a_rollback_left_behind_gets_another_hash(built: Path):
+    before = write(built)
+    fourth = write_release_hashes(built, {}, {}, "us-east-1", {THIRD: 4})
+    assert moved(before, fourth) == {THIRD}
+    assert fourth[THIRD] in built.read_text()
+    fifth = write_release_hashes(built, {}, {}, "us-east-1", {THIRD: 5})
+    assert moved(fourth, fifth) == {THIRD}, "also if that one is rolled back too"
+    assert write(built) == before
 
 
 def test_replaced_role_of_an_included_file_publishes_what_runs_as_it(built: Path):

@@ -3,6 +3,7 @@
 import argparse
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import moto
@@ -64,6 +65,8 @@ class Laboratory:
         self.change_set: ChangeSet | None = CHANGE_SET
         self.status = "UPDATE_COMPLETE"
         self.drift: list[Drift] = []
+        self.undeletable: dict[str, int] = {}
+        self.hashed_beside: dict[str, int] = {}
         self.answers: list[str] = []
         self.findings = [ready("Quota", "enough of everything")]
         self._said = io.StringIO()
@@ -74,6 +77,7 @@ class Laboratory:
         monkeypatch.setattr(deploy, "run_sam", lambda _, command, __, *o: self._note(command, *o))
         monkeypatch.setattr(deploy, "find_drift", lambda *_: self.drift)
         monkeypatch.setattr(deploy, "set_back", lambda *_: self._set_back())
+        monkeypatch.setattr(deploy, "write_release_hashes", self._write_hashes)
         monkeypatch.setattr(deploy, "create_change_set", self._create)
         monkeypatch.setattr(deploy, "execute_change_set", self._execute)
         monkeypatch.setattr(deploy, "retry_failed", self._retry)
@@ -92,7 +96,14 @@ class Laboratory:
 
     def _set_back(self) -> dict[str, int]:
         self._note("set back")
-        return {}
+        return self.undeletable
+
+    def _write_hashes(
+        self, built: Path, _: Any, __: Any, ___: str, undeletable: dict[str, int]
+    ) -> None:
+        assert built == ROOT / ".aws-sam" / "build" / "template.yaml"
+        assert self.done[-1] == "build"
+        self.hashed_beside = undeletable
 
     def _create(self, _: Account, __: Stage, stack: str, *options: str) -> ChangeSet | None:
         assert stack == "gallery"
@@ -227,6 +238,13 @@ def test_leftover_versions_are_named_and_deleted_before_the_build(laboratory: La
     said = laboratory.deploy()
     assert "Api: the stack does not know version 4" in said
     assert laboratory.done[:2] == ["set back", "build"]
+
+
+def test_function_whose_leftover_stays_gets_another_hash(laboratory: Laboratory):
+    laboratory.drift = [DRIFT]
+    laboratory.undeletable = {"EdgeHeadersFunction": 4}
+    laboratory.deploy()
+    assert laboratory.hashed_beside == {"EdgeHeadersFunction": 4}
 
 
 def test_leftover_versions_are_not_deleted_unless_somebody_says_yes(laboratory: Laboratory):

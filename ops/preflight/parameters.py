@@ -65,7 +65,7 @@ def _together(target: Target) -> Iterator[Finding]:
         wanted_concurrency(target.template, values, None)
     except OperationError as error:
         yield blocked(_CHECK, str(error))
-    if values["DomainName"] and not values["CertificateArn"]:
+    if target.has_page and values["DomainName"] and not values["CertificateArn"]:
         yield blocked(_CHECK, "DomainName needs CertificateArn: a certificate of ACM in us-east-1.")
     if bool(values["RushHourBegins"]) != bool(values["RushHourEnds"]):
         yield warning(_CHECK, "RushHourBegins and RushHourEnds have an effect only together.")

@@ -8,7 +8,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from ops.failures import (
 )
 from shared.quarantine import QUARANTINE_PREFIX
 
+KINDS: Final = ("batch", "poison", "event")
 FOLDERS: Final = ("thumbnailer", "view_counter", "catalog_replicator")
 _HIDDEN_SECONDS: Final = 300  # a message that is read is nobody else's for so long
 
@@ -64,21 +65,33 @@ def open_stack(name: str) -> Stack:
     )
 
 
-def failures(stack: Stack, console: Console) -> Iterator[Failure]:
-    """Everything that waits, batches first, since what they hold came before the poison."""
-    for prefix in (BATCHES_PREFIX, QUARANTINE_PREFIX):
-        pages = stack.s3.get_paginator("list_objects_v2").paginate(
-            Bucket=stack.bucket, Prefix=prefix
-        )
-        for found in (found for page in pages for found in page.get("Contents", [])):
-            try:
-                body = stack.s3.get_object(Bucket=stack.bucket, Key=found["Key"])["Body"].read()
-                yield failed_object(found["Key"], found["LastModified"], body, stack.functions)
-            except UnreadableFailureError as error:
-                console.print(f"[yellow]![/] {escape(str(error))}; it stays")
-            except ClientError as error:  # another redrive may have processed it meanwhile
-                if error.response["Error"]["Code"] != "NoSuchKey":
-                    raise
+def failures(stack: Stack, kinds: Collection[str], console: Console) -> Iterator[Failure]:
+    """What waits of these kinds, batches first, since what they hold came before the poison.
+
+    Each message received is hidden until it is deleted or passed to `keep`.
+    """
+    for kind, prefix in (("batch", BATCHES_PREFIX), ("poison", QUARANTINE_PREFIX)):
+        if kind in kinds:
+            yield from _failed_objects(stack, prefix, console)
+    if "event" in kinds:
+        yield from _failed_events(stack, console)
+
+
+def _failed_objects(stack: Stack, prefix: str, console: Console) -> Iterator[Failure]:
+    pages = stack.s3.get_paginator("list_objects_v2").paginate(Bucket=stack.bucket, Prefix=prefix)
+    for found in (found for page in pages for found in page.get("Contents", [])):
+        try:
+            body = stack.s3.get_object(Bucket=stack.bucket, Key=found["Key"])["Body"].read()
+            yield failed_object(found["Key"], found["LastModified"], body, stack.functions)
+        except UnreadableFailureError as error:
+            console.print(f"[yellow]![/] {escape(str(error))}; it stays")
+        except ClientError as error:  # another redrive may have processed it meanwhile
+            if error.response["Error"]["Code"] != "NoSuchKey":
+                raise
+
+
+def _failed_events(stack: Stack, console: Console) -> Iterator[Failure]:
+    unreadable: list[str] = []  # released at the end, or they would be received again
     while messages := stack.sqs.receive_message(
         QueueUrl=stack.queue,
         MaxNumberOfMessages=10,
@@ -90,6 +103,9 @@ def failures(stack: Stack, console: Console) -> Iterator[Failure]:
                 yield failed_event(message)
             except UnreadableFailureError as error:
                 console.print(f"[yellow]![/] {escape(str(error))}; it stays")
+                unreadable.append(message["ReceiptHandle"])
+    for receipt_handle in unreadable:
+        _release(stack, receipt_handle)
 
 
 def replay(stack: Stack, failure: Failure) -> str | None:
@@ -122,41 +138,60 @@ def forget(stack: Stack, failure: Failure) -> None:
 
 
 def keep(stack: Stack, failure: Failure) -> None:
-    """Let others see what was not processed."""
+    """Let the next redrive find what was not processed, at once."""
     if failure.kind == "event":
-        stack.sqs.change_message_visibility(
-            QueueUrl=stack.queue, ReceiptHandle=failure.place, VisibilityTimeout=0
-        )
+        _release(stack, failure.place)
 
 
-def redrive(stack: Stack, console: Console, *, dry_run: bool, kinds: set[str], rate: float) -> bool:
-    """Show what waits, replay it at `rate` a second; True if nothing of it failed again."""
-    waiting = sorted(
-        (each for each in failures(stack, console) if each.kind in kinds),
-        key=lambda each: (each.kind, each.since),
+def _release(stack: Stack, receipt_handle: str) -> None:
+    stack.sqs.change_message_visibility(
+        QueueUrl=stack.queue, ReceiptHandle=receipt_handle, VisibilityTimeout=0
     )
-    if not waiting:
-        console.print("[green]✓[/] Nothing failed.")
-        return True
-    _show(waiting, console)
-    if dry_run:
-        for failure in waiting:
+
+
+def redrive(
+    stack: Stack, console: Console, *, dry_run: bool, kinds: Collection[str], rate: float
+) -> bool:
+    """Show what waits, replay it at `rate` a second; True if nothing of it failed again.
+
+    Whatever ends it, an error or Ctrl-C too, the next redrive finds what was not processed.
+    """
+    left: dict[str, Failure] = {}
+    try:
+        for failure in failures(stack, kinds, console):
+            left[failure.place] = failure
+        if not left:
+            named = " or ".join(kind for kind in KINDS if kind in kinds)
+            console.print(f"[green]✓[/] No {named} waits to be replayed.")
+            return True
+        _show(sorted(left.values(), key=_order), console)
+        return dry_run or _replay_all(stack, left, rate, console)
+    finally:
+        for failure in left.values():
             keep(stack, failure)
-        return True
-    again: dict[str, str] = {}
+
+
+def _replay_all(stack: Stack, left: dict[str, Failure], rate: float, console: Console) -> bool:
+    """Replay each, and take it out of `left` once it is processed."""
+    waiting = sorted(left.values(), key=_order)
+    reasons: list[str] = []
     with Progress(console=console, transient=True) as progress:
         for failure in progress.track(waiting, description="replaying"):
             started = time.monotonic()
             if reason := replay(stack, failure):
-                again[failure.place] = f"{failure.kind} of {failure.function}: {reason}"
-                keep(stack, failure)
+                reasons.append(f"{failure.kind} of {failure.function}: {reason}")
             else:
                 forget(stack, failure)
+                del left[failure.place]
             time.sleep(max(0.0, 1 / rate - (time.monotonic() - started)))
-    console.print(f"[green]✓[/] {len(waiting) - len(again)} of {len(waiting)} processed.")
-    for reason in again.values():
+    console.print(f"[green]✓[/] {len(waiting) - len(left)} of {len(waiting)} processed.")
+    for reason in reasons:
         console.print(f"[red]✗[/] failed again, and stays: {escape(reason)}")
-    return not again
+    return not left
+
+
+def _order(failure: Failure) -> tuple[str, datetime]:
+    return failure.kind, failure.since
 
 
 def _show(waiting: list[Failure], console: Console) -> None:
@@ -185,7 +220,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--kind",
         action="append",
-        choices=["batch", "poison", "event"],
+        choices=KINDS,
         help="replay only these; may be given more than once",
     )
     parser.add_argument("--rate", type=float, default=5, help="replays a second (default 5)")
@@ -193,7 +228,7 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(highlight=False)
     if options.rate <= 0:
         parser.error("--rate must be above 0")
-    kinds = set(options.kind or ["batch", "poison", "event"])
+    kinds = options.kind or KINDS
     try:
         stack = open_stack(options.stack)
         good = redrive(stack, console, dry_run=options.dry_run, kinds=kinds, rate=options.rate)

@@ -25,7 +25,7 @@ def redrive(bucket: Bucket, invoke: Invoke, complain: Callable[[str], None]) -> 
     folders = {folder: folder for folder in tool.FOLDERS}
     stack = tool.Stack(bucket, _NoQueue(), _Lambda(invoke), BUCKET, "queue", folders)
     with contextlib.suppress(ClientError, BotoCoreError):
-        waiting = tool.failures(stack, console)
+        waiting = tool.failures(stack, tool.KINDS, console)
         for failure in sorted(waiting, key=lambda each: (each.kind, each.since)):
             tally.events["replays"] += 1
             if tool.replay(stack, failure) is None:

@@ -1,6 +1,7 @@
 """Configuration and clients, made once when the execution environment starts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import boto3
@@ -42,6 +43,8 @@ class Resources(msgspec.Struct, frozen=True):
     answers: DynamoDBPersistenceLayer
     logger: Logger
     metrics: Metrics
+    region: str
+    clock: Callable[[], datetime]
 
     def as_context(self) -> dict[str, Any]:
         """The context of Powertools' resolver in which `resources_of` finds them."""
@@ -82,4 +85,6 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
         answers=DynamoDBPersistenceLayer(settings.idempotency_table, boto3_client=dynamodb),
         logger=Logger(),
         metrics=Metrics(),
+        region=environment["AWS_REGION"],
+        clock=lambda: datetime.now(UTC),
     )

@@ -74,17 +74,26 @@ class Photo(msgspec.Struct, frozen=True):
     icc_profile: bytes | None
 
 
+def check_size(size: int) -> None:
+    """Refuse a file of more bytes than a photo may have.
+
+    Raises:
+        UnusablePhotoError: the file is too large.
+    """
+    if size > MAX_UPLOAD_BYTES:
+        raise UnusablePhotoError(
+            f"The file is too large: {_round_up(size / 2**20)} MB, "
+            f"the limit is {MAX_UPLOAD_BYTES // 2**20}."
+        )
+
+
 def decode(data: bytes, long_edge: int) -> Photo:
     """Decode at the lowest resolution from which an image of `long_edge` pixels can be made.
 
     Raises:
         UnusablePhotoError: the file is not a photo that can be used.
     """
-    if len(data) > MAX_UPLOAD_BYTES:
-        raise UnusablePhotoError(
-            f"The file is too large: {_round_up(len(data) / 2**20)} MB, "
-            f"the limit is {MAX_UPLOAD_BYTES // 2**20}."
-        )
+    check_size(len(data))
     content_type = find_content_type(data)
     if content_type is None:
         raise UnusablePhotoError(

@@ -22,8 +22,9 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from shared.dynamodb import from_item, to_item
-from shared.photos import MAX_UPLOAD_BYTES, MEDIA_PREFIX, Photo, Rendition, Status, rendition_key
+from shared.photos import MEDIA_PREFIX, Photo, Rendition, Status, rendition_key
 from shared.timestamps import iso_milliseconds
+from thumbnailer.decoding import check_size
 from thumbnailer.notifications import Upload
 from thumbnailer.renditions import RenderedPhoto, UnusablePhotoError, render
 
@@ -139,11 +140,7 @@ class Thumbnailer(msgspec.Struct, frozen=True):
                 raise _UploadGoneError from error
             raise
         with answer["Body"] as body:
-            if answer["ContentLength"] > MAX_UPLOAD_BYTES:
-                raise UnusablePhotoError(
-                    f"The file is too large: {answer['ContentLength'] / 2**20:.1f} MB, "
-                    f"the limit is {MAX_UPLOAD_BYTES // 2**20}."
-                )
+            check_size(answer["ContentLength"])
             return body.read()
 
     def _put(self, photo_id: str, etag: str, photo: RenderedPhoto) -> dict[str, Rendition]:

@@ -1,6 +1,7 @@
 """What make says before there is any environment."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -40,5 +41,10 @@ def test_help_names_every_target_that_a_person_runs():
     done = subprocess.run(
         ["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout
-    for target in ("demo", "test", "up", "down", "check", "build", "preflight", "help"):
-        assert f"make {target} " in done
+    makefile = (ROOT / "Makefile").read_text()
+    targets = re.findall(r"^([a-z][\w-]*):(?!=)", makefile, re.MULTILINE)
+    assert len(targets) > 20
+    named = re.findall(r"^  make (\S+) ", done, re.MULTILINE)
+    assert named == targets, "make help names targets that have '## what it does' behind them"
+    [phony] = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
+    assert sorted(phony.split()) == sorted(targets), ".PHONY lists all targets that are no files"

@@ -23,7 +23,7 @@ def batch(start: int = 0, count: int = 20, photos: int = 5) -> list[Record]:
 
 
 def long_batch() -> list[Record]:
-    """Three segments: 120 photos of one minute, in turn."""
+    """Five segments: 120 photos of one minute, in turn."""
     return [record(number, photo(number % 120)) for number in range(240)]
 
 

@@ -1,10 +1,9 @@
 """`/health`: which version answers, and in which region; it reads no table."""
 
-import os
-
 from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
 from gallery_api.models import Health
+from gallery_api.resources import resources_of
 
 router = APIGatewayRouter()
 
@@ -15,5 +14,5 @@ def get_health() -> Health:
     return Health(
         status="ok",
         version=router.lambda_context.function_version,
-        region=os.environ["AWS_REGION"],
+        region=resources_of(router).region,
     )

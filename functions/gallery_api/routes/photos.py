@@ -1,6 +1,6 @@
 """`/photos`: create, get and delete a photo."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from itertools import chain
 
@@ -90,7 +90,7 @@ def delete_photo(photo_id: str) -> Response[str]:
     resources.logger.append_keys(photo_id=photo_id)
     by = router.current_event.request_context.request_id
     found = mark_deleted(
-        resources.dynamodb, settings.photos_table, photo_id, owner, datetime.now(UTC), by=by
+        resources.dynamodb, settings.photos_table, photo_id, owner, resources.clock(), by=by
     )
     if found is None or (found.status is Status.DELETED and found.owner != owner):
         raise no_such_photo()
@@ -107,7 +107,7 @@ def delete_photo(photo_id: str) -> Response[str]:
 
 
 def _create(resources: Resources, new: NewPhoto, owner: str) -> CreatedPhoto:
-    now = datetime.now(UTC)
+    now = resources.clock()
     photo = Photo(
         photo_id=new_photo_id(now),
         version=1,

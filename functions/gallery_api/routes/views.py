@@ -1,6 +1,5 @@
 """`/photos/{photo_id}/views`: record a view, and get the counts."""
 
-from datetime import UTC, datetime
 from http import HTTPStatus
 
 import msgspec
@@ -26,7 +25,7 @@ def record_view(photo_id: str) -> Response[RecordedView]:
     resources = resources_of(router)
     if not is_photo_id(photo_id) or not _is_listed(photo_id):
         raise no_such_photo()
-    view = RecordedView(photo_id, iso_milliseconds(datetime.now(UTC)))
+    view = RecordedView(photo_id, iso_milliseconds(resources.clock()))
     resources.kinesis.put_record(
         StreamName=resources.settings.views_stream,
         PartitionKey=photo_id,
@@ -42,7 +41,7 @@ def get_views(photo_id: str) -> PhotoViews:
     if not is_photo_id(photo_id):
         raise no_such_photo()
     resources.logger.append_keys(photo_id=photo_id)
-    now = datetime.now(UTC)
+    now = resources.clock()
     # One page, unless the receipts that view_counter keeps in the rows exceed 1 MB.
     pages = resources.dynamodb.get_paginator("query").paginate(
         TableName=resources.settings.views_table,

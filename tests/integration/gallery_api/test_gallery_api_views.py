@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -6,8 +7,8 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import force_setattr
 
-from gallery_api.routes import views
 from shared.dynamodb import to_item
 from shared.photos import Status
 from tests.faults import once, raising
@@ -143,17 +144,13 @@ def count(stack: Stack, photo_id: str, period: str, views: int, **more: object) 
 
 
 @pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> datetime:
+def now(api: Api) -> Iterator[datetime]:
     """The moment at which the function is asked."""
     moment = datetime(2026, 11, 20, 13, 33, 59, 999_999, tzinfo=UTC)
-
-    class Clock:
-        @staticmethod
-        def now(_: object) -> datetime:
-            return moment
-
-    monkeypatch.setattr(views, "datetime", Clock)
-    return moment
+    real = api.resources.clock
+    force_setattr(api.resources, "clock", lambda: moment)
+    yield moment
+    force_setattr(api.resources, "clock", real)
 
 
 def test_total_and_the_last_60_minutes_are_told(stack: Stack, api: Api, now: datetime):

@@ -1,0 +1,1 @@
+"""Checks of the deployed resources and policies by tools and data that are not ours."""

@@ -1,0 +1,209 @@
+"""The tables of docs/security.md, as invariants that iamprover proves or refutes with Z3.
+
+A row says who may do something. The prover finds everybody who can; both must be the same.
+"""
+
+import re
+import subprocess
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from ops.translate import ROOT
+from tools.vetting.checkers import CHECKERS, CheckerError
+from tools.vetting.deployment import ACCOUNT, REGION, Deployment
+from tools.vetting.documents import as_list, documents
+
+PAGE: Final = ROOT / "docs" / "security.md"
+ANYBODY: Final = "anybody"  # without AWS credentials
+_PATIENCE: Final = 240  # seconds; a question that Z3 can decide takes much less than one
+_CELL: Final = re.compile(r"`([^`]+)`")
+_LOGICAL_ID: Final = re.compile(r"([A-Z][A-Za-z]+)(.*)")
+
+
+class Invariant(msgspec.Struct, frozen=True):
+    """A row: who may do one of the actions on one of the resources, and nobody else.
+
+    unless holds values of a condition key that are none of the row's business.
+    """
+
+    sentence: str
+    actions: list[str]
+    resources: list[str]
+    who: set[str]
+    unless: dict[str, list[str]] = {}
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """A role, with the statements of its policies and of its permissions boundary if it has one."""
+
+    name: str
+    statements: list[dict[str, Any]]
+    boundary: list[dict[str, Any]] | None = None
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A request that is allowed."""
+
+    who: str
+    action: str
+    resource: str
+
+
+def read_table(heading: str, page: str | None = None) -> list[Invariant]:
+    """The rows of the table under a heading of docs/security.md.
+
+    Raises:
+        ValueError: the page has no such table, or a row has no actions or resources.
+    """
+    text = PAGE.read_text() if page is None else page
+    section = text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")][1:]
+    if not rows:
+        raise ValueError(f"docs/security.md has no table under {heading!r}")
+    return [_row(line) for line in rows]
+
+
+def _row(line: str) -> Invariant:
+    sentence, *cells = (cell.strip() for cell in line.strip("|").split(" | "))
+    actions, resources, who = (_CELL.findall(cell) for cell in cells[:3])
+    if not actions or not resources:
+        raise ValueError(f"a row needs actions and resources: {line}")
+    unless: dict[str, list[str]] = {}
+    if len(cells) > 3 and (named := _CELL.findall(cells[3])):
+        unless = {named[0]: named[1:]}
+    return Invariant(sentence, actions, resources, set(who), unless)
+
+
+def principals(deployment: Deployment) -> list[Principal]:
+    """The roles of a deployment, each with all of its policies."""
+    found = list(documents(deployment))
+    return [
+        Principal(name, [s for each in found if name in each.roles for s in each.statements])
+        for name, _ in deployment.of_type("AWS::IAM::Role")
+    ]
+
+
+def resource_policies(deployment: Deployment) -> list[dict[str, Any]]:
+    """The statements of buckets, queues, topics, functions and the API."""
+    return [
+        statement
+        for each in documents(deployment)
+        if not each.roles and not each.is_trust
+        for statement in each.statements
+        if "Principal" in statement
+    ]
+
+
+def who_can(
+    invariants: list[Invariant],
+    roles: Iterable[Principal],
+    deployments: list[Deployment],
+    policies: list[dict[str, Any]],
+) -> list[list[Request]]:
+    """For each invariant a request of everybody who can do what it speaks of.
+
+    Raises:
+        CheckerError: the prover did not work.
+        ValueError: an invariant names a resource that no deployment has.
+    """
+    others = [Principal(each, []) for each in [*sorted(set(_services(policies))), ANYBODY]]
+    question = {
+        "principals": [_as_principal(each) for each in [*roles, *others]],
+        "resource_policies": [_with_named_principals(each) for each in policies],
+        "questions": [
+            {
+                "actions": each.actions,
+                "resources": [arn for name in each.resources for arn in arns(name, deployments)],
+                "limits": _limits(each.unless),
+            }
+            for each in invariants
+        ],
+    }
+    command = [
+        CHECKERS / "bin" / "python",
+        ROOT / "tools" / "vetting" / "prove.py",
+    ]
+    try:
+        done = subprocess.run(
+            command,
+            input=msgspec.json.encode(question),
+            capture_output=True,
+            check=True,
+            timeout=_PATIENCE,
+        )
+    except FileNotFoundError:
+        message = "The environment .venv-checkers is missing: run make check."
+        raise CheckerError(message) from None
+    except subprocess.TimeoutExpired:
+        raise CheckerError(f"Z3 did not decide within {_PATIENCE} seconds.") from None
+    except subprocess.CalledProcessError as error:
+        raise CheckerError(f"iamprover failed: {error.stderr.decode()[-2000:]}") from error
+    return msgspec.json.decode(done.stdout, type=list[list[Request]])
+
+
+def violations(
+    invariants: list[Invariant], roles: list[Principal], deployment: Deployment
+) -> list[str]:
+    """Where those who can are not those who may, in words."""
+    answers = who_can(invariants, roles, [deployment], resource_policies(deployment))
+    present = {each.name for each in roles}
+    found = []
+    for invariant, requests in zip(invariants, answers, strict=True):
+        may = {each for each in invariant.who if each in present or not each.endswith("Role")}
+        for request in requests:
+            if request.who not in may:
+                done = f"{request.who} can call {request.action} on {request.resource}"
+                found.append(f"{invariant.sentence} Violated: {done}")
+        found += [
+            f"{invariant.sentence} {each} may, says docs/security.md, and cannot."
+            for each in sorted(may - {request.who for request in requests})
+        ]
+    return found
+
+
+def arns(text: str, deployments: list[Deployment]) -> list[str]:
+    """What a table calls `PhotosTable`, `MediaBucket/photos/*`, an ARN or `*`.
+
+    Raises:
+        ValueError: no deployment has it.
+    """
+    if text == "*" or text.startswith("arn:"):
+        return [text.replace("${AWS::Region}", REGION).replace("${AWS::AccountId}", ACCOUNT)]
+    match = _LOGICAL_ID.fullmatch(text)
+    for deployment in deployments:
+        if match and match[1] in deployment.resources:
+            arn = deployment.arn(match[1]) + match[2]
+            return [re.sub(r"(:log-group:.*):\*$", r"\1:log-stream:any", arn)]
+    raise ValueError(f"docs/security.md speaks of {text!r}, which is not deployed")
+
+
+def _limits(unless: dict[str, list[str]]) -> list[list[dict[str, Any]]]:
+    """A policy for the whole account that leaves only requests with other values of the key."""
+    if not unless:
+        return []
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    excluded = {"Effect": "Deny", "Action": "*", "Resource": "*"}
+    return [[everything, excluded | {"Condition": {"StringEquals": unless}}]]
+
+
+def _as_principal(each: Principal) -> dict[str, Any]:
+    return {"name": each.name, "statements": each.statements, "boundary": each.boundary}
+
+
+def _with_named_principals(statement: dict[str, Any]) -> dict[str, Any]:
+    """With services and everybody as the prover names them: by their names."""
+    match statement["Principal"]:
+        case {"Service": services}:
+            return statement | {"Principal": {"AWS": services}}
+        case {"AWS": "*"} | "*":
+            return statement | {"Principal": "*"}
+        case other:
+            raise ValueError(f"a principal that the invariants do not speak of: {other}")
+
+
+def _services(policies: list[dict[str, Any]]) -> Iterator[str]:
+    for statement in policies:
+        if isinstance(principal := statement["Principal"], dict):
+            yield from as_list(principal.get("Service", []))

@@ -182,7 +182,13 @@ def deploy(options: argparse.Namespace, console: Console) -> None:
     change_set = create_change_set(account, stage, stack, *overrides)
     outcome = None
     if change_set:
+        preserve = preserves(deployed)
         warn_of_replacements(change_set, deployed, console)
+        console.print(
+            "If a resource fails, what succeeded is preserved, and `make deploy` continues."
+            if preserve
+            else "If a resource fails, CloudFormation rolls the stack back."
+        )
         agreed = False
         try:
             agreed = confirm("Execute this change set?", console, yes=options.yes)
@@ -191,7 +197,6 @@ def deploy(options: argparse.Namespace, console: Console) -> None:
                 discard_change_set(account, change_set)
         if not agreed:
             raise OperationError("Nothing was deployed, and the change set is deleted.")
-        preserve = preserves(deployed)
         outcome = execute_change_set(account, change_set, console, preserve=preserve)
     elif deployed and is_continued(deployed):
         outcome = retry_failed(account, deployed, console)

@@ -173,19 +173,19 @@ def test_stack_without_a_distribution_has_no_page_and_says_so(laboratory: Labora
 
 
 @pytest.mark.parametrize(
-    ("status", "execution"),
+    ("status", "execution", "said"),
     [
-        ("REVIEW_IN_PROGRESS", "execute and preserve"),
-        ("CREATE_FAILED", "execute and preserve"),
-        ("UPDATE_COMPLETE", "execute"),
-        ("UPDATE_ROLLBACK_COMPLETE", "execute"),
+        ("REVIEW_IN_PROGRESS", "execute and preserve", "is preserved"),
+        ("CREATE_FAILED", "execute and preserve", "is preserved"),
+        ("UPDATE_COMPLETE", "execute", "rolls the stack back"),
+        ("UPDATE_ROLLBACK_COMPLETE", "execute", "rolls the stack back"),
     ],
 )
 def test_only_a_stack_that_exists_whole_is_rolled_back(
-    laboratory: Laboratory, status: str, execution: str
+    laboratory: Laboratory, status: str, execution: str, said: str
 ):
     laboratory.stack = Generation("arn", "gallery", status, {}, OUTPUTS)
-    laboratory.deploy()
+    assert said in laboratory.deploy()
     assert execution in laboratory.done
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from ops.intrinsics import SUBSTITUTED, Resolver, sub_argument
 
 PSEUDO: Final = "AWS::"
+OTHER: Final = "another"  # text that no condition compares with
 
 type Assumption = frozenset[tuple[str, bool]]
 """Conditions and what they are where the reference stands."""
@@ -54,13 +55,11 @@ def dangling(template: Mapping[str, Any], fixed: Mapping[str, str]) -> dict[str,
     return found
 
 
-def combinations(template: Mapping[str, Any]) -> int:
-    """How many combinations of values the conditions can tell apart."""
+def condition_values(template: Mapping[str, Any]) -> dict[str, list[str]]:
+    """All values that the conditions can tell apart, of the parameters that they depend on."""
     conditions = _Conditions(template, {})
-    count = 1
-    for name in conditions.parameters(template["Conditions"]):
-        count *= len(conditions.values[name])
-    return count
+    depended = sorted(conditions.parameters(template["Conditions"]))
+    return {name: conditions.values[name] for name in depended}
 
 
 def _assumed(part: Mapping[str, Any]) -> Assumption:
@@ -150,7 +149,7 @@ def _distinct(name: str, declared: Mapping[str, Any], template: Mapping[str, Any
     compared = {str(each) for each in _compared(name, template["Conditions"])}
     if "Default" in declared:
         compared.add(str(declared["Default"]))
-    other = "17" if declared.get("Type") == "Number" else "another"
+    other = "17" if declared.get("Type") == "Number" else OTHER
     return sorted(compared | {other})
 
 

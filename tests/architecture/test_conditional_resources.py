@@ -2,13 +2,14 @@
 
 import copy
 import itertools
+import math
 from typing import Any, Final
 
 import pytest
 
 from ops.intrinsics import Resolver
 from ops.translate import translate
-from tests.references import combinations, dangling, references
+from tests.references import condition_values, dangling, references
 from tests.stack import load_template
 
 # The SAM transform decides by these two whether and how CodeDeploy releases.
@@ -39,7 +40,7 @@ def test_no_other_parameter_decides_in_the_transform():
 
 
 def test_all_conditions_are_tried(translated: dict[str, Any]):
-    assert combinations(translated) > 10_000
+    assert math.prod(map(len, condition_values(translated).values())) > 10_000
     assumed = {name for each in references(translated) for name, _ in each.where}
     assert {"AtTheEdge", "TargetTracking", "NewAccessLogsRole", "EmailsAlarms"} <= assumed
     assert assumed <= translated["Conditions"].keys()

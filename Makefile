@@ -44,6 +44,9 @@ deploy: install ## STAGE=dev or prod into an account, after asking; ARGS='--para
 destroy: install ## take STAGE=… down, data included, after asking for its name; ARGS='--wait 12'
 	@$(RUN) $(BIN)/python -m ops.destroy --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
 
+rotate-origin-secret: install ## a new value of what CloudFront sends to the API of STAGE=…; docs/origin-secret.md
+	@$(TOOL) ops.rotate_origin_secret --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
+
 report: install ## the daily report, now, on the laptop or of STACK=…; ARGS='--days 30 --plot days.svg'
 	@$(if $(STACK),$(TOOL) ops.report --stack $(STACK),$(DEMO) report) $(ARGS)
 
@@ -126,4 +129,4 @@ install: .venv/installed .venv-ministack/installed ## the environments, if they 
 clean: ## remove the environments and everything built
 	rm -rf .venv .venv-ministack .venv-checkers .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo up down build test check format lock install invoke redrive publish preflight deploy destroy report trace dashboard cost e2e openapi clean
+.PHONY: help demo up down build test check format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e openapi clean

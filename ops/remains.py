@@ -84,12 +84,17 @@ def _find_pool(account: Account, pool_id: str) -> Remain:
     )
 
 
+def artifacts_bucket(account: Account, stage: Stage) -> str | None:
+    """The bucket that sam deploy uploads to, if there is one."""
+    if stage.artifacts_bucket:
+        return stage.artifacts_bucket
+    sam = find_stack(account, SAM_STACK)
+    return sam.outputs.get("SourceBucket") if sam else None
+
+
 def find_artifacts(account: Account, stage: Stage, stack: str) -> list[Remain]:
     """What sam deploy uploaded for this stack, into a bucket that other stacks use too."""
-    bucket = stage.artifacts_bucket
-    if not bucket:
-        sam = find_stack(account, SAM_STACK)
-        bucket = sam.outputs.get("SourceBucket") if sam else None
+    bucket = artifacts_bucket(account, stage)
     if not bucket:
         return []
     prefix = f"{stack}/"

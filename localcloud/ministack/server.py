@@ -21,9 +21,14 @@ def main() -> None:
     sys.path[0] = str(Path(__file__).parents[2])
     from ministack.app import main as serve  # noqa: PLC0415 - not in the development environment
 
-    from localcloud.ministack import cloudwatch, deployments  # noqa: PLC0415 - its folder is on the path only now
+    from localcloud.ministack import (  # noqa: PLC0415 - its folder is on the path only now
+        cloudwatch,
+        deployments,
+        rest_apis,
+    )
 
     deployments.install()
+    rest_apis.install()
     cloudwatch.install()
     sys.executable = sys.argv.pop(1)  # ministack starts a function's workers with it
     threading.Thread(target=_end_with_owner, daemon=True).start()

@@ -53,6 +53,7 @@ class Stack(msgspec.Struct, frozen=True):
     alarm_metrics: int
     composite_alarms: int
     dashboards: int
+    secrets: int
     backed_up_tables: set[str]
     days_to_glacier: int | None
     sign_in_plan: str
@@ -104,6 +105,7 @@ def read_stack(template: Mapping[str, Any], parameters: Mapping[str, str]) -> St
         + _ALARMS_OF_TRACKING * len(resolver.resources(_SCALING)),
         composite_alarms=len(resolver.resources("AWS::CloudWatch::CompositeAlarm")),
         dashboards=len(resolver.resources("AWS::CloudWatch::Dashboard")),
+        secrets=len(resolver.resources("AWS::SecretsManager::Secret")),
         backed_up_tables={
             name
             for name, each in tables.items()

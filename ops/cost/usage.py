@@ -208,6 +208,7 @@ def _sight(load: Load, stack: Stack, figures: Figures) -> Quantities:
     yield "alarms", "", float(stack.alarm_metrics)
     yield "composite_alarms", "", float(stack.composite_alarms)
     yield "dashboards", "", float(stack.dashboards)
+    yield "secrets", "", float(stack.secrets)
     for name, rate in load.invocations.items():
         if stack.functions[name].traced:
             yield "traces", _folder(name), traced(rate) * MONTH

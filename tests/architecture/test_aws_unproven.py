@@ -104,6 +104,17 @@ SPEC: Final = '{"Resources": [{"Api": {"Properties": {"TargetVersion": "7"}}}]}'
 GOOD: Final[dict[str, Any]] = {
     "list_stack_resources": RESOURCES,
     "get_stages": {"item": [{"stageName": "api"}]},
+    "get_distribution_config": {
+        "DistributionConfig": {
+            "Origins": {
+                "Items": [
+                    {"Id": "site"},
+                    {"CustomHeaders": {"Items": [{"HeaderName": "Referer", "HeaderValue": "s3"}]}},
+                ]
+            }
+        }
+    },
+    "get_rest_api": {"policy": '{"aws:Referer": ["s3"]}'},
     "get_alias": {"FunctionVersion": "7"},
     "get_template": {"TemplateBody": "Fn::Transform: {Name: AWS::Include}"},
     "get_event_source_mapping": {"State": "Enabled", "LastProcessingResult": "OK"},
@@ -166,6 +177,7 @@ def test_each_check_recognises_what_is_assumed():
 
 BAD: Final[dict[str, dict[str, Any]]] = {
     "one-stage": {"get_stages": {"item": [{"stageName": "api"}, {"stageName": "Stage"}]}},
+    "origin-secret": {"get_rest_api": {"policy": '["{{resolve:secretsmanager:s3}}"]'}},
     "live-version": {"get_alias": {"FunctionVersion": "6"}},
     "stream-mappings": {
         "get_event_source_mapping": {

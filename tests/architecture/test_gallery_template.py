@@ -120,6 +120,7 @@ def test_the_distribution_is_where_lambda_at_the_edge_is_unless_the_page_is_left
         "EdgeHeadersFunction",
         "EdgeHeadersRole",
         "EdgeErrorsPage",
+        "OriginSecret",
         "PhotoPagesCachePolicy",
     }
     otherwise = template["Outputs"]["GalleryUrl"]["Value"]["Fn::If"][2]

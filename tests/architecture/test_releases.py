@@ -259,8 +259,8 @@ def test_accounts_role_for_access_logs_is_made_only_if_asked_for(
     resources = deployed("prod", ApiAccessLogs=logs)
     assert ("GalleryApiAccessLogGroup" in resources) is group
     assert ("AccessLogsRole" in resources) is ("AccessLogsAccount" in resources) is role
-    waits = resources["GalleryApiapiStage"]["Properties"]["Variables"]["Fn::If"]
-    assert waits[:2] == ["NewAccessLogsRole", {"Account": {"Ref": "AccessLogsAccount"}}]
+    waits = resources["GalleryApiapiStage"]["Properties"]["Variables"]["Account"]["Fn::If"]
+    assert waits[:2] == ["NewAccessLogsRole", {"Ref": "AccessLogsAccount"}]
     setting = resources["GalleryApiapiStage"]["Properties"]["AccessLogSetting"]["Fn::If"]
     assert setting[0] == "AccessLogs"
     line = json.loads(setting[1]["Format"])

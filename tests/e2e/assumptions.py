@@ -140,6 +140,26 @@ def missing_object(deployed: Deployed) -> str:
     return _same(deployed.stranger.fetch(MISSING_PHOTO).status_code, 404)
 
 
+def origin_secret(deployed: Deployed) -> str:
+    """Compares without saying the secret."""
+    if not deployed.has_page:
+        raise NotSeenError("the stack has no page")
+    id_ = deployed.outputs["DistributionId"]
+    config = deployed.client("cloudfront").get_distribution_config(Id=id_)["DistributionConfig"]
+    sent = [
+        header["HeaderValue"]
+        for origin in config["Origins"]["Items"]
+        for header in origin.get("CustomHeaders", {}).get("Items", [])
+        if header["HeaderName"].lower() == "referer"
+    ]
+    api = deployed.client("apigateway").get_rest_api(restApiId=deployed.outputs["ApiId"])
+    if "{{resolve" in api["policy"] + "".join(sent):
+        raise DiffersError("CloudFormation has not resolved a reference")
+    if len(sent) != 1 or sent[0] not in api["policy"]:
+        raise DiffersError("the policy does not accept what CloudFront sends")
+    return "the policy accepts what CloudFront sends"
+
+
 def live_version(deployed: Deployed) -> str:
     alias = deployed.client("lambda").get_alias(
         FunctionName=deployed.outputs["GalleryApiFunctionName"], Name="live"
@@ -325,6 +345,7 @@ CHECKS: Final[dict[str, Check]] = {
     "gateway-validates": Check("400 from the gateway, without the function", gateway_validates),
     "photo-page-query": Check("a photo's page has a preload", photo_page_query, on_laptop=True),
     "missing-object": Check("404 for a missing rendition", missing_object, on_laptop=True),
+    "origin-secret": Check("API and CloudFront have one value", origin_secret, on_laptop=True),
     "live-version": Check("live is the stack's version", live_version, on_laptop=True),
     "dashboard-characters": Check("arrows in headings", dashboard_characters, on_laptop=True),
     "included-files": Check("every file is included", included_files),

@@ -100,11 +100,17 @@ def id_token(cloud: Cloud, stack: dict[str, str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def url(cloud: Cloud, stack: dict[str, str]) -> Iterator[str]:
-    """The gallery's, by way of the laptop's CloudFront."""
+def cdn(cloud: Cloud, stack: dict[str, str]) -> Iterator[cloudfront.Served]:
+    """The laptop's CloudFront, with the page published."""
     publish_site.publish(publish_site.Site(cloud.client("s3"), cloud.client("cloudfront"), stack))
-    with cloudfront.running(cloud, free_port()) as running_edge:
-        yield running_edge.url
+    with cloudfront.running(cloud, free_port()) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def url(cdn: cloudfront.Served) -> str:
+    """The gallery's, by way of the laptop's CloudFront."""
+    return cdn.url
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 from demo.client import Gallery
 from demo.samples import PHOTOS
 from demo.sign_in import sign_in
+from localcloud import cloudfront
 from localcloud.cloud import Cloud
 from localcloud.event_sources.poller import EventSources
 from ops.openapi_examples import EXAMPLES
@@ -45,11 +46,19 @@ NOT_OF_THE_LAPTOPS_GATEWAY = {
 
 
 @pytest.fixture(scope="module")
-def transport(cloud: Cloud, stack: Mapping[str, str], id_token: str) -> dict[str, Any]:
-    """Signed in, and straight to the API: the contract is the API's, and CloudFront has its own."""
+def transport(
+    cloud: Cloud, cdn: cloudfront.Served, stack: Mapping[str, str], id_token: str
+) -> dict[str, Any]:
+    """Signed in, and straight to the API: the contract is the API's, and CloudFront has its own.
+
+    The API answers CloudFront alone, so the requests carry what CloudFront sends.
+    """
     host = f"{stack['ApiId']}.execute-api.localhost:{cloud.port}"
-    headers = {"Host": host, "Authorization": id_token}
-    return {"base_url": f"{cloud.endpoint}/api", "headers": headers}
+    sent = dict(cdn.edge.distribution.behaviour("/api/").origin.custom_headers)
+    return {
+        "base_url": f"{cloud.endpoint}/api",
+        "headers": {**sent, "Host": host, "Authorization": id_token},
+    }
 
 
 @pytest.fixture(scope="module")

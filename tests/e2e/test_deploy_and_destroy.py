@@ -35,6 +35,7 @@ def everything(cloud: Cloud) -> set[str]:
         "logs": [("describe_log_groups", "logGroups", "logGroupName")],
         "s3": [("list_buckets", "Buckets", "Name")],
         "scheduler": [("list_schedules", "Schedules", "Name")],
+        "secretsmanager": [("list_secrets", "SecretList", "Name")],
         "sns": [("list_topics", "Topics", "TopicArn")],
         "sqs": [("list_queues", "QueueUrls", None)],
         "stepfunctions": [("list_state_machines", "stateMachines", "name")],

@@ -218,5 +218,12 @@ def test_answers_of_the_api_carry_its_policy(target: Target):
     assert lacking(answer, api_headers() | {"Cache-Control": "no-store"}) == {}
 
 
+def test_api_is_closed_to_who_goes_past_cloudfront(target: Target):
+    if not target.has_page:
+        pytest.skip("the stack has no distribution, so everybody may call its API")
+    for headers in ({}, {"Referer": str(target.stranger.fetch("/").url)}):
+        assert httpx.get(f"{target.outputs['ApiUrl']}/health", headers=headers).status_code == 403
+
+
 def test_stranger_may_not_upload(target: Target):
     assert target.stranger.request("POST", "/photos", json={}).status_code == 401

@@ -35,6 +35,7 @@ STACK = Stack(
     alarm_metrics=5,
     composite_alarms=0,
     dashboards=0,
+    secrets=0,
     backed_up_tables={"PhotosTable", "CatalogTable", "ViewsTable"},
     days_to_glacier=30,
     sign_in_plan="ESSENTIALS",

@@ -1,0 +1,94 @@
+"""REST APIs as API Gateway imports and guards them; runs inside ministack's process."""
+
+import json
+from contextvars import ContextVar
+from typing import Any, Final
+
+_POLICY: Final = "x-amazon-apigateway-policy"
+
+
+def install() -> None:
+    """Replace ministack's functions that lose an API's policy, its id or a request's Referer."""
+    _keep_policy_of_body()
+    _keep_id_of_api()
+    _check_policy_with_referer()
+
+
+def _keep_policy_of_body() -> None:
+    """Take the policy from the OpenAPI body as API Gateway does; ministack drops it."""
+    from ministack.services import apigateway_v1  # noqa: PLC0415
+
+    import_rest_api = apigateway_v1._import_rest_api  # noqa: SLF001
+
+    def import_with_policy(body: dict[str, Any], settings: dict[str, Any] | None = None) -> Any:
+        policy = {"policy": json.dumps(body[_POLICY])} if _POLICY in body else {}
+        return import_rest_api(body, {**(settings or {}), **policy})
+
+    apigateway_v1._import_rest_api = import_with_policy  # noqa: SLF001
+
+
+def _keep_id_of_api() -> None:
+    """Import a changed body into the API that is there, as PutRestApi does.
+
+    ministack makes another API and deletes the first one, which is an outage until all follow.
+    """
+    from ministack.services import apigateway_v1  # noqa: PLC0415
+    from ministack.services.cloudformation import provisioners  # noqa: PLC0415
+
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RestApi"]  # noqa: SLF001
+    update = handlers["update"]
+    defined_by_body = (
+        apigateway_v1._rest_apis,  # noqa: SLF001
+        apigateway_v1._resources,  # noqa: SLF001
+        apigateway_v1._authorizers_v1,  # noqa: SLF001
+        apigateway_v1._models,  # noqa: SLF001
+    )
+
+    def update_in_place(
+        api_id: str, old: dict[str, Any], new: dict[str, Any], stack: str, logical_id: str
+    ) -> Any:
+        if new.get("Body") == old.get("Body"):
+            return update(api_id, old, new, stack, logical_id)
+        imported, _ = handlers["create"](logical_id, new, stack)
+        for records in defined_by_body:
+            records[api_id] = records[imported]
+        apigateway_v1._rest_apis[api_id]["id"] = api_id  # noqa: SLF001
+        apigateway_v1._delete_rest_api(imported)  # noqa: SLF001
+        return api_id, provisioners._apigw_rest_api_attrs(api_id)  # noqa: SLF001
+
+    handlers["update"] = update_in_place
+
+
+def _check_policy_with_referer() -> None:
+    """Evaluate the policy with `aws:Referer`, and for routes with a Cognito authorizer too.
+
+    ministack evaluates it for routes without authorization, and knows no header of the request. API
+    Gateway evaluates it for the others as well, once the authorizer has accepted the token.
+    """
+    from ministack.core import iam_evaluator  # noqa: PLC0415
+    from ministack.services import apigateway_v1  # noqa: PLC0415
+
+    header_of_request: ContextVar[str] = ContextVar("referer", default="")
+    authorize = apigateway_v1._authorize_request_v1  # noqa: SLF001
+    evaluate = iam_evaluator.evaluate_resource_policy
+
+    def evaluate_with_referer(document: Any, context: Any, *rest: Any, **options: Any) -> Any:
+        if referer := header_of_request.get():
+            context.service_context["aws:referer"] = referer
+        return evaluate(document, context, *rest, **options)
+
+    async def authorize_by_policy_too(*request: Any) -> Any:
+        api, stage, method_settings, method, path, _, headers, *_, account, region = request
+        token = header_of_request.set(apigateway_v1._header_ci(headers, "referer"))  # noqa: SLF001
+        try:
+            error, authorizer = await authorize(*request)
+            if error is None and method_settings["authorizationType"] == "COGNITO_USER_POOLS":
+                error = apigateway_v1._anonymous_policy_error(  # noqa: SLF001
+                    api, stage, method, path, account, region
+                )
+            return error, authorizer
+        finally:
+            header_of_request.reset(token)
+
+    iam_evaluator.evaluate_resource_policy = evaluate_with_referer
+    apigateway_v1._authorize_request_v1 = authorize_by_policy_too  # noqa: SLF001

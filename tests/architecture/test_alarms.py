@@ -13,7 +13,7 @@ from aws_lambda_powertools import Logger
 
 from daily_report.report import headlines
 from ops.translate import translate
-from tests.architecture.test_template import Resources, as_list, of_type
+from tests.architecture.test_template import Resources, as_list, of_type, stream_mappings
 from tests.stack import ROOT, load_template
 from thumbnailer.uploads import Outcome
 
@@ -181,26 +181,35 @@ def test_every_way_in_which_events_can_fail_or_wait_has_an_alarm(
         for alarm in alarms.values()
         for value in dimensions(alarm).values()
     }
+
+    def assert_watched(metric: str, dimension: Any, *levels: str) -> None:
+        for needed in levels:
+            assert (metric, str(dimension), needed) in watched, (
+                f"No {needed} watches {metric} of {dimension}. Every way in which events can fail"
+                f" or wait has an alarm: add it to operations.yaml, with a runbook."
+            )
+
+    streams = stream_mappings(resources)
     for name, body in of_type(resources, "AWS::Lambda::EventSourceMapping").items():
-        alias = resources[body["Properties"]["FunctionName"]["Ref"]]["Properties"]
-        function, mapping = str(alias["FunctionName"]), str({"Ref": name})
-        # With a destination, what is given up counts as delivered there and not as dropped.
-        assert ("OnFailureDestinationDeliveredEventCount", mapping, "Page") in watched, name
-        assert ("DestinationDeliveryFailures", function, "Page") in watched, name
-        assert ("IteratorAge", function, "Page") in watched, name
-        assert ("IteratorAge", function, "Warning") in watched, name
-        assert ("Throttles", function, "Warning") in watched, name
-    for name, body in of_type(resources, "AWS::Lambda::EventInvokeConfig").items():
-        function = str(body["Properties"]["FunctionName"])
-        assert ("DestinationDeliveryFailures", function, "Page") in watched, name
+        function = resources[body["Properties"]["FunctionName"]["Ref"]]["Properties"][
+            "FunctionName"
+        ]
+        assert_watched("Throttles", function, "Warning")
+        if name in streams:
+            # With a destination, what is given up counts as delivered there and not as dropped.
+            assert_watched("OnFailureDestinationDeliveredEventCount", {"Ref": name}, "Page")
+            assert_watched("DestinationDeliveryFailures", function, "Page")
+            assert_watched("IteratorAge", function, "Page", "Warning")
+    for body in of_type(resources, "AWS::Lambda::EventInvokeConfig").values():
+        assert_watched("DestinationDeliveryFailures", body["Properties"]["FunctionName"], "Page")
     for name in of_type(resources, "AWS::SQS::Queue"):
         queue = str({"Fn::GetAtt": [name, "QueueName"]})
-        levels = {
-            found
-            for metric, value, found in watched
-            if (metric, value) == ("ApproximateNumberOfMessagesVisible", queue)
-        }
-        assert levels, name
+        # The first of failed messages, the second of a queue that a function consumes.
+        metrics = {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"}
+        assert metrics & {metric for metric, value, _ in watched if value == queue}, (
+            f"No alarm watches one of {sorted(metrics)} of {name}. Messages that wait in a queue"
+            f" are seen by nobody else: add an alarm to operations.yaml, with a runbook."
+        )
 
 
 def test_every_alarm_goes_where_its_level_says_and_names_its_runbook(alarms: Alarms):

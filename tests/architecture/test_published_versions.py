@@ -29,12 +29,9 @@ REGION = "us-east-1"
 NOT_LOCKED = {"CodeSigningConfigArn", "ReservedConcurrentExecutions", "Tags"}
 EDGE = "EdgeHeadersFunction"
 IN_REGION = {
-    "CatalogReplicatorFunction",
-    "DailyReportFunction",
-    "GalleryApiFunction",
-    "ReleaseCheckFunction",
-    "ThumbnailerFunction",
-    "ViewCounterFunction",
+    name
+    for name, resource in load_template()["Resources"].items()
+    if resource["Type"] == "AWS::Serverless::Function" and name != EDGE
 }
 # Its environment names the API's version.
 CHECKED, CHECK = "GalleryApiFunction", "ReleaseCheckFunction"
@@ -364,7 +361,8 @@ def test_hash_is_in_the_versions_logical_id_and_in_the_functions_description():
         assert re.fullmatch(r"[a-z][a-z0-9]{9,}", written), "a number to no YAML parser"
         assert version_of(after, function) == f"{function}Version{written[:10]}"
         properties = after["Resources"][function]["Properties"]
-        described = translated()["Resources"][function]["Properties"]["Description"]
+        described = translated()["Resources"][function]["Properties"].get("Description")
+        assert described, f"{function}: set Description, to which SAM appends the hash."
         assert properties["Description"] == f"{described} {written}", "so Lambda publishes"
         assert len(properties["Description"]) <= 256
     check = after["Resources"][CHECK]["Properties"]["Environment"]["Variables"]

@@ -53,9 +53,16 @@ def statements(resources: Resources) -> list[tuple[str, dict[str, Any]]]:
         (name, whatever_the_condition(statement))
         for name, body in of_type(resources, "AWS::IAM::Role", "AWS::IAM::Policy").items()
         if name != ACCOUNTS_ROLE
-        for policy in body["Properties"].get("Policies", [body["Properties"]])
+        for policy in inline_policies(body["Properties"])
         for statement in policy["PolicyDocument"]["Statement"]
     ]
+
+
+def inline_policies(properties: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of a role its own, of a policy itself."""
+    if "PolicyDocument" in properties:
+        return [properties]
+    return list(properties.get("Policies", []))
 
 
 def whatever_the_condition(statement: dict[str, Any]) -> dict[str, Any]:
@@ -67,23 +74,39 @@ def as_list(value: Any) -> list[Any]:
 
 
 def test_every_role_is_written_out(resources: Resources):
+    for name, function in of_type(resources, "AWS::Lambda::Function").items():
+        own = name.removesuffix("Function") + "Role"
+        assert function["Properties"]["Role"] == {"Fn::GetAtt": [own, "Arn"]}, (
+            f"{name}: every function has a role of its own, because the role that SAM generates"
+            f" grants more than the function uses. Write {own} with exactly its actions, in"
+            f" permissions/, and set 'Role: !GetAtt {own}.Arn'."
+        )
     for name, role in of_type(resources, "AWS::IAM::Role").items():
         if name == ACCOUNTS_ROLE:
             continue
-        assert "ManagedPolicyArns" not in role["Properties"], name
-        [policy] = role["Properties"]["Policies"]
-        assert policy["PolicyName"] == name.removesuffix("Role")
-    for name, function in of_type(resources, "AWS::Lambda::Function").items():
-        own = name.removesuffix("Function") + "Role"
-        assert function["Properties"]["Role"] == {"Fn::GetAtt": [own, "Arn"]}, name
+        assert "ManagedPolicyArns" not in role["Properties"], (
+            f"{name}: AWS's managed policies grant more than is used. Write the actions out as an"
+            f" inline policy."
+        )
+        policies = [policy["PolicyName"] for policy in inline_policies(role["Properties"])]
+        assert policies == [name.removesuffix("Role")], (
+            f"{name} has the inline policies {policies}. Each role has one, named like the role"
+            f" without 'Role'."
+        )
 
 
 def test_no_action_is_a_wildcard_and_no_resource_where_one_can_be_named(resources: Resources):
     for name, statement in statements(resources):
         actions = as_list(statement["Action"])
-        assert not [action for action in actions if "*" in action], name
+        wildcards = [action for action in actions if "*" in action]
+        assert not wildcards, (
+            f"{name} grants {wildcards}. Name each action that the code calls instead."
+        )
         if "*" in as_list(statement["Resource"]):
-            assert set(actions) <= NAMELESS, name
+            assert set(actions) <= NAMELESS, (
+                f"{name} grants {sorted(set(actions) - NAMELESS)} on every resource. Name the"
+                f" resource, or, if IAM knows none for the action, add it to NAMELESS."
+            )
         else:
             assert not set(actions) & NAMELESS, f"{name}: IAM ignores a grant on a resource"
 
@@ -128,10 +151,19 @@ def test_every_function_logs_json_into_its_own_group_and_is_traced(resources: Re
         properties = function["Properties"]
         group = name.removesuffix("Function") + "LogGroup"
         by_stage = {"Fn::FindInMap": ["Stage", {"Ref": "Stage"}, "LogFormat"]}
-        assert properties["LoggingConfig"]["LogFormat"] == by_stage, name
-        assert properties["LoggingConfig"]["LogGroup"] == {"Ref": group}, name
-        assert resources[group]["Properties"]["RetentionInDays"], name
-        assert properties["TracingConfig"] == {"Mode": "Active"}, name
+        assert properties["LoggingConfig"].get("LogGroup") == {"Ref": group}, (
+            f"{name}: every function logs into a group of its own, whose retention the template"
+            f" sets. Add {group} and set 'LoggingConfig: {{LogGroup: !Ref {group}}}'."
+        )
+        assert properties["LoggingConfig"]["LogFormat"] == by_stage, (
+            f"{name}: leave LogFormat to Globals; queries and make trace need JSON."
+        )
+        assert resources[group]["Properties"].get("RetentionInDays"), (
+            f"{group}: set RetentionInDays; without it logs are kept for ever."
+        )
+        assert properties["TracingConfig"] == {"Mode": "Active"}, (
+            f"{name}: leave Tracing to Globals, where it is active."
+        )
 
 
 def test_every_stage_logs_json_since_levels_and_queries_need_it():
@@ -290,16 +322,40 @@ def test_an_account_sees_no_endpoint():
     assert variable["Fn::If"][2] == {"Ref": "AWS::NoValue"}
 
 
+def stream_mappings(resources: Resources) -> Resources:
+    """The mappings that read a stream; those of queues have other settings."""
+    return {
+        name: body
+        for name, body in of_type(resources, "AWS::Lambda::EventSourceMapping").items()
+        if source_type(resources, body) != "AWS::SQS::Queue"
+    }
+
+
+def source_type(resources: Resources, mapping: dict[str, Any]) -> str:
+    """The resource type of the mapping's event source."""
+    return str(resources[mapping["Properties"]["EventSourceArn"]["Fn::GetAtt"][0]]["Type"])
+
+
 def test_stream_mappings_lose_nothing_and_hold_nothing_up_for_ever(resources: Resources):
-    for name, body in of_type(resources, "AWS::Lambda::EventSourceMapping").items():
+    failed_batches = {"OnFailure": {"Destination": {"Fn::GetAtt": ["FailedBatchesBucket", "Arn"]}}}
+    fixed = {
+        "StartingPosition": ("TRIM_HORIZON", "LATEST misses records while a mapping is made"),
+        "FunctionResponseTypes": (["ReportBatchItemFailures"], "a failure repeats the whole batch"),
+        "BisectBatchOnFunctionError": (True, "an exception discards the whole batch"),
+        "DestinationConfig": (failed_batches, "what is given up is lost"),
+    }
+    limits = {"MaximumRetryAttempts": 100, "MaximumRecordAgeInSeconds": 24 * 60 * 60 - 1}
+    for name, body in stream_mappings(resources).items():
         settings = body["Properties"]
-        assert settings["StartingPosition"] == "TRIM_HORIZON", name
-        assert settings["FunctionResponseTypes"] == ["ReportBatchItemFailures"], name
-        assert settings["BisectBatchOnFunctionError"] is True, name
-        assert 0 < settings["MaximumRetryAttempts"] <= 100, name
-        assert 0 < settings["MaximumRecordAgeInSeconds"] < 24 * 60 * 60, name
-        destination = settings["DestinationConfig"]["OnFailure"]["Destination"]
-        assert destination == {"Fn::GetAtt": ["FailedBatchesBucket", "Arn"]}, name
+        for setting, (value, otherwise) in fixed.items():
+            assert settings.get(setting) == value, (
+                f"{name}: set {setting} to {value}; otherwise {otherwise}."
+            )
+        for setting, highest in limits.items():
+            assert 0 < settings.get(setting, -1) <= highest, (
+                f"{name}: set {setting} to 1 to {highest}; by default Lambda retries without end,"
+                f" and the shard waits."
+            )
     views = resources["ViewCounterFunctionViewsRecorded"]["Properties"]
     assert views["ParallelizationFactor"] > 1
 
@@ -312,10 +368,16 @@ def test_every_stream_function_has_an_alarm_on_a_quarantine_metric_that_it_emits
         for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
         if alarm["Properties"]["MetricName"] == "RecordsQuarantined"
     }
-    mappings = of_type(resources, "AWS::Lambda::EventSourceMapping").values()
+    mappings = stream_mappings(resources).values()
     functions = {mapping["Properties"]["FunctionName"]["Ref"] for mapping in mappings}
     of_alarms = {name.title().replace("_", "") + "FunctionAliaslive" for name in watched}
-    assert of_alarms == functions
+    assert of_alarms == functions, (
+        "Left: functions with an alarm on RecordsQuarantined, right: functions that read a stream."
+        " Each that reads a stream quarantines poison records and has such an alarm: add it to"
+        " operations.yaml, with the dimension service."
+    )
     for name in watched:
         handler = (ROOT / "functions" / name / "handler.py").read_text()
-        assert 'add_metric("RecordsQuarantined"' in handler, name
+        assert 'add_metric("RecordsQuarantined"' in handler, (
+            f"functions/{name}/handler.py never emits RecordsQuarantined, which an alarm watches."
+        )

@@ -12,6 +12,7 @@ EDGE: Final = "EdgeHeadersFunction"
 _ALARMS: Final = "AWS::CloudWatch::Alarm"
 _SCALING: Final = "AWS::ApplicationAutoScaling::ScalingPolicy"
 _ALARMS_OF_TRACKING: Final = 2  # that scaling makes and watches by itself, one up and one down
+_DEFAULT_MEMORY: Final = 128  # MB, of a function that sets none
 
 
 class Function(msgspec.Struct, frozen=True):
@@ -120,7 +121,8 @@ def read_stack(template: Mapping[str, Any], parameters: Mapping[str, str]) -> St
 def _function(properties: Mapping[str, Any], common: Mapping[str, Any]) -> Function:
     merged = {**common, **properties}
     [architecture] = merged["Architectures"]
-    return Function(int(merged["MemorySize"]), architecture, merged.get("Tracing") == "Active")
+    memory = int(merged.get("MemorySize", _DEFAULT_MEMORY))
+    return Function(memory, architecture, merged.get("Tracing") == "Active")
 
 
 def _warm(resolver: Resolver, function: Mapping[str, Any]) -> tuple[int, int]:

@@ -91,8 +91,10 @@ def test_a_runbook_begins_with_the_alarms_that_name_it(page: str, alarms: Alarms
         for name, alarm in alarms.items()
         if alarm["AlarmDescription"].endswith(f"docs/runbooks/{page}")
     }
-    assert {word for word in code(before) if word[0].isupper()} - {"MonthlyBudget"} == (
-        named or {"BudgetAlarm"}
+    written = {word for word in code(before) if word[0].isupper()} - {"MonthlyBudget"}
+    assert written == (named or {"BudgetAlarm"}), (
+        f"docs/runbooks/{page} names other alarms at its beginning (left) than those that name it"
+        f" in the template (right): correct its line 'Alarms: ...'."
     )
 
 
@@ -204,7 +206,10 @@ def test_the_index_is_what_the_template_says(alarms: Alarms, resources: Resource
     expected = rows(alarms, resources["BudgetAlarm"]["Properties"])
     written = [line for line in PAGES["README.md"].splitlines() if line.startswith("| `")]
     wanted = "\n".join(expected)
-    assert written == expected, f"the rows must be:\n{wanted}"
+    assert written == expected, (
+        f"The table in docs/runbooks/README.md is not that of the template. Its rows must be:"
+        f"\n{wanted}"
+    )
 
 
 def test_json_in_commands_is_json():

@@ -20,9 +20,10 @@ def asked(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 def test_the_committed_reports_are_current():
-    """If not: `make cost ARGS=--write`."""
     for path, text in documents().items():
-        assert path.read_text() == text, path
+        assert path.read_text() == text, (
+            f"{path} does not have the figures of the template: run make cost ARGS=--write."
+        )
 
 
 def test_the_committed_plot_is_current():

@@ -49,6 +49,13 @@ def test_parameters_change_what_is_deployed(template: Template):
     assert stack.functions["ThumbnailerFunction"].architecture == "x86_64"
 
 
+def test_memory_that_is_not_set_is_lambdas_default(template: Template):
+    del template["Resources"]["ThumbnailerFunction"]["Properties"]["MemorySize"]
+    template["Globals"]["Function"].pop("MemorySize", None)
+    stack = read_stack(template, {"Stage": "prod"})
+    assert stack.functions["ThumbnailerFunction"].memory == 128
+
+
 def test_an_on_demand_stream_has_no_shards_of_its_own(template: Template):
     stack = read_stack(template, {"Stage": "prod", "ViewsStreamMode": "ON_DEMAND"})
     assert stack.on_demand_stream

@@ -96,7 +96,7 @@ class Demo(msgspec.Struct, frozen=True):
         return equal
 
     def _views(self, photos: list[Photo]) -> bool:
-        """Whether every view is counted once, though all come twice, and poison is put aside."""
+        """Whether each record is counted once, though all come twice, and poison is quarantined."""
         titles = {
             photo["photo_id"]: photo["title"] for photo in photos if photo["status"] == "READY"
         }

@@ -1,4 +1,4 @@
-"""Count views in DynamoDB exactly once, also after redelivery, crashes, refusals and replays."""
+"""Count each stream record exactly once, also after redelivery, crashes, refusals and replays."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime

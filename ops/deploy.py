@@ -132,14 +132,14 @@ def set_back_drift(
         OperationError: the person does not agree, or Lambda refuses.
     """
     drift = find_drift(account, deployed)
-    if not drift:
+    if deployed is None or not drift:
         return {}
     console.print("Not as the stack says, which a deployment would fail over:")
     for each in drift:
         console.print(f"  {escape(each.describe())}")
     if not confirm("Set this back, and delete those versions?", console, yes=yes):
         raise OperationError("Nothing was deployed.")
-    return set_back(account, drift, console)
+    return set_back(account, deployed, drift, console)
 
 
 def warn_of_replacements(

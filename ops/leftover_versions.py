@@ -7,11 +7,11 @@ that code then fails with "A version for this Lambda function exists".
 
 from typing import Any, Final
 
-import httpx
 import msgspec
 from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.markup import escape
+from samcli.yamlhelper import yaml_parse
 
 from ops.stack_states import is_continued, is_new
 from ops.stacks import Account, Generation, OperationError, Resource, list_resources
@@ -127,7 +127,9 @@ def _find_alias(client: Any, function: str, name: str) -> Alias:
     return Alias(name, int(found["FunctionVersion"]), shifting=bool(weights))
 
 
-def set_back(account: Account, drift: list[Drift], console: Console) -> dict[str, int]:
+def set_back(
+    account: Account, deployed: Generation, drift: list[Drift], console: Console
+) -> dict[str, int]:
     """Make each function what the stack says: alias, code of $LATEST, no later versions.
 
     Returns:
@@ -149,7 +151,7 @@ def set_back(account: Account, drift: list[Drift], console: Console) -> dict[str
             )
             _say(f"{each.logical_id}: {each.alias.name} is at version {each.version}", console)
         if each.code_changed:
-            _restore_code(client, each)
+            _restore_code(account, deployed, each)
             _say(f"{each.logical_id}: $LATEST has the code of version {each.version}", console)
         for version in each.later:
             if _delete_version(client, each, version):
@@ -168,24 +170,32 @@ def _say(done: str, console: Console) -> None:
     console.print(f"[green]✓[/] {escape(done)}")
 
 
-def _restore_code(client: Any, drift: Drift) -> None:
+def _restore_code(account: Account, deployed: Generation, drift: Drift) -> None:
     """Give $LATEST code and layers of the stack's version.
 
-    CloudFormation would not: it compares templates, and the template has not changed.
+    CloudFormation would not: it compares templates, and the template has not changed. The code is
+    where that template says.
     """
-    own = client.get_function(FunctionName=drift.function, Qualifier=str(drift.version))
-    answer = httpx.get(own["Code"]["Location"], timeout=60)
-    if answer.is_error:
-        raise OperationError(
-            f"The code of {drift.function}, version {drift.version}, cannot be fetched: HTTP"
-            f" {answer.status_code}."
-        )
-    latest = client.update_function_code(FunctionName=drift.function, ZipFile=answer.content)
+    answer = account.client("cloudformation").get_template(
+        StackName=deployed.id, TemplateStage="Processed"
+    )
+    body = answer["TemplateBody"]
+    template = yaml_parse(body) if isinstance(body, str) else body
+    code = template["Resources"][drift.logical_id]["Properties"]["Code"]
+    client = account.client("lambda")
+    latest = client.update_function_code(FunctionName=drift.function, **code)
     updated = client.get_waiter("function_updated_v2")
     updated.wait(FunctionName=drift.function)
-    layers = _layers(own["Configuration"])
-    if _layers(latest) != layers:
-        client.update_function_configuration(FunctionName=drift.function, Layers=layers)
+    own = client.get_function_configuration(
+        FunctionName=drift.function, Qualifier=str(drift.version)
+    )
+    if latest["CodeSha256"] != own["CodeSha256"]:
+        raise OperationError(
+            f"The code of {drift.logical_id} in the deployed template ({code}) is not that of"
+            f" version {drift.version}: change something in the function and deploy again."
+        )
+    if _layers(latest) != _layers(own):
+        client.update_function_configuration(FunctionName=drift.function, Layers=_layers(own))
         updated.wait(FunctionName=drift.function)
 
 

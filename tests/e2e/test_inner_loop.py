@@ -53,6 +53,7 @@ def restored(cloud: Cloud, stack: Mapping[str, str]) -> Iterator[None]:
     client, name = cloud.client("lambda"), stack["GalleryApiFunctionName"]
     account = open_account(Stage("local", deployment.STACK, None, None, {}), None)
     deployed = find_stack(account, deployment.STACK)
+    assert deployed
     assert find_drift(account, deployed) == []
     before = client.get_function(FunctionName=name, Qualifier="live")["Configuration"]
     yield
@@ -60,7 +61,7 @@ def restored(cloud: Cloud, stack: Mapping[str, str]) -> Iterator[None]:
     assert drift.alias_moved
     assert drift.code_changed
     assert [drift.logical_id, len(drift.later)] == ["GalleryApiFunction", 1]
-    assert set_back(account, [drift], Console(quiet=True)) == {}
+    assert set_back(account, deployed, [drift], Console(quiet=True)) == {}
     assert find_drift(account, deployed) == []
     after = client.get_function(FunctionName=name, Qualifier="live")["Configuration"]
     assert (after["Version"], after["CodeSha256"]) == (before["Version"], before["CodeSha256"])
@@ -95,4 +96,4 @@ def test_changed_code_answers_after_sync(cloud: Cloud, url: str, tmp_path: Path)
     overrides = " ".join(f"{name}={text}" for name, text in leading_here.items())
     given = ["--s3-bucket", "deployments", "--parameter-overrides", overrides]
     sam(cloud, "sync", "--code", "--resource-id", "GalleryApiFunction", *given, folder=project)
-    assert httpx.get(f"{url}/api/health").json()["status"] == "synced"
+    assert httpx.get(f"{url}/api/health", timeout=60).json()["status"] == "synced"

@@ -66,7 +66,7 @@ class Release:
     def change_set(self, answer: str, *, breaking: bool = False) -> ChangeSet:
         """As sam would create it."""
         client = self.cloud.client("cloudformation")
-        template = TEMPLATE.format(code=self._upload(answer)) + (BREAKING if breaking else "")
+        template = TEMPLATE.format(code=self.upload(answer)) + (BREAKING if breaking else "")
         created = client.create_change_set(
             StackName=self.name,
             ChangeSetName=f"change-{next(numbers)}",
@@ -92,7 +92,7 @@ class Release:
         )
         return self.stack.status
 
-    def _upload(self, answer: str) -> str:
+    def upload(self, answer: str) -> str:
         """A function that answers this; the same answer is the same zip."""
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as code:
@@ -171,10 +171,30 @@ def test_version_that_plain_sam_deploy_leaves_is_found_and_deleted(release: Rele
     assert release.versions() == ["1", "2"]
     [drift] = find_drift(release.account, release.stack)
     assert drift.describe() == "GreeterFunction: the stack does not know version 2"
-    assert set_back(release.account, [drift], SILENT) == {}
+    assert set_back(release.account, release.stack, [drift], SILENT) == {}
     assert release.versions() == ["1"]
     assert release.deploy("two").succeeded
     assert release.live() == "two"
+
+
+def test_synced_code_is_set_back(release: Release, cloud: Cloud):
+    """What `sam sync --code` does."""
+    assert release.deploy("one", preserve=True).succeeded
+    client, function = cloud.client("lambda"), release.function
+    bucket, _, key = release.upload("two").removeprefix("s3://").partition("/")
+    client.update_function_code(FunctionName=function, S3Bucket=bucket, S3Key=key)
+    version = client.publish_version(FunctionName=function)["Version"]
+    client.update_alias(FunctionName=function, Name="live", FunctionVersion=version)
+    assert release.live() == "two"
+
+    [drift] = find_drift(release.account, release.stack)
+    assert drift.describe() == (
+        "GreeterFunction: alias live is at version 2, the stack says 1; the stack does not know"
+        " version 2; the code or layers of $LATEST were changed outside CloudFormation"
+    )
+    assert set_back(release.account, release.stack, [drift], SILENT) == {}
+    assert find_drift(release.account, release.stack) == []
+    assert release.live() == "one"
 
 
 def test_failed_creation_is_continued_and_later_deployments_roll_back(

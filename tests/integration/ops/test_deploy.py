@@ -234,6 +234,7 @@ def test_person_is_asked_before_the_build_and_when_the_change_set_is_there(labor
 
 
 def test_leftover_versions_are_named_and_deleted_before_the_build(laboratory: Laboratory):
+    laboratory.stack = Generation("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
     laboratory.drift = [DRIFT]
     said = laboratory.deploy()
     assert "Api: the stack does not know version 4" in said
@@ -241,6 +242,7 @@ def test_leftover_versions_are_named_and_deleted_before_the_build(laboratory: La
 
 
 def test_function_whose_leftover_stays_gets_another_hash(laboratory: Laboratory):
+    laboratory.stack = Generation("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
     laboratory.drift = [DRIFT]
     laboratory.undeletable = {"EdgeHeadersFunction": 4}
     laboratory.deploy()
@@ -248,6 +250,7 @@ def test_function_whose_leftover_stays_gets_another_hash(laboratory: Laboratory)
 
 
 def test_leftover_versions_are_not_deleted_unless_somebody_says_yes(laboratory: Laboratory):
+    laboratory.stack = Generation("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
     laboratory.drift = [DRIFT]
     laboratory.answers = ["yes", "no"]
     with pytest.raises(OperationError, match="Nothing was deployed"):

@@ -1,6 +1,7 @@
 """What a rollback or `sam sync` leaves of Lambda versions and aliases, and the way back."""
 
 import io
+import json
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -146,7 +147,12 @@ def test_new_stack_is_not_looked_at(recorded: Lambda, deployed: Generation | Non
 
 def back(recorded: Lambda, *drift: Drift) -> tuple[dict[str, int], str]:
     said = io.StringIO()
-    kept = set_back(recorded.account, [*drift], Console(file=said, width=300))
+    kept = set_back(
+        recorded.account,
+        Generation(STACK, "gallery", "UPDATE_COMPLETE"),
+        [*drift],
+        Console(file=said, width=300),
+    )
     return kept, said.getvalue()
 
 
@@ -182,3 +188,21 @@ def test_any_other_refusal_is_an_error_with_lambdas_reason(recorded: Lambda):
     )  # fmt: skip
     with pytest.raises(OperationError, match=r"version 4 of gallery-Api: referenced by alias blue"):
         back(recorded, leftover(4, function="Api"))
+
+
+def test_code_of_the_template_that_is_not_the_versions_is_an_error(recorded: Lambda):
+    code = {"S3Bucket": "artifacts", "S3Key": "gallery/api"}
+    template = f"Resources: {{Api: {{Properties: {{Code: {json.dumps(code)}}}}}}}"
+    recorded.expect(
+        "cloudformation", "get_template", {"TemplateBody": template},
+        StackName=STACK, TemplateStage="Processed",
+    )  # fmt: skip
+    name = {"FunctionName": "gallery-Api"}
+    recorded.expect("lambda", "update_function_code", {"CodeSha256": "d"}, **name, **code)
+    updated = {"Configuration": {"LastUpdateStatus": "Successful"}}
+    recorded.expect("lambda", "get_function", updated, **name)
+    own = {"CodeSha256": "c"}
+    recorded.expect("lambda", "get_function_configuration", own, **name, Qualifier="3")
+    changed = Drift("Api", "gallery-Api", 3, (), None, code_changed=True)
+    with pytest.raises(OperationError, match="is not that of version 3"):
+        back(recorded, changed)

@@ -63,7 +63,8 @@ class Lambda:
         self.invoked = call["FunctionName"], json.loads(call["Payload"])
         if isinstance(self.answer, Exception):
             raise self.answer
-        return {"Payload": io.BytesIO(self.answer.pop("payload")), **self.answer}
+        answer = dict(self.answer)
+        return {"Payload": io.BytesIO(answer.pop("payload")), **answer}
 
 
 @pytest.fixture

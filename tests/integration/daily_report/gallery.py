@@ -150,7 +150,13 @@ class Gallery:
             )
 
     def clear(self) -> None:
-        """Everything but the queue."""
+        """All tables, buckets and queues that the report reads."""
+        queue = self._name("FailedEventsQueue")
+        while messages := self.stack.sqs.receive_message(QueueUrl=queue).get("Messages"):
+            for message in messages:
+                self.stack.sqs.delete_message(
+                    QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"]
+                )
         keys = {
             "PhotosTable": ["photo_id"],
             "CatalogTable": ["photo_id"],

@@ -17,16 +17,17 @@ from typing import Final
 from rich.console import Console
 from rich.markup import escape
 
+from demo import application, log_lines
 from demo.client import GalleryError
 from demo.demo import demo
+from demo.sample_event import put_photo_of_sample_event
 from demo.sign_in import PASSWORD, USER, make_user, sign_in
 from demo.stack import Stack
-from localcloud import cloudfront, deployment, logs
+from localcloud import cloudfront, deployment, logs, sam_local
 from localcloud.cloud import DEFAULT_PORT, STATE, Cloud, CloudError, end, require_owner, running
 from localcloud.event_sources import poller
 from localcloud.event_sources.engine import Counters
 from localcloud.event_sources.poller import EventSources
-from localcloud.sam_local import invoke, prepare
 from ops import dashboard, publish_site, redrive, report, trace
 from ops.publish_site import PublishingError
 
@@ -80,9 +81,11 @@ def main() -> int:
             case tool if tool in OPERATOR_TOOLS:
                 require_owner(cloud)
                 options = given[behind_tool:]
-                return OPERATOR_TOOLS[tool](["--stack", deployment.STACK, *options])
+                return OPERATOR_TOOLS[tool](["--stack", application.STACK, *options])
             case "invoke":
-                return invoke(cloud, arguments.function, arguments.event, own_environment)
+                parameters = application.parameters(cloud)
+                function, event = arguments.function, arguments.event
+                return sam_local.invoke(cloud, function, event, parameters, own_environment)
     except (CloudError, GalleryError, PublishingError, TimeoutError) as error:
         console.print(f"[bold red]✗[/] {escape(str(error))}")
         return 1
@@ -129,7 +132,8 @@ def _demo(cloud: Cloud, edge_port: int, own_environment: dict[str, str], console
 
 def _up(cloud: Cloud, edge_port: int, own_environment: dict[str, str], console: Console) -> None:
     with _gallery(cloud, edge_port, own_environment, console) as stack:
-        prepare(cloud, stack.outputs)
+        sam_local.write_environments(cloud, application.STACK)
+        put_photo_of_sample_event(cloud, stack.outputs)
         try:
             console.print(f"""
 [bold]the page[/]  {stack.url}
@@ -159,7 +163,7 @@ def _follow(stack: Stack, console: Console) -> None:
         if _interrupted.is_set():  # while Python was where it drops exceptions, as in a finalizer
             raise KeyboardInterrupt
         for function, message in news:
-            if line := logs.summary(message):
+            if line := log_lines.summary(message):
                 console.print(f"[cyan]{function:18}[/] {escape(line)}", soft_wrap=True)
         counted = _show_counters(stack.event_sources, counted, console)
 
@@ -201,7 +205,7 @@ def _down(cloud: Cloud, console: Console) -> None:
 
 def _build(own_environment: dict[str, str], console: Console) -> None:
     with _stage(console, "sam build") as status:
-        sizes = deployment.build(own_environment, status)
+        sizes = application.build(own_environment, status)
     for name, megabytes in sizes.items():
         console.print(f"  [dim]{name:22}{megabytes * 1024:>10,.0f} kB[/]")
 
@@ -218,7 +222,7 @@ def _gallery(
         with deployment.building():
             _build(own_environment, console)
             with _stage(console, "sam deploy") as status:
-                outputs = deployment.deploy(cloud, status)
+                outputs = application.deploy(cloud, status)
         event_sources = cleanup.enter_context(poller.running(cloud))
         with _stage(console, "page, user and CloudFront"):
             make_user(cloud, outputs)

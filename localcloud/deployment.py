@@ -1,4 +1,4 @@
-"""The real `sam build` and `sam deploy` of the one template, onto the laptop cloud."""
+"""The real `sam build` and `sam deploy`, onto the laptop cloud."""
 
 import platform
 import re
@@ -12,9 +12,7 @@ from botocore.exceptions import ClientError
 
 from localcloud.cloud import ROOT, STATE, Cloud, CloudError
 from localcloud.environment import build_environment
-from localcloud.schedule import complete_schedule
 
-STACK: Final = "lambda-gallery-local"
 BUILD: Final = STATE / "build"
 _DEPLOYMENTS_BUCKET: Final = "deployments"  # where samconfig.toml sends the artifacts
 _MACHINES: Final = {"x86_64": "x86_64", "amd64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
@@ -23,10 +21,13 @@ _RESOURCE_DONE: Final = re.compile(r"^(CREATE|UPDATE)_COMPLETE +AWS::\S+ +(\S+)"
 type Report = Callable[[str], None]
 
 
-def build(environment: Mapping[str, str], report: Report) -> dict[str, float]:
-    """Build functions and layers for this machine, from the cache where nothing changed.
+def build(
+    environment: Mapping[str, str], report: Report, parameters: Mapping[str, str]
+) -> dict[str, float]:
+    """Build functions and layers, from the cache where nothing changed.
 
-    Returns the size of each artifact in MB, unzipped as Lambda counts it.
+    `parameters` are the template's. Returns the size of each artifact in MB, unzipped as Lambda
+    counts it.
 
     Raises:
         CloudError: the build failed; its last lines are in the message.
@@ -37,14 +38,16 @@ def build(environment: Mapping[str, str], report: Report) -> dict[str, float]:
             report(line)
 
     STATE.mkdir(exist_ok=True)
-    _run(["build"], build_environment(environment), STATE / "build.log", watch)
+    _run(["build"], parameters, build_environment(environment), STATE / "build.log", watch)
     return {
         folder.name: _megabytes(folder) for folder in sorted(BUILD.iterdir()) if folder.is_dir()
     }
 
 
-def deploy(cloud: Cloud, report: Report) -> dict[str, str]:
-    """Deploy what was built; returns the stack's outputs.
+def deploy(
+    cloud: Cloud, stack: str, report: Report, parameters: Mapping[str, str]
+) -> dict[str, str]:
+    """Deploy what was built as the stack of that name; returns the stack's outputs.
 
     Raises:
         CloudError: the deployment failed; its last lines are in the message.
@@ -62,18 +65,16 @@ def deploy(cloud: Cloud, report: Report) -> dict[str, str]:
     environment = {**cloud.environment, "SAM_CLI_POLL_DELAY": "0.5"}
     log = cloud.folder / "deploy.log"
     try:
-        _run(["deploy"], environment, log, watch, EndpointUrl=cloud.endpoint)
+        _run(["deploy", "--stack-name", stack], parameters, environment, log, watch)
     except CloudError as error:
-        raise CloudError("\n".join([*_failures(cloud), str(error)])) from None
-    deployed = outputs(cloud)
-    complete_schedule(cloud, deployed)
-    return deployed
+        raise CloudError("\n".join([*_failures(cloud, stack), str(error)])) from None
+    return outputs(cloud, stack)
 
 
-def _failures(cloud: Cloud) -> list[str]:
+def _failures(cloud: Cloud, stack: str) -> list[str]:
     client = cloud.client("cloudformation")
     try:
-        events = client.describe_stack_events(StackName=STACK)["StackEvents"]
+        events = client.describe_stack_events(StackName=stack)["StackEvents"]
     except ClientError:  # there is not even a stack
         return []
     return [
@@ -83,10 +84,10 @@ def _failures(cloud: Cloud) -> list[str]:
     ]
 
 
-def outputs(cloud: Cloud) -> dict[str, str]:
-    """The outputs of the deployed stack, by name."""
-    stacks = cloud.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
-    return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
+def outputs(cloud: Cloud, stack: str) -> dict[str, str]:
+    """The outputs of a deployed stack, by name."""
+    stacks = cloud.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    return {each["OutputKey"]: each["OutputValue"] for each in stacks[0].get("Outputs", [])}
 
 
 def building() -> filelock.BaseFileLock:
@@ -113,17 +114,16 @@ def _megabytes(folder: Path) -> float:
 
 def _run(
     command: list[str],
+    parameters: Mapping[str, str],
     environment: Mapping[str, str],
     log: Path,
     watch: Report,
-    **parameters: str,
 ) -> None:
-    overrides = {"Stage": "local", "Architecture": architecture(), **parameters}
+    overrides = ["--parameter-overrides", *(f"{name}={parameters[name]}" for name in parameters)]
     with (
         log.open("w") as copy,
         subprocess.Popen(
-            ["sam", *command, "--config-env", "local", "--parameter-overrides"]
-            + [f"{name}={value}" for name, value in overrides.items()],
+            ["sam", *command, "--config-env", "local", *(overrides if parameters else [])],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -47,8 +47,7 @@ def build_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """For sam build, which downloads packages: a person's own settings, nothing of their AWS."""
     kept = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
     path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
-    wheels = {} if sys.platform == "linux" else {"LAYER_WHEELS": "host"}
-    return {**kept, **_NO_AWS_FILES, **wheels, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
+    return {**kept, **_NO_AWS_FILES, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
 
 
 def _system_folders() -> list[str]:

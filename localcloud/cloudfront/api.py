@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localcloud.clients import root_client
 from localcloud.cloud import Cloud, CloudError
 from localcloud.cloudfront.behaviours import Distribution, distribution_from_api, policy_ids
 from localcloud.cloudfront.triggers import FunctionError, InvalidAnswerError
-from localcloud.event_sources.aws import root_client
 
 _FUNCTION_SECONDS: Final = 30
 _THROTTLED: Final = ("TooManyRequestsException", "ThrottlingException")

@@ -8,13 +8,13 @@ from urllib.parse import unquote
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localcloud.clients import root_client
 from localcloud.cloud import Cloud
 from localcloud.cloudfront.behaviours import Behaviour, Distribution, Origin
 from localcloud.cloudfront.bucket_policies import allows
 from localcloud.cloudfront.caching import selected_cookies, selected_query
 from localcloud.cloudfront.compression import encoding
 from localcloud.cloudfront.messages import HOP_BY_HOP, Headers, Request, Response, values, without
-from localcloud.event_sources.aws import root_client
 
 _CONNECT_SECONDS: Final = 10
 _BUCKET_SECONDS: Final = 30

@@ -3,9 +3,9 @@
 import json
 
 from localcloud.cloud import Cloud
-from localcloud.event_sources.aws import RoleClients
 from localcloud.event_sources.failures import DestinationError, Discarded
 from localcloud.event_sources.mappings import EventSourceMapping
+from localcloud.event_sources.role_clients import RoleClients
 from localcloud.event_sources.tasks import Destination
 
 

@@ -15,12 +15,13 @@ from typing import Any, Final, Self
 import filelock
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localcloud.clients import root_client
 from localcloud.cloud import Cloud, CloudError
 from localcloud.event_sources.answers import Answer, NotInvokedError
-from localcloud.event_sources.aws import UNAVAILABLE, RoleClients, root_client
 from localcloud.event_sources.destinations import destination
 from localcloud.event_sources.engine import Counters, Engine
 from localcloud.event_sources.mappings import EventSourceMapping
+from localcloud.event_sources.role_clients import UNAVAILABLE, RoleClients
 from localcloud.event_sources.sources import source
 from localcloud.event_sources.tasks import Deliver, List, Read, Task, Unit
 

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from localcloud.event_sources.aws import RoleClients
 from localcloud.event_sources.mappings import EventSourceMapping
 from localcloud.event_sources.records import (
     Page,
@@ -16,6 +15,7 @@ from localcloud.event_sources.records import (
     dynamodb_record,
     kinesis_record,
 )
+from localcloud.event_sources.role_clients import RoleClients
 
 _KINESIS_LIMIT: Final = 10_000
 _DYNAMODB_LIMIT: Final = 1_000

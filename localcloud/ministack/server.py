@@ -25,11 +25,13 @@ def main() -> None:
         cloudwatch,
         deployments,
         rest_apis,
+        scheduler,
     )
 
     deployments.install()
     rest_apis.install()
     cloudwatch.install()
+    scheduler.install()
     sys.executable = sys.argv.pop(1)  # ministack starts a function's workers with it
     threading.Thread(target=_end_with_owner, daemon=True).start()
     serve()

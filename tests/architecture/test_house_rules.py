@@ -5,6 +5,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,13 @@ TEMPLATE = load_template()
 FUNCTIONS = sorted(path.name for path in (ROOT / "functions").iterdir() if path.is_dir())
 # Lambda@Edge gives its functions no environment, so there are no settings to read.
 CONFIGURED = [name for name in FUNCTIONS if name != "edge_headers"]
-NOT_DEPLOYED = {"localcloud", "demo", "ops", "bench", "tests"}
+NOT_DEPLOYED = {"localcloud", "demo", "ops", "tools", "bench", "tests"}
+# What code that is not deployed may import of the repository's own packages.
+MAY_IMPORT = {
+    "localcloud": {"localcloud"},
+    "ops": {"ops", "shared", *FUNCTIONS},
+    "demo": {"demo", "localcloud", "ops", "shared"},
+}
 # Where configuration, clients and clock come from; the rest of a function gets them as arguments.
 ENTRY_FILES = {"handler.py", "resources.py", "settings.py"}
 
@@ -47,6 +54,11 @@ def imported(path: Path) -> Iterator[str]:
 
 def resource_of(folder: str) -> str:
     return "".join(word.capitalize() for word in folder.split("_")) + "Function"
+
+
+def environment_variables(folder: str) -> dict[str, Any]:
+    function = TEMPLATE["Resources"].get(resource_of(folder), {}).get("Properties", {})
+    return dict(function.get("Environment", {}).get("Variables", {}))
 
 
 def tracked() -> list[Path]:
@@ -97,8 +109,7 @@ def test_function_is_named_for_its_folder_and_documented(folder: str):
 def test_settings_are_what_the_template_declares(folder: str):
     """Each function gets its own variables and no others; Powertools and the SDK read theirs."""
     name = resource_of(folder)
-    environment = TEMPLATE["Resources"].get(name, {}).get("Properties", {}).get("Environment", {})
-    declared = environment.get("Variables", {})
+    declared = environment_variables(folder)
     assert declared.get("POWERTOOLS_SERVICE_NAME") == folder, (
         f"{name}: set POWERTOOLS_SERVICE_NAME to {folder} under Environment; logs and metrics carry"
         f" it as service."
@@ -145,6 +156,25 @@ def test_shared_imports_no_function_and_nothing_that_stays_behind():
             f"{path} imports {sorted(reached)}. Layers import no function and nothing that is not"
             f" deployed: pass in what they need."
         )
+
+
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_code_that_is_not_deployed_imports_only_what_it_may(folder: str):
+    own = {"shared", *FUNCTIONS, *NOT_DEPLOYED}
+    for path in files(folder):
+        reached = own & {name.split(".")[0] for name in imported(path)} - MAY_IMPORT[folder]
+        assert not reached, f"{path} imports {sorted(reached)}: pass in what it needs of them."
+
+
+def test_laptop_cloud_names_nothing_of_the_gallery():
+    """It runs any SAM template: demo/ passes in what is the gallery's."""
+    variables = {name for folder in CONFIGURED for name in environment_variables(folder)}
+    words_of_aws = {"Distribution", "DistributionId", "Stage"}
+    names = {*FUNCTIONS, *TEMPLATE["Resources"], *TEMPLATE["Outputs"], *variables} - words_of_aws
+    words = re.compile(rf"\b(?:{'|'.join(sorted(names))})\b|(?i:gallery|photo|thumbnail)")
+    for path in files("localcloud"):
+        found = words.findall(path.read_text())
+        assert not found, f"{path} names {found}: localcloud/ runs any application"
 
 
 def test_only_entry_files_make_clients_and_read_environment_and_clock():

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import filelock
 import pytest
 
+from demo import application
 from demo.client import Gallery
 from demo.sign_in import make_user, sign_in
 from localcloud import cloudfront, deployment
@@ -76,14 +77,14 @@ def cloud() -> Iterator[Cloud]:
 @pytest.fixture(scope="session")
 def stack(cloud: Cloud, built: dict[str, float]) -> dict[str, str]:  # noqa: ARG001 - what is deployed
     """The outputs of the deployed stack."""
-    return deployment.deploy(cloud, print)
+    return application.deploy(cloud, print)
 
 
 @pytest.fixture(scope="session")
 def built() -> dict[str, float]:
     """What sam build makes of the tree as it is: the artifacts' sizes in MB."""
     with deployment.building():
-        return deployment.build(OWN_ENVIRONMENT, print)
+        return application.build(OWN_ENVIRONMENT, print)
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
+from demo.application import STACK
 from demo.client import Gallery
 from localcloud.cloud import Cloud
-from localcloud.deployment import STACK
 from localcloud.event_sources.poller import EventSources
-from localcloud.schedule import schedule
 from ops import report
 from shared.dynamodb import to_item
 from shared.photos import rendition_key, upload_key
@@ -51,6 +50,20 @@ def make_report(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[in
     capsys.readouterr()
     status = report.main(["--stack", STACK, *arguments])
     return status, capsys.readouterr().out
+
+
+def schedule(cloud: Cloud, stack: dict[str, str]) -> dict[str, Any]:
+    """The schedule that starts the report's state machine, as `update_schedule` takes it."""
+    scheduler, machine = cloud.client("scheduler"), stack["DailyReportStateMachineArn"]
+    [name] = [
+        found["Name"]
+        for page in scheduler.get_paginator("list_schedules").paginate()
+        for found in page["Schedules"]
+        if found["Target"]["Arn"] == machine
+    ]
+    answer = scheduler.get_schedule(Name=name)
+    taken = scheduler.meta.service_model.operation_model("UpdateSchedule").input_shape.members
+    return {key: answer[key] for key in taken if key in answer}
 
 
 def executions(cloud: Cloud, stack: dict[str, str]) -> dict[str, str]:
@@ -100,6 +113,9 @@ def test_schedule_starts_the_report_by_itself(
         scheduler.update_schedule(**declared)
     execution = cloud.client("stepfunctions").describe_execution(executionArn=started)
     assert execution["status"] == "SUCCEEDED", execution
+    [(name, scheduled_at)] = json.loads(execution["input"]).items()
+    assert name == "scheduled_at"
+    assert datetime.fromisoformat(scheduled_at) <= execution["startDate"]
     assert json.loads(execution["output"])["report"] == no_report_yet
     assert is_there(cloud, stack["ReportsBucketName"], no_report_yet)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from demo.application import STACK
 from demo.client import Gallery
 from demo.samples import samples
-from localcloud import deployment
 from localcloud.cloud import Cloud
 from localcloud.event_sources.poller import EventSources
 from ops import dashboard
@@ -37,13 +37,13 @@ def test_a_photo_s_way_is_counted_by_every_service_that_it_went_through(
     thumbnailer = {"FunctionName": stack["ThumbnailerFunctionName"]}
     replicator = {"FunctionName": stack["CatalogReplicatorFunctionName"]}
     counted = [
-        (deployment.STACK, "PhotosCreated", {"service": "gallery_api"}),
-        (deployment.STACK, "PhotosReady", {"service": "thumbnailer"}),
+        (STACK, "PhotosCreated", {"service": "gallery_api"}),
+        (STACK, "PhotosReady", {"service": "thumbnailer"}),
         ("AWS/Lambda", "Invocations", thumbnailer),
     ]
     timed = [
-        (deployment.STACK, "ReplicaLag", {"service": "catalog_replicator"}),
-        ("AWS/ApiGateway", "Latency", {"ApiName": deployment.STACK}),
+        (STACK, "ReplicaLag", {"service": "catalog_replicator"}),
+        ("AWS/ApiGateway", "Latency", {"ApiName": STACK}),
         ("AWS/Lambda", "Duration", thumbnailer),
         ("AWS/Lambda", "IteratorAge", replicator),
     ]
@@ -72,9 +72,9 @@ def test_an_invocation_is_counted_once_also_if_it_fails(
 
 def test_a_request_for_nothing_is_a_client_error(gallery: Gallery, total: Total):
     names = ("Count", "4XXError", "5XXError")
-    before = [total("AWS/ApiGateway", each, ApiName=deployment.STACK) for each in names]
+    before = [total("AWS/ApiGateway", each, ApiName=STACK) for each in names]
     assert gallery.request("GET", "/photos/nothing").status_code == 404
-    after = [total("AWS/ApiGateway", each, ApiName=deployment.STACK) for each in names]
+    after = [total("AWS/ApiGateway", each, ApiName=STACK) for each in names]
     assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1, 0]
 
 
@@ -84,10 +84,10 @@ def test_the_deployed_dashboard_is_drawn(
     capsys: pytest.CaptureFixture[str],
 ):
     picture = tmp_path / "dashboard.svg"
-    arguments = ["--stack", deployment.STACK, "--hours", "0.5", "--plot", str(picture)]
+    arguments = ["--stack", STACK, "--hours", "0.5", "--plot", str(picture)]
     assert dashboard.main(arguments) == 0
     drawn = picture.read_text()
-    widgets = dashboard.read_widgets(dashboard.find_body(deployment.STACK))
+    widgets = dashboard.read_widgets(dashboard.find_body(STACK))
     assert len(widgets) > 20
     for widget in widgets:
         assert f">{widget.title}<" in drawn

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from rich.console import Console
 
-from localcloud import deployment
+from demo import application
 from localcloud.cloud import Cloud
 from ops.leftover_versions import find_drift, set_back
 from ops.stacks import Stage, find_stack, open_account
@@ -28,7 +28,7 @@ NOT_BUILT = shutil.ignore_patterns(".*", "__pycache__", "docs", "tests", "web")
 
 def sam(cloud: Cloud, *arguments: str, folder: Path = ROOT) -> str:
     done = subprocess.run(
-        ["sam", *arguments, "--stack-name", deployment.STACK],
+        ["sam", *arguments, "--stack-name", application.STACK],
         cwd=folder,
         env=cloud.environment,
         input="Y\n",  # sync asks whether this is a development stack
@@ -88,12 +88,8 @@ def test_changed_code_answers_after_sync(cloud: Cloud, url: str, tmp_path: Path)
     shutil.copytree(ROOT, project, ignore=NOT_BUILT)
     health = project / "functions" / "gallery_api" / "routes" / "health.py"
     health.write_text(health.read_text().replace('"ok"', '"synced"'))
-    leading_here = {
-        "Stage": "local",
-        "Architecture": deployment.architecture(),
-        "EndpointUrl": cloud.endpoint,
-    }
-    overrides = " ".join(f"{name}={text}" for name, text in leading_here.items())
+    parameters = application.parameters(cloud)
+    overrides = " ".join(f"{name}={text}" for name, text in parameters.items())
     given = ["--s3-bucket", "deployments", "--parameter-overrides", overrides]
     sam(cloud, "sync", "--code", "--resource-id", "GalleryApiFunction", *given, folder=project)
     assert httpx.get(f"{url}/api/health", timeout=60).json()["status"] == "synced"

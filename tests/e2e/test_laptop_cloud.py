@@ -1,6 +1,7 @@
 """The laptop cloud as a person runs it: its commands, its ends, and what surrounds it."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -13,9 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from demo.application import STACK
+from localcloud import sam_local
 from localcloud.cloud import Cloud
 from tests.e2e.conftest import OWN_ENVIRONMENT, awaited, free_port
-from tests.stack import ROOT
+from tests.stack import ROOT, load_template
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 FOREIGN = ("AKIAIOSFODNN7EXAMPLE", SECRET, "production", "aws.example", "persons-aws")
@@ -107,6 +110,21 @@ def test_what_needs_a_cloud_says_that_there_is_none(name: str):
     status, output = outcome(name, port)
     assert (status, f"No laptop cloud runs on port {port}" in output) == (1, True)
     assert "make up" in output
+
+
+def test_sam_local_gets_the_environment_of_each_deployed_function(
+    cloud: Cloud, stack: dict[str, str]
+):
+    sam_local.write_environments(cloud, STACK)
+    environments = json.loads(sam_local.environments_file(cloud).read_text())
+    functions = load_template()["Resources"]
+    assert environments.keys() == {
+        name for name in functions if functions[name]["Type"] == "AWS::Serverless::Function"
+    }
+    assert environments["ThumbnailerFunction"]["PHOTOS_TABLE"] == stack["PhotosTableName"]
+    assert environments["GalleryApiFunction"]["VIEWS_STREAM"] == stack["ViewsStreamName"]
+    assert environments["GalleryApiFunction"]["AWS_ENDPOINT_URL"] == cloud.endpoint
+    assert environments["EdgeHeadersFunction"] == {}
 
 
 @pytest.mark.usefixtures("stack")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from demo.application import STACK
 from localcloud.cloud import Cloud
-from localcloud.deployment import STACK
 from tests.e2e.conftest import awaited
 from tests.stack import ROOT
 

@@ -3,10 +3,11 @@
 import json
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from demo import application
+from demo.sample_event import put_photo_of_sample_event
 from localcloud import deployment, sam_local
 from localcloud.cloud import Cloud, running
 from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
@@ -41,14 +42,16 @@ def bridge(built: dict[str, float]) -> Iterator[tuple[Cloud, dict[str, str]]]:  
     address = network["IPAM"]["Config"][0].get("Gateway", "172.17.0.1")
     cloud = Cloud(address, free_port())
     with running(cloud):
-        stack = deployment.deploy(cloud, print)
-        sam_local.prepare(cloud, stack)
+        stack = application.deploy(cloud, print)
+        sam_local.write_environments(cloud, application.STACK)
+        put_photo_of_sample_event(cloud, stack)
         yield cloud, stack
 
 
 def invoke(cloud: Cloud, function: str, event: str) -> int:
     environment = OWN_ENVIRONMENT | {"SKIP_PULL_IMAGE": "1"}
-    return sam_local.invoke(cloud, function, Path(ROOT / "events" / event), environment)
+    parameters = application.parameters(cloud)
+    return sam_local.invoke(cloud, function, ROOT / "events" / event, parameters, environment)
 
 
 @pytest.mark.enable_socket

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from demo.application import STACK
 from demo.client import Gallery
 from localcloud.cloud import Cloud
-from localcloud.deployment import BUILD, STACK
+from localcloud.deployment import BUILD
 from localcloud.event_sources.poller import EventSources
 from ops import redrive
 from tests.e2e.conftest import awaited

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from demo.application import STACK
 from demo.client import Gallery
-from localcloud.deployment import STACK
 from localcloud.event_sources.poller import EventSources
 from ops import trace
 from shared.photos import Status

@@ -1,4 +1,4 @@
-"""Clients of the laptop cloud for the engine: Lambda's own, and those of a function's role."""
+"""Clients that may do what a function's role may do."""
 
 import contextlib
 import threading
@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localcloud.clients import root_client, shared_config
 from localcloud.cloud import Cloud
 from localcloud.event_sources.mappings import EventSourceMapping
 from localcloud.event_sources.records import SourceError
@@ -82,7 +82,7 @@ class RoleClients:
                     root_client(self._cloud, service, read_timeout=60)
                     if service in _AS_ROOT
                     else self._assumed().client(  # type: ignore[call-overload]
-                        service, endpoint_url=self._cloud.endpoint, config=_config(60)
+                        service, endpoint_url=self._cloud.endpoint, config=shared_config(60)
                     )
                 )
             return self._clients[service]
@@ -104,25 +104,3 @@ class RoleClients:
         with self._lock:
             self._session = None
             self._clients.clear()
-
-
-def root_client(cloud: Cloud, service: str, *, read_timeout: int) -> Any:
-    """A client that any number of threads may share; `read_timeout` in seconds."""
-    return boto3.session.Session().client(  # type: ignore[call-overload]
-        service,
-        region_name=cloud.environment["AWS_REGION"],
-        endpoint_url=cloud.endpoint,
-        aws_access_key_id=cloud.environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=cloud.environment["AWS_SECRET_ACCESS_KEY"],
-        config=_config(read_timeout),
-    )
-
-
-def _config(read_timeout: int) -> Config:
-    """Without retries of its own: the engine does that, and tells of it."""
-    return Config(
-        retries={"total_max_attempts": 1},
-        connect_timeout=5,
-        read_timeout=read_timeout,
-        max_pool_connections=40,
-    )

@@ -1,0 +1,20 @@
+"""Log lines of the gallery's functions as `make up` shows them."""
+
+import json
+
+
+def summary(message: str) -> str | None:
+    """A log line for a person: of structured ones, level, message and what they are about.
+
+    None for what only machines read: metrics, and the runtime's own lines.
+    """
+    try:
+        entry = json.loads(message)
+    except ValueError:
+        return None if message.startswith(("START ", "END ", "REPORT ")) else message
+    if not isinstance(entry, dict) or "message" not in entry:
+        return None
+    about = [str(entry[key]) for key in ("method", "path", "status", "finding") if key in entry]
+    if entry.get("photo_id") and entry["photo_id"] not in entry.get("path", ""):
+        about.append(entry["photo_id"])
+    return " ".join([f"{entry.get('level', 'INFO'):7}", entry["message"], *about])

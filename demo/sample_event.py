@@ -1,0 +1,35 @@
+"""What events/s3_photo_uploaded.json refers to, so that `make invoke` can deliver that event."""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from demo.samples import PHOTOS
+from localcloud.cloud import ROOT, Cloud
+
+_EVENT: Final = ROOT / "events" / "s3_photo_uploaded.json"
+
+
+def put_photo_of_sample_event(cloud: Cloud, outputs: Mapping[str, str]) -> None:
+    """Put the upload and its PENDING record in place.
+
+    The event names a bucket without notifications: only `sam local invoke` delivers the event.
+    """
+    [record] = json.loads(_EVENT.read_text())["Records"]
+    bucket, key = record["s3"]["bucket"]["name"], record["s3"]["object"]["key"]
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key=key, Body=(PHOTOS / "coffee.jpg").read_bytes())
+    cloud.client("dynamodb").put_item(
+        TableName=outputs["PhotosTableName"],
+        Item={
+            "photo_id": {"S": key.rsplit("/", 1)[-1]},
+            "version": {"N": "1"},
+            "status": {"S": "PENDING"},
+            "owner": {"S": "somebody"},
+            "title": {"S": "Coffee"},
+            "content_type": {"S": "image/jpeg"},
+            "bytes": {"N": str(record["s3"]["object"]["size"])},
+            "created_at": {"S": record["eventTime"]},
+        },
+    )

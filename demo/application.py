@@ -18,7 +18,7 @@ def parameters(cloud: Cloud) -> dict[str, str]:
 
 def build(environment: Mapping[str, str], report: Report) -> dict[str, float]:
     """`deployment.build` of the gallery, for this machine."""
-    # Only a Linux machine runs the wheels that Lambda runs (layers/layer.mk).
+    # Only a Linux machine runs the wheels that Lambda runs (layers/build/layer.mk).
     wheels = {} if sys.platform == "linux" else {"LAYER_WHEELS": "host"}
     return deployment.build({**environment, **wheels}, report, _build_parameters())
 

@@ -197,7 +197,7 @@ def test_the_layer_keeps_the_models_of_exactly_the_services_that_deployed_code_c
         for service in re.findall(r"boto3\.client\(\s*\"([\w-]+)\"", path.read_text())
     }
     kept = re.search(
-        r"^SDK_SERVICES := (.+)$", (ROOT / "layers/layer.mk").read_text(), re.MULTILINE
+        r"^SDK_SERVICES := (.+)$", (ROOT / "layers/build/layer.mk").read_text(), re.MULTILINE
     )
     assert kept, "layers/layer.mk has no line 'SDK_SERVICES := ...'"
     assert set(kept[1].split()) == called, (

@@ -181,7 +181,7 @@ def test_functions_and_layers_are_of_the_one_architecture(resources: Resources):
     for name, layer in load_template()["Resources"].items():
         if layer["Type"] == "AWS::Serverless::LayerVersion":
             assert layer["Metadata"]["BuildArchitecture"] == {"Ref": "Architecture"}, name
-            assert layer["Metadata"]["ContextPath"] == {"Fn::Sub": "layers/${Architecture}"}, name
+            assert layer["Metadata"]["ContextPath"] == {"Fn::Sub": "layers/build/${Architecture}"}, name
     for architecture in load_template()["Parameters"]["Architecture"]["AllowedValues"]:
         assert (ROOT / "layers" / architecture / "Makefile").is_file()
 

@@ -22,9 +22,9 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "functions"), str(ROOT / "layers")]
 
 from daily_report.state import State  # noqa: E402 - only now are they found
+from fakes.large_gallery import LargeGallery  # noqa: E402
+from fakes.stores import NOW  # noqa: E402
 from shared.dynamodb import from_item  # noqa: E402
-from tests.integration.daily_report.large_gallery import LargeGallery  # noqa: E402
-from tests.integration.daily_report.stores import NOW  # noqa: E402
 
 HEALTHY = {"deleted": 20, "failed": 10, "pending": 10}
 DRIFTED = HEALTHY | {"missing": 3, "stale": 3, "extra": 3}

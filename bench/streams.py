@@ -45,12 +45,12 @@ os.environ |= {
     "FAILED_BATCHES_BUCKET": "failed-batches",
 }
 
-from tests import views as stream  # noqa: E402
-from tests.tables import Item, Tables  # noqa: E402 - only now are they found
-from tests.views import NOW, Clock, Context, photo  # noqa: E402
+from fakes import view_records as stream  # noqa: E402
+from fakes.tables import Item, Tables  # noqa: E402 - only now are they found
+from fakes.view_records import NOW, Clock, Context, photo  # noqa: E402
 from view_counter import handler as view_counter  # noqa: E402
 from view_counter.segments import cut, transaction  # noqa: E402
-from view_counter.views import read_batch  # noqa: E402
+from view_counter.view_records import read_batch  # noqa: E402
 
 RECORDS, PHOTOS = 1000, 50
 EVENT = {"Records": [stream.record(number, photo(number % PHOTOS)) for number in range(RECORDS)]}

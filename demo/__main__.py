@@ -20,9 +20,9 @@ from rich.markup import escape
 from demo import application, log_lines
 from demo.client import GalleryError
 from demo.demo import demo
+from demo.deployed_gallery import DeployedGallery
 from demo.sample_event import put_photo_of_sample_event
 from demo.sign_in import PASSWORD, USER, make_user, sign_in
-from demo.stack import Stack
 from localcloud import cloudfront, deployment, logs, sam_local
 from localcloud.cloud import DEFAULT_PORT, STATE, Cloud, CloudError, end, require_owner, running
 from localcloud.event_sources import poller
@@ -119,8 +119,8 @@ def _address(text: str) -> str:
 
 def _demo(cloud: Cloud, edge_port: int, own_environment: dict[str, str], console: Console) -> int:
     started = time.monotonic()
-    with _gallery(cloud, edge_port, own_environment, console) as stack:
-        good = demo(stack, console)
+    with _gallery(cloud, edge_port, own_environment, console) as deployed:
+        good = demo(deployed, console)
     seconds = time.monotonic() - started
     if good:
         console.print(f"[green]✓[/] Everything came through ({seconds:.0f} s in all).")
@@ -131,41 +131,41 @@ def _demo(cloud: Cloud, edge_port: int, own_environment: dict[str, str], console
 
 
 def _up(cloud: Cloud, edge_port: int, own_environment: dict[str, str], console: Console) -> None:
-    with _gallery(cloud, edge_port, own_environment, console) as stack:
+    with _gallery(cloud, edge_port, own_environment, console) as deployed:
         sam_local.write_environments(cloud, application.STACK)
-        put_photo_of_sample_event(cloud, stack.outputs)
+        put_photo_of_sample_event(cloud, deployed.outputs)
         try:
             console.print(f"""
-[bold]the page[/]  {stack.url}
+[bold]the page[/]  {deployed.url}
 [bold]sign in[/]   {USER} with the password [bold]{PASSWORD}[/]
-[bold]API[/]       {stack.url}/api
+[bold]API[/]       {deployed.url}/api
 [bold]AWS[/]       {cloud.endpoint}
 
 [dim]{NOT_AS_ON_AWS}[/]
 
 Function logs follow; Ctrl-C ends the cloud.
 """)
-            _open_browser(stack.url, own_environment)
-            _follow(stack, console)
+            _open_browser(deployed.url, own_environment)
+            _follow(deployed, console)
         except KeyboardInterrupt:
             console.print("\nEnding the cloud.")
 
 
-def _follow(stack: Stack, console: Console) -> None:
+def _follow(deployed: DeployedGallery, console: Console) -> None:
     """Show what the functions log and the streams deliver, for ever."""
     groups = {
         value: name.removesuffix("LogGroupName")
-        for name, value in stack.outputs.items()
+        for name, value in deployed.outputs.items()
         if name.endswith("LogGroupName")
     }
     counted: dict[str, Counters] = {}
-    for news in logs.follow(stack.cloud, groups):
+    for news in logs.follow(deployed.cloud, groups):
         if _interrupted.is_set():  # while Python was where it drops exceptions, as in a finalizer
             raise KeyboardInterrupt
         for function, message in news:
             if line := log_lines.summary(message):
                 console.print(f"[cyan]{function:18}[/] {escape(line)}", soft_wrap=True)
-        counted = _show_counters(stack.event_sources, counted, console)
+        counted = _show_counters(deployed.event_sources, counted, console)
 
 
 def _open_browser(url: str, own_environment: Mapping[str, str]) -> None:
@@ -213,7 +213,7 @@ def _build(own_environment: dict[str, str], console: Console) -> None:
 @contextlib.contextmanager
 def _gallery(
     cloud: Cloud, edge_port: int, own_environment: dict[str, str], console: Console
-) -> Iterator[Stack]:
+) -> Iterator[DeployedGallery]:
     with contextlib.ExitStack() as cleanup:
         with _stage(console, "laptop cloud"):
             cleanup.enter_context(running(cloud))
@@ -230,7 +230,9 @@ def _gallery(
                 publish_site.Site(cloud.client("s3"), cloud.client("cloudfront"), outputs)
             )
             url = cleanup.enter_context(cloudfront.running(cloud, edge_port)).url
-        yield Stack(cloud, outputs, event_sources, url, sign_in(cloud, outputs)["IdToken"])
+        yield DeployedGallery(
+            cloud, outputs, event_sources, url, sign_in(cloud, outputs)["IdToken"]
+        )
 
 
 @contextlib.contextmanager

@@ -11,10 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from demo.client import Gallery
+from demo.deployed_gallery import DeployedGallery
 from demo.drift import break_and_repair
 from demo.samples import Sample, samples
-from demo.stack import Stack
-from demo.views import deliver_again, send_views
+from demo.view_traffic import deliver_again, send_views
 from localcloud.cloud import Cloud
 
 VIEWS: Final = 3_000
@@ -23,25 +23,25 @@ _DRAINED_SECONDS: Final = 60
 type Photo = dict[str, Any]
 
 
-def demo(stack: Stack, console: Console) -> bool:
+def demo(deployed: DeployedGallery, console: Console) -> bool:
     """Photos and views through every function; True if what came out is what should have."""
-    with Gallery(stack.url, stack.id_token) as gallery:
-        return Demo(stack, console, gallery).run()
+    with Gallery(deployed.url, deployed.id_token) as gallery:
+        return Demo(deployed, console, gallery).run()
 
 
 class Demo(msgspec.Struct, frozen=True):
     """One run against one laptop cloud."""
 
-    stack: Stack
+    deployed: DeployedGallery
     console: Console
     gallery: Gallery
 
     def run(self) -> bool:
         photos, good = self._thumbnails()
-        self.stack.event_sources.await_drained(_DRAINED_SECONDS)
+        self.deployed.event_sources.await_drained(_DRAINED_SECONDS)
         good &= self._replication(photos)
         good &= self._views(photos)
-        good &= break_and_repair(self.stack, self.console)
+        good &= break_and_repair(self.deployed, self.console)
         return good
 
     def _thumbnails(self) -> tuple[list[Photo], bool]:
@@ -85,8 +85,8 @@ class Demo(msgspec.Struct, frozen=True):
         equal = ready == {
             photo_id: photo | {"replicated_at": None} for photo_id, photo in listed.items()
         }
-        rows = self.stack.cloud.client("dynamodb").scan(
-            TableName=self.stack.outputs["CatalogTableName"]
+        rows = self.deployed.cloud.client("dynamodb").scan(
+            TableName=self.deployed.outputs["CatalogTableName"]
         )["Items"]
         lags = [_milliseconds(row["ready_at"]["S"], row["replicated_at"]["S"]) for row in rows]
         self.console.print(
@@ -102,16 +102,18 @@ class Demo(msgspec.Struct, frozen=True):
         }
         with self.console.status(f"{VIEWS} views") as status:
             sent = send_views(
-                self.stack.cloud, self.stack.outputs, self.gallery, list(titles), VIEWS
+                self.deployed.cloud, self.deployed.outputs, self.gallery, list(titles), VIEWS
             )
             status.update("counting")
-            self.stack.event_sources.await_drained(_DRAINED_SECONDS)
+            self.deployed.event_sources.await_drained(_DRAINED_SECONDS)
             counted = {photo_id: self.gallery.views(photo_id)["total"] for photo_id in titles}
             status.update("delivering all of it again")
-            again = deliver_again(self.stack.cloud, self.stack.outputs)
+            again = deliver_again(self.deployed.cloud, self.deployed.outputs)
             after = {photo_id: self.gallery.views(photo_id)["total"] for photo_id in titles}
-        poison = _count_objects(self.stack.cloud, self.stack.outputs, "quarantine/view_counter/")
-        failed = _count_objects(self.stack.cloud, self.stack.outputs, "aws/lambda/")
+        poison = _count_objects(
+            self.deployed.cloud, self.deployed.outputs, "quarantine/view_counter/"
+        )
+        failed = _count_objects(self.deployed.cloud, self.deployed.outputs, "aws/lambda/")
         table = Table(title="Views: sent, and counted", title_justify="left")
         table.add_column("photo")
         for name in ("sent", "counted", f"after {again:,} came again"):

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from demo.stack import Stack
+from demo.deployed_gallery import DeployedGallery
 from ops import report
 from shared.catalog import catalog_row
 from shared.dynamodb import from_item, to_item
@@ -30,14 +30,14 @@ _OTHERS: Final = (  # of the report's headlines
 type Broken = dict[str, str]  # the photo's id, by kind of drift
 
 
-def break_and_repair(stack: Stack, console: Console) -> bool:
+def break_and_repair(deployed: DeployedGallery, console: Console) -> bool:
     """One row missing, one stale, one extra; True if the report repairs those, and no other."""
     with console.status("breaking the catalog"):
-        broken = _break(stack)
-        different = _differences(stack)
-    made = report.make_report(_reporting(stack), console)
+        broken = _break(deployed)
+        different = _differences(deployed)
+    made = report.make_report(_reporting(deployed), console)
     with console.status("comparing"):
-        left = _differences(stack)
+        left = _differences(deployed)
     table = Table(title="The catalog, broken on purpose and repaired", title_justify="left")
     table.add_column("kind")
     table.add_column("found", justify="right")
@@ -75,24 +75,24 @@ def break_and_repair(stack: Stack, console: Console) -> bool:
     return exactly
 
 
-def _reporting(stack: Stack) -> report.Stack:
+def _reporting(deployed: DeployedGallery) -> report.Stack:
     return report.Stack(
-        s3=stack.cloud.client("s3"),
-        stepfunctions=stack.cloud.client("stepfunctions"),
-        machine=stack.outputs["DailyReportStateMachineArn"],
-        bucket=stack.outputs["ReportsBucketName"],
+        s3=deployed.cloud.client("s3"),
+        stepfunctions=deployed.cloud.client("stepfunctions"),
+        machine=deployed.outputs["DailyReportStateMachineArn"],
+        bucket=deployed.outputs["ReportsBucketName"],
     )
 
 
-def _break(stack: Stack) -> Broken:
+def _break(deployed: DeployedGallery) -> Broken:
     """Two photos that are replicated as any, and then: no row, an old row, a row of no photo."""
-    dynamodb = stack.cloud.client("dynamodb")
-    photos_table = stack.outputs["PhotosTableName"]
-    catalog_table = stack.outputs["CatalogTableName"]
+    dynamodb = deployed.cloud.client("dynamodb")
+    photos_table = deployed.outputs["PhotosTableName"]
+    catalog_table = deployed.outputs["CatalogTableName"]
     missing, stale, extra = (_day_old_photo(title) for title in ("Missing", "Stale", "Extra"))
     for photo in (missing, stale):
         dynamodb.put_item(TableName=photos_table, Item=to_item(photo))
-    stack.event_sources.await_drained(_DRAINED_SECONDS)
+    deployed.event_sources.await_drained(_DRAINED_SECONDS)
     dynamodb.delete_item(TableName=catalog_table, Key=to_item({"photo_id": missing.photo_id}))
     older = msgspec.structs.replace(stale, version=stale.version - 1, title="An older title")
     for photo in (older, extra):
@@ -118,12 +118,12 @@ def _day_old_photo(title: str) -> Photo:
     )
 
 
-def _differences(stack: Stack) -> set[str]:
+def _differences(deployed: DeployedGallery) -> set[str]:
     """The photos whose row is not what it should be, by a look at both tables in full."""
-    dynamodb = stack.cloud.client("dynamodb")
+    dynamodb = deployed.cloud.client("dynamodb")
 
     def scan(table: str) -> list[Any]:
-        pages = dynamodb.get_paginator("scan").paginate(TableName=stack.outputs[table])
+        pages = dynamodb.get_paginator("scan").paginate(TableName=deployed.outputs[table])
         return [item for page in pages for item in page["Items"]]
 
     now = datetime.now(UTC)

@@ -58,7 +58,7 @@ class UnusablePhotoError(Exception):
     """The photo can never be used; the message tells the photo's owner why."""
 
 
-class Photo(msgspec.Struct, frozen=True):
+class DecodedPhoto(msgspec.Struct, frozen=True):
     """A decoded photo; its `image` may have fewer pixels than the photo's `size`.
 
     `extent` is the part of the image that the photo fills: a photo of 1001 columns that is decoded
@@ -87,7 +87,7 @@ def check_size(size: int) -> None:
         )
 
 
-def decode(data: bytes, long_edge: int) -> Photo:
+def decode(data: bytes, long_edge: int) -> DecodedPhoto:
     """Decode at the lowest resolution from which an image of `long_edge` pixels can be made.
 
     Raises:
@@ -107,7 +107,7 @@ def decode(data: bytes, long_edge: int) -> Photo:
         size = image.size
         drafted = image.draft(None, fit(size, long_edge))
         image.load()
-        return Photo(
+        return DecodedPhoto(
             content_type=content_type,
             size=size if drafted else image.size,
             image=image,

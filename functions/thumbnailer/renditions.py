@@ -7,7 +7,7 @@ import msgspec
 from PIL import Image
 
 from thumbnailer.colors import dominant_color, to_srgb
-from thumbnailer.decoding import Photo, UnusablePhotoError, decode, fit
+from thumbnailer.decoding import DecodedPhoto, UnusablePhotoError, decode, fit
 
 __all__ = ["EncodedRendition", "RenderedPhoto", "UnusablePhotoError", "render"]
 
@@ -66,7 +66,7 @@ def render(data: bytes) -> RenderedPhoto:
     )
 
 
-def scale(photo: Photo) -> dict[str, Image.Image]:
+def scale(photo: DecodedPhoto) -> dict[str, Image.Image]:
     """The renditions as pixels: upright, in sRGB, RGB or RGBA, without metadata.
 
     Colours and orientation are applied after the first reduction, to fewer pixels.

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.timestamps import iso_milliseconds
 from view_counter.segments import COUNTED, Action, cut, reads, refusals, transaction, uncovered
-from view_counter.views import View
+from view_counter.view_records import View
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -19,7 +19,7 @@ from shared.photo_ids import is_photo_id
 from shared.quarantine import Poison, quarantine
 from shared.settings import load_settings
 from view_counter.counting import ViewCounter
-from view_counter.views import read_batch
+from view_counter.view_records import read_batch
 
 
 class Settings(msgspec.Struct, frozen=True):

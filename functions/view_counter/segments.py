@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from shared.view_rows import TOTAL, minute_key
-from view_counter.views import View
+from view_counter.view_records import View
 
 LIFETIME_SECONDS: Final = 30 * 24 * 60 * 60  # of receipts: twice as long as failed batches are kept
 COUNTED: Final = "ConditionalCheckFailed"

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from tests.e2e import assumptions
 from tests.e2e.assumptions import CHECKS, Deployed, Result, check_all, report
-from tests.stack import ROOT
+from tests.support.repository import ROOT
 
 PAGE: Final = (ROOT / "docs" / "aws-unproven.md").read_text()
 ROW: Final = re.compile(r"^### `([a-z0-9-]+)`: [^\n]+\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)

@@ -9,8 +9,8 @@ import pytest
 
 from ops.intrinsics import Resolver
 from ops.translate import translate
-from tests.references import condition_values, dangling, references
-from tests.stack import load_template
+from tests.support.references import condition_values, dangling, references
+from tests.support.repository import load_template
 
 # The SAM transform decides by these two whether and how CodeDeploy releases.
 DECIDED: Final = ("Stage", "Release")

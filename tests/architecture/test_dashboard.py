@@ -12,7 +12,7 @@ import pytest
 from ops.dashboard import Series, Widget, read_widgets
 from ops.translate import translate
 from tests.architecture.test_alarms import emitted
-from tests.stack import ROOT, load_template
+from tests.support.repository import ROOT, load_template
 
 FREE_METRICS = 50  # of a dashboard in the free tier: https://aws.amazon.com/cloudwatch/pricing/
 AWS_METRICS = tomllib.loads((ROOT / "tests" / "data" / "aws_metrics.toml").read_text())

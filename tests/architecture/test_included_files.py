@@ -10,7 +10,7 @@ import re
 import pytest
 import yaml
 
-from tests.stack import ROOT
+from tests.support.repository import ROOT
 
 LARGEST = 51_200  # bytes; a template's quota, which an included file stays below by itself
 TEMPLATE = (ROOT / "template.yaml").read_text()

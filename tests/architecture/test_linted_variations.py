@@ -17,8 +17,8 @@ import pytest
 
 from ops.intrinsics import Resolver
 from ops.translate import translate
-from tests.references import OTHER, Assumption, condition_values, references
-from tests.stack import load_template
+from tests.support.references import OTHER, Assumption, condition_values, references
+from tests.support.repository import load_template
 
 # Where any other text would do for a condition, but not for the resource that it makes.
 SAMPLES: Final = {

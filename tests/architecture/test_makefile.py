@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.stack import ROOT
+from tests.support.repository import ROOT
 
 
 def test_a_machine_without_python_3_13_gets_one_clear_line(tmp_path: Path):

@@ -9,7 +9,7 @@ import pytest
 from ops.intrinsics import REGION, Resolver
 from ops.rotate_origin_secret import ALSO_ACCEPTED, SENT, Rotation, Step
 from ops.translate import translate
-from tests.stack import load_template
+from tests.support.repository import load_template
 
 REFERENCE = "{{{{resolve:secretsmanager:${{OriginSecret}}:SecretString:value-{}}}}}"
 

@@ -9,7 +9,7 @@ import pytest
 
 from ops.translate import translate
 from tests.architecture.test_template import AT_THE_EDGE, Resources, holds, of_type
-from tests.stack import load_template
+from tests.support.repository import load_template
 
 PARAMETERS = {"Release": "by-stage"}
 

@@ -13,7 +13,7 @@ import pytest
 from ops.translate import translate
 from tests.architecture.test_alarms import RUNBOOKS, Alarms, level, statistic
 from tests.architecture.test_template import Resources, of_type
-from tests.stack import ROOT, load_template
+from tests.support.repository import ROOT, load_template
 
 PAGES = {path.name: path.read_text() for path in sorted(RUNBOOKS.glob("*.md"))}
 HEADINGS = ["What it means", "Look here", "Do this", "Redrive"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ops.translate import translate
-from tests.stack import ROOT, load_template
+from tests.support.repository import ROOT, load_template
 
 STAGES = ("local", "dev", "prod")
 # Actions that take no resource, as the service authorization reference lists them.
@@ -181,9 +181,11 @@ def test_functions_and_layers_are_of_the_one_architecture(resources: Resources):
     for name, layer in load_template()["Resources"].items():
         if layer["Type"] == "AWS::Serverless::LayerVersion":
             assert layer["Metadata"]["BuildArchitecture"] == {"Ref": "Architecture"}, name
-            assert layer["Metadata"]["ContextPath"] == {"Fn::Sub": "layers/build/${Architecture}"}, name
+            assert layer["Metadata"]["ContextPath"] == {
+                "Fn::Sub": "layers/build/${Architecture}"
+            }, name
     for architecture in load_template()["Parameters"]["Architecture"]["AllowedValues"]:
-        assert (ROOT / "layers" / architecture / "Makefile").is_file()
+        assert (ROOT / "layers" / "build" / architecture / "Makefile").is_file()
 
 
 def test_asynchronous_failures_keep_the_whole_event_and_raise_an_alarm(resources: Resources):

@@ -5,7 +5,7 @@ from typing import Any
 
 from ops.preflight.names import UNIQUE
 from ops.translate import translate
-from tests.stack import load_template
+from tests.support.repository import load_template
 
 MANY_MAY_HAVE_IT = {
     "AWS::ApiGateway::RestApi": "APIs have ids",

@@ -14,7 +14,7 @@ from samcli.yamlhelper import yaml_parse
 
 from ops.stacks import read_stage
 from ops.translate import translate
-from tests.stack import ROOT, load_template
+from tests.support.repository import ROOT, load_template
 
 FOLDER: Final = ROOT / ".github" / "workflows"
 TEXTS: Final = {path.name: path.read_text() for path in sorted(FOLDER.iterdir())}

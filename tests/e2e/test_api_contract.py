@@ -20,7 +20,7 @@ from localcloud import cloudfront
 from localcloud.cloud import Cloud
 from localcloud.event_sources.poller import EventSources
 from ops.openapi_examples import EXAMPLES
-from tests.stack import ROOT
+from tests.support.repository import ROOT
 
 load_all_checks()
 

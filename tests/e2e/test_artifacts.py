@@ -8,7 +8,7 @@ import pytest
 
 from localcloud.cloud import bare_python
 from localcloud.deployment import BUILD, architecture
-from tests.stack import ROOT, load_template
+from tests.support.repository import ROOT, load_template
 
 LIMIT_MB = 250  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 BUDGET_MB = {"SharedLayer": 25, "ImagingLayer": 30}

@@ -20,7 +20,7 @@ from localcloud.cloud import Cloud
 from ops.leftover_versions import find_drift, set_back
 from ops.stacks import Stage, find_stack, open_account
 from tests.e2e.conftest import awaited
-from tests.stack import ROOT
+from tests.support.repository import ROOT
 
 HEALTH = ROOT / "events" / "api_get_health.json"
 NOT_BUILT = shutil.ignore_patterns(".*", "__pycache__", "docs", "tests", "web")
@@ -51,8 +51,8 @@ def test_sync_is_set_up_for_dev_alone():
 def restored(cloud: Cloud, stack: Mapping[str, str]) -> Iterator[None]:
     """The API's function is afterwards what it was, for the other tests, by the way of deploy."""
     client, name = cloud.client("lambda"), stack["GalleryApiFunctionName"]
-    account = open_account(Stage("local", deployment.STACK, None, None, {}), None)
-    deployed = find_stack(account, deployment.STACK)
+    account = open_account(Stage("local", application.STACK, None, None, {}), None)
+    deployed = find_stack(account, application.STACK)
     assert deployed
     assert find_drift(account, deployed) == []
     before = client.get_function(FunctionName=name, Qualifier="live")["Configuration"]

@@ -18,7 +18,7 @@ from demo.application import STACK
 from localcloud import sam_local
 from localcloud.cloud import Cloud
 from tests.e2e.conftest import OWN_ENVIRONMENT, awaited, free_port
-from tests.stack import ROOT, load_template
+from tests.support.repository import ROOT, load_template
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 FOREIGN = ("AKIAIOSFODNN7EXAMPLE", SECRET, "production", "aws.example", "persons-aws")

@@ -12,7 +12,7 @@ import pytest
 from demo.application import STACK
 from localcloud.cloud import Cloud
 from tests.e2e.conftest import awaited
-from tests.stack import ROOT
+from tests.support.repository import ROOT
 
 EVENT = json.loads((ROOT / "events/codedeploy_before_traffic.json").read_text())
 OPERATION = "CodeDeploy_20141006.PutLifecycleEventHookExecutionStatus"

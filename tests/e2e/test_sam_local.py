@@ -11,7 +11,7 @@ from demo.sample_event import put_photo_of_sample_event
 from localcloud import deployment, sam_local
 from localcloud.cloud import Cloud, running
 from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
-from tests.stack import ROOT
+from tests.support.repository import ROOT
 
 
 def docker(*arguments: str) -> str:

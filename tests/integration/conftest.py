@@ -2,10 +2,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.stack import Stack, mocked_stack
+from tests.support.moto_stack import MotoStack, mocked_stack
 
 
 @pytest.fixture
-def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoStack]:
     with mocked_stack(monkeypatch) as stack:
         yield stack

@@ -8,11 +8,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from fakes.tables import Tables
 from localcloud.event_sources.failures import DestinationError
-from tests.faults import CrashError, refusal
 from tests.simulation import tally
 from tests.simulation.fates import Effect, Sky, suffer
-from tests.tables import Tables
+from tests.support.faults import CrashError, refusal
 
 BUSY = ("ThrottlingError", "TransactionConflict", "ProvisionedThroughputExceeded")
 

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from tests.faults import CrashError, refusal
 from tests.simulation import tally
+from tests.support.faults import CrashError, refusal
 
 GOES_ON = "goes on"
 FATES = (

@@ -13,7 +13,7 @@ import pytest
 
 from localcloud.event_sources.mappings import EventSourceMapping
 from tests.simulation.clients import Silent
-from tests.stack import mocked_stack
+from tests.support.moto_stack import mocked_stack
 
 ACCOUNT = "eu-central-1:123456789012"
 BUCKET = "failedbatchesbucket"

@@ -11,10 +11,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.event_sources.answers import Answer, NotInvokedError
 from ops import redrive as tool
-from tests.faults import refusal
 from tests.simulation import tally
 from tests.simulation.clients import Bucket
 from tests.simulation.functions import BUCKET
+from tests.support.faults import refusal
 
 type Invoke = Callable[[str], Answer]
 

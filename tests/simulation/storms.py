@@ -11,8 +11,8 @@ from tests.simulation import tally
 from tests.simulation.fates import FATES, GOES_ON
 from tests.simulation.functions import Function
 from tests.simulation.moves import Move, Setup
-from tests.simulation.photos import Photos
-from tests.simulation.views import Views
+from tests.simulation.photos_world import Photos
+from tests.simulation.views_world import Views
 
 WITH_FATE = {"sweep": 6, "go": 6, "redrive": 2, "deliver_again": 1}  # how often, of each fate
 WITHOUT = {"send": 70, "begin": 56, "finish": 56, "deploy": 28, "throttle": 21} | dict.fromkeys(

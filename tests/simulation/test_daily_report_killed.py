@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from daily_report.state import State
-from tests.faults import CrashError
-from tests.integration.daily_report.large_gallery import COUNTED, LargeGallery
-from tests.integration.daily_report.stores import NOW, steps
+from fakes.large_gallery import COUNTED, LargeGallery
+from fakes.stores import NOW, steps
+from tests.support.faults import CrashError
 
 EVENT = {"run": {"execution": "one", "started_at": NOW.isoformat()}}
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from localcloud.event_sources.answers import Answer
 from localcloud.event_sources.failures import DestinationError, Discarded
 from localcloud.event_sources.tasks import Deliver, Invocation, Result, Task
-from tests.unit.event_source_bench import Bench, failures, sequence_numbers, throttled, unhandled
+from tests.support.event_source_bench import Bench, failures, sequence_numbers, throttled, unhandled
 
 KEYS = ["a", "b", "c", "d", "e"]
 

@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 import thumbnailer.uploads as core
 from shared.dynamodb import from_item, to_item
 from shared.photos import Photo, Status, upload_key
-from tests.faults import CrashError, refusal
+from tests.support.faults import CrashError, refusal
 from thumbnailer.notifications import Upload
 from thumbnailer.renditions import EncodedRendition, RenderedPhoto, UnusablePhotoError
 

@@ -28,9 +28,9 @@ from hypothesis.stateful import (
 
 import shared.quarantine
 import view_counter.segments
-import view_counter.views
-from tests.faults import CrashError, refusal
-from tests.views import FIRST_SEQUENCE, NOW, Context, Counting, Record, photo, record
+import view_counter.view_records
+from fakes.view_records import FIRST_SEQUENCE, NOW, Context, Counting, Record, photo, record
+from tests.support.faults import CrashError, refusal
 
 FATES = (
     "crash before",
@@ -43,7 +43,7 @@ FATES = (
 )
 MOST_TRIES = 3
 KINDS = ("good", "good", "strange", "strange", "poison")
-read = view_counter.views._read
+read = view_counter.view_records._read
 
 
 class Bucket:
@@ -83,7 +83,7 @@ class History(RuleBasedStateMachine):
         self.sent: dict[int, tuple[str, Record]] = {}
         self.shard = self.discarded = 0
         self.fixed = False
-        view_counter.views._read = self.read
+        view_counter.view_records._read = self.read
 
     def read(self, kinesis: dict[str, Any]) -> int:
         if not self.fixed and kinesis["kinesisSchemaVersion"] == "strange":
@@ -320,7 +320,7 @@ def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(view_counter.segments, "_MOST_ROWS", 4)
-    monkeypatch.setattr(view_counter.views, "_read", read)
+    monkeypatch.setattr(view_counter.view_records, "_read", read)
     monkeypatch.setattr(shared.quarantine, "MOST_UNEXPECTED", 3)
     module = importlib.reload(importlib.import_module("view_counter.handler"))
     for powertool in ("logger", "metrics"):  # both would outlive this test

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from fakes.memory_stream import MemoryStream
 from localcloud.event_sources.answers import Answer, NotInvokedError
 from localcloud.event_sources.destinations import destination
 from localcloud.event_sources.engine import Engine
@@ -17,8 +18,6 @@ from localcloud.event_sources.failures import DestinationError
 from localcloud.event_sources.records import Record
 from localcloud.event_sources.tasks import Deliver, Discarding, Invocation, Kept, Unit
 from shared.quarantine import BrokenReleaseError
-from tests.faults import CrashError
-from tests.memory_stream import MemoryStream
 from tests.simulation import tally
 from tests.simulation.clients import Bucket
 from tests.simulation.fates import GOES_ON, Run, Sky, invocation, playing
@@ -26,6 +25,7 @@ from tests.simulation.functions import Context, Function, plain
 from tests.simulation.moves import Flight, Move, Setup
 from tests.simulation.order import Order, identity
 from tests.simulation.redriving import redrive
+from tests.support.faults import CrashError
 
 START = 1_795_178_096.0  # 2026-11-20T12:34:56Z
 WAITS = (1, 2, 6, 6, 61, 61, 301, 3601, 43_300)  # the last is more than a record's greatest age

@@ -14,7 +14,7 @@ from botocore.model import OperationModel
 from botocore.validate import ParamValidator
 
 from ops.stacks import Account
-from tests.stack import ROOT
+from tests.support.repository import ROOT
 
 ACCOUNTS = ROOT / "tests" / "data" / "accounts"
 

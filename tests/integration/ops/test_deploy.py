@@ -18,7 +18,7 @@ from ops.preflight.findings import blocked, ready
 from ops.preflight.target import Target
 from ops.stack_events import Outcome
 from ops.stacks import Account, Generation, OperationError, Stage, answer_to, open_account
-from tests.stack import ROOT
+from tests.support.repository import ROOT
 
 ACCOUNT = "123456789012"
 DEV = Stage("dev", "gallery", None, None, {})

@@ -9,7 +9,7 @@ from botocore.exceptions import EndpointConnectionError
 from rich.console import Console
 
 from ops import redrive
-from tests.stack import REGION, Stack
+from tests.support.moto_stack import REGION, MotoStack
 
 ARN = f"arn:aws:lambda:{REGION}:123456789012:function:thumbnailer:live"
 EVENT = {
@@ -33,7 +33,7 @@ class Functions:
 
 
 @pytest.fixture
-def parts(stack: Stack) -> redrive.Stack:
+def parts(stack: MotoStack) -> redrive.Stack:
     return redrive.Stack(
         s3=stack.s3,
         sqs=stack.sqs,

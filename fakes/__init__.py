@@ -1,0 +1,1 @@
+"""AWS services in memory, and what they hold, for tests and benchmarks alike."""

@@ -1,0 +1,324 @@
+"""DynamoDB and S3 in memory, as much as the daily report calls; and the gallery that is in them.
+
+Scans come in the order of the keys' hashes, as DynamoDB's do, and read units are counted as it
+bills them. What the stores do is held against moto in test_daily_report_stores.py.
+"""
+
+import bisect
+import hashlib
+import json
+import math
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from fakes.tables import ConditionalCheckFailedError, Item, Tables, holds
+
+NOW = datetime(2026, 11, 21, 3, 4, 12, 345000, tzinfo=UTC)
+KEYS = {
+    "photos": ("photo_id",),
+    "catalog": ("photo_id",),
+    "views": ("photo_id", "period"),
+    "idempotency": ("id",),
+}
+NAMES = {f"{table}_table": table for table in KEYS} | {
+    "uploads_bucket": "uploads-bucket",
+    "media_bucket": "media-bucket",
+    "reports_bucket": "reports-bucket",
+    "failed_batches_bucket": "failed-batches-bucket",
+    "failed_events_queue": "failed-events-queue",
+}
+
+
+def size(item: Item) -> int:
+    """Bytes, as DynamoDB counts them."""
+
+    def of(value: dict[str, Any]) -> int:
+        [(type_, content)] = value.items()
+        match type_:
+            case "N":
+                return math.ceil(len(content) / 2) + 1
+            case "M":
+                return 3 + sum(1 + len(name) + of(inner) for name, inner in content.items())
+            case "BS":
+                return sum(map(len, content))
+            case _:
+                return len(content)
+
+    return sum(len(name) + of(value) for name, value in item.items())
+
+
+class ScannedTables(Tables):
+    """Tables that can be scanned; with `salts`, each in an order of its own.
+
+    Sizes, and so what reading costs, are those of the items only if it `bills`.
+    """
+
+    def __init__(self, *, salts: dict[str, str] | None = None, bills: bool = False) -> None:
+        super().__init__(**KEYS)
+        self._size: Callable[[Item], int] = size if bills else lambda _: 300
+        self._salts = salts or {}
+        self._order: dict[str, list[tuple[int, tuple[str, ...]]]] = {table: [] for table in KEYS}
+        self._sizes: dict[tuple[str, tuple[str, ...]], int] = {}
+        self._unsorted: set[str] = set()
+        self._lock = threading.Lock()
+        self.read_units: Counter[str] = Counter()
+        self.writes: Counter[tuple[str, str]] = Counter()
+
+    def scan(self, **request: Any) -> dict[str, Any]:
+        def act() -> dict[str, Any]:
+            table = request["TableName"]
+            with self._lock:
+                if table in self._unsorted:
+                    self._order[table].sort()
+                    self._unsorted.remove(table)
+            order, items = self._order[table], self._items[table]
+            share = 2**32 // request["TotalSegments"]
+            first, last = (request["Segment"] + at for at in (0, 1))
+            start = bisect.bisect_left(order, (first * share, ()))
+            end = bisect.bisect_left(order, (last * share, ()))
+            if after := request.get("ExclusiveStartKey"):
+                key = tuple(after[name]["S"] for name in KEYS[table])
+                start = bisect.bisect_right(order, (self._hash(table, key), key))
+            page, read, found = request.get("Limit", 100_000), 0, []
+            while start < end and len(found) < page and read < 2**20:
+                found.append(order[start][1])
+                read += self._sizes[table, found[-1]]
+                start += 1
+            self._spend(table, 0.5 * math.ceil(read / 4096))
+            answer: dict[str, Any] = {
+                "Items": [projected(request, items[key]) for key in found if fits(request, key)]
+            }
+            if start < end or (found and len(found) == page):
+                answer["LastEvaluatedKey"] = {
+                    name: {"S": part} for name, part in zip(KEYS[table], found[-1], strict=True)
+                }
+            return answer
+
+        return self._call("Scan", request, act)
+
+    def batch_get_item(self, **request: Any) -> dict[str, Any]:
+        def act() -> dict[str, Any]:
+            responses: dict[str, list[Item]] = {}
+            for table, asked in request["RequestItems"].items():
+                assert 0 < len(asked["Keys"]) <= 100
+                responses[table] = []
+                for key in asked["Keys"]:
+                    whole = (*(key[name]["S"] for name in KEYS[table]),)
+                    units = max(1, math.ceil(self._sizes.get((table, whole), 1) / 4096))
+                    self._spend(table, units * (1 if asked["ConsistentRead"] else 0.5))
+                    if item := self._items[table].get(whole):
+                        responses[table].append(dict(item))
+            return {"Responses": responses, "UnprocessedKeys": {}}
+
+        return self._call("BatchGetItem", request, act)
+
+    def delete_item(self, **request: Any) -> dict[str, Any]:
+        def act() -> dict[str, Any]:
+            key = self._key(request)
+            item = self._items[request["TableName"]].get(key, {})
+            if not holds(request, item):
+                refused: Any = {"Error": {"Code": "ConditionalCheckFailedException"}}
+                raise ConditionalCheckFailedError(refused, "DeleteItem")
+            self.remove(request["TableName"], key)
+            self.writes[request["TableName"], key[0]] += 1
+            return {}
+
+        return self._call("DeleteItem", request, act)
+
+    def copy_from(self, other: "ScannedTables") -> None:
+        """Hold what the other holds; items are never changed in place."""
+        self._items = {table: dict(items) for table, items in other._items.items()}
+        self._order = {table: list(order) for table, order in other._order.items()}
+        self._sizes = dict(other._sizes)
+        self._unsorted = set(KEYS)
+
+    def remove(self, table: str, key: tuple[str, ...]) -> None:
+        """What nobody's condition guards: the work of chance, or of a test."""
+        del self._items[table][key]
+        if table in self._unsorted:
+            self._order[table].sort()
+            self._unsorted.remove(table)
+        del self._order[table][
+            bisect.bisect_left(self._order[table], (self._hash(table, key), key))
+        ]
+
+    def put(self, table: str, item: Item) -> None:
+        """As `remove`."""
+        self._store(table, item)
+
+    def _apply(self, action: Item) -> None:
+        self._store(action["TableName"], action["Item"])
+        self.writes[action["TableName"], self._key(action)[0]] += 1
+
+    def _store(self, table: str, item: Item) -> None:
+        key = tuple(item[name]["S"] for name in KEYS[table])
+        if key not in self._items[table]:
+            self._order[table].append((self._hash(table, key), key))
+            self._unsorted.add(table)
+        self._items[table][key] = dict(item)
+        self._sizes[table, key] = self._size(item)
+
+    def _hash(self, table: str, key: tuple[str, ...]) -> int:
+        text = self._salts.get(table, "") + key[0]
+        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest())
+
+    def _spend(self, table: str, units: float) -> None:
+        with self._lock:
+            self.read_units[table] += units  # type: ignore[assignment]
+
+
+def projected(request: dict[str, Any], item: Item) -> Item:
+    """The attributes that were asked for."""
+    names = request["ExpressionAttributeNames"].values()
+    return {name: item[name] for name in names if name in item}
+
+
+def fits(request: dict[str, Any], key: tuple[str, ...]) -> bool:
+    """The one filter that the report has: of periods."""
+    if "FilterExpression" not in request:
+        return True
+    values = request["ExpressionAttributeValues"]
+    return key[1] == values[":total"]["S"] or key[1].startswith(values[":day"]["S"])
+
+
+class Buckets:
+    """S3, every bucket there from the start."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._objects: dict[str, dict[str, dict[str, Any]]] = {}
+        self._order: dict[str, list[str]] = {}
+        self.before: Callable[[str, dict[str, Any]], None] = lambda *_: None
+        self.after: Callable[[str, dict[str, Any]], None] = lambda *_: None
+        self.writes: Counter[tuple[str, str]] = Counter()
+
+    def store(self, bucket: str, key: str, at: datetime, body: bytes = b"") -> None:
+        """Put there by somebody else, at that time."""
+        if key not in self._objects.setdefault(bucket, {}):
+            bisect.insort(self._order.setdefault(bucket, []), key)
+        self._objects[bucket][key] = {
+            "LastModified": at,
+            "Body": body,
+            "ETag": f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"',
+            "ContentType": "image/jpeg",
+        }
+
+    def copy_from(self, other: "Buckets") -> None:
+        """Hold what the other holds."""
+        self._objects = {bucket: dict(stored) for bucket, stored in other._objects.items()}
+        self._order = {bucket: list(keys) for bucket, keys in other._order.items()}
+
+    def keys(self, bucket: str) -> list[str]:
+        return list(self._order.get(bucket, []))
+
+    def body(self, bucket: str, key: str) -> bytes:
+        return bytes(self._objects[bucket][key]["Body"])
+
+    def list_objects_v2(self, **request: Any) -> dict[str, Any]:
+        def act() -> dict[str, Any]:
+            keys = self._order.get(request["Bucket"], [])
+            start = bisect.bisect_left(keys, request["Prefix"])
+            if after := request.get("StartAfter"):
+                start = max(start, bisect.bisect_right(keys, after))
+            page = keys[start : start + request["MaxKeys"] + 1]
+            page = [key for key in page if key.startswith(request["Prefix"])]
+            stored = self._objects.get(request["Bucket"], {})
+            contents = [
+                {
+                    "Key": key,
+                    "Size": len(stored[key]["Body"]),
+                    "LastModified": stored[key]["LastModified"],
+                }
+                for key in page[: request["MaxKeys"]]
+            ]
+            return {"Contents": contents, "IsTruncated": len(page) > request["MaxKeys"]}
+
+        return self._call("ListObjectsV2", request, act)
+
+    def head_object(self, **request: Any) -> dict[str, Any]:
+        return self._call("HeadObject", request, lambda: dict(self._stored(request)))
+
+    def put_object(self, **request: Any) -> dict[str, Any]:
+        def act() -> dict[str, Any]:
+            bucket, key = request["Bucket"], request["Key"]
+            if request.get("IfNoneMatch") == "*" and key in self._objects.get(bucket, {}):
+                raise refused("PreconditionFailed")
+            self.store(bucket, key, self._clock(), request["Body"])
+            self.writes[bucket, key] += 1
+            return {}
+
+        return self._call("PutObject", request, act)
+
+    def copy_object(self, **request: Any) -> dict[str, Any]:
+        def act() -> dict[str, Any]:
+            bucket, key = request["Bucket"], request["Key"]
+            stored = self._stored(request["CopySource"], "NoSuchKey")
+            if stored["ETag"] != request["CopySourceIfMatch"]:
+                raise refused("PreconditionFailed")
+            self.store(bucket, key, self._clock(), stored["Body"])
+            self.writes[bucket, key] += 1
+            return {}
+
+        return self._call("CopyObject", request, act)
+
+    def delete_object(self, **request: Any) -> dict[str, Any]:
+        def act() -> dict[str, Any]:
+            bucket, key = request["Bucket"], request["Key"]
+            if self._objects[bucket].pop(key, None):
+                self._order[bucket].remove(key)
+                self.writes[bucket, key] += 1
+            return {}
+
+        return self._call("DeleteObject", request, act)
+
+    def _stored(self, request: dict[str, Any], code: str = "404") -> dict[str, Any]:
+        try:
+            return self._objects[request["Bucket"]][request["Key"]]
+        except KeyError:
+            raise refused(code) from None
+
+    def _call(
+        self, operation: str, request: dict[str, Any], act: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
+        self.before(operation, request)
+        answer = act()
+        self.after(operation, request)
+        return answer
+
+
+def refused(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "refused"}}, "Operation")
+
+
+def queue(messages: int) -> Any:
+    """An SQS client whose queue holds so many messages."""
+    attributes = {"ApproximateNumberOfMessages": str(messages)}
+    return SimpleNamespace(get_queue_attributes=lambda **_: {"Attributes": attributes})
+
+
+def photo_id(number: int) -> str:
+    """The id of the test's photo of that number."""
+    return f"019a9fb2-0c7b-7c3e-9a52-{number:012x}"
+
+
+def ago(**delta: float) -> str:
+    """That long before NOW, as records have it."""
+    moment = NOW - timedelta(**delta)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def steps(
+    step: Callable[[dict[str, Any]], dict[str, Any]], event: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """What the state machine does: every state that it sees, the last one done."""
+    while not event.get("done"):
+        text = json.dumps(step(event))
+        assert len(text) < 256 * 1024, "more than Step Functions hands on"
+        event = json.loads(text)
+        yield event

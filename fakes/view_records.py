@@ -1,0 +1,149 @@
+"""The views stream's side: records as Kinesis delivers them, and what is counted of them."""
+
+import base64
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from fakes.tables import Tables
+from shared.timestamps import iso_milliseconds
+from view_counter.counting import Count, ViewCounter
+from view_counter.segments import period
+from view_counter.view_records import read_batch
+
+NOW = datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC)
+SHARD = "shardId-000000000000"
+TABLE = "Views"
+# As long as Kinesis makes them; what follows is added.
+FIRST_SEQUENCE = 49_668_899_999_999_999_999_999_999_999_999_999_999_999_999_999_999_999_999
+
+type Record = dict[str, Any]
+
+
+def photo(number: int) -> str:
+    """The id of the test's photo of that number."""
+    return f"019a9fb2-0c7b-7c3e-9a52-{number:012x}"
+
+
+def record(
+    sequence: int,
+    photo_id: str = photo(0),
+    *,
+    viewed_at: datetime = NOW,
+    arrived: datetime = NOW,
+    key: str | None = None,
+    data: bytes | str | None = None,
+    shard: str = SHARD,
+) -> Record:
+    """A record as in https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html.
+
+    `data` is what was sent if it is no view: bytes to be encoded, or text as it is to stand there.
+    """
+    view = {"photo_id": photo_id, "viewed_at": iso_milliseconds(viewed_at)}
+    if data is None:
+        data = json.dumps(view).encode()
+    number = str(FIRST_SEQUENCE + sequence)
+    return {
+        "kinesis": {
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": photo_id if key is None else key,
+            "sequenceNumber": number,
+            "data": base64.b64encode(data).decode() if isinstance(data, bytes) else data,
+            "approximateArrivalTimestamp": arrived.timestamp(),
+        },
+        "eventSource": "aws:kinesis",
+        "eventVersion": "1.0",
+        "eventID": f"{shard}:{number}",
+        "eventName": "aws:kinesis:record",
+        "invokeIdentityArn": "arn:aws:iam::123456789012:role/views",
+        "awsRegion": "eu-central-1",
+        "eventSourceARN": "arn:aws:kinesis:eu-central-1:123456789012:stream/views",
+    }
+
+
+def poison(sequence: int, photo_id: str = photo(0)) -> Record:
+    """A record that can never be counted."""
+    return record(sequence, photo_id, data=b"not JSON")
+
+
+def sequences(records: Iterable[Record]) -> list[int]:
+    """The short numbers that the records were made with."""
+    return [int(each["kinesis"]["sequenceNumber"]) - FIRST_SEQUENCE for each in records]
+
+
+class Clock:
+    """Time that passes only while somebody pauses, or by hand."""
+
+    def __init__(self, seconds: float = 50) -> None:
+        self.left = seconds
+        self.pauses: list[float] = []
+
+    def time_left(self) -> float:
+        return self.left
+
+    def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.left -= seconds
+
+
+@dataclasses.dataclass
+class Context:
+    """As much of Lambda's context as the function and Powertools ask for."""
+
+    clock: Clock
+    function_name: str = "view_counter"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:view_counter"
+    aws_request_id: str = "7d3c0b4e-1f57-4c5e-9d6a-2f0f4b8f6a11"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.clock.left * 1000)
+
+
+class Counting:
+    """A view counter on tables in memory."""
+
+    def __init__(self) -> None:
+        self.tables = Tables(**{TABLE: ("photo_id", "period")})
+        self.clock = Clock()
+        client: Any = self.tables
+        self.counter = ViewCounter(client, TABLE, lambda: NOW, self.clock.pause)
+
+    def deliver(self, *records: Record) -> Count:
+        return self.counter.count(read_batch(records).views, self.clock.time_left)
+
+    def replay(self, *records: Record) -> Count:
+        return self.counter.count(read_batch(records).views, self.clock.time_left, replay=True)
+
+    @property
+    def totals(self) -> dict[str, int]:
+        return totals(self.tables.items(TABLE))
+
+    def assert_counted(self, *records: Record) -> None:
+        """Each of these once, and nothing else; in the totals and in the minutes."""
+        views = {view.sequence: view for view in read_batch(records).views}.values()
+        assert self.totals == Counter(view.photo_id for view in views)
+        assert minutes(self.tables.items(TABLE)) == Counter(
+            (view.photo_id, period(view.minute)) for view in views
+        )
+
+
+def totals(items: Iterable[dict[str, Any]]) -> dict[str, int]:
+    """By photo."""
+    return {
+        item["photo_id"]["S"]: int(item["views"]["N"])
+        for item in items
+        if item["period"]["S"] == "total"
+    }
+
+
+def minutes(items: Iterable[dict[str, Any]]) -> dict[tuple[str, str], int]:
+    """By photo and minute's key."""
+    return {
+        (item["photo_id"]["S"], item["period"]["S"]): int(item["views"]["N"])
+        for item in items
+        if item["period"]["S"] != "total"
+    }

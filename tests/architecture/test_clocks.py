@@ -1,0 +1,44 @@
+"""Tests that read or compare times pass at every date and in any time zone."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.repository import ROOT
+
+TESTS = (
+    "unit/functions/daily_report/test_abandoned.py",
+    "unit/functions/daily_report/test_steps_asl.py",
+    "unit/functions/view_counter/test_view_records.py",
+    "unit/localcloud/cloudfront/test_caching.py",
+    "unit/ops/test_journey.py",
+    "integration/functions/catalog_replicator/test_replication.py::test_longest_lag_of_a_batch_is_measured",
+    "integration/functions/daily_report/test_handler.py::test_event_file_is_a_step",
+    "integration/functions/gallery_api/test_create_photo.py::test_policy_fixes_key_type_size_and_lifetime",
+    "integration/functions/gallery_api/test_delete_photo.py::test_record_becomes_a_tombstone_for_30_days",
+    "integration/functions/gallery_api/test_idempotency.py::test_answer_is_kept_shorter_than_its_form_lives",
+)
+CLOCKS = ("new_year", "leap_day_ends", "summer_time_ends_in_berlin", "local_date_is_tomorrow")
+
+
+@pytest.mark.timeout(900)
+def test_no_outcome_depends_on_the_date_or_the_time_zone():
+    """`python -m tests.clocks` runs any other test under these and more clocks."""
+    if not shutil.which("faketime"):
+        missing = "faketime is not installed (apt-get install faketime)"
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must run tests under other clocks, but {missing}")
+        pytest.skip(f"{missing}: no test runs under another clock")
+    tests = [f"tests/{name}" for name in TESTS]
+    finished = subprocess.run(
+        [sys.executable, "-m", "tests.clocks", "-q", "-p", "no:cacheprovider", *tests],
+        cwd=ROOT,
+        env=os.environ | {"CLOCKS": " ".join(CLOCKS)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr

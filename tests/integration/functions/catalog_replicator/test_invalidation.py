@@ -1,0 +1,224 @@
+import contextlib
+import itertools
+from collections.abc import Iterator
+from types import ModuleType
+
+import msgspec
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from shared.photos import Status
+from tests.integration.functions.catalog_replicator.cdn import DISTRIBUTION, Cdn
+from tests.support.faults import CrashError, refusal
+from tests.support.photo_stream import (
+    Catalog,
+    Invoke,
+    LambdaContext,
+    PhotosTable,
+    batch,
+    load_event,
+    position,
+)
+
+SIZES = ("thumb", "large")
+FAULTS = [
+    refusal("Throttling"),
+    refusal("TooManyInvalidationsInProgress"),
+    ReadTimeoutError(endpoint_url="https://cloudfront"),
+]
+
+
+@pytest.fixture
+def cdn(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cdn]:
+    """The distribution of a stack that has one."""
+    settings = msgspec.structs.replace(module.settings, distribution_id=DISTRIBUTION)
+    monkeypatch.setattr(module, "settings", settings)
+    with Cdn(module.cloudfront) as cdn:
+        yield cdn
+
+
+@pytest.fixture
+def photos() -> PhotosTable:
+    """Four photos, all READY."""
+    photos = PhotosTable()
+    for photo_id in ("a", "b", "c", "d"):
+        photos.create(photo_id)
+        photos.settle(photo_id)
+    return photos
+
+
+@contextlib.contextmanager
+def throttled_write(module: ModuleType, which: int) -> Iterator[None]:
+    """The catalog refuses that write, counted from 1."""
+    writes = itertools.count(1)
+
+    def refuse(**_: object) -> None:
+        if next(writes) == which:
+            raise refusal("ThrottlingException")
+
+    hooks = module.dynamodb.meta.events
+    hooks.register("before-call.dynamodb.PutItem", refuse)
+    yield
+    hooks.unregister("before-call.dynamodb.PutItem", refuse)
+    assert next(writes) > which, "the write did not come"
+
+
+def paths(*photo_ids: str) -> set[str]:
+    """Where the CDN may hold these photos."""
+    renditions = {f"/photos/{each}/abc/{name}.webp" for each in photo_ids for name in SIZES}
+    return {f"/photo.html?id={each}" for each in photo_ids} | renditions
+
+
+def test_page_and_renditions_of_a_deleted_photo_are_invalidated(
+    catalog: Catalog, invoke: Invoke, cdn: Cdn
+):
+    assert invoke(load_event("photo_deleted")) == []
+    photo_id, etag = "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60", "7d7ac77c0c54d8b35d70c2670e0b6631"
+    assert cdn.forgotten == {
+        f"/photo.html?id={photo_id}",
+        *(f"/photos/{photo_id}/{etag}/{name}.webp" for name in ("thumb", "small", "large")),
+    }
+    assert catalog.rows()[photo_id]["status"] == Status.DELETED
+
+
+def test_photos_that_live_are_not_invalidated(
+    catalog: Catalog, invoke: Invoke, cdn: Cdn, photos: PhotosTable
+):
+    photos.create("e")
+    photos.fail("e")
+    photos.rename("a")
+    assert invoke(batch(photos.stream)) == []
+    assert cdn.calls == 0
+    assert set(catalog.feed()) == {"a", "b", "c", "d"}
+
+
+def test_deletions_of_a_batch_are_one_invalidation_once_all_tombstones_stand(
+    catalog: Catalog, invoke: Invoke, cdn: Cdn, photos: PhotosTable
+):
+    records = [photos.delete("a"), photos.rename("b"), photos.delete("c")]
+    seen: list[str] = []
+    cdn.watch = lambda: seen.extend(catalog.feed())
+    assert invoke(batch([*photos.stream, *records])) == []
+    assert cdn.calls == 1
+    assert cdn.forgotten == paths("a", "c")
+    assert sorted(seen) == ["b", "d"]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=repr)
+def test_failed_invalidation_comes_again_from_the_first_deletion_on(
+    catalog: Catalog, invoke: Invoke, cdn: Cdn, photos: PhotosTable, fault: Exception
+):
+    records = [photos.rename("b"), photos.delete("a"), photos.rename("d"), photos.delete("c")]
+    with cdn.failing(fault):
+        assert invoke(batch(records)) == [position(records[1])]
+    assert cdn.forgotten == set()
+    assert set(catalog.feed()) == {"b", "d"}  # the catalog does not wait for the CDN
+    assert invoke(batch(records[1:])) == []
+    assert cdn.forgotten == paths("a", "c")
+
+
+def test_deletions_before_a_failed_write_are_invalidated_and_those_behind_it_later(
+    module: ModuleType, catalog: Catalog, invoke: Invoke, cdn: Cdn, photos: PhotosTable
+):
+    records = [photos.delete("a"), photos.delete("b"), photos.delete("c")]
+    with throttled_write(module, 2):
+        assert invoke(batch(records)) == [position(records[1])]
+    assert cdn.forgotten == paths("a")
+    assert set(catalog.rows()) == {"a"}
+    assert invoke(batch(records[1:])) == []
+    assert cdn.forgotten == paths("a", "b", "c")
+
+
+def test_first_deletion_is_reported_if_its_invalidation_and_a_write_behind_it_fail(
+    module: ModuleType, catalog: Catalog, invoke: Invoke, cdn: Cdn, photos: PhotosTable
+):
+    records = [photos.rename("c"), photos.delete("a"), photos.delete("d"), photos.rename("b")]
+    with throttled_write(module, 4), cdn.failing(refusal("Throttling")):
+        assert invoke(batch(records)) == [position(records[1])]
+    assert set(catalog.rows()) == {"a", "c", "d"}
+    assert invoke(batch(records[1:])) == []
+    assert cdn.forgotten == paths("a", "d")
+    assert set(catalog.rows()) == {"a", "b", "c", "d"}
+
+
+@pytest.mark.parametrize("fault", [CrashError(), refusal("Throttling")], ids=repr)
+def test_deletion_whose_row_stood_already_is_invalidated(
+    catalog: Catalog, invoke: Invoke, cdn: Cdn, photos: PhotosTable, fault: BaseException
+):
+    event = batch([photos.delete("a")])
+    with contextlib.suppress(CrashError), cdn.failing(fault):
+        invoke(event)
+    assert catalog.rows()["a"]["status"] == Status.DELETED
+    assert cdn.forgotten == set()
+    assert invoke(event) == []
+    assert cdn.forgotten == paths("a")
+
+
+def test_invalidation_whose_answer_was_lost_is_made_once(
+    invoke: Invoke, cdn: Cdn, photos: PhotosTable
+):
+    event = batch([photos.delete("a"), photos.delete("b")])
+    with cdn.failing(FAULTS[-1], "after-call"):
+        assert invoke(event) == [position(event["Records"][0])]
+    assert invoke(event) == []
+    assert cdn.calls == 2
+    assert len(cdn.invalidations) == 1
+
+
+def test_same_deletion_in_another_batch_is_another_invalidation(
+    invoke: Invoke, cdn: Cdn, photos: PhotosTable
+):
+    first, second = photos.delete("a"), photos.delete("b")
+    assert invoke(batch([first])) == invoke(batch([first, second])) == invoke(batch([second])) == []
+    assert [set(each) for each in cdn.invalidations.values()] == [
+        paths("a"),
+        paths("a", "b"),
+        paths("b"),
+    ]
+
+
+def test_redrive_of_an_old_deletion_is_harmless(
+    catalog: Catalog, invoke: Invoke, cdn: Cdn, photos: PhotosTable
+):
+    photos.delete("a")
+    event = batch(photos.stream)
+    invoke(event)
+    before = catalog.rows(), dict(cdn.invalidations)
+    assert invoke(event) == []
+    assert (catalog.rows(), cdn.invalidations) == before
+
+
+def test_invalidation_for_which_no_time_is_left_is_not_begun_and_comes_again(
+    module: ModuleType, catalog: Catalog, invoke: Invoke, cdn: Cdn, photos: PhotosTable
+):
+    record = photos.delete("a")
+    longest = int(1000 * module.LONGEST_CALL)
+    left = iter([2 * longest + 1, longest])
+    context = LambdaContext(milliseconds=lambda: next(left))
+    assert invoke(batch([record]), context) == [position(record)]
+    assert cdn.calls == 0
+    assert catalog.rows()["a"]["status"] == Status.DELETED
+
+
+def test_batch_as_large_as_the_template_allows_is_within_what_cloudfront_takes(
+    invoke: Invoke, cdn: Cdn
+):
+    photos = PhotosTable()
+    ids = [f"photo-{number:02}" for number in range(100)]
+    for photo_id in ids:
+        photos.create(photo_id)
+        photos.settle(photo_id)
+    assert invoke(batch([photos.delete(photo_id) for photo_id in ids])) == []
+    [invalidation] = cdn.invalidations.values()
+    assert set(invalidation) == paths(*ids)
+    assert len(invalidation) < 3000  # in progress at once, of one distribution
+
+
+def test_nothing_is_invalidated_where_the_stack_has_no_distribution(
+    module: ModuleType, catalog: Catalog, invoke: Invoke, photos: PhotosTable
+):
+    assert module.settings.distribution_id == "none"
+    with Cdn(module.cloudfront) as nowhere:
+        assert invoke(batch([photos.delete("a")])) == []
+    assert nowhere.calls == 0
+    assert catalog.rows()["a"]["status"] == Status.DELETED

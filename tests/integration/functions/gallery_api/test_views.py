@@ -1,0 +1,245 @@
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import force_setattr
+
+from shared.dynamodb import to_item
+from shared.photos import Status
+from tests.integration.functions.gallery_api.conftest import Publish, Recorded
+from tests.support.faults import once, raising
+from tests.support.gallery_api import Answer, Api, assert_problem, put
+from tests.support.moto_stack import MotoStack
+
+NO_IDS = ["1", "me", "019AA1A0-5E3C-7D11-8A7B-3F2C9D4E5F60", "%00"]
+
+
+def view(api: Api, photo_id: str) -> Answer:
+    return api.call("record_view", path=f"/photos/{photo_id}/views")
+
+
+def ask(api: Api, photo_id: str) -> Answer:
+    return api.call("get_views", path=f"/photos/{photo_id}/views")
+
+
+def test_view_is_one_record_under_the_photos_own_key(
+    api: Api, publish: Publish, recorded: Recorded
+):
+    before = datetime.now(UTC) - timedelta(milliseconds=1)
+    photo = publish()
+    answer = view(api, photo.photo_id)
+    assert answer.status == 202
+    [record] = recorded()
+    assert record["PartitionKey"] == photo.photo_id
+    data = json.loads(record["Data"])
+    assert data == answer.body
+    assert data.keys() == {"photo_id", "viewed_at"}
+    assert data["photo_id"] == photo.photo_id
+    assert data["viewed_at"].endswith("Z")
+    assert before <= datetime.fromisoformat(data["viewed_at"]) <= datetime.now(UTC)
+
+
+def test_each_view_is_a_record_of_its_own(api: Api, publish: Publish, recorded: Recorded):
+    photo = publish()
+    for _ in range(3):
+        view(api, photo.photo_id)
+    assert len(recorded()) == 3
+
+
+def test_view_of_an_unknown_photo_is_not_found_and_not_recorded(api: Api, recorded: Recorded):
+    assert_problem(api.call("record_view"), 404)
+    assert recorded() == []
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.FAILED, Status.DELETED])
+def test_only_views_of_listed_photos_are_recorded(
+    api: Api, publish: Publish, recorded: Recorded, status: Status
+):
+    assert_problem(view(api, publish(status=status).photo_id), 404)
+    assert recorded() == []
+
+
+def test_photo_that_is_not_replicated_yet_has_no_views(
+    stack: MotoStack, api: Api, recorded: Recorded
+):
+    assert_problem(view(api, put(stack).photo_id), 404)
+    assert recorded() == []
+
+
+@pytest.mark.parametrize("photo_id", NO_IDS)
+@pytest.mark.parametrize("call", [view, ask])
+def test_what_is_no_id_is_not_found_without_a_call(
+    api: Api, monkeypatch: pytest.MonkeyPatch, call: Any, photo_id: str
+):
+    monkeypatch.setattr(api.resources.dynamodb, "_make_api_call", pytest.fail)
+    monkeypatch.setattr(api.resources.kinesis, "_make_api_call", pytest.fail)
+    assert_problem(call(api, photo_id), 404)
+
+
+def test_looking_a_photo_up_costs_half_a_unit(api: Api, monkeypatch: pytest.MonkeyPatch):
+    requested: dict[str, Any] = {}
+    monkeypatch.setattr(
+        api.resources.dynamodb, "get_item", lambda **request: requested.update(request) or {}
+    )
+    api.call("record_view")
+    assert "ConsistentRead" not in requested
+
+
+def kinesis_refusal(code: str, status: int) -> ClientError:
+    metadata: Any = {"HTTPStatusCode": status}
+    error = {"Code": code, "Message": "stream gallery-views-1234"}
+    return ClientError({"Error": error, "ResponseMetadata": metadata}, "PutRecord")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        kinesis_refusal("ProvisionedThroughputExceededException", 400),
+        kinesis_refusal("KMSThrottlingException", 400),
+        kinesis_refusal("InternalFailure", 500),
+        ReadTimeoutError(endpoint_url="https://kinesis"),
+        ConnectTimeoutError(endpoint_url="https://kinesis"),
+    ],
+    ids=["throttled", "key throttled", "outage", "hangs", "unreachable"],
+)
+def test_view_that_the_stream_does_not_take_is_to_be_tried_again(
+    api: Api, publish: Publish, recorded: Recorded, fault: Exception
+):
+    photo = publish()
+    with once(api.resources.kinesis, "before-call.kinesis.PutRecord", raising(fault)):
+        answer = view(api, photo.photo_id)
+    assert_problem(answer, 503)
+    assert answer.headers["Retry-After"] == ["1"]
+    assert "1234" not in str(answer.body)
+    assert recorded() == []
+
+
+def test_refusal_for_good_is_a_problem_of_ours(api: Api, publish: Publish):
+    photo = publish()
+    denied = raising(kinesis_refusal("AccessDeniedException", 400))
+    with once(api.resources.kinesis, "before-call.kinesis.PutRecord", denied):
+        assert_problem(view(api, photo.photo_id), 500)
+
+
+def test_view_whose_answer_was_lost_is_not_recorded_twice(
+    api: Api, publish: Publish, recorded: Recorded
+):
+    photo = publish()
+    tries: list[object] = []
+    hooks = api.resources.kinesis.meta.events
+    lost = ReadTimeoutError(endpoint_url="https://kinesis")
+    hooks.register("before-send.kinesis.PutRecord", lambda **_: tries.append(1))
+    with once(api.resources.kinesis, "after-call.kinesis.PutRecord", raising(lost)):
+        assert_problem(view(api, photo.photo_id), 503)
+    assert api.resources.kinesis.meta.config.retries["total_max_attempts"] == 1
+    assert len(tries) == len(recorded()) == 1
+
+
+def count(stack: MotoStack, photo_id: str, period: str, views: int, **more: object) -> None:
+    row = {"photo_id": photo_id, "period": period, "views": views, **more}
+    stack.dynamodb.put_item(TableName=stack.names["ViewsTable"], Item=to_item(row))
+
+
+@pytest.fixture
+def now(api: Api) -> Iterator[datetime]:
+    """The moment at which the function is asked."""
+    moment = datetime(2026, 11, 20, 13, 33, 59, 999_999, tzinfo=UTC)
+    real = api.resources.clock
+    force_setattr(api.resources, "clock", lambda: moment)
+    yield moment
+    force_setattr(api.resources, "clock", real)
+
+
+def test_total_and_the_last_60_minutes_are_told(stack: MotoStack, api: Api, now: datetime):
+    photo = put(stack)
+    other = "019aa1a0-0000-7d11-8a7b-3f2c9d4e5f60"
+    counted_at = "2026-11-20T13:33:58.123Z"
+    count(stack, photo.photo_id, "total", 1234, counted_at=counted_at, last_sequence="0" * 56)
+    count(stack, photo.photo_id, "minute#2026-11-20T12:33Z", 100, expires_at=1797776096)
+    count(stack, photo.photo_id, "minute#2026-11-20T12:34Z", 3, expires_at=1797776096)
+    count(stack, photo.photo_id, "minute#2026-11-20T13:33Z", 5, expires_at=1797776096)
+    count(stack, photo.photo_id, "minute#2026-11-20T13:34Z", 100, expires_at=1797776096)
+    count(stack, other, "total", 7)
+    count(stack, other, "minute#2026-11-20T13:30Z", 7)
+
+    answer = ask(api, photo.photo_id)
+
+    assert answer.status == 200
+    assert list(answer.body) == ["photo_id", "total", "counted_at", "minutes"]
+    assert answer.body["photo_id"] == photo.photo_id
+    assert (answer.body["total"], answer.body["counted_at"]) == (1234, counted_at)
+    minutes = answer.body["minutes"]
+    assert [each["minute"] for each in minutes] == [
+        f"{now - timedelta(minutes=age):%Y-%m-%dT%H:%MZ}" for age in reversed(range(60))
+    ]
+    seen = [(each["minute"], each["views"]) for each in minutes if each["views"]]
+    assert seen == [("2026-11-20T12:34Z", 3), ("2026-11-20T13:33Z", 5)]
+
+
+def test_photo_that_nobody_saw_has_zeros(api: Api, publish: Publish):
+    answer = ask(api, publish().photo_id)
+    assert answer.status == 200
+    assert (answer.body["total"], answer.body["counted_at"]) == (0, None)
+    assert [each["views"] for each in answer.body["minutes"]] == [0] * 60
+
+
+def test_unknown_photo_has_zeros_too(api: Api):
+    answer = api.call("get_views")
+    assert (answer.status, answer.body["total"]) == (200, 0)
+
+
+def test_views_take_one_read(api: Api, monkeypatch: pytest.MonkeyPatch):
+    called: list[str] = []
+    make_api_call = api.resources.dynamodb._make_api_call
+
+    def counted(operation: str, request: dict[str, Any]) -> Any:
+        called.append(operation)
+        return make_api_call(operation, request)
+
+    monkeypatch.setattr(api.resources.dynamodb, "_make_api_call", counted)
+    api.call("get_views")
+    assert called == ["Query"]
+
+
+def test_what_the_counter_keeps_in_its_rows_stays_there_though_it_fills_pages(
+    stack: MotoStack, api: Api, now: datetime
+):
+    photo = put(stack)
+    receipts = {bytes([number]) * 100_000 for number in range(3)}
+    for age in range(60):
+        period = f"minute#{now - timedelta(minutes=age):%Y-%m-%dT%H:%MZ}"
+        row = {"photo_id": photo.photo_id, "period": period, "views": 1}
+        item = to_item(row) | {"receipts": {"BS": sorted(receipts)}}
+        stack.dynamodb.put_item(TableName=stack.names["ViewsTable"], Item=item)
+    count(stack, photo.photo_id, "total", 60)
+    answer = ask(api, photo.photo_id)
+    assert answer.body["total"] == sum(each["views"] for each in answer.body["minutes"]) == 60
+
+
+def test_outage_of_the_views_table_is_to_be_tried_again(api: Api):
+    outage = raising(ReadTimeoutError(endpoint_url="https://dynamodb"))
+    with once(api.resources.dynamodb, "before-call.dynamodb.Query", outage):
+        assert_problem(api.call("get_views"), 503)
+
+
+def test_view_and_its_count_are_logged_with_the_photo(api: Api, publish: Publish):
+    photo = publish()
+    view(api, photo.photo_id)
+    ask(api, photo.photo_id)
+    assert [line["photo_id"] for line in api.logged()] == [photo.photo_id] * 2
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100
+)
+@given(
+    name=st.sampled_from(["record_view", "get_views"]),
+    path=st.text().map(lambda text: f"/photos/{text}/views"),
+)
+def test_any_path_is_answered_by_a_problem(api: Api, name: str, path: str):
+    assert_problem(api.call(name, path=path), 404)

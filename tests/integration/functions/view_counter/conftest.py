@@ -1,0 +1,50 @@
+import io
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from fakes.view_records import Clock, Context
+from tests.support.faults import At, once
+from tests.support.moto_stack import MotoStack
+from tests.support.uploads import Output, Written
+
+type Invoke = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def module(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The handler as a new execution environment has it."""
+    # DynamoDB reads 100 items in a transaction since 2022; moto 5.2 knows of 25.
+    monkeypatch.setattr("moto.dynamodb.responses.TRANSACTION_MAX_ITEMS", 100)
+    return stack.handler("view_counter")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """What is left of the invocation's time; its pauses take none of the test's."""
+    return Clock(60)
+
+
+@pytest.fixture
+def invoke(module: ModuleType, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    monkeypatch.setattr(module.time, "sleep", clock.pause)
+    return lambda event: module.handler(event, Context(clock))
+
+
+@pytest.fixture
+def at(module: ModuleType) -> At:
+    """Do something at the function's next such moment, as `before-call.s3.PutObject`."""
+    clients = {"s3": module.s3, "dynamodb": module.view_counter.dynamodb}
+    return lambda moment, act: once(clients[moment.split(".")[1]], moment, act)
+
+
+@pytest.fixture(autouse=True)
+def output(
+    module: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Written:
+    """All that the function wrote in this test: ask once, at the end."""
+    log = io.StringIO()
+    monkeypatch.setattr(module.logger.handlers[0], "stream", log)
+    return lambda: Output(log.getvalue() + capsys.readouterr().out)

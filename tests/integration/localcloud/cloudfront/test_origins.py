@@ -1,0 +1,89 @@
+"""Buckets and APIs of a laptop cloud as origins, over loopback."""
+
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from localcloud.cloud import Cloud
+from localcloud.cloudfront.messages import Request, Response
+from localcloud.cloudfront.origins import OriginError, Origins
+from tests.integration.localcloud.cloudfront.stub_cloud import GRANT, StubCloud, stub_cloud
+from tests.support.distributions import API, BUCKET, distribution
+
+
+@pytest.fixture
+def stub() -> Iterator[StubCloud]:
+    with stub_cloud() as stub:
+        yield stub
+
+
+@pytest.fixture
+def origins(stub: StubCloud) -> Iterator[Origins]:
+    origins = Origins(stub.cloud)
+    yield origins
+    origins.close()
+
+
+def read(origins: Origins, path: str, method: str = "GET", *headers: tuple[str, str]) -> Response:
+    return origins.fetch(distribution(), BUCKET, Request(method, path, "acl", headers))
+
+
+def test_bucket_is_read_by_its_key(stub: StubCloud, origins: Origins):
+    stub.objects = {"a b/ü+1.html": b"page"}
+    response = read(origins, "/a%20b/%C3%BC+1.html")
+    assert (response.status, response.body) == (200, b"page")
+    assert response.header("content-length") == "4"
+    head = read(origins, "/a%20b/%C3%BC+1.html", "HEAD")
+    assert (head.status, head.body, head.header("content-length")) == (200, b"", "4")
+
+
+def test_bucket_is_asked_whether_an_object_is_newer(stub: StubCloud, origins: Origins):
+    stub.objects = {"a": b"page"}
+    assert read(origins, "/a", "GET", ("If-None-Match", '"4"')).status == 304
+
+
+def test_what_is_missing_is_404_with_list_bucket_and_403_without(stub: StubCloud, origins: Origins):
+    assert read(origins, "/missing").status == 404
+    stub.statements = [GRANT]
+    assert read(origins, "/missing").status == 403
+    assert read(origins, "/missing", "HEAD").body == b""
+
+
+def test_bucket_that_does_not_let_the_distribution_read_is_403(stub: StubCloud, origins: Origins):
+    stub.objects = {"a": b"page"}
+    stub.statements = []
+    response = read(origins, "/a")
+    assert (response.status, b"AccessDenied" in response.body) == (403, True)
+    assert stub.reads == []
+    other = replace(distribution(), arn="arn:aws:cloudfront::000000000000:distribution/E2")
+    stub.statements = [GRANT]
+    assert origins.fetch(other, BUCKET, Request("GET", "/a")).status == 403
+
+
+def test_api_is_called_by_its_host_with_all_that_is_forwarded(stub: StubCloud, origins: Origins):
+    headers = (("Host", API.domain), ("authorization", "token"), ("User-Agent", "viewer"))
+    request = Request("POST", "/api/photos/a%2Fb", "x=1&x=%20", headers, b'{"a": 1}')
+    response = origins.fetch(distribution(), API, request)
+    port = stub.cloud.port
+    assert response.body.decode() == (
+        '{"method": "POST", "path": "/api/photos/a%2Fb?x=1&x=%20", "headers": {'
+        f'"host": "abc123.execute-api.localhost:{port}", "authorization": "token",'
+        ' "user-agent": "viewer", "content-length": "8"}, "body": "{\\"a\\": 1}"}'
+    )
+
+
+def test_origin_that_cannot_be_reached_is_502_and_one_that_is_too_slow_504():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        slow = replace(API, settings={"OriginReadTimeout": 0.1})
+        origins = Origins(Cloud("127.0.0.1", port))
+        with pytest.raises(OriginError) as late:
+            origins.fetch(distribution(), slow, Request("GET", "/api"))
+    with pytest.raises(OriginError) as away:
+        origins.fetch(distribution(), slow, Request("GET", "/api"))
+    with pytest.raises(OriginError) as unread:
+        read(origins, "/a")
+    origins.close()
+    assert (late.value.status, away.value.status, unread.value.status) == (504, 502, 502)

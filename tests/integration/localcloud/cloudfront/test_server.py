@@ -1,0 +1,204 @@
+"""The laptop's CloudFront as a server: over loopback, from its start to its end."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from localcloud import cloud, cloudfront
+from localcloud.cloud import CloudError
+from localcloud.cloudfront import server
+from localcloud.cloudfront.behaviours import Distribution, NotModelledError
+from tests.integration.localcloud.cloudfront.stub_cloud import StubCloud, stub_cloud
+from tests.support.distributions import FUNCTION, cf_headers, distribution
+
+
+class FakeApi:
+    """What is deployed, and the function."""
+
+    def __init__(self) -> None:
+        self.deployed: Distribution | Exception = distribution(
+            function=FUNCTION, error_ttls={404: 0}
+        )
+        self.invalidations: list[str] = []
+
+    def distribution(self) -> Distribution:
+        if isinstance(self.deployed, Exception):
+            raise self.deployed
+        return self.deployed
+
+    def new_invalidations(self, distribution_id: str) -> list[str]:
+        assert distribution_id == "E1"
+        paths, self.invalidations = self.invalidations, []
+        return paths
+
+    def invoke(self, _: str, event: dict[str, Any]) -> object:
+        cf = event["Records"][0]["cf"]
+        if cf["request"]["uri"] == "/bug":
+            raise RuntimeError("a bug of our own, with a secret")
+        seen = cf_headers(x_function=cf["response"]["status"], cache_control="max-age=60")
+        return {**cf["response"], "headers": {**cf["response"]["headers"], **seen}}
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> FakeApi:
+    api = FakeApi()
+    monkeypatch.setattr(server, "Api", lambda _: api)
+    monkeypatch.setattr(server, "_INVALIDATIONS_SECONDS", 0.02)
+    monkeypatch.setattr(cloud, "STATE", tmp_path)
+    return api
+
+
+@pytest.fixture
+def stub(api: FakeApi) -> Iterator[StubCloud]:
+    assert api
+    with stub_cloud() as stub:
+        stub.cloud.folder.mkdir()
+        yield stub
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def viewer(stub: StubCloud, port: int) -> Iterator[httpx.Client]:
+    with (
+        cloudfront.running(stub.cloud, port) as served,
+        httpx.Client(base_url=served.url, trust_env=False, timeout=5) as viewer,
+    ):
+        assert served.url == f"http://127.0.0.1:{port}"
+        yield viewer
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_page_comes_from_the_bucket_through_the_function_into_the_cache(
+    stub: StubCloud, viewer: httpx.Client
+):
+    stub.objects = {"index.html": b"<p>hello</p>" * 200}
+    first, second = viewer.get("/"), viewer.get("/")
+    assert first.text == second.text == "<p>hello</p>" * 200
+    assert first.headers["x-function"] == second.headers["x-function"] == "200"
+    assert first.headers["content-encoding"] == "gzip"
+    assert [each.headers["x-cache"].split()[0] for each in (first, second)] == ["Miss", "Hit"]
+    assert viewer.get("/", headers={"if-none-match": first.headers["etag"]}).status_code == 304
+    head = viewer.head("/")
+    assert head.headers["content-length"] == second.headers["content-length"]
+    assert stub.reads == ["index.html"]
+
+
+def test_api_is_reached_with_method_query_and_body(viewer: httpx.Client):
+    answer = viewer.post(
+        "/api/photos?a=%20b", content=b"{}", headers={"authorization": "token"}
+    ).json()
+    assert (answer["method"], answer["path"], answer["body"]) == (
+        "POST",
+        "/api/photos?a=%20b",
+        "{}",
+    )
+    assert answer["headers"]["authorization"] == "token"
+    assert "x-function" not in answer["headers"]
+
+
+def test_invalidation_takes_effect_while_it_runs(
+    stub: StubCloud, api: FakeApi, viewer: httpx.Client
+):
+    stub.objects = {"a": b"old"}
+    viewer.get("/a")
+    stub.objects = {"a": b"new"}
+    assert viewer.get("/a").text == "old"
+    api.invalidations = ["/a"]
+    eventually(lambda: viewer.get("/a").text == "new")
+
+
+def test_changed_distribution_is_followed_and_one_that_cannot_be_is_not(
+    stub: StubCloud, api: FakeApi, viewer: httpx.Client
+):
+    stub.objects = {"index.html": b"index", "other.html": b"other"}
+    assert viewer.get("/").text == "index"
+    assert isinstance(api.deployed, Distribution)
+    api.deployed = replace(api.deployed, root_object="other.html")
+    eventually(lambda: viewer.get("/").text == "other")
+    api.deployed = NotModelledError("Origin groups are not modelled.")
+    log = stub.cloud.folder / "edge.log"
+    eventually(lambda: "cannot be followed: Origin groups" in log.read_text())
+    assert viewer.get("/").text == "other"
+
+
+def test_bug_of_our_own_is_500_without_a_trace_and_is_in_the_log(
+    stub: StubCloud, viewer: httpx.Client
+):
+    response = viewer.get("/bug")
+    assert response.status_code == 500
+    assert "secret" not in response.text
+    log = (stub.cloud.folder / "edge.log").read_text()
+    assert "GET /bug: the edge itself failed" in log
+    assert "a bug of our own, with a secret" in log
+
+
+def test_log_has_a_line_for_each_request(stub: StubCloud, viewer: httpx.Client):
+    viewer.get("/missing%0Aline?token=x")
+    [line] = (stub.cloud.folder / "edge.log").read_text().splitlines()
+    assert "Z GET /missing%0Aline 404 Error" in line
+
+
+def test_body_that_is_too_large_is_413(viewer: httpx.Client):
+    assert viewer.post("/api/photos", content=b"x" * (10 * 2**20 + 1)).status_code == 413
+
+
+def test_dots_in_a_path_do_not_lead_past_a_behaviour(port: int, viewer: httpx.Client):
+    assert viewer
+    with socket.create_connection(("127.0.0.1", port)) as raw:
+        raw.sendall(b"GET /x/../api/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: raw.recv(65_536), b""))
+    assert b'"path": "/api/health"' in answer
+
+
+def test_answers_on_a_kept_connection_are_not_delayed(stub: StubCloud, viewer: httpx.Client):
+    """Without TCP_NODELAY, each takes 40 ms: Nagle's algorithm and delayed acknowledgements."""
+    stub.objects = {"a": b"x"}
+    viewer.get("/a")
+    durations = []
+    for _ in range(10):
+        began = time.perf_counter()
+        viewer.get("/a")
+        durations.append(time.perf_counter() - began)
+    assert min(durations) < 0.03
+
+
+def test_taken_port_is_told_with_the_way_out(stub: StubCloud, port: int):
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(CloudError, match=rf"127.0.0.1:{port} .* Choose another with EDGE_PORT="),
+        cloudfront.running(stub.cloud, port),
+    ):
+        pass
+
+
+def test_port_is_free_again_afterwards(stub: StubCloud, port: int):
+    for _ in range(2):
+        with cloudfront.running(stub.cloud, port) as served:
+            assert httpx.get(f"{served.url}/missing", trust_env=False).status_code == 404
+
+
+def test_distribution_that_is_not_modelled_is_refused_at_start(
+    stub: StubCloud, api: FakeApi, port: int
+):
+    api.deployed = NotModelledError("Origin groups are not modelled.")
+    with (
+        pytest.raises(CloudError, match="Origin groups are not modelled"),
+        cloudfront.running(stub.cloud, port),
+    ):
+        pass

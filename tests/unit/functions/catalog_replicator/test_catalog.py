@@ -1,0 +1,220 @@
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from catalog_replicator import catalog
+from catalog_replicator.catalog import Change, plan
+from shared.catalog import catalog_row
+from shared.dynamodb import from_item, to_item
+from shared.photos import Photo, Rendition, Status
+from shared.quarantine import BrokenReleaseError, Poison
+from tests.support.repository import ROOT
+
+NOW = datetime(2026, 11, 20, 12, 35, 2, 345_678, tzinfo=UTC)
+READY = Photo(
+    photo_id="019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60",
+    version=2,
+    status=Status.READY,
+    owner="somebody",
+    title="Harbour at dawn",
+    content_type="image/jpeg",
+    bytes=1000,
+    created_at="2026-11-20T12:34:56.789Z",
+    error="never of a READY photo",
+    width=4000,
+    height=3000,
+    color="#336699",
+    etag="abc",
+    renditions={"thumb": Rendition(key="photos/a/abc/thumb.webp", width=4, height=3, bytes=9)},
+    uploaded_at="2026-11-20T12:35:00.000Z",
+    ready_at="2026-11-20T12:35:01.000Z",
+)
+
+
+def event(name: str) -> dict[str, Any]:
+    return dict(json.loads((ROOT / "events" / f"dynamodb_{name}.json").read_text()))
+
+
+def batch(*images: Any, name: str = "MODIFY") -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "eventName": name,
+                "dynamodb": {
+                    "SequenceNumber": str(number),
+                    "ApproximateCreationDateTime": 1795178101,
+                    "NewImage": image,
+                },
+            }
+            for number, image in enumerate(images)
+        ]
+    }
+
+
+def poisons(event: dict[str, Any]) -> list[Poison]:
+    return [step for step in plan(event, NOW) if isinstance(step, Poison)]
+
+
+def test_ready_photo_becomes_a_row_of_public_attributes_in_the_feed():
+    assert catalog_row(READY, NOW) == {
+        "photo_id": "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60",
+        "version": 2,
+        "status": "READY",
+        "title": "Harbour at dawn",
+        "content_type": "image/jpeg",
+        "bytes": 1000,
+        "created_at": "2026-11-20T12:34:56.789Z",
+        "width": 4000,
+        "height": 3000,
+        "color": "#336699",
+        "renditions": {
+            "thumb": {"key": "photos/a/abc/thumb.webp", "width": 4, "height": 3, "bytes": 9}
+        },
+        "uploaded_at": "2026-11-20T12:35:00.000Z",
+        "ready_at": "2026-11-20T12:35:01.000Z",
+        "feed": "photos",
+        "replicated_at": "2026-11-20T12:35:02.345Z",
+    }
+
+
+def test_deleted_photo_becomes_a_tombstone_outside_the_feed():
+    deleted = msgspec.structs.replace(
+        READY, version=3, status=Status.DELETED, expires_at=1797776096
+    )
+    assert catalog_row(deleted, NOW) == {
+        "photo_id": "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60",
+        "version": 3,
+        "status": "DELETED",
+        "expires_at": 1797776096,
+        "replicated_at": "2026-11-20T12:35:02.345Z",
+    }
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.FAILED])
+def test_photo_that_is_not_for_the_public_becomes_nothing(status: Status):
+    assert catalog_row(msgspec.structs.replace(READY, status=status), NOW) is None
+
+
+def test_every_attribute_of_a_photo_is_public_or_known_to_be_private():
+    row = catalog_row(READY, NOW)
+    assert row
+    assert set(Photo.__struct_fields__) - set(row) == {
+        "owner",
+        "error",
+        "etag",
+        "expires_at",
+        "correlation_id",
+    }
+
+
+def test_event_of_a_ready_photo_is_a_change_at_its_place_and_time():
+    [change] = plan(event("photo_ready"), NOW)
+    assert isinstance(change, Change)
+    [record] = event("photo_ready")["Records"]
+    assert change.position == record["dynamodb"]["SequenceNumber"]
+    assert change.changed_at == record["dynamodb"]["ApproximateCreationDateTime"]
+    photo = from_item(record["dynamodb"]["NewImage"], Photo)
+    assert change.row == to_item(catalog_row(photo, NOW) or {})
+
+
+def test_event_of_a_deleted_photo_is_a_tombstone():
+    [change] = plan(event("photo_deleted"), NOW)
+    assert isinstance(change, Change)
+    assert change.row["status"] == {"S": "DELETED"}
+    assert "feed" not in change.row
+
+
+@pytest.mark.parametrize("name", ["photo_created", "photo_expired"])
+def test_event_that_changes_nothing_for_the_public_asks_for_nothing(name: str):
+    assert plan(event(name), NOW) == []
+
+
+def test_removal_by_a_person_is_ignored_like_one_by_time():
+    assert plan(batch({}, name="REMOVE"), NOW) == []
+
+
+def test_changes_keep_the_order_of_their_records():
+    versions = [3, 1, 2, 5, 4]
+    images = [to_item(msgspec.structs.replace(READY, version=version)) for version in versions]
+    steps = plan(batch(*images), NOW)
+    assert [step.position for step in steps] == ["0", "1", "2", "3", "4"]
+    changes = [step for step in steps if isinstance(step, Change)]
+    assert [change.row["version"]["N"] for change in changes] == ["3", "1", "2", "5", "4"]
+
+
+def test_image_that_is_no_photo_is_poison_and_kept_whole():
+    unreadable = event("unreadable_image")
+    [poison] = plan(unreadable, NOW)
+    [record] = unreadable["Records"]
+    assert poison == Poison(
+        function="catalog_replicator",
+        position=record["dynamodb"]["SequenceNumber"],
+        reason="Expected `int`, got `str` - at `$.version`",
+        record=record,
+    )
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        {},
+        {"photo_id": {"S": "a"}},
+        {**to_item(READY), "status": {"S": "LOST"}},
+        {**to_item(READY), "version": {"N": "1.5"}},
+        {**to_item(READY), "version": {"NULL": True}},
+        {**to_item(READY), "bytes": {}},
+        {**to_item(READY), "bytes": {"X": "1"}},
+        {**to_item(READY), "bytes": "1"},
+        {**to_item(READY), "renditions": {"M": {"thumb": {"S": "a key"}}}},
+    ],
+)
+def test_unreadable_image_is_poison_and_its_neighbours_are_not(image: dict[str, Any]):
+    steps = plan(batch(to_item(READY), image, to_item(READY)), NOW)
+    assert [type(step) for step in steps] == [Change, Poison, Change]
+
+
+def test_many_images_that_are_no_photos_are_all_poison():
+    assert len(poisons(batch(*[{}] * 50))) == 50
+
+
+def test_record_on_which_our_own_code_raises_is_poison_with_the_place_in_the_code(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def raise_on_version_3(photo: Photo, now: datetime) -> dict[str, Any] | None:
+        if photo.version == 3:
+            raise KeyError("a mistake of ours")
+        return catalog_row(photo, now)
+
+    monkeypatch.setattr(catalog, "catalog_row", raise_on_version_3)
+    images = [to_item(msgspec.structs.replace(READY, version=version)) for version in (2, 3, 4)]
+    steps = plan(batch(*images), NOW)
+    assert [type(step) for step in steps] == [Change, Poison, Change]
+    [poison] = [step for step in steps if isinstance(step, Poison)]
+    assert "raise_on_version_3" in poison.reason
+    assert "KeyError: 'a mistake of ours'" in poison.reason
+
+
+@pytest.mark.parametrize(("records", "broken"), [(10, False), (11, True)])
+def test_more_than_ten_mistakes_of_ours_are_a_broken_release(
+    monkeypatch: pytest.MonkeyPatch, records: int, broken: bool
+):
+    def fail(*_: object) -> None:
+        raise KeyError("a mistake of ours")
+
+    monkeypatch.setattr(catalog, "catalog_row", fail)
+    images = batch(*[to_item(READY)] * records)
+    if not broken:
+        assert len(poisons(images)) == records
+        return
+    with pytest.raises(BrokenReleaseError) as raised:
+        plan(images, NOW)
+    assert len(raised.value.exceptions) == 11
+
+
+@pytest.mark.parametrize("event", [{}, {"Records": [{"eventName": "MODIFY"}]}])
+def test_event_of_another_source_is_refused(event: dict[str, Any]):
+    with pytest.raises(KeyError):
+        plan(event, NOW)

@@ -1,0 +1,276 @@
+"""Any response of an origin in, CloudFront's rules kept, our headers out."""
+
+import copy
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_headers import photo_pages
+from edge_headers.handler import handler
+from edge_headers.security_headers import file_headers, page_headers
+from tests.support.repository import ROOT
+
+OURS = {
+    "cache-control",
+    "content-security-policy",
+    "cross-origin-embedder-policy",
+    "cross-origin-opener-policy",
+    "cross-origin-resource-policy",
+    "link",
+    "permissions-policy",
+    "referrer-policy",
+    "strict-transport-security",
+    "x-content-type-options",
+    "x-robots-tag",
+}
+# Restrictions on edge functions, in Amazon CloudFront's developer guide: what a function may only
+# read at origin-response, and what it may not even add.
+READ_ONLY = {"transfer-encoding", "via"}
+DISALLOWED = {
+    "connection",
+    "expect",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "trailer",
+    "upgrade",
+    "x-accel-buffering",
+    "x-accel-charset",
+    "x-accel-limit-rate",
+    "x-accel-redirect",
+    "x-amzn-auth",
+    "x-amzn-cf-billing",
+    "x-amzn-cf-id",
+    "x-amzn-cf-xff",
+    "x-amzn-errortype",
+    "x-amzn-fle-profile",
+    "x-amzn-header-count",
+    "x-amzn-header-order",
+    "x-amzn-lambda-integration-tag",
+    "x-amzn-requestid",
+    "x-cache",
+    "x-forwarded-proto",
+    "x-real-ip",
+}
+DISALLOWED_PREFIXES = ("x-amz-cf-", "x-edge-", "proxy-", "x-accel-", "x-amzn-")
+# Quotas of CloudFront: a header's value, and all that is added to an answer.
+MOST_CHARACTERS, MOST_IN_ALL = 1783, 10_240
+
+PHOTO = "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"
+KEY = f"photos/{PHOTO}/7d7ac77c0c54d8b35d70c2670e0b6631/large.webp"
+READY = {"status": {"S": "READY"}, "renditions": {"M": {"large": {"M": {"key": {"S": KEY}}}}}}
+
+
+def event(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((ROOT / f"events/cloudfront_{name}.json").read_text())
+    return loaded
+
+
+def values(answer: dict[str, Any]) -> dict[str, str]:
+    return {name: line["value"] for name, [line] in answer["headers"].items()}
+
+
+def expected(headers: dict[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+@pytest.fixture(autouse=True)
+def catalog(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Rows by photo id, in the catalog's place."""
+    rows = {PHOTO: READY}
+    monkeypatch.setattr(photo_pages, "get_row", lambda photo_id, *_: rows.get(photo_id))
+    monkeypatch.setattr(photo_pages, "_known", {})
+    return rows
+
+
+def test_a_photos_page_gets_policy_lifetime_and_preload():
+    asked = event("photo_page")
+    answered = values(handler(asked, None))
+    cf = asked["Records"][0]["cf"]
+    custom = cf["request"]["origin"]["s3"]["customHeaders"]
+    connect = custom["x-gallery-connect"][0]["value"]
+    assert answered == {
+        **{name: line["value"] for name, [line] in cf["response"]["headers"].items()},
+        **expected(page_headers(connect)),
+        "cache-control": "public, max-age=0, s-maxage=60",
+        "link": f'</{KEY}>; rel=preload; as=image; type="image/webp"; fetchpriority=high',
+    }
+    assert len(connect.split()) == 2
+    for origin in connect.split():
+        assert f" {origin}" in answered["content-security-policy"]
+
+
+def test_a_page_of_no_ready_photo_is_not_indexed(catalog: dict[str, Any]):
+    catalog.clear()
+    answered = values(handler(event("photo_page"), None))
+    assert answered["x-robots-tag"] == "noindex"
+    assert answered["cache-control"] == "public, max-age=0, s-maxage=1"
+    assert "link" not in answered
+
+
+def test_a_rendition_is_kept_and_is_no_page():
+    answered = values(handler(event("photo_file"), None))
+    assert answered["cache-control"] == "public, max-age=31536000, s-maxage=86400, immutable"
+    assert answered.items() >= expected(file_headers()).items()
+    assert not answered.keys() & {"link", "x-robots-tag"}
+
+
+def test_a_photo_that_is_not_there_yet_is_asked_for_again_in_a_second():
+    answer = handler(event("missing_photo"), None)
+    assert answer["status"] == "404"
+    assert values(answer)["cache-control"] == "public, max-age=0, s-maxage=1"
+    assert values(answer)["transfer-encoding"] == "chunked"
+
+
+@pytest.mark.parametrize("status", ["403", "404", "500", "503"])
+def test_an_error_in_a_photos_pages_place_is_not_about_the_photo(status: str):
+    asked = event("photo_page")
+    asked["Records"][0]["cf"]["response"]["status"] = status
+    answered = values(handler(asked, None))
+    assert "link" not in answered
+    assert answered["cache-control"] == "public, max-age=0, s-maxage=1"
+
+
+@pytest.mark.parametrize("kind", ["s3", "custom"])
+def test_configuration_comes_with_either_kind_of_origin(kind: str, monkeypatch: pytest.MonkeyPatch):
+    seen: list[Any] = []
+    monkeypatch.setattr(photo_pages, "get_row", lambda *arguments: seen.append(arguments))
+    asked = event("photo_page")
+    request = asked["Records"][0]["cf"]["request"]
+    request["origin"] = {kind: request["origin"]["s3"]}
+    handler(asked, None)
+    [(photo_id, settings, _environment, _now)] = seen
+    assert photo_id == PHOTO
+    assert settings["x-gallery-endpoint"] == "https://dynamodb.us-east-1.amazonaws.com"
+    assert settings["x-gallery-catalog-table"] == "lambda-gallery-dev-CatalogTable-1A2B3C4D5E6F"
+
+
+def lines(names: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]:
+    def repeated(name: str) -> st.SearchStrategy[list[dict[str, str]]]:
+        line = st.fixed_dictionaries({"value": st.text()}, optional={"key": st.just(name.title())})
+        return st.lists(line, max_size=2)
+
+    return st.lists(names, unique=True, max_size=8).flatmap(
+        lambda chosen: st.fixed_dictionaries({name: repeated(name) for name in chosen})
+    )
+
+
+@st.composite
+def origin_responses(draw: st.DrawFn) -> dict[str, Any]:
+    known = sorted(OURS | READ_ONLY | DISALLOWED)
+    token = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1)
+    headers = draw(lines(st.sampled_from([*known, "content-type", "etag", "set-cookie"]) | token))
+    settings = ["x-gallery-endpoint", "x-gallery-catalog-table", "x-gallery-connect"]
+    origin = st.fixed_dictionaries({}, optional={"customHeaders": lines(st.sampled_from(settings))})
+    paths = ["/", "/photo.html", "/index.html", "/config.json", "/gallery.js", f"/{KEY}"]
+    request = st.fixed_dictionaries(
+        {
+            "uri": st.sampled_from(paths) | st.text().map(lambda text: f"/{text}"),
+            "querystring": st.just(f"id={PHOTO}") | st.text(),
+            "method": st.sampled_from(["GET", "HEAD", "OPTIONS"]),
+            "headers": st.just({}),
+        },
+        optional={"origin": st.dictionaries(st.sampled_from(["s3", "custom"]), origin, max_size=1)},
+    )
+    response = {"status": draw(st.integers(200, 599).map(str)), "headers": headers}
+    if draw(st.booleans()):
+        response["statusDescription"] = draw(st.text())
+    return {"Records": [{"cf": {"config": {}, "request": draw(request), "response": response}}]}
+
+
+@given(origin_responses(), st.booleans())
+def test_whatever_comes_only_our_own_headers_change_and_the_answer_is_valid(
+    asked: dict[str, Any], fails: bool
+):
+    with pytest.MonkeyPatch.context() as patch:
+        rows: dict[str, Any] = {} if fails else {PHOTO: READY}
+        patch.setattr(photo_pages, "get_row", lambda photo_id, *_: rows[photo_id])
+        patch.setattr(photo_pages, "_known", {})
+        patch.setattr(photo_pages.logger, "disabled", True)
+        before = copy.deepcopy(asked)
+        answer = handler(asked, None)
+    assert asked == before
+    response = before["Records"][0]["cf"]["response"]
+    assert {**answer, "headers": None} == {**response, "headers": None}
+    changed = {
+        name
+        for name in answer["headers"].keys() | response["headers"].keys()
+        if answer["headers"].get(name) != response["headers"].get(name)
+    }
+    assert changed <= OURS
+    assert answer["headers"].keys() >= response["headers"].keys()
+    added = {name: answer["headers"][name] for name in changed}
+    for name, [line] in added.items():
+        assert line["key"].lower() == name
+        assert line["value"].isascii()
+        assert line["value"].isprintable()
+    assert json.loads(json.dumps(answer)) == answer
+
+
+def test_none_of_our_headers_is_one_that_cloudfront_keeps_for_itself():
+    assert not OURS & (READ_ONLY | DISALLOWED)
+    assert not [name for name in OURS if name.startswith(DISALLOWED_PREFIXES)]
+
+
+def test_our_headers_stay_within_cloudfronts_quotas():
+    added = {
+        name: line
+        for name, line in values(handler(event("photo_page"), None)).items()
+        if name in OURS
+    }
+    assert max(map(len, added.values())) <= MOST_CHARACTERS
+    assert sum(len(name) + len(line) for name, line in added.items()) <= MOST_IN_ALL
+
+
+IMPORTS = """
+import json, os, sys
+event = json.loads(sys.stdin.read())
+sys.path.insert(0, sys.argv[1])
+before = set(sys.modules)
+from edge_headers.handler import handler
+handler(event, None)
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def imported_for(name: str, status: str) -> set[str]:
+    """The modules that a cold start adds, in an interpreter that has loaded os and json."""
+    asked = event(name)
+    asked["Records"][0]["cf"]["response"]["status"] = status
+    asked["Records"][0]["cf"]["request"]["querystring"] = ""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", IMPORTS, ROOT / "functions"],
+        input=json.dumps(asked),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return set(done.stdout.split())
+
+
+OWN = {
+    "edge_headers",
+    "edge_headers.caching",
+    "edge_headers.handler",
+    "edge_headers.security_headers",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("photo_file", "200"), ("missing_photo", "404"), ("photo_page", "503")]
+)
+def test_a_static_path_imports_nothing_but_its_own_modules(name: str, status: str):
+    assert imported_for(name, status) == OWN
+
+
+def test_a_photos_page_imports_the_standard_library_only():
+    added = imported_for("photo_page", "200")
+    assert {"edge_headers.photo_pages", "edge_headers.catalog", "http.client"} <= added
+    outside = {module for module in added if module.split(".")[0] not in sys.stdlib_module_names}
+    assert outside == OWN | {"edge_headers.photo_pages", "edge_headers.catalog"}

@@ -1,0 +1,350 @@
+"""Every way in which records come again, are interrupted, or get lost and are replayed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from fakes.view_records import Counting, Record, photo, poison, record
+from tests.support.faults import CrashError, raising, refusal
+from view_counter.view_records import read_batch
+
+WRITE = "TransactWriteItems"
+
+
+@pytest.fixture
+def counting() -> Counting:
+    return Counting()
+
+
+def batch(start: int = 0, count: int = 20, photos: int = 5) -> list[Record]:
+    return [record(number, photo(number % photos)) for number in range(start, start + count)]
+
+
+def long_batch() -> list[Record]:
+    """Five segments: 120 photos of one minute, in turn."""
+    return [record(number, photo(number % 120)) for number in range(240)]
+
+
+def at_call(number: int, act: Callable[[], object], operation: str = WRITE) -> Any:
+    """A hook that acts at the operation's so manieth call, and never again."""
+    calls = 0
+
+    def hook(called: str, _: object) -> None:
+        nonlocal calls
+        calls += called == operation
+        if called == operation and calls == number:
+            act()
+
+    return hook
+
+
+def test_batch_of_one_minute_is_one_call(counting: Counting):
+    records = batch(count=1000, photos=50)
+    count = counting.deliver(*records)
+    assert (count.counted, count.repeated, count.left) == (1000, 0, [])
+    assert counting.tables.calls == {WRITE: 1}
+    counting.assert_counted(*records)
+
+
+def test_calls_are_as_many_as_segments(counting: Counting):
+    counting.deliver(*long_batch())
+    assert counting.tables.calls == {WRITE: 5}  # 50 photos each of 240 views in a round of 120
+    counting.assert_counted(*long_batch())
+
+
+def test_empty_batch_is_no_call(counting: Counting):
+    counting.deliver()
+    assert not counting.tables.calls
+
+
+def test_redelivery_counts_nothing(counting: Counting):
+    counting.deliver(*batch())
+    count = counting.deliver(*batch())
+    assert (count.counted, count.repeated) == (0, 20)
+    counting.assert_counted(*batch())
+
+
+@pytest.mark.parametrize("borders", [(0, 30), (5, 15), (10, 30), (19, 20), (0, 21)])
+def test_redelivery_with_other_borders_counts_what_is_new(
+    counting: Counting, borders: tuple[int, int]
+):
+    records = batch(count=30)
+    counting.deliver(*records[:20])
+    counting.deliver(*records[slice(*borders)])
+    counting.assert_counted(*records[: max(20, borders[1])])
+
+
+def test_halves_of_a_bisected_batch_count_what_is_new(counting: Counting):
+    records = long_batch()
+    counting.tables.before = at_call(2, raising(CrashError()))
+    with pytest.raises(CrashError):
+        counting.deliver(*records)
+    for half in (records[:120], records[120:]):
+        counting.deliver(*half)
+    counting.assert_counted(*records)
+
+
+def test_batches_of_a_shard_in_flight_together(counting: Counting):
+    """With a parallelization factor of two: one's photos are never the other's."""
+    records = long_batch()
+    mine = [each for each in records if int(each["kinesis"]["partitionKey"][-2:], 16) % 2]
+    others = [each for each in records if each not in mine]
+    counting.tables.before = at_call(2, lambda: counting.deliver(*others))
+    counting.deliver(*mine)
+    counting.assert_counted(*records)
+
+
+@pytest.mark.parametrize("lost", range(1, 6))
+def test_commit_whose_answer_is_lost_is_found_again(counting: Counting, lost: int):
+    counting.tables.after = at_call(lost, raising(ReadTimeoutError(endpoint_url="https://aws")))
+    count = counting.deliver(*long_batch())
+    assert not count.left
+    counting.assert_counted(*long_batch())
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("deaths", [1, 3])
+def test_batch_that_dies_between_segments_until_it_is_discarded_is_replayed_exactly(
+    counting: Counting, moment: str, deaths: int
+):
+    for death in range(1, deaths + 1):
+        call = death if moment == "before" else 1  # of those that are not refused
+        setattr(counting.tables, moment, at_call(call, raising(CrashError())))
+        with pytest.raises(CrashError):
+            counting.deliver(*long_batch())
+    setattr(counting.tables, moment, lambda *_: None)
+    partly = sum(counting.totals.values())
+    assert partly < 240
+    later = [record(number, photo(number % 120)) for number in range(240, 300)]
+    counting.deliver(*later)  # the stream goes on
+    count = counting.replay(*long_batch())
+    assert (count.counted, count.repeated, count.left) == (240 - partly, partly, [])
+    counting.assert_counted(*long_batch(), *later)
+
+
+def test_batch_discarded_by_its_age_is_replayed_though_the_guard_is_far_beyond(
+    counting: Counting,
+):
+    counting.deliver(*batch(20))
+    assert counting.replay(*batch()).counted == 20
+    counting.assert_counted(*batch(), *batch(20))
+    assert counting.deliver(*batch(20)).counted == 0, "the guard must not go back"
+
+
+def test_replay_counts_each_view_between_those_that_were_counted(counting: Counting):
+    records = batch(count=30, photos=2)
+    for start in range(0, 30, 4):
+        counting.deliver(*records[start : start + 2])
+    counting.replay(*records)
+    counting.assert_counted(*records)
+
+
+def test_replay_finds_the_receipts_of_any_borders(counting: Counting):
+    records = batch(count=40)
+    counting.deliver(*records[10:25])
+    for start in range(0, 40, 7):
+        counting.replay(*records[start : start + 9])
+    counting.assert_counted(*records)
+
+
+def test_photo_that_moves_to_a_child_shard_is_counted_on(counting: Counting):
+    parent, discarded = batch(0), batch(20)
+    child = [record(10**6 + number, shard="shardId-000000000001") for number in range(9)]
+    counting.deliver(*parent)
+    counting.deliver(*child)
+    counting.deliver(*child)
+    assert counting.replay(*discarded).counted == 20
+    assert counting.replay(*discarded).counted == 0
+    counting.assert_counted(*parent, *discarded, *child)
+
+
+def test_replay_twice_counts_once(counting: Counting):
+    counting.deliver(*batch(0, 7))
+    assert counting.replay(*batch()).counted == 13
+    assert counting.replay(*batch()).counted == 0
+    counting.assert_counted(*batch())
+
+
+@pytest.mark.parametrize("guard_is_beyond", [True, False])
+@pytest.mark.parametrize("first", ["the same", "one record of it"])
+def test_two_replays_at_once_count_once(counting: Counting, first: str, guard_is_beyond: bool):
+    later = batch(100) if guard_is_beyond else []
+    counting.deliver(*later)
+    other = batch() if first == "the same" else batch()[3:4]
+    counting.tables.before = at_call(1, lambda: counting.replay(*other))
+    assert counting.replay(*batch()).left == []
+    counting.assert_counted(*batch(), *later)
+
+
+def test_replay_beside_a_delivery_counts_once(counting: Counting):
+    counting.tables.before = at_call(1, lambda: counting.deliver(*batch(20)))
+    counting.replay(*batch())
+    counting.assert_counted(*batch(), *batch(20))
+
+
+def test_delivery_beside_a_replay_of_the_same_records_counts_once(counting: Counting):
+    """As when Lambda keeps a failed batch and forgets that it did."""
+    counting.tables.before = at_call(1, lambda: counting.replay(*batch()))
+    counting.deliver(*batch())
+    counting.assert_counted(*batch())
+
+
+def test_replay_whose_answer_is_lost_counts_once(counting: Counting):
+    counting.tables.after = at_call(1, raising(ReadTimeoutError(endpoint_url="https://aws")))
+    assert counting.replay(*batch()).left == []
+    counting.assert_counted(*batch())
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_replay_that_dies_is_finished_by_the_next(counting: Counting, moment: str):
+    setattr(counting.tables, moment, at_call(3, raising(CrashError())))
+    with pytest.raises(CrashError):
+        counting.replay(*long_batch())
+    counting.replay(*long_batch())
+    counting.assert_counted(*long_batch())
+
+
+def test_quarantined_record_is_counted_by_a_fixed_version_once(counting: Counting):
+    """The fixed version reads as a view what was poison between two others."""
+    broken = [record(1), poison(2), record(3)]
+    fixed = record(2)
+    counting.deliver(*broken)
+    assert counting.replay(fixed).counted == 1
+    assert counting.replay(fixed).counted == 0
+    counting.assert_counted(record(1), fixed, record(3))
+
+
+def test_record_that_a_fixed_version_was_delivered_has_a_receipt(counting: Counting):
+    records = [record(1), record(2), record(3)]
+    counting.deliver(*records)
+    counting.replay(records[1])
+    counting.assert_counted(*records)
+
+
+def test_record_that_was_replayed_is_not_counted_when_it_is_delivered(counting: Counting):
+    records = [record(1), record(2), record(3)]
+    counting.deliver(records[0])
+    counting.replay(records[1])
+    counting.deliver(*records)
+    counting.assert_counted(*records)
+
+
+def busy(*photos: str, times: int = 1, code: str = "ThrottlingError") -> Any:
+    """The first so many transactions find these photos' rows busy."""
+    asked: list[str] = []
+
+    def reason(action: dict[str, Any]) -> str | None:
+        photo_id = action["Key"]["photo_id"]["S"]
+        if photo_id not in photos or action["Key"]["period"]["S"] != "total":
+            return None
+        asked.append(photo_id)
+        return code if asked.count(photo_id) <= times else None
+
+    return reason
+
+
+@pytest.mark.parametrize("code", ["ThrottlingError", "TransactionConflict", "ValidationError"])
+def test_busy_photo_is_taken_out_and_tried_again(counting: Counting, code: str):
+    counting.tables.busy = busy(photo(2), code=code)
+    count = counting.deliver(*batch())
+    assert (count.counted, count.left) == (20, [])
+    assert counting.tables.calls == {WRITE: 3}, "refused, the rest, the photo"
+    assert counting.clock.pauses == [0.1]
+    counting.assert_counted(*batch())
+
+
+def test_busy_photo_holds_back_all_its_views_and_no_others(counting: Counting):
+    counting.tables.busy = busy(photo(2), times=10**6)
+    count = counting.deliver(*long_batch())
+    assert [view.photo_id for view in count.left] == [photo(2)] * 2
+    assert count.reasons == {"ThrottlingError"}
+    others = [each for each in long_batch() if each["kinesis"]["partitionKey"] != photo(2)]
+    counting.assert_counted(*others)
+    counting.tables.busy = lambda _: None
+    counting.deliver(*long_batch())
+    counting.assert_counted(*long_batch())
+
+
+def test_view_that_was_busy_is_counted_though_a_later_one_was_before(counting: Counting):
+    """The guard passed it: only receipts can tell."""
+    counting.tables.busy = busy(photo(2))
+    counting.clock.left = 0.05
+    count = counting.deliver(*long_batch())
+    assert [view.photo_id for view in count.left] == [photo(2)]
+    assert counting.totals[photo(2)] == 1
+    counting.deliver(*long_batch())
+    counting.assert_counted(*long_batch())
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_no_order_of_deliveries_loses_or_doubles(counting: Counting, order: tuple[int, ...]):
+    """As if sequence numbers did not increase across a reshard, which AWS only says of most."""
+    records = batch(count=30)
+    for third in (*order, *order):
+        counting.deliver(*records[third * 10 : third * 10 + 10])
+    counting.assert_counted(*records)
+
+
+def test_poison_that_is_read_as_a_view_after_later_ones_were_counted_is_counted(
+    counting: Counting,
+):
+    """It could not be put aside, and came again to a fixed version."""
+    counting.deliver(poison(1), record(2))
+    count = counting.deliver(record(1), record(2))
+    assert (count.counted, count.repeated) == (1, 1)
+    counting.assert_counted(record(1), record(2))
+
+
+def test_busy_and_counted_photos_in_one_refusal(counting: Counting):
+    counting.deliver(*batch()[:7])
+    counting.tables.busy = busy(photo(4))
+    count = counting.deliver(*batch())
+    assert (count.counted, count.repeated, count.left) == (13, 7, [])
+    counting.assert_counted(*batch())
+
+
+def test_pauses_grow_and_end_with_the_time(counting: Counting):
+    counting.tables.before = always(raising(refusal("ThrottlingException")))
+    count = counting.deliver(*batch())
+    assert len(count.left) == 20
+    assert count.reasons == {"ThrottlingException"}
+    assert counting.clock.pauses[:3] == [0.1, 0.2, 0.4]
+    assert max(counting.clock.pauses) == 5
+    assert 0 <= counting.clock.left < 5
+
+
+@pytest.mark.parametrize(
+    "fault", [refusal("InternalServerError"), ReadTimeoutError(endpoint_url="https://aws")]
+)
+def test_outage_that_ends_is_waited_for(counting: Counting, fault: Exception):
+    def outage(*_: object) -> None:
+        if counting.clock.left > 30:
+            raise fault
+
+    counting.tables.before = outage
+    assert counting.deliver(*batch()).left == []
+    counting.assert_counted(*batch())
+
+
+@pytest.mark.parametrize("replay", [True, False])
+def test_no_call_begins_when_the_time_is_over(counting: Counting, replay: bool):
+    counting.clock.left = 0
+    count = (counting.replay if replay else counting.deliver)(*batch())
+    assert count.left == read_batch(batch()).views
+    assert not counting.tables.calls
+
+
+def test_time_that_ends_between_segments_leaves_the_rest(counting: Counting):
+    def pass_time(*_: object) -> None:
+        counting.clock.left -= 20
+
+    counting.tables.before = pass_time
+    count = counting.deliver(*long_batch())
+    assert (count.counted, len(count.left)) == (150, 90)
+    assert count.left == read_batch(long_batch()).views[150:]
+
+
+def always(act: Callable[[], object]) -> Any:
+    return lambda *_: act()

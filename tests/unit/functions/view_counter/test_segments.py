@@ -1,0 +1,95 @@
+import pytest
+
+from fakes.view_records import FIRST_SEQUENCE, NOW, TABLE, Record, photo, poison, record
+from view_counter.segments import LIFETIME_SECONDS, cut, period, transaction
+from view_counter.view_records import View, read_batch
+
+MINUTE = int(NOW.timestamp()) // 60
+
+
+def views_of(records: list[Record]) -> list[View]:
+    return read_batch(records).views
+
+
+def in_minutes(*minutes: int) -> list[View]:
+    """Views of one photo, each in the minute of that number."""
+    return [View(number, photo(0), minute, 0) for number, minute in enumerate(minutes)]
+
+
+def receipts_of(records: list[Record]) -> set[tuple[int, int]]:
+    """The ranges that the transaction leaves, by the numbers that the records were made with."""
+    return {
+        (
+            int.from_bytes(receipt[:24]) - FIRST_SEQUENCE,
+            int.from_bytes(receipt[24:]) - FIRST_SEQUENCE,
+        )
+        for action in transaction(TABLE, views_of(records), "now")
+        for receipt in action["Update"]["ExpressionAttributeValues"].get(":receipts", {"BS": ()})[
+            "BS"
+        ]
+    }
+
+
+def test_fifty_photos_of_one_minute_are_one_full_transaction():
+    views = views_of([record(number, photo(number % 50)) for number in range(1000)])
+    [segment] = cut(views)
+    assert segment == views
+    assert len(transaction(TABLE, segment, "now")) == 100
+
+
+@pytest.mark.parametrize(
+    ("views", "sizes"),
+    [
+        ([], []),
+        (in_minutes(*range(99)), [99]),
+        (in_minutes(*range(100)), [99, 1]),
+        (in_minutes(*range(250)), [99, 99, 52]),
+        (in_minutes(*range(99), *range(99)), [198]),
+        (views_of([record(number, photo(number)) for number in range(51)]), [50, 1]),
+    ],
+    ids=["none", "full", "one too many", "three", "minutes again", "a photo too many"],
+)
+def test_segments_fill_transactions(views: list[View], sizes: list[int]):
+    segments = list(cut(views))
+    assert [len(segment) for segment in segments] == sizes
+    assert [view for segment in segments for view in segment] == views
+    assert all(len(transaction(TABLE, segment, "now")) <= 100 for segment in segments)
+
+
+def test_receipt_is_first_and_last_of_what_a_minute_got():
+    assert receipts_of([record(1), record(2), record(3, photo(1)), record(5)]) == {(1, 5), (3, 3)}
+
+
+def test_no_receipt_spans_poison_of_its_photo():
+    records = [
+        record(1),
+        record(2),
+        poison(3),
+        poison(4),
+        record(5),
+        poison(6, photo(1)),
+        record(7),
+    ]
+    assert receipts_of(records) == {(1, 2), (5, 7)}
+
+
+def test_guard_is_compared_as_text_of_one_length():
+    [total, _] = transaction(
+        TABLE, [View(9, photo(0), MINUTE, 0), View(10, photo(0), MINUTE, 0)], ""
+    )
+    values = total["Update"]["ExpressionAttributeValues"]
+    assert (values[":bound"]["S"], values[":last"]["S"]) == ("9".zfill(56), "10".zfill(56))
+    [total, _] = transaction(TABLE, views_of([record(0)]), "")
+    assert len(total["Update"]["ExpressionAttributeValues"][":last"]["S"]) == 56
+
+
+def test_minutes_expire_and_totals_do_not():
+    total, minute = transaction(TABLE, in_minutes(MINUTE), "now")
+    assert "expires_at" not in total["Update"]["UpdateExpression"]
+    end = int(minute["Update"]["ExpressionAttributeValues"][":end"]["N"])
+    assert end - MINUTE * 60 == LIFETIME_SECONDS
+
+
+def test_period_sorts_before_total_and_by_time():
+    assert period(MINUTE) == "minute#2026-11-20T12:34Z"
+    assert period(MINUTE) < period(MINUTE + 1) < "total"

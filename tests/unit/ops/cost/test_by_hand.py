@@ -1,0 +1,123 @@
+"""A month of the village's gallery, with every sum written out in numbers, beside the tool's."""
+
+import pytest
+
+from ops.cost.prices import load_prices
+from ops.cost.usage import bill
+from tests.unit.ops.cost.village import STACK, figures, village
+
+S = 2_628_000  # seconds of a month of 730 hours
+CPU = 1769 / 512  # how much longer half a gigabyte takes than a whole core
+
+# Requests a second: create a photo; list; look at a photo; send a view; look at the views, once and
+# then every 0.3 s for 1.6 s. Each upload looks 6 times at its photo, lists twice, sends a view of
+# its own and looks 6 times at the views.
+API = 0.01 + (0.1 + 0.02) + (1 + 0.06) + 1.01 + (1 + 1.6 / 0.3 + 0.06)
+
+# A lane has half of the 1.01 views a second. Its batch is the first view and what comes in the
+# window of 1 s and in the 27 ms of a batch: (8 µs x 1.52 + 2 ms) x 3.455 + 20 ms.
+BATCH_SECONDS = (0.000008 * 1.5186 + 0.002) * CPU + 0.020
+BATCHES = 1.01 / (1 + 0.505 * (1 + BATCH_SECONDS))
+
+# A day's report reads 2 x 100,000 records of 700 bytes and 574.5 MB of views at 30 MB/s, and lists
+# 400,000 objects at 1,500/s: 290 s, so 9 steps of at most 35 s.
+REPORT_SECONDS = 0.14e9 / 30e6 + 0.5745e9 / 30e6 + 400_000 / 1500
+STEPS = 9 * 30.4167
+
+# Rows of views kept: a total of 174 bytes for each of a million photos, and of the 43,200 minutes
+# of 30 days those in which a photo was seen (6.06 in 100,000), at 105 + 48 bytes.
+VIEWS_GB = 1e6 * (174 + 43_200 * 6.06e-5 * 153) / 1e9
+
+# What CloudFront must fetch: a tenth of 13.7 - 1 files of pages, half of the photo pages, a tenth
+# of the images.
+MISSES = 0.1 * 12.7 + 0.5 * 1 + 0.1 * (0.1 * 20 + 1)
+
+BY_HAND = {
+    "API Gateway": API * S / 1e6 * 3.50,
+    "Lambda": (
+        # Requests.
+        (API + BATCHES + 0.02 + 0.01) * S / 1e6 * 0.20
+        # The API runs on its two warm environments: 18.4 ms, half a gigabyte.
+        + API * S * 0.5 * 0.018401 * 0.0000077778
+        + 2 * 0.5 * S * 0.0000033334
+        # Everything else: thumbnailer, view_counter, catalog_replicator, daily_report.
+        + 0.01 * S * (1769 / 1024) * 0.540 * 0.0000133334
+        + BATCHES * S * 0.5 * BATCH_SECONDS * 0.0000133334
+        + 0.02 * S * 0.5 * (0.002 * CPU + 0.005) * 0.0000133334
+        + STEPS * 0.5 * REPORT_SECONDS / 9 * 0.0000133334
+    ),
+    "Lambda@Edge": (
+        MISSES * S / 1e6 * 0.60
+        + (1.57 * 0.002 + 0.5 * 0.060) * S * 0.125 * 0.00005001
+    ),
+    "Kinesis": 730 * 0.015 + 1.01 * S / 1e6 * 0.014,
+    "KMS": 2 * 12 * 730 / 10_000 * 0.03,
+    "DynamoDB": (
+        # Writes. Views: two rows of at most 1 kB each, twice because in a transaction. Photos and
+        # their index: created, settled. The catalog and its index: once. The idempotency table:
+        # begun, and done with 2.5 kB.
+        (1.01 * 2 * 2 + 0.02 * 2 + 0.01 * 2 + 0.01 * (1 + 3)) * S / 1e6 * 0.625
+        # Reads. Photos: consistent, by API and thumbnailer. A list: 31 items of 700 bytes are 22
+        # kB, so 6 blocks, eventually consistent. A view and a missed photo page: half a unit.
+        + (1.06 + 0.01 + 0.12 * 3 + (1.01 + 0.5) * 0.5 + 6.39333 * 0.5) * S / 1e6 * 0.125
+        # The daily report: two looks for each photo, and each table once.
+        + (2 * 100_000 * 0.5 + (0.28e9 + VIEWS_GB * 1e9) / 4096 * 0.5) * 30.4167 / 1e6 * 0.125
+        + (0.14 + 0.14 + VIEWS_GB) * 0.25
+        + (0.07 + 0.07 + VIEWS_GB) * 0.20
+    ),
+    "S3": (
+        # 400 GB of originals, of which 864 a day x 30 days x 4 MB are young.
+        103.68 * 0.023
+        + (400 - 103.68) * 0.004
+        + 30 * 0.023
+        + 0.01 * S / 1000 * 0.02
+        # POST, three renditions, one list; and 2,005 lists a day for the report.
+        + 5 * 0.01 * S / 1000 * 0.005
+        + 2005 * 30.4167 / 1000 * 0.005
+        + (0.01 + MISSES) * S / 1000 * 0.0004
+    ),
+    "CloudFront": (
+        # Half of the visitors have nothing yet: 30 kB a visit, 18 kB a photo page. 20 tiles of 50
+        # kB a visit, 200 kB a view. Lists are 6 kB, other answers 800 bytes.
+        (0.5 * (0.1 * 30_000 + 18_000) + 0.1 * 20 * 50_000 + 200_000 + 0.12 * 6000
+         + (API - 0.12) * 800) * S / 1e9 * 0.085
+        + (13.7 + 3 + API) * S / 10_000 * 0.01
+        + API * 900 * S / 1e9 * 0.02
+    ),
+    "Cognito": 1000 * 0.015,
+    "CloudWatch": (
+        (API + BATCHES + 0.03) * 1400 * S / 1e9 * 0.50
+        + (API + BATCHES + 0.03) * 1400 * 86_400 * 90 * 0.15 / 1e9 * 0.03
+        + (9 + 8 / 24) * 0.30
+        + 5 * 0.10
+    ),
+    # One trace a second, and 5 % of the API's others.
+    "X-Ray": (1 + 0.05 * (API - 1) + BATCHES + 0.02 + 0.01) * S / 1e6 * 5,
+    "Step Functions": (2 * STEPS + 2 * 30.4167) / 1000 * 0.025,
+}  # fmt: skip
+
+
+def test_a_month_of_the_village_is_what_it_is_by_hand():
+    prices = load_prices()
+    found = bill(village(), STACK, figures(), prices)
+    by_service = found.by_service(prices)
+    assert {name: by_service[name] for name in BY_HAND} == pytest.approx(BY_HAND, rel=1e-3)
+    rest = {name: usd for name, usd in by_service.items() if name not in BY_HAND}
+    assert rest == {"Scheduler": pytest.approx(30.4167 / 1e6, rel=1e-3)}
+    assert found.usd == pytest.approx(sum(BY_HAND.values()), rel=1e-3)
+
+
+def test_the_free_tier_is_taken_off_once_for_all_functions():
+    prices = load_prices()
+    paid = bill(village(), STACK, figures(), prices)
+    free = bill(village(), STACK, figures(), prices, free_tier=True)
+    saved = {
+        meter: sum(line.usd for line in paid.lines if line.meter == meter)
+        - sum(line.usd for line in free.lines if line.meter == meter)
+        for meter in {line.meter for line in paid.lines}
+    }
+    assert saved["lambda_requests"] == pytest.approx(0.20)
+    assert saved["cloudfront_requests"] == pytest.approx(10.0)
+    assert saved["cognito_essentials"] == pytest.approx(15.0)  # 1,000 of 10,000 users
+    assert saved["lambda_warm_arm64"] == 0
+    assert saved["kinesis_shards"] == 0

@@ -1,0 +1,75 @@
+"""Figures that name a source in this house are what that source says."""
+
+import json
+import math
+import re
+from typing import Any
+
+import pytest
+
+from fakes import view_records as stream
+from fakes.tables import Item, Tables
+from fakes.view_records import photo
+from ops.cost.figures import load_figures
+from ops.translate import ROOT
+from view_counter.segments import cut, transaction
+from view_counter.view_records import read_batch
+
+FIGURES = load_figures({})
+
+
+def size(item: Item) -> int:
+    """Bytes, as DynamoDB counts them: names and values, numbers by two digits."""
+    return sum(len(name) + size_of(value) for name, value in item.items())
+
+
+def size_of(value: dict[str, Any]) -> int:
+    match value:
+        case {"N": digits}:
+            return math.ceil(len(digits) / 2) + 1
+        case {"BS": parts}:
+            return sum(map(len, parts))
+        case {"M": inner}:
+            return 3 + sum(1 + len(name) + size_of(each) for name, each in inner.items())
+        case {"S": text}:
+            return len(text)
+    raise AssertionError(value)
+
+
+def test_rows_of_views_are_as_long_as_view_counter_makes_them():
+    tables = Tables(Views=("photo_id", "period"))
+    [segment] = cut(read_batch([stream.record(1, photo(1))]).views)
+    actions = transaction("Views", segment, "2026-11-20T12:34:56.789Z")
+    tables.transact_write_items(TransactItems=actions)
+    total, minute = sorted(tables.items("Views"), key=lambda item: item["period"]["S"] != "total")
+    assert size(total) == FIGURES.view_total_bytes
+    assert size(minute) == FIGURES.view_minute_bytes + FIGURES.view_receipt_bytes
+    [receipt] = minute["receipts"]["BS"]
+    assert len(receipt) == FIGURES.view_receipt_bytes
+
+
+def test_records_are_as_long_as_in_the_events():
+    [record] = json.loads((ROOT / "events/dynamodb_photo_ready.json").read_text())["Records"]
+    item = record["dynamodb"]["NewImage"]
+    assert size(item) == pytest.approx(FIGURES.photo_item_bytes, rel=0.02)
+    assert FIGURES.photo_item_bytes < 1024, "every write of it would be two units"
+
+
+@pytest.mark.parametrize(("page", "figure"), [("index", "gallery"), ("photo", "photo_page")])
+def test_a_page_asks_for_about_as_many_files_as_it_names(page: str, figure: str):
+    """Itself, what it names, and /config.json, which session.js fetches."""
+    html = (ROOT / f"web/{page}.html").read_text()
+    named = set(re.findall(r'(?:href|src)="(/[\w-]+\.(?:svg|css|js))"', html))
+    assert len(named) + 2 == pytest.approx(getattr(FIGURES, f"{figure}_files"), abs=2)
+
+
+def test_metrics_of_the_report_are_counted():
+    source = (ROOT / "functions/daily_report/report.py").read_text()
+    [headlines] = re.findall(r"_HEADLINES: Final = \{(.+?)\n\}", source, re.DOTALL)
+    assert headlines.count("\n    ") == FIGURES.daily_metrics
+
+
+def test_what_names_a_file_names_one_that_is_there():
+    for name, figure in FIGURES.all.items():
+        for path in re.findall(r"\b(?:bench|web|functions|events|docs)/[\w./]+\w", figure.source):
+            assert (ROOT / path).exists(), name

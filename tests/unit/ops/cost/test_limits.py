@@ -1,0 +1,164 @@
+import math
+
+import pytest
+
+from ops.cost.limits import Limit, limits, load_quotas, peak_use
+from tests.unit.ops.cost.village import STACK, figures, stack, village
+
+PEAK_API = 0.01 + 0.12 + 1.06 + 1.01 + 6.39333
+
+# Limit, what the village uses of it each second, and how much there is.
+BY_HAND = {
+    "the template's throttle of POST /photos": (0.01, 10),
+    "the template's throttle of GET /photos": (0.12, 100),
+    "the template's throttle of GET /photos/{photo_id}": (1.06, 100),
+    "the template's throttle of POST /photos/{photo_id}/views": (1.01, 500),
+    "the template's throttle of GET /photos/{photo_id}/views": (6.39333, 100),
+    "API Gateway, all routes of the account": (PEAK_API, 10_000),
+    "Kinesis, records into all shards": (1.01, 1000),
+    "Kinesis, bytes into all shards": (1.01 * 129, 1_048_576),
+    "Kinesis, the one shard of the most viewed photo": (1.01e-6, 1000),
+    # A full batch of 1,000 photos is 20 transactions of 100 rows: 566 ms for 1,980 s of views.
+    "view_counter, all lanes of all shards busy": (
+        100 * 0.505 / 1000 * ((0.008 + 20 * 0.002) * 1769 / 512 + 20 * 0.020),
+        100,
+    ),
+    "DynamoDB, the views partition of the most viewed photo, writes": (4 * 1.01e-6, 1000),
+    "DynamoDB, the views partition of the most viewed photo, reads": (6.39333e-6 * 0.5, 3000),
+    "DynamoDB, the catalog's one feed partition, writes": (0.01, 1000),
+    "DynamoDB, the catalog's one feed partition, reads": (0.12 * 3, 3000),
+    "DynamoDB, writes into table views": (4.04, 40_000),
+    "DynamoDB, writes into table photos": (0.04, 40_000),
+    "DynamoDB, writes into table catalog": (0.02, 40_000),
+    "DynamoDB, reads of table catalog": (0.36 + 0.755 + 0.14e9 / 8192 / 86_400, 40_000),
+    # API, thumbnailer, replicator, counter; the report's 290 s a day.
+    "Lambda, all functions of the account at once": (
+        PEAK_API * 0.018401 + 0.01 * 0.54 + 0.02 * 0.01191 + 0.66525 * 0.02695 + 290.48 / 86_400,
+        1000,
+    ),
+    "catalog_replicator, one shard of the photos table's stream": (100 * 0.02 * 0.01191, 100),
+    "Lambda@Edge, runs": (2.07, 10_000),
+    "Lambda@Edge, at once, if all in one region": (1.57 * 0.002 + 0.5 * 0.06, 1000),
+    "CloudFront, requests of the distribution": (13.7 + 3 + PEAK_API, 250_000),
+    "CloudFront, data of the distribution": (8 * 317_999, 150e9),
+    "S3, reads of a prefix of the media bucket": (0.3, 5_500),
+    "S3, writes into a prefix of the media bucket": (0.03, 3_500),
+    "Cognito, InitiateAuth of the account": (0.01, 120),
+    # Three segments of an API request, two of any other.
+    "X-Ray, segments": (
+        3 * (1 + 0.05 * (PEAK_API - 1)) + 2 * (0.66525 + 0.03 + 9 / 86_400),
+        2_600,
+    ),
+    "Step Functions, hours of the daily report until its own time-out": (290.48 / 3600, 12),
+}
+
+
+def found(name: str, **changes: float) -> Limit:
+    [limit] = [
+        each for each in limits(village(**changes), STACK, figures()) if each.quota.what == name
+    ]
+    return limit
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_what_the_peak_uses_of_a_limit_is_what_it_is_by_hand(name: str):
+    [(quota, used)] = [
+        each
+        for each in peak_use(village(), STACK, figures(), load_quotas()).values()
+        if each[0].what == name
+    ]
+    by_hand, there = BY_HAND[name]
+    assert used == pytest.approx(by_hand, rel=2e-3)
+    assert quota.limit == there
+
+
+def test_every_published_quota_is_asked_about():
+    asked = {limit.quota.what for limit in limits(village(), STACK, figures())}
+    published = {quota.what for quota in load_quotas().values()}
+    assert {name for name in published if not any(each.startswith(name) for each in asked)} == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "used"),
+    [
+        ("the template's throttle of DELETE /photos/{photo_id}", {"deleted_share": 0.5}, 0.005),
+        (
+            "CloudFront, paths in invalidations that are under way",
+            {"deleted_share": 0.5},
+            0.005 * 4 * 60,
+        ),
+        ("the template's throttle of GET /me/photos", {"signed_in_share": 0.3}, 0.3),
+        ("DynamoDB, the catalog's one feed partition, writes", {"failed_share": 0.5}, 0.005),
+        ("API Gateway, all routes of the account", {"peak_factor": 3}, 3 * PEAK_API),
+    ],
+)
+def test_a_limit_follows_what_it_depends_on(name: str, changes: dict[str, float], used: float):
+    assert found(name, **changes).used == pytest.approx(used, rel=1e-3)
+
+
+def test_the_times_are_where_the_limit_is_met():
+    """Also where growth is no straight line: batches grow with the traffic, and so do rows."""
+    scenario, quotas = village(popularity=1, peak_factor=2), load_quotas()
+    for limit in limits(scenario, STACK, figures()):
+        if math.isinf(limit.times):
+            continue
+        below, above = (
+            next(
+                used
+                for quota, used in peak_use(more, STACK, figures(), quotas).values()
+                if quota.what == limit.quota.what
+            )
+            for more in (scenario.scaled(limit.times * 0.98), scenario.scaled(limit.times * 1.02))
+        )
+        assert below < limit.quota.limit * 1.01, limit.quota.what
+        assert above > limit.quota.limit * 0.99, limit.quota.what
+
+
+def test_what_is_hit_first_is_at_the_top():
+    times = [limit.times for limit in limits(village(), STACK, figures())]
+    assert times == sorted(times)
+
+
+def test_what_nothing_uses_is_never_hit():
+    name = "the template's throttle of DELETE /photos/{photo_id}"
+    assert found(name, deleted_share=0).times == math.inf
+
+
+def test_traffic_beyond_a_limit_exceeds_it():
+    name = "the template's throttle of POST /photos"
+    assert not found(name, photos_a_day=863_000).is_exceeded
+    assert found(name, photos_a_day=865_000).is_exceeded
+
+
+def test_more_shards_take_more_views_but_not_more_of_one_photo():
+    by_shards = {
+        shards: {
+            limit.quota.what: limit
+            for limit in limits(village(popularity=1), stack(shards=shards), figures())
+        }
+        for shards in (1, 4)
+    }
+    for name, times in {
+        "Kinesis, records into all shards": 4,
+        "Kinesis, bytes into all shards": 4,
+        "Kinesis, the one shard of the most viewed photo": 1,
+    }.items():
+        one, four = by_shards[1][name].times, by_shards[4][name].times
+        assert four == pytest.approx(one * times, rel=0.02)
+
+
+def test_lanes_are_those_of_the_shards_that_are_there():
+    scenario, quotas = village(views_a_day=86_400 * 2_400), load_quotas()
+    one, three = (
+        peak_use(scenario, stack(shards=shards), figures(), quotas)["lanes"][1] for shards in (1, 3)
+    )
+    assert one == pytest.approx(3 * three)
+
+
+def test_a_stack_without_a_distribution_has_no_limits_of_one():
+    names = [
+        each.quota.what
+        for each in limits(village(), stack(at_the_edge=False), figures())
+        if each.quota.what.startswith(("CloudFront", "Lambda@Edge"))
+    ]
+    assert names == []

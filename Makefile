@@ -11,6 +11,7 @@ PYTHON := $(shell for python in python3.13 python3; do \
 BIN := .venv/bin
 DEMO = PYTHONPATH=layers $(BIN)/python -m demo --port "$(PORT)" --edge-port "$(EDGE_PORT)" --host "$(HOST)"
 TOOL = PYTHONPATH=layers $(BIN)/python -m
+WITHOUT_CLOUD := tests/architecture tests/vetted tests/unit tests/integration tests/simulation
 RUN = PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 
 .DEFAULT_GOAL := help
@@ -73,8 +74,12 @@ invoke: install ## one FUNCTION with one EVENT by sam local invoke, against a ru
 build: install ## functions and layers for the laptop, as sam build makes them
 	@$(DEMO) build
 
-test: install check ## every test: checks, unit, integration, built artifacts, laptop cloud
-	@$(BIN)/pytest
+test: install check ## every test but the slow ones: checks, unit, integration, built artifacts, laptop cloud
+	@$(BIN)/pytest --numprocesses 2 --durations 20 $(WITHOUT_CLOUD)
+	@$(BIN)/pytest --durations 20 tests/e2e
+
+test-slow: install ## tests that take too long for make test: those marked slow, and long histories
+	@SIMULATION=long $(BIN)/pytest -m slow --numprocesses 2 --durations 20 $(WITHOUT_CLOUD)
 
 check: install .venv-checkers/installed ## ruff, mypy, the linters of template and workflows, and every IAM policy checked and proved
 	@$(BIN)/ruff check .
@@ -129,4 +134,4 @@ install: .venv/installed .venv-ministack/installed ## the environments, if they 
 clean: ## remove the environments and everything built
 	rm -rf .venv .venv-ministack .venv-checkers .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo up down build test check format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e openapi clean
+.PHONY: help demo up down build test test-slow check format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e openapi clean

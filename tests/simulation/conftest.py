@@ -1,5 +1,6 @@
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,9 @@ def one_core() -> Iterator[None]:
         yield
         return
     cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(cores)})
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    core = sorted(cores, reverse=True)[worker % len(cores)]
+    os.sched_setaffinity(0, {core})
     yield
     os.sched_setaffinity(0, cores)
 
@@ -30,3 +33,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("simulation")
         for line in lines:
             terminalreporter.write_line(line)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In a worker of pytest-xdist: hand over what it went through."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["simulation"] = tally.dump()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """In the process that prints: a worker has ended."""
+    if dumped := getattr(node, "workeroutput", {}).get("simulation"):
+        tally.add(dumped)

@@ -4,9 +4,12 @@ import contextlib
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+# In the environment it reaches the workers of pytest-xdist, which all use the same one then.
 SEED = int(os.environ.get("SIMULATION_SEED") or random.SystemRandom().randrange(2**32))
+os.environ["SIMULATION_SEED"] = str(SEED)
 LONG = os.environ.get("SIMULATION") == "long"
 
 histories: Counter[str] = Counter()
@@ -24,6 +27,17 @@ def not_counting() -> Iterator[None]:
     for counter, counts in zip((events, faults), before, strict=True):
         counter.clear()
         counter.update(counts)
+
+
+def dump() -> list[dict[str, Any]]:
+    """What this process went through, for `add` in another."""
+    return [dict(each) for each in (histories, seconds, events, faults, mutations)]
+
+
+def add(dumped: Sequence[Mapping[str, Any]]) -> None:
+    """Count what another process went through."""
+    for known, more in zip((histories, seconds, events, faults, mutations), dumped, strict=True):
+        known.update(more)
 
 
 def lines() -> list[str]:

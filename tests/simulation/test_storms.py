@@ -8,7 +8,7 @@ from tests.simulation.functions import Function
 from tests.simulation.moves import Move, Setup
 from tests.simulation.storms import histories, live, many, setups
 
-pytestmark = pytest.mark.timeout(0 if tally.LONG else 300)
+pytestmark = [pytest.mark.timeout(0), pytest.mark.slow] if tally.LONG else []
 
 SMALL = Setup(batch_size=3, retries=1, rows=4, shards=1)
 # A release raises on a view while S3 is out, later views are counted, and then comes a better one.

@@ -88,7 +88,11 @@ def test_search_begins_with_the_creation_of_the_photo_not_with_the_logs():
     assert len(trace.trace(cloud.stack(), PHOTO).lines) == 3
 
 
-@pytest.mark.parametrize("text", ["", "harbour.jpg", PHOTO.upper(), f"{PHOTO}\n", '" "'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "harbour.jpg", PHOTO.upper(), f"{PHOTO}\n", '" "'],
+    ids=["empty", "file name", "upper case", "line break", "quotes"],
+)
 def test_what_is_no_photo_id_is_never_searched_for(text: str):
     with pytest.raises(TraceError, match="is no photo id"):
         trace.trace(Stack("gallery", None, None, {}, "", ""), text)

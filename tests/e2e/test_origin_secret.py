@@ -9,9 +9,9 @@ import httpx
 import pytest
 from rich.console import Console
 
+from demo.application import STACK
 from localcloud.cloud import Cloud
 from localcloud.cloudfront import Served
-from localcloud.deployment import STACK
 from ops import stack_events
 from ops.rotate_origin_secret import OriginSecret, Step
 from ops.stacks import find_stack, open_account, read_stage

@@ -141,7 +141,7 @@ class Deployment:
             return str(self._resolved(given))
         if kind in _UNNAMED:
             return hashlib.sha256(f"{self.stack} {name}".encode()).hexdigest()[:10]
-        if kind == "AWS::StepFunctions::StateMachine":
+        if kind in {"AWS::SecretsManager::Secret", "AWS::StepFunctions::StateMachine"}:
             return f"{name}-0A1B2C"  # CloudFormation leaves the stack's name out
         made = f"{self.stack}-{name}-0A1B2C"
         return made.lower() if kind == "AWS::S3::Bucket" else made

@@ -25,7 +25,8 @@ _LOGICAL_ID: Final = re.compile(r"([A-Z][A-Za-z]+)(.*)")
 class Invariant(msgspec.Struct, frozen=True):
     """A row: who may do one of the actions on one of the resources, and nobody else.
 
-    unless holds values of a condition key that are none of the row's business.
+    unless holds values of a condition key that are none of the row's business, when holds the only
+    ones that are.
     """
 
     sentence: str
@@ -33,6 +34,7 @@ class Invariant(msgspec.Struct, frozen=True):
     resources: list[str]
     who: set[str]
     unless: dict[str, list[str]] = {}
+    when: dict[str, list[str]] = {}
 
 
 class Principal(msgspec.Struct, frozen=True):
@@ -66,14 +68,15 @@ def read_table(heading: str, page: str | None = None) -> list[Invariant]:
 
 
 def _row(line: str) -> Invariant:
-    sentence, *cells = (cell.strip() for cell in line.strip("|").split(" | "))
+    sentence, *cells = (cell.strip() for cell in line.strip("|").split("|"))
     actions, resources, who = (_CELL.findall(cell) for cell in cells[:3])
     if not actions or not resources:
         raise ValueError(f"a row needs actions and resources: {line}")
-    unless: dict[str, list[str]] = {}
-    if len(cells) > 3 and (named := _CELL.findall(cells[3])):
-        unless = {named[0]: named[1:]}
-    return Invariant(sentence, actions, resources, set(who), unless)
+    condition = cells[3] if len(cells) > 3 else ""
+    key, *values = _CELL.findall(condition) or [""]
+    limit = {key: values} if values else {}
+    unless, when = (limit, {}) if condition.startswith("unless") else ({}, limit)
+    return Invariant(sentence, actions, resources, set(who), unless, when)
 
 
 def principals(deployment: Deployment) -> list[Principal]:
@@ -116,7 +119,7 @@ def who_can(
             {
                 "actions": each.actions,
                 "resources": [arn for name in each.resources for arn in arns(name, deployments)],
-                "limits": _limits(each.unless),
+                "limits": _limits(each),
             }
             for each in invariants
         ],
@@ -179,13 +182,16 @@ def arns(text: str, deployments: list[Deployment]) -> list[str]:
     raise ValueError(f"docs/security.md speaks of {text!r}, which is not deployed")
 
 
-def _limits(unless: dict[str, list[str]]) -> list[list[dict[str, Any]]]:
-    """A policy for the whole account that leaves only requests with other values of the key."""
-    if not unless:
-        return []
+def _limits(invariant: Invariant) -> list[list[dict[str, Any]]]:
+    """A policy for the whole account that leaves only the requests that the row is about."""
+    conditions = [{"StringEquals": invariant.unless}, {"StringNotEquals": invariant.when}]
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    excluded = {"Effect": "Deny", "Action": "*", "Resource": "*"}
-    return [[everything, excluded | {"Condition": {"StringEquals": unless}}]]
+    denied = [
+        {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition}
+        for condition in conditions
+        if any(condition.values())
+    ]
+    return [[everything, *denied]] if denied else []
 
 
 def _as_principal(each: Principal) -> dict[str, Any]:

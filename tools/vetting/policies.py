@@ -95,12 +95,12 @@ def _of_statement(
     statement: Statement, data: dict[str, Service], *, is_trust: bool
 ) -> Iterator[str]:
     actions: dict[str, list[Action]] = {}
-    for pattern in as_list(statement["Action"]):
+    for pattern in as_list(statement.get("Action", [])):
         actions[pattern] = _matching(pattern, data)
         if not actions[pattern] and pattern != "*":
             yield f"AWS has no action {pattern}"
     named = [found[0] for pattern, found in actions.items() if found and "*" not in pattern]
-    if "*" not in actions:
+    if actions and "*" not in actions:
         yield from _of_conditions(statement, named, actions, data)
     if not is_trust and statement["Effect"] == "Allow":
         yield from _of_resources(statement, named, actions, data)

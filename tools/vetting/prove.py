@@ -85,11 +85,13 @@ def counterexample(
                     Principal(
                         name,
                         reduced(reduced(own, asked), *granting),
-                        permission_boundary=next(iter(reduced(boundary, *granting)), None),
+                        permission_boundary=next(
+                            iter(reduced(reduced(boundary, asked), *granting)), None
+                        ),
                     )
                 ],
                 resource_policies=reduced(reduced(shared, asked), *granting),
-                scps=reduced(layers, *granting),
+                scps=reduced(reduced(layers, asked), *granting),
             )
             found = check_invariant(account, Invariant("", "", [action], [resource]))
             for each in found.counterexamples:

@@ -2,6 +2,7 @@
 
 import platform
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -39,6 +40,12 @@ def build(
 
     STATE.mkdir(exist_ok=True)
     _run(["build"], parameters, build_environment(environment), STATE / "build.log", watch)
+    # A layer's bytecode is made for Lambda. That of a function's sources is this machine's own.
+    functions = [
+        each for each in BUILD.iterdir() if each.is_dir() and not (each / "python").exists()
+    ]
+    for cache in [found for each in functions for found in each.rglob("__pycache__")]:
+        shutil.rmtree(cache)
     return {
         folder.name: _megabytes(folder) for folder in sorted(BUILD.iterdir()) if folder.is_dir()
     }

@@ -26,7 +26,7 @@ from ops.preflight.account import ACCESS_LOGS
 from ops.preflight.examine import Examination, examine
 from ops.preflight.table import findings_table
 from ops.release_hash import write_release_hashes
-from ops.sam import parameter_overrides, run_sam
+from ops.sam import build, parameter_overrides
 from ops.stack_states import (
     explain_failure,
     is_continued,
@@ -175,7 +175,7 @@ def deploy(options: argparse.Namespace, console: Console) -> None:
 
     undeletable = set_back_drift(account, deployed, console, yes=options.yes)
     overrides = parameter_overrides(parameters)
-    run_sam(account, "build", stage, *overrides)
+    build(account, stage, *overrides)
     kept = deployed.parameters if deployed else {}
     built = stage.build_folder / "template.yaml"
     write_release_hashes(built, parameters, kept, account.region, undeletable)

@@ -50,3 +50,19 @@ def parameter_overrides(parameters: dict[str, str]) -> list[str]:
     """
     quoted = {name: value.replace('"', '\\"') for name, value in parameters.items()}
     return ["--parameter-overrides", *(f'{name}="{value}"' for name, value in quoted.items())]
+
+
+def build(account: Account, stage: Stage, *options: str) -> None:
+    """Run sam build, and remove the bytecode that this machine has made of functions' sources.
+
+    sam copies it along, and an artifact with it has another hash on each machine. Layers keep the
+    bytecode that their own build makes for Lambda.
+
+    Raises:
+        OperationError: sam failed; its own output says why.
+    """
+    run_sam(account, "build", stage, *options)
+    for artifact in stage.build_folder.iterdir():
+        if artifact.is_dir() and not (artifact / "python").exists():
+            for cache in list(artifact.rglob("__pycache__")):
+                shutil.rmtree(cache)

@@ -53,6 +53,7 @@ assert not outside, outside
         env={
             **dict.fromkeys(declared, "unused"),
             "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_REGION": "us-east-1",
             "POWERTOOLS_METRICS_NAMESPACE": "Test",
         },
         check=False,
@@ -110,7 +111,13 @@ def test_native_code_is_for_the_architecture_that_was_built_for():
 def test_layers_follow_the_parameter_architecture(chosen: str, tmp_path: Path):
     """As `sam build --parameter-overrides Architecture=…` runs them, by their Makefile."""
     done = subprocess.run(
-        ["make", "--makefile", ROOT / "layers" / chosen / "Makefile", "--dry-run", "build-XLayer"],
+        [
+            "make",
+            "--makefile",
+            ROOT / "layers" / "build" / chosen / "Makefile",
+            "--dry-run",
+            "build-XLayer",
+        ],
         cwd=ROOT / "layers",
         env={"ARTIFACTS_DIR": str(tmp_path), "PATH": "/usr/bin:/bin"},
         check=True,

@@ -74,7 +74,7 @@ class Laboratory:
         monkeypatch.setattr(deploy, "open_account", lambda *_: account)
         monkeypatch.setattr(deploy, "find_stack", lambda *_: self.stack)
         monkeypatch.setattr(deploy, "examine", self._examine)
-        monkeypatch.setattr(deploy, "run_sam", lambda _, command, __, *o: self._note(command, *o))
+        monkeypatch.setattr(deploy, "build", lambda _, __, *o: self._note("build", *o))
         monkeypatch.setattr(deploy, "find_drift", lambda *_: self.drift)
         monkeypatch.setattr(deploy, "set_back", lambda *_: self._set_back())
         monkeypatch.setattr(deploy, "write_release_hashes", self._write_hashes)

@@ -217,3 +217,12 @@ def test_no_utils_and_no_index_addresses():
             assert not re.search(r"index-url|find-links|://", path.read_text()), (
                 f"{path} names a package index. Remove it: each machine has its own."
             )
+
+
+@pytest.mark.parametrize("tier", ["unit", "integration"])
+def test_tests_lie_by_the_path_of_what_they_test(tier: str):
+    for path in (ROOT / "tests" / tier).rglob("test_*.py"):
+        folder = path.parent.relative_to(ROOT / "tests" / tier)
+        assert folder.parts, f"{path}: move it to tests/{tier}/<folder of what it tests>/"
+        assert (ROOT / folder).is_dir(), f"{path}: there is no folder {folder} that it tests"
+        assert not path.stem.startswith(f"test_{folder.name}_"), f"{path} repeats its folder's name"

@@ -49,7 +49,7 @@ outside = [
 assert not outside, outside
 """
     done = subprocess.run(
-        [bare_python(), "-I", "-c", script],
+        [bare_python(), "-I", "-B", "-c", script],
         env={
             **dict.fromkeys(declared, "unused"),
             "AWS_DEFAULT_REGION": "us-east-1",

@@ -17,9 +17,9 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from PIL import Image
 
+from demo.application import STACK
 from demo.client import Gallery, GalleryError
 from demo.samples import landscape
-from localcloud import deployment
 from ops.stacks import OperationError, open_account, read_stage
 from shared.security_headers import api_headers, file_headers, page_headers
 from tests.e2e.assumptions import Deployed, check_all, report
@@ -66,7 +66,7 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     cloud, stack = request.getfixturevalue("cloud"), request.getfixturevalue("stack")
     with Gallery(request.getfixturevalue("url")) as stranger:
         owner = request.getfixturevalue("gallery")
-        yield Target(owner, stranger, cloud.client, deployment.STACK, stack)
+        yield Target(owner, stranger, cloud.client, STACK, stack)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -182,7 +183,10 @@ def test_broken_version_gets_no_traffic(
     assert not failed
     assert answer["status"] == "Failed"
     assert len(answer["reasons"]) == 3
-    assert all("the function failed" in reason for reason in answer["reasons"]), answer
+    # On a slow machine the version's cold start fails only after the client's read timeout.
+    assert all(re.search("the function failed|no answer", each) for each in answer["reasons"]), (
+        answer
+    )
     assert told == [report("Failed")]
 
 

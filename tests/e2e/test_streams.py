@@ -20,7 +20,7 @@ from tests.e2e.test_thumbnails import jpeg
 
 BROKEN = 'def handler(event, context):\n    raise RuntimeError("a broken release")\n'
 RAISES_ON = """
-from view_counter import views as _views
+from view_counter import view_records as _views
 _sound = _views._read
 def _raises(kinesis):
     if kinesis["partitionKey"] == "{photo_id}":

@@ -49,13 +49,13 @@ def pytest_configure() -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    metafunc.fixturenames.append("clock")
-    metafunc.parametrize("clock", os.environ.get("CLOCKS", " ".join(CLOCKS)).split())
+    metafunc.fixturenames.append("faked_clock")
+    metafunc.parametrize("faked_clock", os.environ.get("CLOCKS", " ".join(CLOCKS)).split())
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Function) -> None:
-    moment, os.environ["TZ"] = CLOCKS[item.callspec.params["clock"]]
+    moment, os.environ["TZ"] = CLOCKS[item.callspec.params["faked_clock"]]
     time.tzset()
     start = datetime.fromisoformat(moment).timestamp() - LEAD
     os.environ["FAKETIME"] = f"{float(os.environ['FAKETIME']) + start - time.time():+.6f}"

@@ -7,9 +7,9 @@ from typing import Any, Final
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-# For every call but the first, which is a cold start. Most calls take tens of milliseconds, the
-# first on a new connection to DynamoDB some hundred. The limit leaves room for another cold start:
-# Lambda may start an execution environment for any call.
+# For every call but the first, which is a cold start. Most calls take tens of milliseconds. The
+# first call on a new connection to DynamoDB takes a few hundred. The limit leaves room for another
+# cold start: Lambda may start an execution environment for any call.
 SLOWEST_SECONDS: Final = 3.0
 # A call takes 21 s at most, and so does the report after it.
 RESERVE_SECONDS: Final = 48.0

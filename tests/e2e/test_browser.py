@@ -145,6 +145,8 @@ def visit(
         print(f"It said: {watch.problems or 'nothing'}")
         raise
     finally:
+        # A page that polls has a request under way when the context closes.
+        context.unroute_all(behavior="ignoreErrors")
         context.close()
 
 

@@ -99,7 +99,7 @@ format: install ## let ruff mend what it can
 
 lock: install ## compile the requirement files anew, with the newest versions allowed
 	@for name in layers/shared/requirements layers/imaging/requirements requirements/dev \
-	  requirements/ministack requirements/checkers requirements/guard; do \
+	  requirements/ministack requirements/runtime requirements/checkers requirements/guard; do \
 	  echo "$$name.txt"; \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes \
 	    $$(test $$name != requirements/guard || echo --no-deps) \
@@ -107,7 +107,7 @@ lock: install ## compile the requirement files anew, with the newest versions al
 	    --custom-compile-command 'make lock' $$name.in --output-file $$name.txt || exit 1; \
 	done
 
-install: .venv/installed .venv-ministack/installed ## the environments, if they are not there
+install: .venv/installed .venv-ministack/installed .venv-runtime/installed ## the environments, if they are not there
 
 .venv/installed: requirements/dev.txt
 .venv-ministack/installed: requirements/ministack.txt
@@ -117,6 +117,13 @@ install: .venv/installed .venv-ministack/installed ## the environments, if they 
 	@echo "Installing $< into $(@D) (once; a minute or so)"
 	@$(PYTHON) -m venv --clear $(@D)
 	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+# Functions run in it. It has the packages of Lambda's runtime, and not even pip.
+.venv-runtime/installed: requirements/runtime.txt | .venv/installed
+	@echo "Installing $< into $(@D) (once; some seconds)"
+	@$(PYTHON) -m venv --clear --without-pip $(@D)
+	@$(BIN)/uv pip install --quiet --python $(@D) --only-binary :all: --require-hashes --requirement $<
 	@touch $@
 
 # What make check and make test need besides. uv installs the hundred packages in a fraction of pip's time.
@@ -132,6 +139,6 @@ install: .venv/installed .venv-ministack/installed ## the environments, if they 
 	@touch $@
 
 clean: ## remove the environments and everything built
-	rm -rf .venv .venv-ministack .venv-checkers .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-ministack .venv-runtime .venv-checkers .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .PHONY: help demo up down build test test-slow check format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e openapi clean

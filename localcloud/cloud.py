@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import time
-import venv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +25,8 @@ ROOT: Final = Path(__file__).parents[1]
 STATE: Final = ROOT / ".laptop"
 DEFAULT_PORT: Final = 4566
 _MINISTACK_PYTHON: Final = ROOT / ".venv-ministack" / "bin" / "python"
+RUNTIME_PYTHON: Final = ROOT / ".venv-runtime" / "bin" / "python"
+"""The interpreter of functions: CPython with the packages of Lambda's runtime and no others."""
 _START_SECONDS: Final = 60
 _END_SECONDS: Final = 15
 
@@ -136,17 +137,10 @@ def end(cloud: Cloud) -> bool:
         ) from None
 
 
-def bare_python() -> Path:
-    """The interpreter that functions run in: CPython without a single package."""
-    runtime = STATE / "runtime"
-    if not (runtime / "bin" / "python").exists():
-        venv.create(runtime, with_pip=False, symlinks=True)
-    return runtime / "bin" / "python"
-
-
 def _start(cloud: Cloud, settings: Mapping[str, str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
-    if not _MINISTACK_PYTHON.exists():
-        raise CloudError("ministack is not installed. `make install` installs it.")
+    for python in (_MINISTACK_PYTHON, RUNTIME_PYTHON):
+        if not python.exists():
+            raise CloudError(f"{python} is missing. `make install` in {ROOT} installs it.")
     folder = cloud.folder / "tmp"
     environment = {
         **cloud.environment,
@@ -159,7 +153,7 @@ def _start(cloud: Cloud, settings: Mapping[str, str], log: IO[bytes]) -> "subpro
         **settings,
     }
     return subprocess.Popen(
-        [_MINISTACK_PYTHON, ROOT / "localcloud" / "ministack" / "server.py", bare_python()],
+        [_MINISTACK_PYTHON, ROOT / "localcloud" / "ministack" / "server.py", RUNTIME_PYTHON],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=log,

@@ -1,8 +1,8 @@
 """Runs ministack while its owner lives; started by localcloud/cloud.py in ministack's environment.
 
 Standard input is a pipe that the owner holds open and never writes to: when the owner ends, however
-it ends, the pipe closes and the cloud goes with it. The one argument is the interpreter that
-functions run in; it has no packages, so that what a layer lacks is missing here as on Lambda.
+it ends, the pipe closes and the cloud ends too. The one argument is the interpreter that functions
+run in; it has the packages of Lambda's runtime and no others.
 """
 
 import os
@@ -24,11 +24,13 @@ def main() -> None:
     from localcloud.ministack import (  # noqa: PLC0415 - its folder is on the path only now
         cloudwatch,
         deployments,
+        functions,
         rest_apis,
         scheduler,
     )
 
     deployments.install()
+    functions.install()
     rest_apis.install()
     cloudwatch.install()
     scheduler.install()

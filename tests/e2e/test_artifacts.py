@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.cloud import bare_python
+from localcloud.cloud import RUNTIME_PYTHON
 from localcloud.deployment import BUILD, architecture
 from tests.support.repository import ROOT, load_template
 
@@ -49,7 +49,7 @@ outside = [
 assert not outside, outside
 """
     done = subprocess.run(
-        [bare_python(), "-I", "-B", "-c", script],
+        [RUNTIME_PYTHON, "-I", "-B", "-c", script],
         env={
             **dict.fromkeys(declared, "unused"),
             "AWS_DEFAULT_REGION": "us-east-1",

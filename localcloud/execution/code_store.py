@@ -1,0 +1,56 @@
+"""Deployed code as read-only folders: each archive is unpacked once, whoever uses it."""
+
+import hashlib
+import io
+import os
+import shutil
+import threading
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+_READ_ONLY = 0o555
+
+
+class CodeStore:
+    """Folders by the content of their archives, below `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+
+    def unpacked(self, archives: Sequence[bytes]) -> Path:
+        """The archives in one folder; a later one replaces files of an earlier, as layers do."""
+        digests = [hashlib.sha256(archive).hexdigest() for archive in archives]
+        name = hashlib.sha256("\n".join(digests).encode()).hexdigest()[:32]
+        folder = self._folder / name
+        with self._lock:
+            if not folder.exists():
+                unfinished = self._folder / f"{name}.unfinished"
+                shutil.rmtree(unfinished, ignore_errors=True)
+                unfinished.mkdir(parents=True)
+                for archive in archives:
+                    _unpack(archive, unfinished)
+                _make_read_only(unfinished)
+                unfinished.rename(folder)
+        return folder
+
+    def remove(self) -> None:
+        """Delete all folders, for which they become writable."""
+        for folder, _, _ in os.walk(self._folder):
+            Path(folder).chmod(0o755)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _unpack(archive: bytes, folder: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        for entry in files.infolist():
+            extracted = Path(files.extract(entry, folder))
+            if not entry.is_dir():
+                mode = entry.external_attr >> 16  # ZipFile.extract drops it
+                extracted.chmod((mode & 0o777) or 0o644)
+
+
+def _make_read_only(folder: Path) -> None:
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(path.stat().st_mode & _READ_ONLY | (0o555 if path.is_dir() else 0o444))

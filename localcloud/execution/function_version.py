@@ -1,0 +1,128 @@
+"""What an execution environment runs, and the variables that Lambda gives it."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+_SYSTEM_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
+
+
+@dataclass(frozen=True)
+class FunctionVersion:
+    """One version of a function as it was at `revision`; `$LATEST` has a revision per update."""
+
+    account: str
+    region: str
+    name: str
+    version: str
+    revision: str
+    runtime: str
+    handler: str
+    memory_mb: int
+    timeout_seconds: int
+    storage_mb: int
+    task_folder: Path
+    layers_folder: Path
+    log_group: str
+    log_format: str = "Text"
+    log_level: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False)
+    credentials: Mapping[str, str] = field(default_factory=dict, hash=False, compare=False)
+
+    @property
+    def function(self) -> str:
+        """The function in its account and region, whatever the version."""
+        return f"{self.account}:{self.region}:{self.name}"
+
+    @property
+    def is_python(self) -> bool:
+        return self.runtime.startswith("python")
+
+
+@dataclass(frozen=True)
+class Host:
+    """This machine, as all execution environments share it.
+
+    `python` is the functions' interpreter with the packages of Lambda's runtime, awslambdaric among
+    them. The function's own variables outrank `variables`.
+    """
+
+    folder: Path
+    python: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def is_supported(runtime: str) -> bool:
+    """Whether an execution environment here can run it: Python, or a bootstrap of one's own."""
+    return runtime.startswith(("python", "provided"))
+
+
+def command(version: FunctionVersion, host: Host) -> list[str]:
+    """The runtime's command line.
+
+    Raises:
+        FileNotFoundError: the function has a custom runtime, and no `bootstrap`.
+    """
+    if version.is_python:
+        launcher = Path(__file__).with_name("launcher.py")
+        arguments = [host.python, "-P", launcher, version.layers_folder]
+        return [*_without_overriding_modes(), *map(str, arguments)]
+    for folder in (version.task_folder, version.layers_folder):
+        if (folder / "bootstrap").is_file():
+            return [*_without_overriding_modes(), str(folder / "bootstrap")]
+    raise FileNotFoundError(
+        "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
+    )
+
+
+def _without_overriding_modes() -> list[str]:
+    """Code is read-only for Lambda's functions; for root it is only without this capability."""
+    if os.geteuid() == 0 and shutil.which("setpriv"):
+        return ["setpriv", "--bounding-set", "-dac_override", "--inh-caps", "-dac_override"]
+    return []
+
+
+def environment_variables(
+    version: FunctionVersion,
+    host: Host,
+    *,
+    api: str,
+    log_stream: str,
+    initialization_type: str,
+    temporary_folder: Path,
+) -> dict[str, str]:
+    """The variables of a process; Lambda's reserved ones outrank the function's own.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+    """
+    task, opt = version.task_folder, version.layers_folder
+    defaults = {
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "PATH": f"{host.python.parent}:{_SYSTEM_PATH}:{opt}/bin",
+        "LD_LIBRARY_PATH": f"{task}:{task}/lib:{opt}/lib",
+        "TMPDIR": str(temporary_folder),
+        "HOME": str(temporary_folder),
+    }
+    reserved = {
+        "_HANDLER": version.handler,
+        "AWS_REGION": version.region,
+        "AWS_DEFAULT_REGION": version.region,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{version.runtime}",
+        "AWS_LAMBDA_FUNCTION_NAME": version.name,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(version.memory_mb),
+        "AWS_LAMBDA_FUNCTION_VERSION": version.version,
+        "AWS_LAMBDA_INITIALIZATION_TYPE": initialization_type,
+        "AWS_LAMBDA_LOG_FORMAT": version.log_format,
+        "AWS_LAMBDA_LOG_GROUP_NAME": version.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+        "AWS_LAMBDA_RUNTIME_API": api,
+        "LAMBDA_TASK_ROOT": str(task),
+        "LAMBDA_RUNTIME_DIR": str(host.python.parents[1]),
+        **({"AWS_LAMBDA_LOG_LEVEL": version.log_level} if version.log_level else {}),
+        **version.credentials,
+    }
+    return {**host.variables, **defaults, **version.variables, **reserved}

@@ -1,0 +1,27 @@
+"""Kills the process groups it was told of when its owner ends, however it ends.
+
+Standard input is a pipe that only the owner writes to: `+123` begins to watch group 123, `-123`
+ends it. When the owner ends, the kernel closes the pipe. A frozen process could not notice that.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+
+
+def main() -> None:
+    groups: set[int] = set()
+    for line in sys.stdin:
+        group = int(line[1:])
+        if line[0] == "+":
+            groups.add(group)
+        else:
+            groups.discard(group)
+    for group in groups:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""The execution environments of all functions: one per concurrent invocation, kept for the next.
+
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
+"""
+
+import contextlib
+import itertools
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from localcloud.execution.concurrency import Concurrency, TooManyRequestsError
+from localcloud.execution.environment import (
+    ON_DEMAND,
+    PROVISIONED,
+    ExecutionEnvironment,
+    Result,
+)
+from localcloud.execution.function_version import FunctionVersion, Host
+from localcloud.execution.processes import ProcessKeeper
+from localcloud.execution.runtime_api import Invocation
+from localcloud.execution.time_limits import TimeLimits
+
+_CLOSING_SECONDS: Final = 5
+_RECYCLE_SECONDS: Final = 10
+
+
+class EnvironmentPool:
+    """Gives each invocation an environment that no other uses meanwhile; `close` ends them all.
+
+    At most `initializing` environments initialize at once, by default one per processor: many that
+    start together would run into the time limit of the init phase together.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        concurrency: Concurrency,
+        limits: TimeLimits,
+        initializing: int | None = None,
+    ) -> None:
+        self._host = host
+        self._concurrency = concurrency
+        self._limits = limits
+        self._keeper = ProcessKeeper()
+        self._initializing = threading.Semaphore(initializing or max(2, os.cpu_count() or 1))
+        self._idle: dict[FunctionVersion, list[ExecutionEnvironment]] = {}
+        self._provisioned: dict[FunctionVersion, int] = {}
+        self._busy: set[ExecutionEnvironment] = set()
+        self._changed = threading.Condition()
+        self._closed = threading.Event()
+        threading.Thread(target=self._recycle, name="recycle-environments", daemon=True).start()
+
+    def invoke(self, version: FunctionVersion, invocation: Invocation) -> Result:
+        """Run one event of a function version, in an idle environment or in a new one.
+
+        Raises:
+            TooManyRequestsError: a concurrency limit is reached.
+        """
+        with self._environment(version) as environment:
+            if environment.is_new:
+                with self._initializing:
+                    environment.initialize()
+            return environment.invoke(invocation)
+
+    def provision(self, version: FunctionVersion, count: int) -> int:
+        """Keep `count` initialized environments of a version, 0 to keep none; returns how many are.
+
+        They answer before others do, are initialized again when they end, and are not recycled.
+        """
+        self._concurrency.provision(version.function, version.version, count)
+        with self._changed:
+            self._provisioned[version] = count
+            surplus = self._provisioned_of(version)[count:]
+            idle = self._retire(surplus)
+        for environment in idle:
+            environment.close()
+        while lacking := self._lacking(version):
+            if not self._initialize(lacking):
+                self._discard(lacking)
+                break
+            self._give_back(lacking)
+        with self._changed:
+            return len(self._provisioned_of(version))
+
+    def retire(self, function: str, version: str | None = None) -> None:
+        """End the environments of a function, or of one version: each after what it runs."""
+        with self._changed:
+            known = {*self._idle, *self._provisioned, *(each.version for each in self._busy)}
+            retired = {
+                each
+                for each in known
+                if each.function == function and version in (None, each.version)
+            }
+            provisioned = [each for each in retired if self._provisioned.pop(each, 0)]
+            every = [*self._busy, *itertools.chain(*self._idle.values())]
+            idle = self._retire([each for each in every if each.version in retired])
+        for each in provisioned:
+            self._concurrency.provision(each.function, each.version, 0)
+        for environment in idle:
+            environment.close()
+
+    def idle_environments(self, version: FunctionVersion) -> list[ExecutionEnvironment]:
+        """Those that wait for an invocation."""
+        with self._changed:
+            return list(self._idle.get(version, []))
+
+    def close(self) -> None:
+        """End all environments; invocations under way fail."""
+        self._closed.set()
+        with self._changed:
+            idle = self._retire([*itertools.chain(*self._idle.values())])
+            busy = list(self._busy)
+        for environment in busy:
+            environment.kill()
+        for environment in idle:
+            environment.close()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._busy, _CLOSING_SECONDS)
+        self._keeper.close()
+        shutil.rmtree(self._host.folder / "environments", ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _environment(self, version: FunctionVersion) -> Iterator[ExecutionEnvironment]:
+        environment = self._take_idle(version)
+        is_provisioned = bool(environment and environment.initialization_type == PROVISIONED)
+        try:
+            self._concurrency.acquire(version.function, provisioned=is_provisioned)
+        except TooManyRequestsError:
+            if environment:
+                self._give_back(environment)
+            raise
+        try:
+            if environment is None:
+                with self._changed:
+                    environment = self._create(version, ON_DEMAND)
+            yield environment
+        finally:
+            self._concurrency.release(version.function, provisioned=is_provisioned)
+            if environment is not None:
+                self._give_back(environment)
+
+    def _take_idle(self, version: FunctionVersion) -> ExecutionEnvironment | None:
+        """A provisioned one if there is, else the one used last, whose memory is warmest."""
+        with self._changed:
+            idle = self._idle.get(version)
+            if not idle:
+                return None
+            environment = max(
+                idle,
+                key=lambda each: (
+                    each.is_initialized,
+                    each.initialization_type == PROVISIONED,
+                    each.idle_since,
+                ),
+            )
+            idle.remove(environment)
+            self._busy.add(environment)
+        return environment
+
+    def _create(self, version: FunctionVersion, initialization_type: str) -> ExecutionEnvironment:
+        environment = ExecutionEnvironment(
+            version, self._host, self._keeper, self._limits, initialization_type
+        )
+        self._busy.add(environment)
+        if self._closed.is_set():
+            environment.kill()
+        return environment
+
+    def _give_back(self, environment: ExecutionEnvironment) -> None:
+        """Keep it for the next invocation, also after its runtime ended: that one restarts it."""
+        if environment.initialization_type == PROVISIONED and not environment.is_initialized:
+            threading.Thread(target=self._restore, args=(environment,), daemon=True).start()
+            return
+        with self._changed:
+            is_kept = not (environment.is_retired or self._closed.is_set())
+            if is_kept:
+                self._idle.setdefault(environment.version, []).append(environment)
+                self._busy.discard(environment)
+                self._changed.notify_all()
+        if not is_kept:
+            self._discard(environment)
+
+    def _restore(self, environment: ExecutionEnvironment) -> None:
+        """Initialize a provisioned environment again; without success it is provisioned no more."""
+        if self._closed.is_set() or environment.is_retired or not self._initialize(environment):
+            self._discard(environment)
+        else:
+            self._give_back(environment)
+
+    def _discard(self, environment: ExecutionEnvironment) -> None:
+        environment.close()
+        with self._changed:
+            self._busy.discard(environment)
+            self._changed.notify_all()
+
+    def _initialize(self, environment: ExecutionEnvironment) -> bool:
+        with self._initializing:
+            return environment.initialize()
+
+    def _lacking(self, version: FunctionVersion) -> ExecutionEnvironment | None:
+        """A new environment, if fewer exist than are provisioned."""
+        with self._changed:
+            wanted = self._provisioned.get(version, 0)
+            if self._closed.is_set() or len(self._provisioned_of(version)) >= wanted:
+                return None
+            return self._create(version, PROVISIONED)
+
+    def _provisioned_of(self, version: FunctionVersion) -> list[ExecutionEnvironment]:
+        of_version = [
+            *self._idle.get(version, []),
+            *(each for each in self._busy if each.version == version),
+        ]
+        return [
+            each
+            for each in of_version
+            if each.initialization_type == PROVISIONED and not each.is_retired
+        ]
+
+    def _retire(self, environments: Iterable[ExecutionEnvironment]) -> list[ExecutionEnvironment]:
+        """Mark them, and take those that are idle out of the pool, for the caller to close."""
+        taken = []
+        for environment in environments:
+            environment.is_retired = True
+            idle = self._idle.get(environment.version, [])
+            if environment in idle:
+                idle.remove(environment)
+                taken.append(environment)
+            if not idle:
+                self._idle.pop(environment.version, None)
+        return taken
+
+    def _recycle(self) -> None:
+        limit = self._limits.of_idle_environment
+        while not self._closed.wait(min(limit / 2, _RECYCLE_SECONDS)):
+            oldest = time.monotonic() - limit
+            with self._changed:
+                recycled = self._retire(
+                    [
+                        each
+                        for each in itertools.chain(*self._idle.values())
+                        if each.initialization_type == ON_DEMAND and each.idle_since < oldest
+                    ]
+                )
+            for environment in recycled:
+                environment.close()

@@ -1,0 +1,140 @@
+"""Processes of execution environments: frozen, measured, and gone when their owner is."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Final, cast
+
+_KILOBYTE: Final = 1024
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+class ProcessKeeper:
+    """Has a process of its own kill what still runs when this process ends, killed or not."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._keeper = subprocess.Popen(
+            [sys.executable, "-I", "-S", Path(__file__).with_name("keeper.py")],
+            stdin=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # what is sent to the owner's group must not end it first
+        )
+
+    def watch(self, group: int) -> None:
+        self._tell(f"+{group}\n")
+
+    def forget(self, group: int) -> None:
+        self._tell(f"-{group}\n")
+
+    def close(self) -> None:
+        """End it; it kills what it still watches."""
+        with self._lock, contextlib.suppress(BrokenPipeError):
+            self._stdin.close()
+        self._keeper.wait()
+
+    def _tell(self, line: str) -> None:
+        with self._lock:
+            self._stdin.write(line)
+            self._stdin.flush()
+
+    @property
+    def _stdin(self) -> IO[str]:
+        return cast("IO[str]", self._keeper.stdin)  # never None: it is a pipe
+
+
+class FunctionProcess:
+    """A runtime in a process group of its own, whose output goes to the end of a file.
+
+    A file, unlike a pipe, needs no reader beside the process: what a function wrote before it asked
+    for the next invocation is in it, and a function that writes much is never held up.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        variables: Mapping[str, str],
+        output: Path,
+        keeper: ProcessKeeper,
+    ) -> None:
+        self._keeper = keeper
+        self._lock = threading.Lock()
+        with output.open("ab") as file:
+            self._process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=dict(variables),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._is_over = False
+        keeper.watch(self._process.pid)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def exit_status(self) -> int | None:
+        """None while it runs; negative if a signal ended it."""
+        return self._process.poll()
+
+    def freeze(self) -> None:
+        """Stop the group, until `thaw`."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        """Kill the group, as Lambda ends a runtime without extensions, and collect its leader."""
+        with self._lock:
+            if self._is_over:
+                return
+            self._is_over = True
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self._keeper.forget(self.pid)
+        self._process.wait()
+
+    def memory_mb(self) -> float:
+        """Resident memory of the process and its descendants, in MB."""
+        return sum(_resident_pages(pid) for pid in _with_descendants(self.pid)) * _PAGE / 2**20
+
+    def peak_memory_mb(self) -> float:
+        """The most that the process itself has had resident, in MB."""
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) / _KILOBYTE
+        return 0
+
+    def _signal(self, number: signal.Signals) -> None:
+        with self._lock, contextlib.suppress(ProcessLookupError):
+            if not self._is_over:
+                os.killpg(self.pid, number)
+
+
+def _with_descendants(pid: int) -> list[int]:
+    found = [pid]
+    for each in found:
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            for children in Path(f"/proc/{each}/task").glob("*/children"):
+                with contextlib.suppress(OSError):
+                    found.extend(int(child) for child in children.read_text().split())
+    return found
+
+
+def _resident_pages(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):  # it ended meanwhile
+        return 0

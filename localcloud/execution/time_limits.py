@@ -1,0 +1,50 @@
+"""How long the phases of an execution environment may take."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+SETTING: Final = "LOCALCLOUD_TIME_FACTOR"
+
+
+@dataclass(frozen=True)
+class TimeLimits:
+    """In seconds. Every limit, the function's own included, is multiplied by `factor`.
+
+    A slow or busy machine gets a larger factor; so do tests, whose outcome must not depend on it.
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+    """
+
+    factor: float = 1
+    init: float = 10
+    provisioned_init: float = 130
+    idle: float = 300
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str] = os.environ) -> "TimeLimits":
+        """As the environment variable LOCALCLOUD_TIME_FACTOR says, 1 without it.
+
+        Raises:
+            ValueError: it is not a number above 0.
+        """
+        text = environment.get(SETTING, "1")
+        try:
+            factor = float(text)
+        except ValueError:
+            factor = 0
+        if not factor > 0:
+            raise ValueError(f"{SETTING}={text}: expected a number above 0, such as 2.")
+        return cls(factor=factor)
+
+    def of_init(self, *, provisioned: bool, timeout: float) -> float:
+        """For init code, before the first invocation; on Lambda longer where it is provisioned."""
+        seconds = max(self.provisioned_init, timeout) if provisioned else self.init
+        return seconds * self.factor
+
+    def of_invocation(self, timeout: float) -> float:
+        return timeout * self.factor
+
+    @property
+    def of_idle_environment(self) -> float:
+        return self.idle * self.factor

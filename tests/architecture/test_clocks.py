@@ -21,7 +21,7 @@ TESTS = (
     "integration/functions/gallery_api/test_delete_photo.py::test_record_becomes_a_tombstone_for_30_days",
     "integration/functions/gallery_api/test_idempotency.py::test_answer_is_kept_shorter_than_its_form_lives",
 )
-CLOCKS = ("new_year", "leap_day_ends", "summer_time_ends_in_berlin", "local_date_is_tomorrow")
+CLOCKS = ("new_year", "summer_time_ends_in_berlin")
 
 
 @pytest.mark.timeout(900)

@@ -68,14 +68,14 @@ def outcome(name: str, port: int, *options: str) -> tuple[int, str]:
     return process.returncode, output
 
 
-def await_up(process: "subprocess.Popen[str]") -> None:
+def await_line(process: "subprocess.Popen[str]", text: str) -> None:
     assert process.stdout
     said = []
     for line in process.stdout:
-        if "Ctrl-C ends the cloud" in line:
+        if text in line:
             return
         said.append(line)
-    pytest.fail(f"`up` ended with {process.wait()}: {''.join(said)}")
+    pytest.fail(f"the command ended with {process.wait()}: {''.join(said)}")
 
 
 def descendants(process: "subprocess.Popen[str]") -> list[psutil.Process]:
@@ -147,11 +147,12 @@ def test_port_of_the_page_in_use_is_told_before_anything_is_built():
 
 
 def test_down_ends_what_up_started():
+    """Also while `up` still builds."""
     port = free_port()
     with command("up", port) as process:
-        await_up(process)
+        await_line(process, "✓ laptop cloud")
+        awaited(lambda: len(descendants(process)) > 1)  # the cloud, and sam
         started = descendants(process)
-        assert started
         assert outcome("down", port)[0] == 0
         process.wait(timeout=30)
     awaited(lambda: not any(child.is_running() for child in started))
@@ -159,38 +160,37 @@ def test_down_ends_what_up_started():
 
 def test_ctrl_c_ends_everything():
     with command("up", free_port()) as process:
-        await_up(process)
+        await_line(process, "Ctrl-C ends the cloud")
         started = descendants(process)
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == 0
     awaited(lambda: not any(child.is_running() for child in started))
 
 
-def test_demo_after_a_killed_one_works_and_exits_0():
-    port = free_port()
-    with command("up", port) as process:
-        await_up(process)
-        started = descendants(process)
-        process.kill()
-        process.wait()
-        status, output = outcome("demo", port)
-    assert status == 0
-    assert "Everything came through" in output
-    assert not any(child.is_running() for child in started)
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="reads environments of processes in /proc")
-def test_nothing_of_a_persons_aws_reaches_any_process(persons_environment: dict[str, str]):
-    """Looked at from outside, while it runs: ministack, sam, make, pip, and the functions."""
-    seen: dict[str, dict[str, str]] = {}
-    with command("demo", free_port(), persons_environment) as process:
-        while process.poll() is None:
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                for child in descendants(process):
-                    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                        seen[" ".join(child.cmdline())] = child.environ()
-            time.sleep(0.02)
-        assert process.returncode == 0
+def test_demo_after_a_killed_one_works_and_gets_nothing_of_a_persons_aws(
+    persons_environment: dict[str, str],
+):
+    """Observed from outside while it runs: ministack, sam, make, pip, and the functions."""
+    port = free_port()
+    with command("up", port) as killed:
+        await_line(killed, "Ctrl-C ends the cloud")
+        started = descendants(killed)
+        killed.kill()
+        killed.wait()
+        seen: dict[str, dict[str, str]] = {}
+        with command("demo", port, persons_environment) as process:
+            while process.poll() is None:
+                with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                    for child in descendants(process):
+                        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                            seen[" ".join(child.cmdline())] = child.environ()
+                time.sleep(0.05)
+            assert process.stdout
+            output = process.stdout.read()
+            assert process.returncode == 0, output
+            assert "Everything came through" in output
+    assert not any(child.is_running() for child in started)
     own = " ".join(process.args) if isinstance(process.args, list) else process.args
     seen.pop(own, None)  # a child between fork and exec still looks like its parent
     for part in ("ministack/server.py", "sam build", "sam deploy", "_worker.py"):

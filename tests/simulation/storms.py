@@ -47,9 +47,9 @@ def setups() -> st.SearchStrategy[Setup]:
 
 
 def many(examples: int, **more: Any) -> Callable[[Any], Any]:
-    """The given number of histories; four times as many, 10,000 in all, if SIMULATION=long."""
+    """The given number of histories; eight times as many, 10,000 in all, if SIMULATION=long."""
     return settings(
-        max_examples=examples * (4 if tally.LONG else 1),
+        max_examples=examples * (8 if tally.LONG else 1),
         deadline=None,
         print_blob=True,
         suppress_health_check=list(HealthCheck),

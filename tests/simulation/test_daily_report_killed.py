@@ -1,4 +1,4 @@
-"""A hundred thousand photos, time that runs out often, and steps that die anywhere."""
+"""Up to a hundred thousand photos, time that runs out often, and steps that die anywhere."""
 
 import json
 import random
@@ -86,11 +86,12 @@ def writes(gallery: LargeGallery) -> dict[tuple[str, str], int]:
     return {key: number for key, number in written.items() if key[0] != "idempotency"}
 
 
-def test_hundred_thousand_photos_are_each_visited_and_repaired_once():
-    gallery = LargeGallery(100_000)
-    storm = Storm(gallery, most_looks=200, risk=0.0007)
+@pytest.mark.parametrize("photos", [20_000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_every_photo_is_visited_and_repaired_once(photos: int):
+    gallery = LargeGallery(photos)
+    storm = Storm(gallery, most_looks=200, risk=70 / photos)
     report, number = make(gallery, storm)
-    assert number > 20
+    assert number > photos / 5_000, "steps"
     assert storm.deaths
     with_record = gallery.size - len(gallery.planted["extra"])
     statuses = ("PENDING", "READY", "FAILED", "DELETED")
@@ -133,7 +134,7 @@ def test_memory_stays_flat_as_the_tables_grow_tenfold():
             tracemalloc.stop()
 
     # The readers are threads: how many pages are in memory at once depends on how they overlap.
-    assert peak(30_000) < 2 * peak(3_000)
+    assert peak(20_000) < 2 * peak(2_000)
 
 
 def test_whole_catalog_is_made_anew_in_states_that_step_functions_can_hand_on():

@@ -23,7 +23,7 @@ RAISED_ON_AND_NOT_QUARANTINED = [
 ]
 
 
-@many(1500)
+@many(750)
 @seed(tally.SEED)
 @given(setup=setups(), moves=histories())
 @example(SMALL, RAISED_ON_AND_NOT_QUARANTINED)
@@ -33,7 +33,7 @@ def test_every_view_is_counted_once_in_every_storm(
     live(functions["view_counter"], setup, moves)
 
 
-@many(1000)
+@many(500)
 @seed(tally.SEED)
 @given(setup=setups(), moves=histories())
 @example(SMALL, [Move("poison")])

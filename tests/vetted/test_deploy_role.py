@@ -115,7 +115,9 @@ def _policies(resources: dict[str, Any]) -> list[dict[str, Any]]:
         (planted("ReadAndWriteArtifacts", Resource="*"), "artifacts of another stack"),
         (planted("SeeTheAccountsLogRole", Action="apigateway:*"), "API settings"),
         (planted("DeployTheStack", Resource="*"), "no stack but its own"),
-        (planted("MakeTables", Resource="*"), "none of prod's tables"),
+        pytest.param(
+            planted("MakeTables", Resource="*"), "none of prod's tables", marks=pytest.mark.slow
+        ),
         (planted("DataOfTheStack", Resource=f"{TABLES}/lambda-gallery-*"), "none of prod's tables"),
         (planted("WithoutNames", Action="*"), "takes on no role"),
         (planted("MakeApis"), "none of prod's API"),  # without LeaveOtherStacksAlone

@@ -7,6 +7,7 @@ import argparse
 import functools
 import io
 import itertools
+import random
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -324,8 +325,14 @@ def test_deletion_that_somebody_began_is_waited_for(run: Run):
     assert world.left() == set()
 
 
-def test_run_again_after_an_interruption_anywhere_leaves_nothing(run: Run, account: MockAWS):
-    for at in itertools.count(1):
+@pytest.mark.parametrize("part", [pytest.param(1, marks=pytest.mark.slow), 5])
+def test_run_again_after_an_interruption_anywhere_leaves_nothing(
+    run: Run, account: MockAWS, part: int
+):
+    """`part` is how many changes lie between two that are interrupted, in a run each."""
+    first = random.randint(1, part)  # noqa: S311 - which ones
+    print(f"interrupted at change {first} and each {part} later")
+    for at in itertools.count(first, part):
         world = World(protected=True)
         world.interrupter.at = at
         try:

@@ -127,7 +127,7 @@ fates = st.lists(
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100
 )
 @given(data=st.data())
 def test_catalog_converges_to_the_filtered_source(

@@ -82,15 +82,22 @@ test-slow: install ## tests that take too long for make test: those marked slow,
 	@SIMULATION=long $(BIN)/pytest -m slow --numprocesses 2 --durations 20 $(WITHOUT_CLOUD)
 
 check: install .venv-checkers/installed ## ruff, mypy, the linters of template and workflows, and every IAM policy checked and proved
+	@$(MAKE) --no-print-directory --jobs 2 check-code check-templates check-policies
+
+check-code: ## the part of check about Python code and workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/jactionlint --profile correctness --shellcheck= --pyflakes=
+	@$(BIN)/zizmor --quiet --offline .github
+
+check-templates: ## the part of check about the templates
 	@$(RUN) sam validate --lint
 	@$(BIN)/cfn-lint template.yaml
 	@$(BIN)/python -m ops.translate | $(BIN)/cfn-lint --ignore-checks W1030 W2001 W7001 # CertificateArn may be empty; the transform has resolved what it can
 	@$(BIN)/cfn-lint .github/deploy-role.yaml
-	@$(BIN)/jactionlint --profile correctness --shellcheck= --pyflakes=
-	@$(BIN)/zizmor --quiet --offline .github
+
+check-policies: ## the part of check about IAM policies
 	@$(TOOL) tools.vetting
 
 format: install ## let ruff mend what it can
@@ -141,4 +148,4 @@ install: .venv/installed .venv-ministack/installed .venv-runtime/installed ## th
 clean: ## remove the environments and everything built
 	rm -rf .venv .venv-ministack .venv-runtime .venv-checkers .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo up down build test test-slow check format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e openapi clean
+.PHONY: help demo up down build test test-slow check check-code check-templates check-policies format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e openapi clean

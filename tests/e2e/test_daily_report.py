@@ -22,8 +22,13 @@ from tests.e2e.test_thumbnails import jpeg
 
 @pytest.fixture
 def no_report_yet(cloud: Cloud, stack: dict[str, str]) -> str:
-    """Today's report is not made, whoever made it before; its key."""
-    today = datetime.now(UTC).date().isoformat()
+    """Today's report is not made, whoever made it before; its key.
+
+    A test that would still run at midnight UTC begins after it: reports are of a UTC day.
+    """
+    soon = datetime.now(UTC) + timedelta(minutes=2)
+    awaited(lambda: datetime.now(UTC).date() == soon.date(), 130)
+    today = soon.date().isoformat()
     key = f"reports/{today}.json"
     cloud.client("s3").delete_object(Bucket=stack["ReportsBucketName"], Key=key)
     cloud.client("dynamodb").delete_item(

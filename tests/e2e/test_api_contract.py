@@ -101,7 +101,7 @@ def test_every_answer_is_one_that_the_document_describes(
     case.validate_response(answer, excluded_checks=left_out, transport_kwargs=transport)
 
 
-def test_requests_beside_each_other_with_one_key_make_one_photo(gallery: Gallery):
+def test_concurrent_requests_with_one_key_create_one_photo(gallery: Gallery):
     title = f"Once {random.randbytes(8).hex()}"  # noqa: S311
     headers = {"Idempotency-Key": title}
     body = {"title": title, "content_type": "image/png", "bytes": 1}
@@ -118,7 +118,7 @@ def test_requests_beside_each_other_with_one_key_make_one_photo(gallery: Gallery
     assert [photo["title"] for photo in listed].count(title) == 1
 
 
-def test_access_token_is_refused_where_an_id_token_is_taken(
+def test_access_token_is_refused_in_place_of_an_id_token(
     transport: dict[str, Any], cloud: Cloud, stack: Mapping[str, str]
 ):
     tokens = sign_in(cloud, stack)

@@ -143,7 +143,7 @@ def test_second_report_of_a_day_is_the_first(
     assert (tmp_path / "days.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_execution_that_fails_is_told_in_a_sentence(
+def test_failed_execution_is_reported_without_a_traceback(
     cloud: Cloud, stack: dict[str, str], capsys: pytest.CaptureFixture[str]
 ):
     """As after a deployment that went wrong: the state machine has nobody to call."""

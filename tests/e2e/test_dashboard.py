@@ -31,7 +31,7 @@ def total(cloud: Cloud) -> Total:
     return ask
 
 
-def test_a_photo_s_way_is_counted_by_every_service_that_it_went_through(
+def test_every_service_counts_the_photos_that_pass_through_it(
     gallery: Gallery, stack: dict[str, str], event_sources: EventSources, total: Total
 ):
     thumbnailer = {"FunctionName": stack["ThumbnailerFunctionName"]}
@@ -59,7 +59,7 @@ def test_a_photo_s_way_is_counted_by_every_service_that_it_went_through(
         assert total(space, metric, **of) > before[metric], metric
 
 
-def test_an_invocation_is_counted_once_also_if_it_fails(
+def test_invocation_is_counted_once_even_if_it_fails(
     cloud: Cloud, stack: dict[str, str], total: Total
 ):
     name = stack["ViewCounterFunctionName"]
@@ -70,7 +70,7 @@ def test_an_invocation_is_counted_once_also_if_it_fails(
     assert after == [number + 1 for number in before]
 
 
-def test_a_request_for_nothing_is_a_client_error(gallery: Gallery, total: Total):
+def test_request_for_a_missing_file_is_a_client_error(gallery: Gallery, total: Total):
     names = ("Count", "4XXError", "5XXError")
     before = [total("AWS/ApiGateway", each, ApiName=STACK) for each in names]
     assert gallery.request("GET", "/photos/nothing").status_code == 404
@@ -94,7 +94,7 @@ def test_the_deployed_dashboard_is_drawn(
     assert "thumbnailer: duration" in capsys.readouterr().out
 
 
-def test_a_stack_without_a_dashboard_is_told_in_a_sentence(
+def test_stack_without_a_dashboard_is_reported_without_a_traceback(
     stack: dict[str, str],  # noqa: ARG001 - there is another one
     capsys: pytest.CaptureFixture[str],
 ):

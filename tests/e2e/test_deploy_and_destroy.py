@@ -114,7 +114,7 @@ def live_versions(cloud: Cloud) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("stack", "built", "quick")
-def test_stack_is_deployed_updated_and_gone_without_a_trace(
+def test_stack_is_deployed_updated_and_deleted_without_leftovers(
     cloud: Cloud, capfd: pytest.CaptureFixture[str]
 ):
     before = everything(cloud)
@@ -190,14 +190,16 @@ def test_stack_that_is_not_there_is_an_error(capfd: pytest.CaptureFixture[str]):
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 @pytest.mark.usefixtures("cloud")
-def test_no_stage_of_an_account_goes_to_the_laptop(stage: str, capfd: pytest.CaptureFixture[str]):
+def test_stage_of_an_account_is_never_deployed_to_the_laptop(
+    stage: str, capfd: pytest.CaptureFixture[str]
+):
     assert deploy.main(["--stage", stage, "--yes"]) == 1
     assert destroy.main(["--stage", stage]) == 1
     assert capfd.readouterr().out.count("AWS_ENDPOINT_URL") == 2
 
 
 @pytest.mark.usefixtures("cloud")
-def test_another_account_than_the_one_meant_is_refused(capfd: pytest.CaptureFixture[str]):
+def test_account_other_than_the_expected_one_is_refused(capfd: pytest.CaptureFixture[str]):
     given = ["--stage", "local", "--account", "123456789012"]
     assert deploy.main([*given, "--yes"]) == 1
     assert destroy.main(given) == 1

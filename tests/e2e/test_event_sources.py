@@ -127,7 +127,7 @@ def put(cloud: Cloud, arn: str, *items: Any) -> None:
     )
 
 
-def test_poison_ends_alone_in_the_bucket_and_nothing_else_is_lost(cloud: Cloud, tmp_path: Path):
+def test_only_the_poison_record_ends_in_the_bucket(cloud: Cloud, tmp_path: Path):
     arn = stream(cloud, "poisoned")
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket="failed-batches")
@@ -191,7 +191,7 @@ def test_ministack_does_not_poll_what_the_engine_does(cloud: Cloud, tmp_path: Pa
             pass
 
 
-def test_restarted_engine_goes_on_where_it_was(cloud: Cloud, tmp_path: Path):
+def test_restarted_engine_resumes_at_its_checkpoint(cloud: Cloud, tmp_path: Path):
     arn = stream(cloud, "restarted")
     consumer = Consumer(cloud, "restarted", tmp_path)
     consumer.allow(STREAM_ACTIONS, [arn])
@@ -266,7 +266,7 @@ def test_table_stream_is_delivered_to_an_alias_in_order(cloud: Cloud, tmp_path: 
     assert consumer.seen()[0]["b"] == {"B": "AA=="}
 
 
-def test_discarded_change_of_a_table_is_told_to_a_queue(cloud: Cloud, tmp_path: Path):
+def test_discarded_table_change_is_sent_to_a_queue(cloud: Cloud, tmp_path: Path):
     arn = table(cloud, "poisoned-changes")
     sqs = cloud.client("sqs")
     url = sqs.create_queue(QueueName="failed-changes")["QueueUrl"]
@@ -295,7 +295,9 @@ def test_discarded_change_of_a_table_is_told_to_a_queue(cloud: Cloud, tmp_path: 
     assert "payload" not in body
 
 
-def test_missing_read_permission_is_told_and_mended_without_a_restart(cloud: Cloud, tmp_path: Path):
+def test_missing_read_permission_is_reported_and_recovers_without_a_restart(
+    cloud: Cloud, tmp_path: Path
+):
     arn = stream(cloud, "unreadable", shards=1)
     consumer = Consumer(cloud, "unreadable", tmp_path)
     cloud.client("lambda").create_event_source_mapping(
@@ -315,7 +317,7 @@ def test_missing_read_permission_is_told_and_mended_without_a_restart(cloud: Clo
     assert consumer.seen() == [1]
 
 
-def test_engine_waits_for_a_cloud_that_is_away(tmp_path: Path):
+def test_engine_waits_while_the_cloud_is_down(tmp_path: Path):
     cloud = Cloud("127.0.0.1", free_port())
     cloud.folder.mkdir(parents=True, exist_ok=True)
     with event_sources.running(cloud) as sources:

@@ -132,7 +132,7 @@ def test_headers_of(viewer: httpx.Client, run: dict[str, str], row: Row):
 
 
 @pytest.mark.parametrize("row", FRESH.values(), ids=FRESH)
-def test_viewer_that_has_it_is_told_so(viewer: httpx.Client, run: dict[str, str], row: Row):
+def test_viewer_with_a_current_copy_gets_304(viewer: httpx.Client, run: dict[str, str], row: Row):
     path = row.path.format(**run)
     known = viewer.get(path)
     again = viewer.get(path, headers={"If-None-Match": known.headers["etag"]})

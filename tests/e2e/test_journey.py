@@ -168,7 +168,7 @@ def test_photo_from_upload_to_deletion(target: Target):
     awaited(lambda: photo_id not in newest(stranger), SECONDS)
 
 
-def test_what_the_documentation_leaves_open_is_as_assumed(
+def test_undocumented_behavior_is_as_assumed(
     target: Target, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ):
     with uploaded(target) as photo:
@@ -218,7 +218,7 @@ def test_answers_of_the_api_carry_its_policy(target: Target):
     assert lacking(answer, api_headers() | {"Cache-Control": "no-store"}) == {}
 
 
-def test_api_is_closed_to_who_goes_past_cloudfront(target: Target):
+def test_api_refuses_requests_that_bypass_cloudfront(target: Target):
     if not target.has_page:
         pytest.skip("the stack has no distribution, so everybody may call its API")
     for headers in ({}, {"Referer": str(target.stranger.fetch("/").url)}):

@@ -82,7 +82,7 @@ def descendants(process: "subprocess.Popen[str]") -> list[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
 
 
-def test_demo_says_what_to_do_about_a_port_in_use():
+def test_demo_reports_a_port_in_use_and_what_to_do():
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -92,20 +92,20 @@ def test_demo_says_what_to_do_about_a_port_in_use():
     assert "PORT=" in output
 
 
-def test_demo_says_what_to_do_about_a_cloud_that_runs_already(cloud: Cloud):
+def test_demo_reports_a_cloud_that_runs_already_and_what_to_do(cloud: Cloud):
     status, output = outcome("demo", cloud.port)
     assert status == 1
     assert f"process {os.getpid()}" in output
     assert "make down" in output
 
 
-def test_down_says_that_there_is_nothing_to_end():
+def test_down_reports_that_no_cloud_runs():
     status, output = outcome("down", free_port())
     assert (status, "No laptop cloud runs" in output) == (0, True)
 
 
 @pytest.mark.parametrize("name", ["redrive", "report", "trace", "dashboard"])
-def test_what_needs_a_cloud_says_that_there_is_none(name: str):
+def test_command_that_needs_a_cloud_reports_that_none_runs(name: str):
     port = free_port()
     status, output = outcome(name, port)
     assert (status, f"No laptop cloud runs on port {port}" in output) == (1, True)
@@ -135,7 +135,7 @@ def test_options_of_a_tool_keep_their_values(cloud: Cloud):
     assert (status, "'many' is no number of hours" in output) == (2, True)
 
 
-def test_port_of_the_page_in_use_is_told_before_anything_is_built():
+def test_page_port_in_use_is_reported_before_the_build():
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()

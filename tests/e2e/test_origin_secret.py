@@ -64,7 +64,7 @@ def asked_all_the_time(url: str) -> Iterator[list[int]]:
 
 
 @pytest.mark.parametrize("path", ["/health", "/photos", "/me/photos"])
-def test_who_goes_past_cloudfront_is_refused_before_the_function(
+def test_request_that_bypasses_cloudfront_does_not_reach_the_function(
     path: str, cloud: Cloud, stack: Mapping[str, str], cdn: Served, id_token: str
 ):
     signed_in = {"Authorization": id_token}
@@ -80,7 +80,7 @@ def test_who_goes_past_cloudfront_is_refused_before_the_function(
         awaited(lambda: logged(cloud, stack) > before)
 
 
-def test_who_is_not_signed_in_learns_that_first(stack: Mapping[str, str]):
+def test_request_without_a_token_is_refused_before_its_body_is_checked(stack: Mapping[str, str]):
     answer = httpx.get(
         f"{stack['ApiUrl']}/me/photos", headers={"Authorization": "forged"}, timeout=60
     )
@@ -105,7 +105,7 @@ def test_no_log_of_the_function_has_the_secret(cloud: Cloud, stack: Mapping[str,
     assert not [each for each in messages if sent_by(cdn) in each]
 
 
-def test_a_rotation_in_five_runs_is_not_noticed(
+def test_rotation_in_five_runs_refuses_no_request(
     cloud: Cloud, stack: Mapping[str, str], cdn: Served, monkeypatch: pytest.MonkeyPatch
 ):
     """Each step is a run of its own, as if the one before had been killed."""

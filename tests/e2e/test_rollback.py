@@ -153,7 +153,7 @@ def reasons(outcome: Outcome) -> dict[str, Any]:
     return {each.resource: each.reason for each in outcome.failures()}
 
 
-def test_release_that_was_rolled_back_does_not_block_the_next_one(release: Release, cloud: Cloud):
+def test_rolled_back_release_does_not_block_the_next_one(release: Release, cloud: Cloud):
     assert release.deploy("one", preserve=True).succeeded
     failed = release.deploy("two", breaking=True)
     assert failed.status == "UPDATE_ROLLBACK_COMPLETE"

@@ -130,7 +130,7 @@ def test_view_of_an_unknown_photo_is_404(gallery: Gallery):
 
 
 @pytest.mark.usefixtures("two_tries")
-def test_redrive_brings_every_count_right_after_a_broken_release_and_poison(
+def test_redrive_corrects_every_count_after_a_broken_release_and_poison(
     cloud: Cloud, stack: dict[str, str], gallery: Gallery, event_sources: EventSources
 ):
     """A release that raises on everything, one that raises on some records, and real poison."""

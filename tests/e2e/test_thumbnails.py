@@ -55,7 +55,7 @@ def test_photo_becomes_ready_with_three_renditions(
             assert not image.getexif()
 
 
-def test_file_that_is_no_photo_fails_with_a_reason(
+def test_file_that_is_not_a_photo_fails_with_a_reason(
     cloud: Cloud, stack: dict[str, str], gallery: Gallery
 ):
     data = b"Dear gallery, " * 20
@@ -121,7 +121,7 @@ def test_logs_are_json_with_request_and_photo(
         assert entry["level"] == "INFO"
 
 
-def test_event_that_keeps_failing_is_kept_whole_and_works_once_the_fault_is_mended(
+def test_event_that_keeps_failing_is_kept_and_succeeds_after_the_fix(
     cloud: Cloud, stack: dict[str, str], gallery: Gallery
 ):
     """The fault is a permission taken away, so this also shows that IAM is enforced."""

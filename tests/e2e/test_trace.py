@@ -37,7 +37,7 @@ def photo_id(gallery: Gallery, event_sources: EventSources) -> str:
     return photo_id
 
 
-def test_way_is_told_in_order_with_one_id_to_the_replica_and_another_for_the_deletion(
+def test_trace_is_in_order_with_one_id_up_to_the_replica_and_another_for_the_deletion(
     photo_id: str, stack: dict[str, str]
 ):
     opened = trace.open_stack(STACK)
@@ -95,7 +95,7 @@ def test_command_prints_a_table_or_lines_for_jq(photo_id: str, capsys: pytest.Ca
     ],
 )
 @pytest.mark.usefixtures("stack")
-def test_what_cannot_be_traced_is_said_in_a_sentence(
+def test_photo_that_cannot_be_traced_is_reported_without_a_traceback(
     arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ):
     capsys.readouterr()

@@ -158,13 +158,11 @@ def test_change_set_is_the_one_that_sam_names(
     )
 
 
-def test_nothing_to_change_is_no_change_set(
-    recorded: CloudFormation, monkeypatch: pytest.MonkeyPatch
-):
+def test_no_changes_create_no_change_set(recorded: CloudFormation, monkeypatch: pytest.MonkeyPatch):
     assert create(recorded, monkeypatch, EMPTY) is None
 
 
-def test_a_sam_that_says_neither_is_not_taken_for_no_changes(
+def test_unknown_output_of_sam_is_not_mistaken_for_no_changes(
     recorded: CloudFormation, monkeypatch: pytest.MonkeyPatch
 ):
     with pytest.raises(OperationError, match="names neither"):
@@ -245,7 +243,7 @@ def test_failed_validation_is_waited_for_until_the_stack_is_back(recorded: Cloud
 @pytest.mark.parametrize(
     "interruption", [KeyboardInterrupt(), ConnectTimeoutError(endpoint_url="cloudformation")]
 )
-def test_interrupted_wait_says_that_cloudformation_goes_on(
+def test_interrupted_wait_reports_that_cloudformation_continues(
     recorded: CloudFormation,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -277,7 +275,7 @@ def test_retry_repeats_template_and_parameters_and_preserves(recorded: CloudForm
     assert retry_failed(recorded.account, deployed, Console(file=io.StringIO())).succeeded
 
 
-def test_retry_of_nothing_says_what_to_do(recorded: CloudFormation):
+def test_retry_of_an_unknown_photo_says_what_to_do(recorded: CloudFormation):
     recorded.events([BEFORE])
     recorded.refuse(
         "cloudformation", "update_stack", "ValidationError", "No updates are to be performed."
@@ -295,7 +293,7 @@ def test_retry_of_nothing_says_what_to_do(recorded: CloudFormation):
         ("REVIEW_IN_PROGRESS", 1, False),
     ],
 )
-def test_declined_change_set_goes_and_takes_only_an_empty_stack_along(
+def test_declined_change_set_is_deleted_with_its_stack_only_if_that_is_empty(
     recorded: CloudFormation, status: str, others: int, *, deleted: bool
 ):
     recorded.expect(

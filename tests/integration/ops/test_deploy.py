@@ -145,7 +145,7 @@ def laboratory(monkeypatch: pytest.MonkeyPatch) -> Laboratory:
     return Laboratory(monkeypatch)
 
 
-def test_build_and_deploy_are_told_the_same_and_the_page_follows(laboratory: Laboratory):
+def test_build_and_deploy_get_the_same_parameters_and_the_page_is_published(laboratory: Laboratory):
     said = laboratory.deploy()
     assert laboratory.done == ["build", "create", "execute and preserve", "publish"]
     given = ['Release="by-stage"', 'ViewsShardCount="2"', 'Stage="dev"', 'ApiAccessLogs="none"']
@@ -156,7 +156,7 @@ def test_build_and_deploy_are_told_the_same_and_the_page_follows(laboratory: Lab
     assert "--user-pool-id pool-1" in said
 
 
-def test_what_preflight_finds_is_shown_and_prevents_the_deployment(laboratory: Laboratory):
+def test_findings_of_preflight_are_shown_and_prevent_the_deployment(laboratory: Laboratory):
     assert "enough of everything" in laboratory.deploy()
     laboratory.done = []
     laboratory.findings.append(blocked("Lambda quota", "10 do not fit"))
@@ -210,14 +210,14 @@ def test_without_changes_a_failed_creation_is_retried(laboratory: Laboratory):
     assert laboratory.done == ["build", "create", "retry", "publish"]
 
 
-def test_a_continued_creation_names_what_it_would_replace(laboratory: Laboratory):
+def test_continued_creation_names_the_resources_that_it_replaces(laboratory: Laboratory):
     laboratory.change_set = ChangeSet("change set", "arn", replaced=("PhotosTable",))
     assert "replaces" not in laboratory.deploy(), "a creation, which may replace what it likes"
     laboratory.stack = Generation("arn", "gallery", "CREATE_FAILED")
     assert "this change set replaces PhotosTable" in laboratory.deploy()
 
 
-def test_release_that_changes_provisioned_concurrency_goes_at_once_and_says_so(
+def test_release_that_changes_provisioned_concurrency_shifts_all_traffic_and_says_so(
     laboratory: Laboratory,
 ):
     warm = {"ApiProvisionedConcurrency": "2"}
@@ -249,7 +249,7 @@ def test_function_whose_leftover_stays_gets_another_hash(laboratory: Laboratory)
     assert laboratory.hashed_beside == {"EdgeHeadersFunction": 4}
 
 
-def test_leftover_versions_are_not_deleted_unless_somebody_says_yes(laboratory: Laboratory):
+def test_leftover_versions_are_not_deleted_without_confirmation(laboratory: Laboratory):
     laboratory.stack = Generation("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
     laboratory.drift = [DRIFT]
     laboratory.answers = ["yes", "no"]
@@ -258,14 +258,14 @@ def test_leftover_versions_are_not_deleted_unless_somebody_says_yes(laboratory: 
     assert laboratory.done == ["Deploy?", "Set this back, and delete those versions?"]
 
 
-def test_nothing_is_built_unless_somebody_says_yes(laboratory: Laboratory):
+def test_nothing_is_built_without_confirmation(laboratory: Laboratory):
     laboratory.answers = ["no"]
     with pytest.raises(OperationError, match="Nothing was deployed"):
         laboratory.deploy(yes=False)
     assert laboratory.done == ["Deploy?"]
 
 
-def test_without_anybody_to_ask_yes_is_needed(
+def test_yes_is_required_without_a_terminal(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(deploy, "answer_to", answer_to)
@@ -274,7 +274,7 @@ def test_without_anybody_to_ask_yes_is_needed(
     assert laboratory.done == []
 
 
-def test_declined_change_set_is_deleted_and_is_no_deployment(laboratory: Laboratory):
+def test_declined_change_set_is_deleted_and_counts_as_no_deployment(laboratory: Laboratory):
     laboratory.stack = Generation("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
     laboratory.answers = ["yes", "no"]
     with pytest.raises(OperationError, match="the change set is deleted"):

@@ -207,7 +207,7 @@ def test_nothing_is_left_and_neighbours_stay(run: Run):
     assert "Nothing is left of gallery" in said
 
 
-def test_what_lambda_at_the_edge_leaves_in_other_regions_is_said(run: Run):
+def test_leftovers_of_lambda_at_edge_in_other_regions_are_reported(run: Run):
     world = World()
     _, said = run(world)
     assert re.search(rf"log group +{EDGE_LOGS} .*eu-west-1", said), "named before it is deleted"
@@ -221,7 +221,7 @@ def test_stack_without_a_page_has_left_nothing_in_other_regions(run: Run):
     assert "Lambda@Edge" not in run(world)[1]
 
 
-def test_what_is_kept_is_whole_until_the_stack_is_gone(run: Run):
+def test_retained_resources_are_untouched_until_the_stack_is_deleted(run: Run):
     world = World()
     held: list[int] = []
 
@@ -234,7 +234,7 @@ def test_what_is_kept_is_whole_until_the_stack_is_gone(run: Run):
     assert held == [1]
 
 
-def test_another_name_and_nobody_to_ask_delete_nothing(run: Run):
+def test_wrong_name_or_no_terminal_deletes_nothing(run: Run):
     world = World()
     before = world.left()
     with pytest.raises(OperationError, match="'gallery-dev' is not gallery"):
@@ -274,7 +274,7 @@ def test_replicas_at_the_edge_hold_up_the_stack_alone(run: Run):
     assert "DELETE_FAILED" in said
 
 
-def test_waiting_for_replicas_comes_back_every_ten_minutes(run: Run):
+def test_deletion_of_replicas_is_retried_every_ten_minutes(run: Run):
     world = World()
     world.cloud_formation.replica_rounds = 3
     done, _ = run(world, wait=12)
@@ -293,7 +293,7 @@ def test_waiting_ends_with_the_hours_given(run: Run, monkeypatch: pytest.MonkeyP
     assert world.left() == {world.stack.id}
 
 
-def test_any_other_failure_is_told_and_keeps_the_data(run: Run):
+def test_any_other_failure_is_reported_and_keeps_the_data(run: Run):
     world = World()
     world.cloud_formation.failures = {"Distribution": "Access denied by a policy"}
     with pytest.raises(OperationError, match="Distribution: Access denied by a policy"):
@@ -304,7 +304,7 @@ def test_any_other_failure_is_told_and_keeps_the_data(run: Run):
     assert world.left() == set()
 
 
-def test_failure_of_an_earlier_attempt_is_not_taken_for_this_one(run: Run):
+def test_failure_of_an_earlier_attempt_is_not_reported_again(run: Run):
     world = World()
     world.cloud_formation.failures = {"Distribution": "Access denied by a policy"}
     world.cloud_formation.replica_rounds = 2
@@ -316,7 +316,7 @@ def test_failure_of_an_earlier_attempt_is_not_taken_for_this_one(run: Run):
     assert "replicas" in said
 
 
-def test_deletion_that_somebody_began_is_waited_for(run: Run):
+def test_deletion_in_progress_is_awaited(run: Run):
     world = World()
     world.s3.delete_object(Bucket="site", Key="photo")
     world.stack.status = "DELETE_IN_PROGRESS"
@@ -349,7 +349,7 @@ def test_run_again_after_an_interruption_anywhere_leaves_nothing(
     assert at > 10, "changes in all"
 
 
-def test_what_an_earlier_stack_of_that_name_kept_goes_too(run: Run):
+def test_resources_that_an_earlier_stack_retained_are_deleted_too(run: Run):
     world = World()
     world.s3.delete_object(Bucket="site", Key="photo")
     world.cloud_formation.delete_stack(world.stack.id, "by hand")
@@ -362,7 +362,7 @@ def test_what_an_earlier_stack_of_that_name_kept_goes_too(run: Run):
     assert run(world)[0], "and once more there is nothing to do"
 
 
-def test_what_another_stack_has_imported_stays(run: Run):
+def test_resources_that_another_stack_imported_stay(run: Run):
     world = World()
     world.s3.delete_object(Bucket="site", Key="photo")
     world.cloud_formation.delete_stack(world.stack.id, "by hand")
@@ -395,7 +395,7 @@ def test_object_that_s3_keeps_is_named(run: Run, monkeypatch: pytest.MonkeyPatch
         run(world)
 
 
-def test_other_regions_that_cannot_be_read_are_told(run: Run, monkeypatch: pytest.MonkeyPatch):
+def test_regions_that_cannot_be_read_are_reported(run: Run, monkeypatch: pytest.MonkeyPatch):
     def denied(*_: Any, **__: Any) -> None:
         raise ClientError({"Error": {"Code": "UnauthorizedOperation"}}, "DescribeRegions")
 
@@ -411,7 +411,7 @@ ROLE = ("AccessLogsRole", "AWS::IAM::Role", "The role id-1 is the account's")
 
 
 @pytest.mark.parametrize(("name", "type_", "told"), [KEY, ROLE])
-def test_what_a_stack_kept_of_another_kind_is_told(run: Run, name: str, type_: str, told: str):
+def test_retained_resource_of_another_type_is_reported(run: Run, name: str, type_: str, told: str):
     world = World()
     world.stack.policies[name] = "Retain"
     found = {"LogicalResourceId": name, "PhysicalResourceId": "id-1", "ResourceType": type_}

@@ -93,7 +93,7 @@ def test_stack_as_cloudformation_left_it_has_no_drift(recorded: Lambda):
     assert find(recorded) == []
 
 
-def test_version_that_a_rollback_left_behind_is_found_by_numbers_not_by_words(recorded: Lambda):
+def test_leftover_version_is_found_by_number_order(recorded: Lambda):
     rolled_back = ("ApiVersion10", "Version", f"{LAMBDA}:function:gallery-Api:10", "DELETE_SKIPPED")
     recorded.resources(*api(9), rolled_back)
     recorded.versions("gallery-Api", "c", v8="b", v9="c", v10="d")
@@ -122,7 +122,7 @@ def test_alias_that_still_sends_traffic_to_another_version_is_found(recorded: La
     assert drift.alias_moved
 
 
-def test_preserved_half_of_a_deployment_is_no_changed_code(recorded: Lambda):
+def test_preserved_half_of_a_deployment_does_not_count_as_changed_code(recorded: Lambda):
     recorded.resources(*api(3))
     recorded.versions("gallery-Api", "d", v3="c")
     recorded.alias("gallery-Api", 3)
@@ -169,7 +169,7 @@ def test_leftover_versions_are_deleted(recorded: Lambda):
     assert "Api: version 5 is deleted" in said
 
 
-def test_edge_version_that_cloudfront_replicates_stays_and_is_no_error(recorded: Lambda):
+def test_edge_version_that_cloudfront_replicates_stays_without_an_error(recorded: Lambda):
     recorded.refuse(
         "lambda", "delete_function", "InvalidParameterValueException", REPLICATED,
         FunctionName="gallery-Edge", Qualifier="4",

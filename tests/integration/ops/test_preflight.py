@@ -61,7 +61,7 @@ def results(examination: Examination) -> dict[str, Result]:
     return {each.check: each.result for each in examination.findings if each.result != Result.READY}
 
 
-def test_new_account_is_told_of_everything_that_it_lacks_and_what_to_do():
+def test_preflight_of_a_new_account_names_everything_missing_and_the_remedy():
     examination = examined(RecordedAccount("new"), MonthlyBudget="50")
     assert by_check(examination).keys() == EVERY_CHECK
     assert results(examination) == {
@@ -79,7 +79,7 @@ def test_new_account_is_told_of_everything_that_it_lacks_and_what_to_do():
     assert examination.target.parameters["ApiAccessLogs"] == "none"
 
 
-def test_new_account_can_have_the_stack_with_what_it_was_advised():
+def test_new_account_passes_after_the_advice_is_followed():
     advised = {"ApiProvisionedConcurrency": "0", "Page": "none", "ApiAccessLogs": "with-a-new-role"}
     examination = examined(RecordedAccount("new"), **advised)
     assert not examination.is_blocked
@@ -114,7 +114,7 @@ def test_leftovers_are_named_and_a_taken_name_prevents_the_deployment():
     assert "cache policy lambda-gallery-photo-pages" in found["Names"].sentence
 
 
-def test_shards_and_a_domain_that_the_account_has_no_room_for():
+def test_exceeded_quota_of_shards_and_used_domain_are_reported():
     given = {"DomainName": "photos.example.com", "ViewsShardCount": "2"}
     arn = "arn:aws:acm:us-east-1:123456789012:certificate/1"
     recorded = RecordedAccount("leftovers")
@@ -149,7 +149,7 @@ def test_certificate_that_cannot_be_used_prevents_the_deployment(
     assert said in found.sentence
 
 
-def test_what_may_not_be_looked_at_is_a_warning_with_the_action_and_never_a_trace():
+def test_missing_permission_is_a_warning_that_names_the_action():
     recorded = RecordedAccount("complete")
     recorded.deny("sts.GetCallerIdentity", "cloudformation.DescribeStacks")
     found = looked(recorded)
@@ -281,7 +281,7 @@ def test_failed_creation_is_continued_and_cloudfronts_refusal_names_the_paramete
     assert looked(recorded, Page="none")["CloudFront"].result is Result.READY
 
 
-def test_domain_of_the_stacks_own_distribution_is_not_taken():
+def test_domain_of_the_stacks_own_distribution_is_not_a_conflict():
     recorded = RecordedAccount("complete")
     denied = {"Code": "AccessDenied", "Message": ""}
     recorded.entries.append({"call": "acm.DescribeCertificate", "error": denied})
@@ -307,7 +307,7 @@ def test_state_of_the_stack_says_whether_it_can_be_deployed_and_why_it_failed(
     assert said in found.sentence
 
 
-def test_page_that_goes_leaves_the_edge_function_behind_for_hours():
+def test_removed_page_keeps_the_edge_function_for_hours():
     found = looked(RecordedAccount("complete"), Page="none")["CloudFront"]
     assert found.result is Result.WARNING
     assert "cannot be deleted for hours" in found.sentence

@@ -43,7 +43,7 @@ def ready(photos: PhotosTable, *photo_ids: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
-def test_first_failure_is_reported_and_nothing_behind_it_is_tried(
+def test_first_failure_is_reported_and_later_records_are_not_tried(
     module: ModuleType, catalog: Catalog, invoke: Invoke, photos: PhotosTable, fault: Exception
 ):
     records = ready(photos, "a", "b", "c")
@@ -101,7 +101,7 @@ def test_order_of_a_photo_holds_through_a_failure(
     assert catalog.rows()["a"]["status"] == Status.DELETED
 
 
-def test_write_whose_answer_was_lost_comes_again_as_stale(
+def test_retried_write_whose_answer_was_lost_is_stale(
     module: ModuleType, catalog: Catalog, invoke: Invoke, photos: PhotosTable
 ):
     records = ready(photos, "a")
@@ -113,7 +113,7 @@ def test_write_whose_answer_was_lost_comes_again_as_stale(
 
 
 @pytest.mark.parametrize("moment", ["before-call", "after-call"])
-def test_crash_leaves_nothing_that_the_next_delivery_does_not_mend(
+def test_next_delivery_completes_what_a_crash_left(
     module: ModuleType, catalog: Catalog, invoke: Invoke, photos: PhotosTable, moment: str
 ):
     records = [*ready(photos, "a", "b"), photos.delete("a")]
@@ -126,7 +126,7 @@ def test_crash_leaves_nothing_that_the_next_delivery_does_not_mend(
     assert catalog.feed() == ["b"]
 
 
-def test_poison_is_put_aside_and_its_neighbours_are_replicated(
+def test_poison_is_quarantined_and_its_neighbors_are_replicated(
     catalog: Catalog, invoke: Invoke, photos: PhotosTable, output: Written
 ):
     first, last = ready(photos, "a", "b")
@@ -148,7 +148,7 @@ def test_poison_is_put_aside_and_its_neighbours_are_replicated(
     assert line["photo_id"] == poison["dynamodb"]["Keys"]["photo_id"]["S"]
 
 
-def test_poison_that_comes_twice_is_kept_once(catalog: Catalog, invoke: Invoke):
+def test_poison_that_arrives_twice_is_kept_once(catalog: Catalog, invoke: Invoke):
     event = load_event("unreadable_image")
     assert invoke(event) == invoke(event) == []
     assert len(catalog.quarantine()) == 1
@@ -157,7 +157,7 @@ def test_poison_that_comes_twice_is_kept_once(catalog: Catalog, invoke: Invoke):
 @pytest.mark.parametrize(
     "fault", [refusal("SlowDown"), ReadTimeoutError(endpoint_url="https://s3")]
 )
-def test_poison_that_cannot_be_put_aside_is_reported(
+def test_poison_that_cannot_be_quarantined_is_reported(
     module: ModuleType, catalog: Catalog, invoke: Invoke, output: Written, fault: Exception
 ):
     first, last = ready(PhotosTable(), "a", "b")

@@ -105,7 +105,7 @@ def test_deletions_of_a_batch_are_one_invalidation_once_all_tombstones_stand(
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=repr)
-def test_failed_invalidation_comes_again_from_the_first_deletion_on(
+def test_failed_invalidation_is_retried_from_the_first_deletion(
     catalog: Catalog, invoke: Invoke, cdn: Cdn, photos: PhotosTable, fault: Exception
 ):
     records = [photos.rename("b"), photos.delete("a"), photos.rename("d"), photos.delete("c")]
@@ -117,7 +117,7 @@ def test_failed_invalidation_comes_again_from_the_first_deletion_on(
     assert cdn.forgotten == paths("a", "c")
 
 
-def test_deletions_before_a_failed_write_are_invalidated_and_those_behind_it_later(
+def test_deletions_before_a_failed_write_are_invalidated_at_once_and_later_ones_on_retry(
     module: ModuleType, catalog: Catalog, invoke: Invoke, cdn: Cdn, photos: PhotosTable
 ):
     records = [photos.delete("a"), photos.delete("b"), photos.delete("c")]
@@ -129,7 +129,7 @@ def test_deletions_before_a_failed_write_are_invalidated_and_those_behind_it_lat
     assert cdn.forgotten == paths("a", "b", "c")
 
 
-def test_first_deletion_is_reported_if_its_invalidation_and_a_write_behind_it_fail(
+def test_first_deletion_is_reported_if_its_invalidation_and_a_later_write_fail(
     module: ModuleType, catalog: Catalog, invoke: Invoke, cdn: Cdn, photos: PhotosTable
 ):
     records = [photos.rename("c"), photos.delete("a"), photos.delete("d"), photos.rename("b")]
@@ -188,7 +188,7 @@ def test_redrive_of_an_old_deletion_is_harmless(
     assert (catalog.rows(), cdn.invalidations) == before
 
 
-def test_invalidation_for_which_no_time_is_left_is_not_begun_and_comes_again(
+def test_invalidation_without_time_left_is_not_started_and_is_retried(
     module: ModuleType, catalog: Catalog, invoke: Invoke, cdn: Cdn, photos: PhotosTable
 ):
     record = photos.delete("a")
@@ -200,9 +200,7 @@ def test_invalidation_for_which_no_time_is_left_is_not_begun_and_comes_again(
     assert catalog.rows()["a"]["status"] == Status.DELETED
 
 
-def test_batch_as_large_as_the_template_allows_is_within_what_cloudfront_takes(
-    invoke: Invoke, cdn: Cdn
-):
+def test_largest_batch_of_the_template_fits_one_invalidation(invoke: Invoke, cdn: Cdn):
     photos = PhotosTable()
     ids = [f"photo-{number:02}" for number in range(100)]
     for photo_id in ids:

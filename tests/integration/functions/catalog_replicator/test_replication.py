@@ -54,7 +54,7 @@ def test_record_of_the_past_brings_no_deleted_photo_back(catalog: Catalog, invok
     assert catalog.feed() == []
 
 
-def test_tombstone_that_comes_first_stays(catalog: Catalog, invoke: Invoke):
+def test_tombstone_that_arrives_first_stays(catalog: Catalog, invoke: Invoke):
     for name in ("photo_deleted", "photo_ready"):
         assert invoke(load_event(name)) == []
     assert catalog.feed() == []
@@ -106,7 +106,7 @@ def test_longest_lag_of_a_batch_is_measured(
     assert metrics["RecordsQuarantined"] == [0]
 
 
-def test_lag_is_measured_of_what_was_written_only(
+def test_lag_is_measured_for_written_records_only(
     catalog: Catalog, invoke: Invoke, photos: PhotosTable, output: Written
 ):
     photos.create("a")

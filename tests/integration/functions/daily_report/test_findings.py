@@ -67,7 +67,7 @@ def test_each_kind_of_drift_is_repaired_and_reported(gallery: Gallery):
     assert "owner" not in rows[missing.photo_id]
 
 
-def test_row_newer_than_its_photo_is_replaced_by_what_the_photo_is(gallery: Gallery):
+def test_row_newer_than_its_photo_is_replaced_from_the_photo(gallery: Gallery):
     photo = gallery.put_photo()
     gallery.put_row(photo, version=9, title="From nowhere")
     assert gallery.report()["drift"] == {"extra": 1}
@@ -75,7 +75,7 @@ def test_row_newer_than_its_photo_is_replaced_by_what_the_photo_is(gallery: Gall
 
 
 @pytest.mark.parametrize("status", [Status.READY, Status.DELETED])
-def test_what_was_written_just_now_may_be_on_its_way(gallery: Gallery, status: Status):
+def test_recent_writes_are_not_drift(gallery: Gallery, status: Status):
     gallery.put_photo(status, days_old=4 / 60 / 24)
     assert gallery.rows() == {}
     report = gallery.report()
@@ -102,7 +102,7 @@ def test_tombstone_without_a_photo_is_left_to_expire(gallery: Gallery):
     assert "drift" not in gallery.report()
 
 
-def test_photo_that_nobody_uploaded_fails_and_says_why(gallery: Gallery):
+def test_photo_that_was_never_uploaded_fails_with_a_reason(gallery: Gallery):
     abandoned = gallery.put_photo(Status.PENDING, days_old=1.1)
     awaited = gallery.put_photo(Status.PENDING, days_old=0.9)
     report = gallery.report()
@@ -114,7 +114,7 @@ def test_photo_that_nobody_uploaded_fails_and_says_why(gallery: Gallery):
     assert gallery.photo(awaited.photo_id) == awaited
 
 
-def test_upload_whose_event_was_lost_is_told_of_again(gallery: Gallery, module: ModuleType):
+def test_upload_whose_event_was_lost_is_announced_again(gallery: Gallery, module: ModuleType):
     photo = gallery.put_photo(Status.PENDING, days_old=0)
     gallery.upload(photo, b"the photo")
     made = gallery.uploaded_at(photo)
@@ -151,7 +151,7 @@ def test_upload_that_never_becomes_a_photo_is_a_matter_for_a_person(gallery: Gal
     assert gallery.photo(photo.photo_id) == photo
 
 
-def test_only_what_no_record_needs_is_removed(gallery: Gallery):
+def test_only_objects_without_a_record_are_removed(gallery: Gallery):
     photos = {status: gallery.put_photo(status, days_old=0) for status in Status}
     nobody = "019a9fb2-0c7b-7c3e-9a52-ffffffffffff"
     owners = [*(photo.photo_id for photo in photos.values()), nobody]
@@ -182,7 +182,7 @@ def test_only_what_no_record_needs_is_removed(gallery: Gallery):
     assert sorted(gallery.keys("MediaBucket")) == sorted([named.key, of_pending, *foreign[2:]])
 
 
-def test_malformed_records_stop_nothing_and_are_touched_by_nobody(gallery: Gallery):
+def test_malformed_records_stop_nothing_and_stay_unchanged(gallery: Gallery):
     well, drifted = gallery.put_photo(), gallery.put_photo()
     gallery.put_row(well)
     gallery.put_malformed("PhotosTable", "malformed-photo")

@@ -125,7 +125,7 @@ def test_a_deleted_or_unknown_photo_is_not_indexed(
 
 
 @pytest.mark.parametrize("status", [400, 500])
-def test_a_refusal_is_logged_with_what_dynamodb_said(
+def test_refused_write_is_logged_with_the_message_of_dynamodb(
     stack: MotoStack, dynamodb: DynamoDB, caplog: pytest.LogCaptureFixture, status: int
 ):
     dynamodb.status = status

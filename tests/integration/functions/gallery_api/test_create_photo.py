@@ -69,7 +69,7 @@ def test_policy_fixes_key_type_size_and_lifetime(api: Api):
     assert before + lifetime - timedelta(seconds=1) <= expiration <= after + lifetime
 
 
-def test_form_is_not_said_to_live_longer_than_it_does(api: Api):
+def test_expiry_of_the_form_is_not_overstated(api: Api):
     answer = api.create()
     expires_at = datetime.fromisoformat(answer.body["upload"]["expires_at"])
     expiration = datetime.fromisoformat(policy_of(answer)["expiration"])
@@ -104,7 +104,7 @@ def test_form_uploads_the_photo(stack: MotoStack, api: Api):
     assert found["Body"].read() == b"a photo"
 
 
-def test_no_form_is_given_out_without_a_record(api: Api, monkeypatch: pytest.MonkeyPatch):
+def test_no_upload_form_is_issued_without_a_record(api: Api, monkeypatch: pytest.MonkeyPatch):
     def refuse(**_: object) -> None:
         raise ReadTimeoutError(endpoint_url="https://dynamodb")
 
@@ -128,7 +128,9 @@ def test_lost_answer_of_dynamodb_does_not_lose_the_photo(
     assert len(stored(stack)) == 1
 
 
-def test_taken_id_is_never_overwritten(stack: MotoStack, api: Api, monkeypatch: pytest.MonkeyPatch):
+def test_existing_id_is_never_overwritten(
+    stack: MotoStack, api: Api, monkeypatch: pytest.MonkeyPatch
+):
     photo = put(stack)
     monkeypatch.setattr(api.routes, "new_photo_id", lambda _: photo.photo_id)
     assert_problem(api.create(), 500)
@@ -154,7 +156,7 @@ def test_unknown_field_is_refused_and_nothing_recorded(stack: MotoStack, api: Ap
     assert stored(stack) == []
 
 
-def test_body_that_is_no_json_is_refused(api: Api):
+def test_body_that_is_not_json_is_refused(api: Api):
     assert_problem(api.call("create_photo", body="{"), 400)
 
 

@@ -72,7 +72,7 @@ def test_thumbnailer_that_begins_while_the_photo_is_deleted(
     assert_nothing_is_left(stack, uploads, photo_id)
 
 
-def test_upload_by_a_form_that_still_lived_makes_no_renditions_and_goes_by_a_repeat(
+def test_upload_after_the_deletion_makes_no_renditions_and_is_deleted_by_a_retry(
     stack: MotoStack, api: Api, thumbnailer: ModuleType, uploads: Uploads
 ):
     photo_id = api.create().body["photo"]["photo_id"]

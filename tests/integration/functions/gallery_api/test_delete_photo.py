@@ -127,7 +127,7 @@ def test_replicator_makes_a_tombstone_of_it(stack: MotoStack, api: Api, photo: P
     assert row.keys() == {"photo_id", "version", "status", "expires_at", "replicated_at"}
 
 
-def test_all_that_belongs_to_it_goes_and_nothing_else(
+def test_deletion_removes_everything_of_the_photo_and_nothing_else(
     api: Api, belongings: Belongings, photo: Photo
 ):
     belongings.add(PHOTO_ID, etags=("abc", "another-upload"))
@@ -160,7 +160,7 @@ def test_once_more_changes_nothing(
     belongings.assert_deleted(photo)
 
 
-def test_once_more_removes_what_came_late(api: Api, belongings: Belongings, photo: Photo):
+def test_second_run_removes_late_leftovers(api: Api, belongings: Belongings, photo: Photo):
     """An upload by a form that still lived, and views that were in the stream."""
     api.delete(PHOTO_ID)
     belongings.add(PHOTO_ID)
@@ -201,7 +201,7 @@ def test_unknown_photo_is_not_found_and_not_made(stack: MotoStack, api: Api):
 
 
 @pytest.mark.parametrize("photo_id", ["1", "me", PHOTO_ID.upper(), "%00", f"{PHOTO_ID}%2F"])
-def test_what_is_no_id_is_not_found_without_a_call(
+def test_invalid_id_is_not_found_without_a_call(
     api: Api, monkeypatch: pytest.MonkeyPatch, photo_id: str
 ):
     monkeypatch.setattr(api.resources.dynamodb, "_make_api_call", pytest.fail)
@@ -266,7 +266,7 @@ def test_crash_at_any_call_is_made_good(
     belongings.assert_deleted(photo)
 
 
-def test_record_goes_first(api: Api, at: At, belongings: Belongings, photo: Photo):
+def test_record_is_deleted_first(api: Api, at: At, belongings: Belongings, photo: Photo):
     before = belongings.of(PHOTO_ID)
     outage = raising(ReadTimeoutError(endpoint_url="https://dynamodb"))
     with at("before-call.dynamodb.UpdateItem", outage):
@@ -278,7 +278,7 @@ def test_record_goes_first(api: Api, at: At, belongings: Belongings, photo: Phot
     assert_problem(api.get(PHOTO_ID), 404)
 
 
-def test_lost_answer_of_the_record_is_no_loss(
+def test_lost_answer_of_the_record_write_is_harmless(
     api: Api,
     belongings: Belongings,
     photo: Photo,
@@ -295,9 +295,7 @@ def test_lost_answer_of_the_record_is_no_loss(
     belongings.assert_deleted(photo)
 
 
-def test_deletions_beside_each_other_both_succeed(
-    api: Api, at: At, belongings: Belongings, photo: Photo
-):
+def test_concurrent_deletions_both_succeed(api: Api, at: At, belongings: Belongings, photo: Photo):
     answers: list[Answer] = []
     with at("before-call.s3.ListObjectsV2", lambda: answers.append(api.delete(PHOTO_ID))):
         answers.append(api.delete(PHOTO_ID))
@@ -315,7 +313,7 @@ def test_photo_that_becomes_ready_meanwhile_is_deleted_too(
     assert belongings.of(PHOTO_ID) == set()
 
 
-def test_rows_that_dynamodb_leaves_aside_are_sent_again(
+def test_unprocessed_rows_are_sent_again(
     api: Api,
     belongings: Belongings,
     photo: Photo,
@@ -337,7 +335,7 @@ def test_rows_that_dynamodb_leaves_aside_are_sent_again(
     belongings.assert_deleted(photo)
 
 
-def test_rows_left_aside_again_and_again_are_for_the_repeat(
+def test_rows_that_stay_unprocessed_are_left_to_the_retry(
     api: Api,
     belongings: Belongings,
     photo: Photo,
@@ -363,7 +361,7 @@ def test_view_rows_of_many_pages_and_batches_go(api: Api, belongings: Belongings
     belongings.assert_deleted(photo)
 
 
-def test_total_goes_first_and_then_the_latest_minutes(
+def test_total_is_deleted_first_and_then_the_latest_minutes(
     api: Api, at: At, belongings: Belongings, photo: Photo
 ):
     belongings.add(photo.photo_id, minutes=60)
@@ -392,7 +390,7 @@ def test_refusal_for_good_is_a_problem_of_ours(api: Api, at: At, photo: Photo):
         assert_problem(api.delete(photo.photo_id), 500)
 
 
-def test_owner_is_who_created_it(api: Api):
+def test_owner_is_the_creator(api: Api):
     photo_id = api.create().body["photo"]["photo_id"]
     assert_problem(api.delete(photo_id, STRANGER), 403)
     assert api.delete(photo_id, OWNER).status == 204

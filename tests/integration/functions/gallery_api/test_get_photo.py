@@ -65,7 +65,7 @@ def test_unknown_photo_is_not_found(api: Api):
 
 
 @pytest.mark.parametrize("photo_id", ["1", "me", "019AA1A0-5E3C-7D11-8A7B-3F2C9D4E5F60", "%00"])
-def test_what_is_no_id_is_not_found_without_a_read(
+def test_invalid_id_is_not_found_without_a_read(
     api: Api, monkeypatch: pytest.MonkeyPatch, photo_id: str
 ):
     monkeypatch.setattr(api.resources.dynamodb, "get_item", pytest.fail)
@@ -111,7 +111,7 @@ def test_each_answer_5xx_is_counted_by_version_and_no_other_is(
     assert (metric["service"], metric["version"]) == ("gallery_api", "42")
 
 
-def test_unexpected_error_is_logged_whole_and_told_without_detail(
+def test_unexpected_error_is_logged_whole_and_answered_without_detail(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ):
     def fail(**_: object) -> None:

@@ -55,7 +55,7 @@ def test_gallery_without_photos_is_an_empty_page(api: Api):
     assert (answer.status, answer.body) == (200, {"photos": [], "cursor": None})
 
 
-def test_photo_looks_in_the_list_as_it_does_alone(api: Api, publish: Publish):
+def test_photo_is_the_same_in_the_list_and_alone(api: Api, publish: Publish):
     photo = publish(
         width=4000,
         height=3000,
@@ -109,7 +109,7 @@ def test_cursor_outlives_its_photo(api: Api, publish: Publish):
     assert ids(ask(api, cursor=first.body["cursor"])) == [photo_id(0)]
 
 
-def test_page_has_thirty_photos_unless_told(api: Api, publish: Publish):
+def test_page_has_thirty_photos_by_default(api: Api, publish: Publish):
     for number in range(31):
         publish(photo_id=photo_id(number))
     assert len(ids(ask(api))) == 30
@@ -164,7 +164,7 @@ FORGED_CURSORS = [
 
 
 @pytest.mark.parametrize("cursor", FORGED_CURSORS)
-def test_cursor_that_is_none_of_ours_is_a_problem_and_costs_no_read(
+def test_foreign_cursor_is_a_problem_and_costs_no_read(
     api: Api, monkeypatch: pytest.MonkeyPatch, cursor: str
 ):
     monkeypatch.setattr(api.resources.dynamodb, "query", pytest.fail)
@@ -186,7 +186,7 @@ with_one_api = settings(
 @with_one_api
 @given(cursor=st.text() | st.binary().map(lambda octets: base64.urlsafe_b64encode(octets).decode()))
 @example(cursor=encode_cursor(photo_id(1)))
-def test_whatever_the_cursor_only_the_feed_is_read(stack: MotoStack, api: Api, cursor: str):
+def test_no_cursor_reads_anything_but_the_feed(stack: MotoStack, api: Api, cursor: str):
     requests: list[dict[str, Any]] = []
 
     def query(**request: Any) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def test_all_but_deleted_ones_are_listed_newest_first(stack: MotoStack, api: Api
     assert [photo["photo_id"] for photo in listed] == [photo_id(n) for n in (2, 1, 0)]
 
 
-def test_photo_looks_in_the_list_as_it_does_alone(stack: MotoStack, api: Api):
+def test_photo_is_the_same_in_the_list_and_alone(stack: MotoStack, api: Api):
     photo = put(stack, status=Status.FAILED, error="Not an image", etag="abc")
     [listed] = api.list_own().body["photos"]
     assert list(listed.items()) == list(api.get(photo.photo_id).body.items())
@@ -57,7 +57,7 @@ def test_created_photo_is_listed_at_once(api: Api):
     assert api.list_own().body == {"photos": [created], "cursor": None}
 
 
-def test_nobody_sees_what_is_anothers(stack: MotoStack, api: Api):
+def test_owner_sees_only_their_own_photos(stack: MotoStack, api: Api):
     put(stack, photo_id=photo_id(1))
     put(stack, photo_id=photo_id(2), owner=STRANGER)
     assert ids(api.list_own()) == [photo_id(1)]
@@ -102,7 +102,7 @@ def test_page_is_filled_past_deleted_photos(stack: MotoStack, api: Api):
     assert follow(api, 3) == [[photo_id(n) for n in (24, 18, 12)], [photo_id(n) for n in (6, 0)]]
 
 
-def test_reading_on_is_bounded_and_goes_on_by_cursor(
+def test_reads_are_bounded_and_continue_by_cursor(
     stack: MotoStack, api: Api, monkeypatch: pytest.MonkeyPatch
 ):
     put(stack, photo_id=photo_id(0))
@@ -124,12 +124,12 @@ def test_reading_on_is_bounded_and_goes_on_by_cursor(
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "1.0", "x", "", "٣"])
-def test_limit_that_is_none_is_refused(api: Api, limit: str):
+def test_invalid_limit_is_refused(api: Api, limit: str):
     assert_problem(api.list_own(limit=limit), 400)
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"])
-def test_cursor_that_is_none_is_refused(api: Api, cursor: str):
+def test_invalid_cursor_is_refused(api: Api, cursor: str):
     assert_problem(api.list_own(cursor=cursor), 400)
 
 

@@ -48,7 +48,7 @@ def test_token_is_looked_at_before_the_body(api: Api):
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20
 )
 @given(owner=st.text(min_size=1).filter(lambda text: text.isprintable() and text.strip()))
-def test_owner_is_the_subject_whatever_it_looks_like(stack: MotoStack, api: Api, owner: str):
+def test_owner_is_the_subject_of_the_token_in_any_form(stack: MotoStack, api: Api, owner: str):
     photo_id = api.create(owner=owner).body["photo"]["photo_id"]
     [photo] = [photo for photo in stored(stack) if photo.photo_id == photo_id]
     assert photo.owner == owner

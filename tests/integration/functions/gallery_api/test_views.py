@@ -73,7 +73,7 @@ def test_photo_that_is_not_replicated_yet_has_no_views(
 
 @pytest.mark.parametrize("photo_id", NO_IDS)
 @pytest.mark.parametrize("call", [view, ask])
-def test_what_is_no_id_is_not_found_without_a_call(
+def test_invalid_id_is_not_found_without_a_call(
     api: Api, monkeypatch: pytest.MonkeyPatch, call: Any, photo_id: str
 ):
     monkeypatch.setattr(api.resources.dynamodb, "_make_api_call", pytest.fail)
@@ -155,7 +155,7 @@ def now(api: Api) -> Iterator[datetime]:
     force_setattr(api.resources, "clock", real)
 
 
-def test_total_and_the_last_60_minutes_are_told(stack: MotoStack, api: Api, now: datetime):
+def test_answer_has_the_total_and_the_last_60_minutes(stack: MotoStack, api: Api, now: datetime):
     photo = put(stack)
     other = "019aa1a0-0000-7d11-8a7b-3f2c9d4e5f60"
     counted_at = "2026-11-20T13:33:58.123Z"
@@ -181,7 +181,7 @@ def test_total_and_the_last_60_minutes_are_told(stack: MotoStack, api: Api, now:
     assert seen == [("2026-11-20T12:34Z", 3), ("2026-11-20T13:33Z", 5)]
 
 
-def test_photo_that_nobody_saw_has_zeros(api: Api, publish: Publish):
+def test_photo_without_views_has_zeros(api: Api, publish: Publish):
     answer = ask(api, publish().photo_id)
     assert answer.status == 200
     assert (answer.body["total"], answer.body["counted_at"]) == (0, None)
@@ -206,7 +206,7 @@ def test_views_take_one_read(api: Api, monkeypatch: pytest.MonkeyPatch):
     assert called == ["Query"]
 
 
-def test_what_the_counter_keeps_in_its_rows_stays_there_though_it_fills_pages(
+def test_rows_of_the_counter_stay_even_if_they_fill_pages(
     stack: MotoStack, api: Api, now: datetime
 ):
     photo = put(stack)

@@ -68,7 +68,7 @@ def test_every_check_and_the_verdict_are_logged(
     assert {line["deployment_id"] for line in (*checks, verdict)} == {EVENT["DeploymentId"]}
 
 
-def test_no_go_is_reported_once_with_all_its_reasons(module: ModuleType, aws: Aws):
+def test_failed_check_is_reported_once_with_all_its_reasons(module: ModuleType, aws: Aws):
     aws.version[HEALTH] = http(200, {"version": "41"})
     aws.version[REJECTION] = http(201, {"photo": {}})
     answer = module.handler(EVENT, Context())
@@ -152,7 +152,7 @@ def test_expected_event_logs_no_unknown_keys(
 
 @pytest.mark.parametrize("name", EVENT)
 @pytest.mark.parametrize("value", ["", " \n", None, 7, ["d-4KXT1F8UD"]])
-def test_id_that_is_none_is_named_and_nothing_is_done(
+def test_invalid_id_is_named_and_nothing_is_done(
     module: ModuleType, aws: Aws, name: str, value: object
 ):
     with pytest.raises(ValidationError, match=name):

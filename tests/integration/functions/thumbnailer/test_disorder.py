@@ -29,7 +29,7 @@ def test_duplicate_of_an_unusable_photo_changes_nothing(uploads: Uploads, invoke
     assert uploads.photo(photo_id) == first
 
 
-def test_duplicate_that_runs_beside_loses_without_harm(
+def test_concurrent_duplicate_changes_nothing(
     at: At, uploads: Uploads, invoke: Invoke, output: Written
 ):
     photo_id = uploads.create_photo()
@@ -84,7 +84,7 @@ def test_upload_overwritten_before_its_event_leaves_the_photo_to_the_later_one(
     uploads.assert_nothing_orphaned(photo_id)
 
 
-def test_later_event_that_comes_first_wins(uploads: Uploads, invoke: Invoke):
+def test_later_event_that_arrives_first_wins(uploads: Uploads, invoke: Invoke):
     photo_id = uploads.create_photo()
     earlier = uploads.upload(photo_id, jpeg("red"))
     later = uploads.upload(photo_id, jpeg("blue"))
@@ -148,7 +148,7 @@ def test_photo_deleted_meanwhile_stays_deleted(
     uploads.assert_nothing_orphaned(photo_id)
 
 
-def test_duplicate_beside_does_not_bring_back_renditions_of_a_deleted_photo(
+def test_concurrent_duplicate_does_not_restore_renditions_of_a_deleted_photo(
     at: At, uploads: Uploads, invoke: Invoke
 ):
     photo_id = uploads.create_photo()

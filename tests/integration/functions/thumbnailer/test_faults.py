@@ -49,7 +49,7 @@ def test_renditions_of_a_crashed_run_go_when_another_upload_has_won(
     uploads.assert_nothing_orphaned(photo_id)
 
 
-def test_renditions_of_a_crashed_run_go_though_its_retry_comes_before_the_winner(
+def test_renditions_of_a_crashed_run_are_deleted_even_if_its_retry_precedes_the_winner(
     at: At, uploads: Uploads, invoke: Invoke
 ):
     photo_id = uploads.create_photo()
@@ -87,7 +87,7 @@ def test_renditions_of_a_crashed_run_go_when_the_photo_is_deleted_during_its_ret
     uploads.assert_nothing_orphaned(photo_id)
 
 
-def test_renditions_beside_a_pending_photo_are_left_alone(uploads: Uploads, invoke: Invoke):
+def test_renditions_of_a_pending_photo_stay(uploads: Uploads, invoke: Invoke):
     """A run beside this one may be about to win with them."""
     photo_id = uploads.create_photo()
     overwritten = uploads.upload(photo_id, jpeg("red"))
@@ -98,7 +98,7 @@ def test_renditions_beside_a_pending_photo_are_left_alone(uploads: Uploads, invo
     assert uploads.stored_renditions(photo_id) == {rendition_key(photo_id, etag, "thumb")}
 
 
-def test_lost_answer_of_the_winning_write_is_no_loss(
+def test_lost_answer_of_the_winning_write_is_harmless(
     module: ModuleType, uploads: Uploads, invoke: Invoke, output: Written
 ):
     """botocore sends the write again, and the second is refused because of the first."""

@@ -114,7 +114,7 @@ def test_upload_without_a_record_is_ignored(uploads: Uploads, invoke: Invoke, ou
 
 
 @pytest.mark.parametrize("event", [load_event("s3_notifications_set_up"), {}, {"Records": [{}]}])
-def test_event_that_is_no_notification_is_raised(invoke: Invoke, event: dict[str, Any]):
+def test_event_that_is_not_a_notification_raises(invoke: Invoke, event: dict[str, Any]):
     with pytest.raises(Exception, match="not an S3 notification") as raised:
         invoke(event)
     assert type(raised.value).__name__ == "UnexpectedEventError"

@@ -51,7 +51,7 @@ def test_views_are_counted_by_photo_and_minute(stack: MotoStack, invoke: Any, ou
     assert [line["function_request_id"] for line in written.log]
 
 
-def test_total_has_what_the_design_says(stack: MotoStack, invoke: Any):
+def test_total_has_the_documented_attributes(stack: MotoStack, invoke: Any):
     invoke({"Records": [record(1)]})
     [total] = [row for row in rows(stack) if row["period"]["S"] == "total"]
     assert total["last_sequence"]["S"] == number_of(record(1))
@@ -65,7 +65,7 @@ def test_batch_delivered_again_counts_nothing(stack: MotoStack, invoke: Any, out
     assert output().count("ViewsCounted") == 3
 
 
-def test_poison_is_put_aside_whole_and_its_neighbours_are_counted(
+def test_poison_is_quarantined_whole_and_its_neighbors_are_counted(
     stack: MotoStack, invoke: Any, output: Written
 ):
     event = load_event("kinesis_poison_among_views")
@@ -85,7 +85,7 @@ def test_poison_is_put_aside_whole_and_its_neighbours_are_counted(
     ]
 
 
-def test_partition_key_that_is_no_photo_id_is_not_logged_as_one(
+def test_partition_key_that_is_not_a_photo_id_is_not_logged_as_one(
     invoke: Any, at: At, output: Written
 ):
     with at("before-call.s3.PutObject", raising(refusal("SlowDown"))):
@@ -102,7 +102,7 @@ def test_poison_never_creates_a_row(stack: MotoStack, invoke: Any):
     assert rows(stack) == []
 
 
-def test_a_megabyte_of_nothing_is_put_aside(stack: MotoStack, invoke: Any):
+def test_record_of_a_megabyte_of_blanks_is_quarantined(stack: MotoStack, invoke: Any):
     nothing = record(1, data=bytes(1024 * 1024))
     assert invoke({"Records": [nothing, record(2)]}) == ALL_WELL
     [kept] = quarantine(stack).values()
@@ -110,7 +110,7 @@ def test_a_megabyte_of_nothing_is_put_aside(stack: MotoStack, invoke: Any):
     assert totals(rows(stack)) == {photo(0): 1}
 
 
-def test_poison_that_cannot_be_put_aside_comes_again(stack: MotoStack, invoke: Any, at: At):
+def test_poison_that_cannot_be_quarantined_is_retried(stack: MotoStack, invoke: Any, at: At):
     batch = [record(1), poison(2), record(3)]
     with at("before-call.s3.PutObject", raising(refusal("SlowDown"))):
         answer = invoke({"Records": batch})
@@ -164,7 +164,7 @@ def test_retry_finishes_what_a_crash_left(stack: MotoStack, invoke: Any, at: At,
     assert totals(rows(stack)) == Counter(each["kinesis"]["partitionKey"] for each in batch)
 
 
-def test_lost_answer_is_no_loss(stack: MotoStack, invoke: Any, at: At):
+def test_lost_answer_counts_no_view_twice(stack: MotoStack, invoke: Any, at: At):
     timeout = raising(ReadTimeoutError(endpoint_url="https://aws"))
     with at("after-call.dynamodb.TransactWriteItems", timeout):
         assert invoke({"Records": [record(1), record(2)]}) == ALL_WELL

@@ -44,7 +44,7 @@ def test_bucket_is_asked_whether_an_object_is_newer(stub: StubCloud, origins: Or
     assert read(origins, "/a", "GET", ("If-None-Match", '"4"')).status == 304
 
 
-def test_what_is_missing_is_404_with_list_bucket_and_403_without(stub: StubCloud, origins: Origins):
+def test_missing_key_is_404_with_list_bucket_and_403_without(stub: StubCloud, origins: Origins):
     assert read(origins, "/missing").status == 404
     stub.statements = [GRANT]
     assert read(origins, "/missing").status == 403

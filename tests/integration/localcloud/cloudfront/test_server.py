@@ -178,7 +178,7 @@ def test_answers_on_a_kept_connection_are_not_delayed(stub: StubCloud, viewer: h
     assert min(durations) < 0.03
 
 
-def test_taken_port_is_told_with_the_way_out(stub: StubCloud, port: int):
+def test_port_in_use_is_reported_with_the_remedy(stub: StubCloud, port: int):
     with (
         socket.create_server(("127.0.0.1", port)),
         pytest.raises(CloudError, match=rf"127.0.0.1:{port} .* Choose another with EDGE_PORT="),
@@ -193,7 +193,7 @@ def test_port_is_free_again_afterwards(stub: StubCloud, port: int):
             assert httpx.get(f"{served.url}/missing", trust_env=False).status_code == 404
 
 
-def test_distribution_that_is_not_modelled_is_refused_at_start(
+def test_distribution_with_unsupported_settings_is_refused_at_start(
     stub: StubCloud, api: FakeApi, port: int
 ):
     api.deployed = NotModelledError("Origin groups are not modelled.")

@@ -179,7 +179,7 @@ def test_environment_is_used_again_also_after_an_exception(
     assert answer(tested) == {"calls": 3, "pid": first["pid"]}
 
 
-def test_log_has_lambdas_lines_around_what_the_function_wrote(
+def test_log_has_the_lines_of_lambda_around_those_of_the_function(
     function: MakeVersion, environment: MakeEnvironment
 ):
     version = function(
@@ -351,7 +351,7 @@ def test_more_memory_than_the_function_has_ends_the_runtime(
     assert answer(tested, mb=20) == "done"
 
 
-def test_address_space_that_is_not_used_is_no_memory(
+def test_unused_address_space_does_not_count_as_memory(
     function: MakeVersion, environment: MakeEnvironment
 ):
     version = function(

@@ -154,7 +154,7 @@ def test_init_code_that_fails_leaves_nothing_provisioned(function: MakeVersion, 
     assert pool().provision(function("1 / 0"), 2) == 0
 
 
-def test_environments_of_a_retired_version_end_each_after_what_it_runs(
+def test_environments_of_a_retired_version_end_after_their_invocation(
     function: MakeVersion, pool: MakePool, waiting: Waiting
 ):
     tested, version, other = pool(), function(WAITING), function(WAITING, name="other")
@@ -188,7 +188,7 @@ def test_idle_environment_is_recycled_unless_it_is_provisioned(
     assert tested.idle_environments(warm)
 
 
-def test_close_ends_idle_environments_and_fails_what_runs(
+def test_close_ends_idle_environments_and_fails_running_invocations(
     function: MakeVersion, pool: MakePool, threads: ThreadPoolExecutor, tmp_path: Path
 ):
     tested, version = pool(), function(WAITING)

@@ -9,11 +9,11 @@ import msgspec
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from catalog_replicator.catalog import Change, invalidation_batch, log_fields, plan, poison_count
 from shared.catalog import write_row
+from shared.client_config import client_config
 from shared.deadlines import Deadline
 from shared.quarantine import Poison, quarantine
 from shared.settings import load_settings
@@ -29,9 +29,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 FAILURES: Final = (BotoCoreError, ClientError, TimeoutError)
 LONGEST_CALL: Final = 10.0  # seconds; a call takes 9 s at most: two attempts of 4 s and a pause
-aws_config = Config(
-    connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}
-)
+aws_config = client_config(connect=1, read=3, attempts=2)
 settings = load_settings(Settings, os.environ)
 logger = Logger()
 metrics = Metrics()

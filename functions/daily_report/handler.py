@@ -8,12 +8,12 @@ import boto3
 import msgspec
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
-from botocore.config import Config
 
 from daily_report.report import headlines
 from daily_report.settings import Settings
 from daily_report.state import State
 from daily_report.steps import DailyReport
+from shared.client_config import client_config
 from shared.deadlines import Deadline
 from shared.settings import load_settings
 
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 # A call takes 9 s at most (two attempts of 4 s and a pause), and readers look up unpaired records
 # before they end.
 RESERVE_SECONDS: Final = 20
-aws_config = Config(
-    connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}
-)
+aws_config = client_config(connect=1, read=3, attempts=2)
 logger = Logger()
 metrics = Metrics()
 dynamodb = boto3.client("dynamodb", config=aws_config)

@@ -10,8 +10,6 @@ from hashlib import sha256
 from http.client import HTTPConnection, HTTPSConnection
 from typing import Any
 
-# Enough for the three round trips of a new connection, also from the other side of the world.
-LIMIT_SECONDS = 1.0
 _NEEDED = {"ProjectionExpression": "#s, renditions", "ExpressionAttributeNames": {"#s": "status"}}
 _TLS = ssl.create_default_context()
 
@@ -22,8 +20,12 @@ class CatalogError(Exception):
     """The catalog cannot be read."""
 
 
-def get_row(photo_id: str, settings: Strings, environment: Strings, now: float) -> Any:
+def get_row(
+    photo_id: str, settings: Strings, environment: Strings, now: float, timeout: float
+) -> Any:
     """Status and renditions of a photo in DynamoDB's form, or None if there is no such row.
+
+    `timeout` in seconds is that of a connection, and of each read.
 
     Raises:
         OSError, http.client.HTTPException: the network failed, or a time-out.
@@ -34,9 +36,9 @@ def get_row(photo_id: str, settings: Strings, environment: Strings, now: float) 
             raise CatalogError(f"distribution.yaml sets no {name} among OriginCustomHeaders")
     table = settings["x-gallery-catalog-table"]
     scheme, _, host = settings["x-gallery-endpoint"].partition("://")
-    connection = HTTPConnection(host, timeout=LIMIT_SECONDS)
+    connection = HTTPConnection(host, timeout=timeout)
     if scheme == "https":
-        connection = HTTPSConnection(host, timeout=LIMIT_SECONDS, context=_TLS)
+        connection = HTTPSConnection(host, timeout=timeout, context=_TLS)
     body = json.dumps({"TableName": table, "Key": {"photo_id": {"S": photo_id}}, **_NEEDED})
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     with closing(connection):

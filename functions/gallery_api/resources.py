@@ -10,6 +10,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from botocore.config import Config
 
+from shared.client_config import client_config
 from shared.settings import load_settings
 
 if TYPE_CHECKING:
@@ -65,11 +66,9 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
     settings = load_settings(Settings, environment)
     # A request makes up to three calls of at most 7 s each (two attempts and a pause), so that the
     # caller gets a 503 before Lambda's timeout.
-    config = Config(
-        connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2, "mode": "standard"}
-    )
+    config = client_config(connect=1, read=2, attempts=2, environment=environment)
     # One attempt: Kinesis may have taken a record whose answer was lost, and would count it twice.
-    kinesis_config = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
+    kinesis_config = client_config(connect=1, read=1, attempts=1, environment=environment)
     # By default boto3 signs for the bucket's global host. While a bucket is new, that host
     # redirects to the region, and a browser's upload does not follow the redirect.
     regional = Config(

@@ -8,10 +8,10 @@ import boto3
 import msgspec
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.config import Config
 from msgspec import Meta
 
 from release_check.checks import RESERVE_SECONDS, check
+from shared.client_config import client_config
 from shared.deadlines import Deadline
 from shared.settings import load_settings
 
@@ -31,9 +31,7 @@ class Hook(msgspec.Struct, frozen=True, rename="pascal"):
 
 
 # A call takes 21 s at most: three attempts of 6 s and two pauses of 3 s together.
-aws_config = Config(
-    connect_timeout=1, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
-)
+aws_config = client_config(connect=1, read=5, attempts=3)
 settings = load_settings(Settings, os.environ)
 logger = Logger()
 lambda_ = boto3.client("lambda", config=aws_config)

@@ -8,8 +8,8 @@ import boto3
 import msgspec
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
-from botocore.config import Config
 
+from shared.client_config import client_config
 from shared.settings import load_settings
 from thumbnailer.notifications import uploads_in
 from thumbnailer.uploads import Outcome, Thumbnailer, ThumbnailingError
@@ -27,9 +27,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 # A call takes 24 s at most (three attempts of 7 s and the pauses). The function's timeout of 60 s
 # leaves enough time to decode the largest photo, and to log and raise before Lambda ends it.
-aws_config = Config(
-    connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
-)
+aws_config = client_config(connect=2, read=5, attempts=3)
 logger = Logger()
 metrics = Metrics()
 thumbnailer = Thumbnailer(

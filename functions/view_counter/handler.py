@@ -11,9 +11,9 @@ import msgspec
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from shared.client_config import client_config
 from shared.deadlines import Deadline
 from shared.photo_ids import is_photo_id
 from shared.quarantine import Poison, quarantine
@@ -31,9 +31,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 # A call takes 9 s at most: two attempts of 4 s and a pause.
 RESERVE_SECONDS: Final = 10
-aws_config = Config(
-    connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}
-)
+aws_config = client_config(connect=1, read=3, attempts=2)
 settings = load_settings(Settings, os.environ)
 logger = Logger()
 metrics = Metrics()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edge_headers import catalog, photo_pages
+from edge_headers import photo_pages
 from edge_headers.handler import handler
 from tests.support.moto_stack import MotoStack
 from tests.support.repository import ROOT
@@ -47,7 +47,7 @@ class _Answer(BaseHTTPRequestHandler):
         self.end_headers()
         if self.server.drips:
             for octet in answer:  # each comes within a socket's own limit
-                if self.server.over.wait(catalog.LIMIT_SECONDS / 4):
+                if self.server.over.wait(photo_pages.LIMIT_SECONDS / 4):
                     return
                 self.wfile.write(bytes([octet]))
         self.wfile.write(answer)
@@ -59,7 +59,6 @@ class _Answer(BaseHTTPRequestHandler):
 @pytest.fixture
 def dynamodb(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDB]:
     monkeypatch.setattr(photo_pages, "_known", {})
-    monkeypatch.setattr(catalog, "LIMIT_SECONDS", 0.2)
     monkeypatch.setattr(photo_pages, "LIMIT_SECONDS", 0.2)
     with DynamoDB(stack.dynamodb) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))

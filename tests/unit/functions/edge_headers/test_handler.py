@@ -145,7 +145,7 @@ def test_configuration_comes_with_either_kind_of_origin(kind: str, monkeypatch: 
     request = asked["Records"][0]["cf"]["request"]
     request["origin"] = {kind: request["origin"]["s3"]}
     handler(asked, None)
-    [(photo_id, settings, _environment, _now)] = seen
+    [(photo_id, settings, *_)] = seen
     assert photo_id == PHOTO
     assert settings["x-gallery-endpoint"] == "https://dynamodb.us-east-1.amazonaws.com"
     assert settings["x-gallery-catalog-table"] == "lambda-gallery-dev-CatalogTable-1A2B3C4D5E6F"

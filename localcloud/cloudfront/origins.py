@@ -100,7 +100,7 @@ class Origins:
         query = f"?{request.query}" if request.query else ""
         return self._send(
             request.method,
-            self._endpoint + request.path + query,
+            request.path + query,
             (("Host", host), *without(request.headers, {"host"})),
             request.body,
             origin.settings.get("OriginReadTimeout", 30),
@@ -113,19 +113,18 @@ class Origins:
             arn = f"arn:aws:s3:::{bucket}"
             if not allows(policy, "s3:GetObject", f"{arn}/{key}", distribution.arn):
                 return _access_denied(request)
-            url = (
-                self._s3.generate_presigned_url(
+            target = f"/{bucket}"
+            if key:
+                url = self._s3.generate_presigned_url(
                     "get_object" if request.method == "GET" else "head_object",
                     Params={"Bucket": bucket, "Key": key},
                 )
-                if key
-                else f"{self._endpoint}/{bucket}"
-            )
+                target = url.removeprefix(self._endpoint)
         except (BotoCoreError, ClientError) as error:
             raise OriginError(502, f"The bucket {bucket} cannot be read: {error}") from error
         conditions = tuple(each for each in request.headers if each[0].lower() in _CONDITIONS)
         headers = (("Host", httpx.URL(self._endpoint).netloc.decode()), *conditions)
-        response = self._send(request.method, url, headers, b"", _BUCKET_SECONDS)
+        response = self._send(request.method, target, headers, b"", _BUCKET_SECONDS)
         if response.status == 404 and not allows(policy, "s3:ListBucket", arn, distribution.arn):
             return _access_denied(request)
         return response
@@ -140,15 +139,16 @@ class Origins:
         return dict(json.loads(policy))
 
     def _send(
-        self, method: str, url: str, headers: Headers, body: bytes, seconds: float
+        self, method: str, target: str, headers: Headers, body: bytes, seconds: float
     ) -> Response:
+        """Send path and query as they are: httpx would resolve `..`, and leave the bucket."""
         timeout = httpx.Timeout(seconds, connect=_CONNECT_SECONDS).as_dict()
         request = httpx.Request(
             method,
-            url,
+            self._endpoint,
             headers=list(headers),
             content=body or None,
-            extensions={"timeout": timeout},
+            extensions={"timeout": timeout, "target": target.encode("latin-1")},
         )
         try:
             answer = self._http.send(request, stream=True)

@@ -24,12 +24,13 @@ LISTING = {**GRANT, "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::site"}
 
 @dataclass
 class StubCloud:
-    """What it holds, and the keys that were read."""
+    """What it holds, the keys that were read, and the paths as they were sent."""
 
     cloud: Cloud
     objects: dict[str, bytes] = field(default_factory=dict)
     statements: list[Any] = field(default_factory=lambda: [GRANT, LISTING])
     reads: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
 
 @contextlib.contextmanager
@@ -39,6 +40,7 @@ def stub_cloud() -> Iterator[StubCloud]:
 
         def do_GET(self) -> None:
             url = urlsplit(self.path)
+            stub.paths.append(url.path)
             if ".execute-api." in self.headers["Host"]:
                 self._echo()
             elif url.query == "policy":

@@ -3,8 +3,11 @@
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from urllib.parse import unquote
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from localcloud.cloud import Cloud
 from localcloud.cloudfront.messages import Request, Response
@@ -37,6 +40,45 @@ def test_bucket_is_read_by_its_key(stub: StubCloud, origins: Origins):
     assert response.header("content-length") == "4"
     head = read(origins, "/a%20b/%C3%BC+1.html", "HEAD")
     assert (head.status, head.body, head.header("content-length")) == (200, b"", "4")
+
+
+PARTS = (
+    "..",
+    ".",
+    "%2e",
+    "%2E%2e",
+    "/",
+    "//",
+    "%2f",
+    "%252f",
+    "%5c",
+    "%00",
+    "%",
+    "?",
+    "other",
+    "a",
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(parts=st.lists(st.sampled_from(PARTS), min_size=1, max_size=12))
+@example(parts=["..", "%2f", "other", "%2f", "a"])
+@example(parts=["%2e%2e", "/", "other", "/", "a"])
+def test_no_path_leaves_the_bucket(stub: StubCloud, origins: Origins, parts: list[str]):
+    """S3 gets the key that CloudFront has, with dots and slashes in any encoding."""
+    stub.paths.clear()
+    path = "/" + "".join(parts)
+    read(origins, path)
+    key = unquote(path).removeprefix("/")
+    for sent in stub.paths:
+        assert sent in ("/site", "/site/") or sent.startswith("/site/"), sent
+        assert unquote(sent).removeprefix("/site").removeprefix("/") in ("", key), sent
+
+
+@pytest.mark.parametrize("path", ["/api/../_ministack/health", "/api/./a", "/api/%2e%2e/a"])
+def test_api_gets_the_path_as_it_is(stub: StubCloud, origins: Origins, path: str):
+    origins.fetch(distribution(), API, Request("GET", path))
+    assert stub.paths == [path]
 
 
 def test_bucket_is_asked_whether_an_object_is_newer(stub: StubCloud, origins: Origins):

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import boto3
 import msgspec
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,6 +15,7 @@ from catalog_replicator.catalog import Change, invalidation_batch, log_fields, p
 from shared.catalog import write_row
 from shared.client_config import client_config
 from shared.deadlines import Deadline
+from shared.logs import make_logger
 from shared.quarantine import Poison, quarantine
 from shared.settings import load_settings
 
@@ -31,7 +32,7 @@ FAILURES: Final = (BotoCoreError, ClientError, TimeoutError)
 LONGEST_CALL: Final = 10.0  # seconds; a call takes 9 s at most: two attempts of 4 s and a pause
 aws_config = client_config(connect=1, read=3, attempts=2)
 settings = load_settings(Settings, os.environ)
-logger = Logger()
+logger = make_logger()
 metrics = Metrics()
 dynamodb = boto3.client("dynamodb", config=aws_config)
 s3 = boto3.client("s3", config=aws_config)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 import msgspec
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from daily_report.report import headlines
@@ -15,6 +15,7 @@ from daily_report.state import State
 from daily_report.steps import DailyReport
 from shared.client_config import client_config
 from shared.deadlines import Deadline
+from shared.logs import make_logger
 from shared.settings import load_settings
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 # before they end.
 RESERVE_SECONDS: Final = 20
 aws_config = client_config(connect=1, read=3, attempts=2)
-logger = Logger()
+logger = make_logger()
 metrics = Metrics()
 dynamodb = boto3.client("dynamodb", config=aws_config)
 s3 = boto3.client("s3", config=aws_config)

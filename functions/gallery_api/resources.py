@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from botocore.config import Config
 
 from shared.client_config import client_config
+from shared.logs import make_logger
 from shared.settings import load_settings
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
         kinesis=boto3.client("kinesis", config=kinesis_config),
         s3=boto3.client("s3", config=config.merge(regional)),
         answers=DynamoDBPersistenceLayer(settings.idempotency_table, boto3_client=dynamodb),
-        logger=Logger(),
+        logger=make_logger(),
         metrics=Metrics(),
         region=environment["AWS_REGION"],
         clock=lambda: datetime.now(UTC),

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import boto3
 import msgspec
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from msgspec import Meta
 
 from release_check.checks import RESERVE_SECONDS, check
 from shared.client_config import client_config
 from shared.deadlines import Deadline
+from shared.logs import make_logger
 from shared.settings import load_settings
 
 
@@ -33,7 +33,7 @@ class Hook(msgspec.Struct, frozen=True, rename="pascal"):
 # A call takes 21 s at most: three attempts of 6 s and two pauses of 3 s together.
 aws_config = client_config(connect=1, read=5, attempts=3)
 settings = load_settings(Settings, os.environ)
-logger = Logger()
+logger = make_logger()
 lambda_ = boto3.client("lambda", config=aws_config)
 codedeploy = boto3.client("codedeploy", config=aws_config)
 

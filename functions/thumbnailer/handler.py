@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import msgspec
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from shared.client_config import client_config
+from shared.logs import make_logger
 from shared.settings import load_settings
 from thumbnailer.notifications import uploads_in
 from thumbnailer.uploads import Outcome, Thumbnailer, ThumbnailingError
@@ -28,7 +29,7 @@ class Settings(msgspec.Struct, frozen=True):
 # A call takes 24 s at most (three attempts of 7 s and the pauses). The function's timeout of 60 s
 # leaves enough time to decode the largest photo, and to log and raise before Lambda ends it.
 aws_config = client_config(connect=2, read=5, attempts=3)
-logger = Logger()
+logger = make_logger()
 metrics = Metrics()
 thumbnailer = Thumbnailer(
     **msgspec.structs.asdict(load_settings(Settings, os.environ)),

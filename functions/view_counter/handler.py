@@ -8,13 +8,14 @@ from typing import Any, Final
 
 import boto3
 import msgspec
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.client_config import client_config
 from shared.deadlines import Deadline
+from shared.logs import make_logger
 from shared.photo_ids import is_photo_id
 from shared.quarantine import Poison, quarantine
 from shared.settings import load_settings
@@ -33,7 +34,7 @@ class Settings(msgspec.Struct, frozen=True):
 RESERVE_SECONDS: Final = 10
 aws_config = client_config(connect=1, read=3, attempts=2)
 settings = load_settings(Settings, os.environ)
-logger = Logger()
+logger = make_logger()
 metrics = Metrics()
 s3 = boto3.client("s3", config=aws_config)
 view_counter = ViewCounter(

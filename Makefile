@@ -18,93 +18,93 @@ RUN = PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  HOST=$(HOST) and PORT=$(PORT) are where the laptop cloud listens, EDGE_PORT=$(EDGE_PORT) where its page is."
+	@echo "  The laptop cloud listens on HOST=$(HOST), PORT=$(PORT); its page is on EDGE_PORT=$(EDGE_PORT)."
 
-demo: install ## photos through the whole application on this machine, then all is gone again
+demo: install ## run the whole application on this machine with sample photos, then remove everything
 	@$(DEMO) demo
 
-up: install ## the whole application on this machine, until Ctrl-C
+up: install ## run the whole application on this machine until Ctrl-C
 	@$(DEMO) up
 
-down: install ## end the laptop cloud that `make up` runs elsewhere
+down: install ## end the `make up` of another terminal
 	@$(DEMO) down
 
 redrive: install ## replay what failed, on the laptop or in STACK=…; ARGS=--dry-run only lists it
 	@$(if $(STACK),$(TOOL) ops.redrive --stack $(STACK),$(DEMO) redrive) $(ARGS)
 
-publish: install ## the page into STACK=…, and CloudFront fetches it anew
+publish: install ## upload the page into STACK=… and invalidate it in CloudFront
 	@$(RUN) $(BIN)/python -m ops.publish_site $(if $(STACK),--stack $(STACK))
 
 STAGE ?= dev
-preflight: install ## what prevents a deployment of STAGE=…, what it creates, and what that costs idle; ARGS=--offline
+preflight: install ## report what prevents a deployment of STAGE=…, what it creates, what it costs while idle; ARGS=--offline
 	@$(RUN) $(BIN)/python -m ops.preflight --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
 
-deploy: install ## STAGE=dev or prod into an account, after asking; ARGS='--parameter Name=Value'
+deploy: install ## deploy STAGE=dev or prod into an account, after confirmation; ARGS='--parameter Name=Value'
 	@$(RUN) $(BIN)/python -m ops.deploy --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
 
-destroy: install ## take STAGE=… down, data included, after asking for its name; ARGS='--wait 12'
+destroy: install ## delete the stack of STAGE=… and its data, after confirmation; ARGS='--wait 12'
 	@$(RUN) $(BIN)/python -m ops.destroy --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
 
-rotate-origin-secret: install ## a new value of what CloudFront sends to the API of STAGE=…; docs/origin-secret.md
+rotate-origin-secret: install ## replace the secret value that CloudFront sends to the API of STAGE=…; docs/origin-secret.md
 	@$(TOOL) ops.rotate_origin_secret --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
 
-report: install ## the daily report, now, on the laptop or of STACK=…; ARGS='--days 30 --plot days.svg'
+report: install ## make and print the daily report of the laptop or STACK=…; ARGS='--days 30 --plot days.svg'
 	@$(if $(STACK),$(TOOL) ops.report --stack $(STACK),$(DEMO) report) $(ARGS)
 
-trace: install ## one PHOTO's way, by its id, from the logs of the laptop or of STACK=…; ARGS=--json
+trace: install ## print the way of PHOTO=<id> from the logs of the laptop or STACK=…; ARGS=--json
 	@$(if $(STACK),$(TOOL) ops.trace --stack $(STACK),$(DEMO) trace) $(PHOTO) $(ARGS)
 
-dashboard: install ## the dashboard of the laptop or of STACK=…, drawn; ARGS='--hours 3 --plot dashboard.svg'
+dashboard: install ## draw the dashboard of the laptop or STACK=…; ARGS='--hours 3 --plot dashboard.svg'
 	@$(if $(STACK),$(TOOL) ops.dashboard --stack $(STACK),$(DEMO) dashboard) $(ARGS)
 
-cost: install ## what the stack costs, and which limit comes first; ARGS="--scenario hobby --stage dev"
+cost: install ## print what the stack costs and which limit it reaches first; ARGS="--scenario hobby --stage dev"
 	@$(BIN)/python -m ops.cost $(ARGS)
 
-e2e: install ## a photo's journey through the laptop or STACK=…, and nothing left of it; ARGS=--url=…
+e2e: install ## send a photo through the laptop or STACK=… and delete it again; ARGS=--url=…
 	@$(BIN)/pytest tests/e2e/test_journey.py $(if $(STACK),--stack $(STACK) --force-enable-socket) $(ARGS)
 
-openapi: install ## docs/openapi.json, from the template's routes and the API's models
+openapi: install ## write docs/openapi.json from the template's routes and the API's models
 	@PYTHONPATH=functions:layers $(BIN)/python -m ops.openapi
 
 FUNCTION ?= ThumbnailerFunction
 EVENT ?= events/s3_photo_uploaded.json
-invoke: install ## one FUNCTION with one EVENT by sam local invoke, against a running `make up`
+invoke: install ## run sam local invoke with FUNCTION=… and EVENT=… against a running `make up`
 	@$(DEMO) invoke $(FUNCTION) $(EVENT)
 
-build: install ## functions and layers for the laptop, as sam build makes them
+build: install ## build functions and layers for the laptop by sam build
 	@$(DEMO) build
 
-test: install check ## every test but the slow ones: checks, unit, integration, built artifacts, laptop cloud
+test: install check ## run all tests except the slow ones
 	@$(BIN)/pytest --numprocesses 2 --durations 20 $(WITHOUT_CLOUD)
 	@$(BIN)/pytest --durations 20 tests/e2e
 
-test-slow: install ## tests that take too long for make test: those marked slow, and long histories
+test-slow: install ## run the tests that take too long for make test: those marked slow, and long histories
 	@SIMULATION=long $(BIN)/pytest -m slow --numprocesses 2 --durations 20 $(WITHOUT_CLOUD)
 
-check: install .venv-checkers/installed ## ruff, mypy, the linters of template and workflows, and every IAM policy checked and proved
+check: install .venv-checkers/installed ## run ruff, mypy, the linters of template and workflows, and the checks and proofs of IAM policies
 	@$(MAKE) --no-print-directory --jobs 2 check-code check-templates check-policies
 
-check-code: ## the part of check about Python code and workflows
+check-code: ## run the part of check about Python code and workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/jactionlint --profile correctness --shellcheck= --pyflakes=
 	@$(BIN)/zizmor --quiet --offline .github
 
-check-templates: ## the part of check about the templates
+check-templates: ## run the part of check about the templates
 	@$(RUN) sam validate --lint
 	@$(BIN)/cfn-lint template.yaml
 	@$(BIN)/python -m ops.translate | $(BIN)/cfn-lint --ignore-checks W1030 W2001 W7001 # CertificateArn may be empty; the transform has resolved what it can
 	@$(BIN)/cfn-lint .github/deploy-role.yaml
 
-check-policies: ## the part of check about IAM policies
+check-policies: ## run the part of check about IAM policies
 	@$(TOOL) tools.vetting
 
-format: install ## let ruff mend what it can
+format: install ## let ruff format the code and fix what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lock: install ## compile the requirement files anew, with the newest versions allowed
+lock: install ## compile the requirement files again, with the newest versions allowed
 	@for name in layers/shared/requirements layers/imaging/requirements requirements/dev \
 	  requirements/ministack requirements/runtime requirements/checkers requirements/guard; do \
 	  echo "$$name.txt"; \
@@ -114,7 +114,7 @@ lock: install ## compile the requirement files anew, with the newest versions al
 	    --custom-compile-command 'make lock' $$name.in --output-file $$name.txt || exit 1; \
 	done
 
-install: .venv/installed .venv-ministack/installed .venv-runtime/installed ## the environments, if they are not there
+install: .venv/installed .venv-ministack/installed .venv-runtime/installed ## create the virtual environments if they are missing
 
 .venv/installed: requirements/dev.txt
 .venv-ministack/installed: requirements/ministack.txt
@@ -133,7 +133,7 @@ install: .venv/installed .venv-ministack/installed .venv-runtime/installed ## th
 	@$(BIN)/uv pip install --quiet --python $(@D) --only-binary :all: --require-hashes --requirement $<
 	@touch $@
 
-# What make check and make test need besides. uv installs the hundred packages in a fraction of pip's time.
+# What make check and make test need in addition. uv installs the hundred packages in a fraction of pip's time.
 .venv-checkers/installed: UV_INSTALL = $(BIN)/uv pip install --quiet --python $(@D) --only-binary :all: --require-hashes
 .venv-checkers/installed: requirements/checkers.txt requirements/guard.txt | .venv/installed
 	@echo "Installing $^ into $(@D) (once; half a minute or so)"

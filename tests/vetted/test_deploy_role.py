@@ -108,8 +108,8 @@ def _policies(resources: dict[str, Any]) -> list[dict[str, Any]]:
     [
         (planted("MakeBoundedRoles", Condition={}), "no role without the boundary"),
         (planted("SeeRoles", Action="iam:*"), "removes no boundary"),
-        (planted("SeeRoles", Action="iam:*", Resource="*"), "makes no user"),
-        (planted("LookAround", Action="sts:AssumeRole"), "takes on no role"),
+        (planted("SeeRoles", Action="iam:*", Resource="*"), "creates no user"),
+        (planted("LookAround", Action="sts:AssumeRole"), "assumes no role"),
         (planted("PassThem", Resource="*"), "passes no role of another stack"),
         (planted("PassThem", Condition={}), "services in use only"),
         (planted("ReadAndWriteArtifacts", Resource="*"), "artifacts of another stack"),
@@ -119,7 +119,7 @@ def _policies(resources: dict[str, Any]) -> list[dict[str, Any]]:
             planted("MakeTables", Resource="*"), "none of prod's tables", marks=pytest.mark.slow
         ),
         (planted("DataOfTheStack", Resource=f"{TABLES}/lambda-gallery-*"), "none of prod's tables"),
-        (planted("WithoutNames", Action="*"), "takes on no role"),
+        (planted("WithoutNames", Action="*"), "assumes no role"),
         (planted("MakeApis"), "none of prod's API"),  # without LeaveOtherStacksAlone
     ],
 )

@@ -9,8 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
@@ -23,11 +21,21 @@ from demo.demo import demo
 from demo.deployed_gallery import DeployedGallery
 from demo.sample_event import put_photo_of_sample_event
 from demo.sign_in import PASSWORD, USER, make_user, sign_in
-from localcloud import cloudfront, deployment, logs, sam_local
-from localcloud.cloud import DEFAULT_PORT, STATE, Cloud, CloudError, end, require_owner, running
-from localcloud.event_sources import poller
-from localcloud.event_sources.engine import Counters
-from localcloud.event_sources.poller import EventSources
+from localcloud import invocation, logs, sam_local
+from localcloud.arguments import listening_address, port_number
+from localcloud.cloud import (
+    DEFAULT_PORT,
+    STATE,
+    AlreadyRunningError,
+    Cloud,
+    CloudError,
+    NotRunningError,
+    PortInUseError,
+    end,
+    require_owner,
+)
+from localcloud.running_application import RunningApplication, build, running_application, stage
+from localcloud.stack import Stack
 from ops import dashboard, publish_site, redrive, report, trace
 from ops.publish_site import PublishingError
 
@@ -54,9 +62,11 @@ def main() -> int:
     )
     parser.add_argument("function", nargs="?", help="to invoke, by its logical id")
     parser.add_argument("event", nargs="?", type=Path, help="to invoke it with, a file of events/")
-    parser.add_argument("--port", type=_port, default=DEFAULT_PORT)
-    parser.add_argument("--edge-port", type=_port, help="of the page; one above --port")
-    parser.add_argument("--host", type=_address, default="127.0.0.1", help="where to listen")
+    parser.add_argument("--port", type=port_number, default=DEFAULT_PORT)
+    parser.add_argument("--edge-port", type=port_number, help="of the page; one above --port")
+    parser.add_argument(
+        "--host", type=listening_address, default="127.0.0.1", help="where to listen"
+    )
     given = sys.argv[1:]
     behind_tool = next((n for n, word in enumerate(given, 1) if word in OPERATOR_TOOLS), len(given))
     arguments = parser.parse_args(given[:behind_tool])
@@ -71,7 +81,9 @@ def main() -> int:
     try:
         match arguments.command:
             case "build":
-                _build(own_environment, console)
+                environment = application.build_environment(own_environment)
+                with application.gallery(cloud).building():
+                    build(application.gallery(cloud), environment, console)
             case "demo":
                 return _demo(cloud, edge_port, own_environment, console)
             case "up":
@@ -83,11 +95,10 @@ def main() -> int:
                 options = given[behind_tool:]
                 return OPERATOR_TOOLS[tool](["--stack", application.STACK, *options])
             case "invoke":
-                parameters = application.parameters(cloud)
                 function, event = arguments.function, arguments.event
-                return sam_local.invoke(cloud, function, event, parameters, own_environment)
+                return _invoke(cloud, function, event, own_environment, console)
     except (CloudError, GalleryError, PublishingError, TimeoutError) as error:
-        console.print(f"[bold red]✗[/] {escape(str(error))}")
+        console.print(f"[bold red]✗[/] {escape(str(error))}{_by_make(error, cloud)}")
         return 1
     except OSError as error:
         console.print(f"[bold red]✗[/] {error.strerror}: {error.filename or STATE}")
@@ -98,28 +109,28 @@ def main() -> int:
     return 0
 
 
+def _by_make(error: Exception, cloud: Cloud) -> str:
+    """What to do about an error of the laptop cloud, in targets and variables of the Makefile."""
+    port = f" PORT={cloud.port}" if cloud.port != DEFAULT_PORT else ""
+    match error:
+        case AlreadyRunningError():
+            return f" `make down{port}` ends it; PORT={cloud.port + 10} chooses another port."
+        case NotRunningError():
+            return f" `make up{port}` starts one."
+        case PortInUseError():
+            return " PORT=, EDGE_PORT= and HOST= choose them."
+        case _:
+            return ""
+
+
 def _interrupt(*_: object) -> None:
     _interrupted.set()
     raise KeyboardInterrupt
 
 
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 2**16:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 1 to 65535")
-    return int(text)
-
-
-def _address(text: str) -> str:
-    try:
-        return str(ip_address(text))
-    except ValueError:  # an empty one too, which would mean every interface
-        message = f"{text!r} is no IP address of this machine, such as 127.0.0.1"
-        raise argparse.ArgumentTypeError(message) from None
-
-
 def _demo(cloud: Cloud, edge_port: int, own_environment: dict[str, str], console: Console) -> int:
     started = time.monotonic()
-    with _gallery(cloud, edge_port, own_environment, console) as deployed:
+    with _gallery(cloud, edge_port, own_environment, console) as (_, deployed):
         good = demo(deployed, console)
     seconds = time.monotonic() - started
     if good:
@@ -131,7 +142,7 @@ def _demo(cloud: Cloud, edge_port: int, own_environment: dict[str, str], console
 
 
 def _up(cloud: Cloud, edge_port: int, own_environment: dict[str, str], console: Console) -> None:
-    with _gallery(cloud, edge_port, own_environment, console) as deployed:
+    with _gallery(cloud, edge_port, own_environment, console) as (running, deployed):
         sam_local.write_environments(cloud, application.STACK)
         put_photo_of_sample_event(cloud, deployed.outputs)
         try:
@@ -146,26 +157,23 @@ def _up(cloud: Cloud, edge_port: int, own_environment: dict[str, str], console: 
 Function logs follow; Ctrl-C ends the cloud.
 """)
             _open_browser(deployed.url, own_environment)
-            _follow(deployed, console)
+            _follow(running, console)
         except KeyboardInterrupt:
             console.print("\nEnding the cloud.")
 
 
-def _follow(deployed: DeployedGallery, console: Console) -> None:
-    """Show what the functions log and the streams deliver, for ever."""
-    groups = {
-        value: name.removesuffix("LogGroupName")
-        for name, value in deployed.outputs.items()
-        if name.endswith("LogGroupName")
-    }
-    counted: dict[str, Counters] = {}
-    for news in logs.follow(deployed.cloud, groups):
-        if _interrupted.is_set():  # while Python was where it drops exceptions, as in a finalizer
+def _follow(running: RunningApplication, console: Console) -> None:
+    """Show what the functions log and what the stream mappings deliver, until Ctrl-C."""
+    deliveries = logs.Deliveries(running.event_sources, running.stack.logical_ids())
+    for news in logs.follow(running.cloud, running.stack.log_groups):
+        if _interrupted.is_set():  # Python drops exceptions that are raised in a finalizer
             raise KeyboardInterrupt
         for function, message in news:
             if line := log_lines.summary(message):
-                console.print(f"[cyan]{function:18}[/] {escape(line)}", soft_wrap=True)
-        counted = _show_counters(deployed.event_sources, counted, console)
+                name = function.removesuffix("Function")
+                console.print(f"[cyan]{name:18}[/] {escape(line)}", soft_wrap=True)
+        for line in deliveries.news():
+            console.print(f"[magenta]{escape(line)}[/]", soft_wrap=True)
 
 
 def _open_browser(url: str, own_environment: Mapping[str, str]) -> None:
@@ -176,24 +184,23 @@ def _open_browser(url: str, own_environment: Mapping[str, str]) -> None:
         subprocess.run(command, env=own_environment, check=False, capture_output=True)
 
 
-def _show_counters(
-    event_sources: EventSources, before: dict[str, Counters], console: Console
-) -> dict[str, Counters]:
-    now = {arn: replace(counters) for arn, counters in event_sources.counters().items()}
-    for arn, counters in now.items():
-        if counters != before.get(arn, Counters()):
-            console.print(
-                f"[magenta]stream → {_logical_id(arn)}[/] {counters.processed:,} records,"
-                f" {counters.invocations:,} invocations, {counters.retries:,} retries,"
-                f" {counters.discarded:,} discarded",
-                soft_wrap=True,
-            )
-    return now
-
-
-def _logical_id(function_arn: str) -> str:
-    """Of `…:function:STACK-LogicalId-RANDOM[:alias]`, as CloudFormation names functions."""
-    return function_arn.split(":")[6].split("-")[-2]
+def _invoke(
+    cloud: Cloud, function: str, event: Path, own_environment: dict[str, str], console: Console
+) -> int:
+    """By `sam local invoke`; without a Docker engine by the runtime client on this machine."""
+    if sam_local.has_docker(own_environment):
+        gallery = application.gallery(cloud)
+        return sam_local.invoke(cloud, gallery, function, event, own_environment)
+    require_owner(cloud)
+    console.print(
+        "[yellow]![/] There is no Docker engine: the function runs in Lambda's runtime client,"
+        " but on this machine and not in Lambda's container image.",
+        soft_wrap=True,
+    )
+    name = Stack(cloud, application.STACK).function_name(function)
+    result = invocation.invoke(cloud, name, event.read_bytes())
+    sys.stdout.write(f"{result.payload}\n")
+    return int(result.failed)
 
 
 def _down(cloud: Cloud, console: Console) -> None:
@@ -203,44 +210,26 @@ def _down(cloud: Cloud, console: Console) -> None:
         console.print(f"No laptop cloud runs on port {cloud.port}.")
 
 
-def _build(own_environment: dict[str, str], console: Console) -> None:
-    with _stage(console, "sam build") as status:
-        sizes = application.build(own_environment, status)
-    for name, megabytes in sizes.items():
-        console.print(f"  [dim]{name:22}{megabytes * 1024:>10,.0f} kB[/]")
-
-
 @contextlib.contextmanager
 def _gallery(
     cloud: Cloud, edge_port: int, own_environment: dict[str, str], console: Console
-) -> Iterator[DeployedGallery]:
-    with contextlib.ExitStack() as cleanup:
-        with _stage(console, "laptop cloud"):
-            cleanup.enter_context(running(cloud))
-        with cloudfront.listening(cloud, edge_port):
-            pass  # better told now than after the deployment, if the port is taken
-        with deployment.building():
-            _build(own_environment, console)
-            with _stage(console, "sam deploy") as status:
-                outputs = application.deploy(cloud, status)
-        event_sources = cleanup.enter_context(poller.running(cloud))
-        with _stage(console, "page, user and CloudFront"):
-            make_user(cloud, outputs)
+) -> Iterator[tuple[RunningApplication, DeployedGallery]]:
+    environment = application.build_environment(own_environment)
+    gallery = application.gallery(cloud)
+    with running_application(gallery, cloud, edge_port, environment, console) as running:
+        if not running.distributions:
+            raise CloudError(f"The gallery's CloudFront distribution is not served: {cloud.folder}")
+        [url] = running.distributions.values()
+        with stage(console, "page and user"):
+            make_user(cloud, running.outputs)
             publish_site.publish(
-                publish_site.Site(cloud.client("s3"), cloud.client("cloudfront"), outputs)
+                publish_site.Site(cloud.client("s3"), cloud.client("cloudfront"), running.outputs)
             )
-            url = cleanup.enter_context(cloudfront.running(cloud, edge_port)).url
-        yield DeployedGallery(
-            cloud, outputs, event_sources, url, sign_in(cloud, outputs)["IdToken"]
+            token = sign_in(cloud, running.outputs)["IdToken"]
+        yield (
+            running,
+            DeployedGallery(cloud, running.outputs, running.event_sources, url, token),
         )
-
-
-@contextlib.contextmanager
-def _stage(console: Console, name: str) -> Iterator[deployment.Report]:
-    started = time.monotonic()
-    with console.status(name) as status:
-        yield lambda detail: status.update(f"{name} [dim]{escape(detail)}[/]")
-    console.print(f"[green]✓[/] {name} [dim]{time.monotonic() - started:.1f} s[/]")
 
 
 if __name__ == "__main__":

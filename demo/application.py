@@ -1,32 +1,42 @@
-"""The gallery as a stack on the laptop cloud: its name, and the parameters of its template."""
+"""The gallery as an application of the laptop cloud: its stack's name and its parameters."""
 
 import sys
 from collections.abc import Mapping
 from typing import Final
 
 from localcloud import deployment
-from localcloud.cloud import Cloud
+from localcloud.application import Application
+from localcloud.cloud import ROOT, Cloud
 from localcloud.deployment import Report
 
 STACK: Final = "lambda-gallery-local"
+_TEMPLATE: Final = ROOT / "template.yaml"
+ARTIFACTS: Final = Application(_TEMPLATE, STACK).artifacts
+"""The folder of what sam build makes for the laptop cloud."""
 
 
-def parameters(cloud: Cloud) -> dict[str, str]:
-    """The template's parameters for a deployment on this cloud."""
-    return {**_build_parameters(), "EndpointUrl": cloud.endpoint}
+def gallery(cloud: Cloud) -> Application:
+    """The gallery with the template's parameters for a deployment on this cloud."""
+    parameters = {
+        "Stage": "local",
+        "Architecture": deployment.architecture(),
+        "EndpointUrl": cloud.endpoint,
+    }
+    return Application(_TEMPLATE, STACK, parameters)
 
 
-def build(environment: Mapping[str, str], report: Report) -> dict[str, float]:
-    """`deployment.build` of the gallery, for this machine."""
+def build_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which the gallery's layers are built for this machine."""
     # Only a Linux machine runs the wheels that Lambda runs (layers/build/layer.mk).
     wheels = {} if sys.platform == "linux" else {"LAYER_WHEELS": "host"}
-    return deployment.build({**environment, **wheels}, report, _build_parameters())
+    return {**environment, **wheels}
+
+
+def build(cloud: Cloud, environment: Mapping[str, str], report: Report) -> dict[str, float]:
+    """`deployment.build` of the gallery."""
+    return deployment.build(gallery(cloud), build_environment(environment), report)
 
 
 def deploy(cloud: Cloud, report: Report) -> dict[str, str]:
     """`deployment.deploy` of the gallery."""
-    return deployment.deploy(cloud, STACK, report, parameters(cloud))
-
-
-def _build_parameters() -> dict[str, str]:
-    return {"Stage": "local", "Architecture": deployment.architecture()}
+    return deployment.deploy(cloud, gallery(cloud), report)

@@ -1,7 +1,6 @@
-"""The AWS APIs of this machine: ministack's process, from its start to its end."""
+"""The AWS APIs on this machine: ministack's process, from its start to its end."""
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -10,7 +9,6 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -19,12 +17,13 @@ import filelock
 import httpx
 from botocore.config import Config
 
+from localcloud import owners
 from localcloud.environment import laptop_environment
 
 ROOT: Final = Path(__file__).parents[1]
 STATE: Final = ROOT / ".laptop"
 DEFAULT_PORT: Final = 4566
-_MINISTACK_PYTHON: Final = ROOT / ".venv-ministack" / "bin" / "python"
+MINISTACK_PYTHON: Final = ROOT / ".venv-ministack" / "bin" / "python"
 RUNTIME_PYTHON: Final = ROOT / ".venv-runtime" / "bin" / "python"
 """The interpreter of functions: CPython with the packages of Lambda's runtime and no others."""
 _START_SECONDS: Final = 60
@@ -32,12 +31,24 @@ _END_SECONDS: Final = 15
 
 
 class CloudError(Exception):
-    """What keeps the laptop cloud from running, and the way out, in a sentence or two."""
+    """The laptop cloud cannot do what it should; the message says why and what to do."""
+
+
+class PortInUseError(CloudError):
+    """Another process listens on a port that the laptop cloud needs."""
+
+
+class AlreadyRunningError(CloudError):
+    """Another process runs a laptop cloud on the port."""
+
+
+class NotRunningError(CloudError):
+    """No process runs a laptop cloud on the port, or for the template."""
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """One laptop cloud: where it listens, and where it keeps what it writes."""
+    """One laptop cloud: where it listens, and where it writes."""
 
     host: str
     port: int
@@ -69,22 +80,24 @@ class Cloud:
 
 @contextlib.contextmanager
 def running(cloud: Cloud, settings: Mapping[str, str] | None = None) -> Iterator[Cloud]:
-    """Run a laptop cloud, empty at first, until the block ends or this process does.
+    """Run an empty laptop cloud until the block ends or this process does.
 
     `settings` are environment variables of ministack's own.
 
     Raises:
-        CloudError: another one runs on that port, the port is taken, or it did not start.
+        AlreadyRunningError: another process runs one on that port.
+        PortInUseError: something else listens there.
+        CloudError: ministack is not installed or did not start.
     """
     cloud.folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(cloud.folder / "lock")
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        raise CloudError(_already_running(cloud)) from None
+        raise AlreadyRunningError(_already_running(cloud)) from None
     try:
         _await_free_port(cloud)
-        _write_owner(cloud)
+        owners.write(cloud.folder, cloud.host)
         shutil.rmtree(cloud.folder / "tmp", ignore_errors=True)
         (cloud.folder / "tmp").mkdir()
         with (cloud.folder / "ministack.log").open("wb") as log:
@@ -96,18 +109,30 @@ def running(cloud: Cloud, settings: Mapping[str, str] | None = None) -> Iterator
                 _end(process)
     finally:
         shutil.rmtree(cloud.folder / "tmp", ignore_errors=True)
-        (cloud.folder / "owner.json").unlink(missing_ok=True)
+        owners.remove(cloud.folder)
         lock.release()
 
 
-def require_owner(cloud: Cloud) -> None:
-    """Go on only where a process runs this cloud, or was killed while it did.
+def free_port(host: str) -> int:
+    """The first port from the default one on that is free and whose next port is free too.
 
     Raises:
-        CloudError: there is none.
+        PortInUseError: there is none among those that are tried.
     """
-    if not _is_owned(cloud):
-        raise CloudError(f"No laptop cloud runs on port {cloud.port}. `make up` starts one.")
+    for port in range(DEFAULT_PORT, DEFAULT_PORT + 200, 10):
+        if not _listening_error(host, port) and not _listening_error(host, port + 1):
+            return port
+    raise PortInUseError(f"No port of {host} from {DEFAULT_PORT} on is free. Name one with --port.")
+
+
+def require_owner(cloud: Cloud) -> None:
+    """Return if a process runs this cloud, or was killed while it did.
+
+    Raises:
+        NotRunningError: there is none.
+    """
+    if not owners.read(cloud.folder):
+        raise NotRunningError(f"No laptop cloud runs on port {cloud.port}.")
 
 
 def end(cloud: Cloud) -> bool:
@@ -116,29 +141,29 @@ def end(cloud: Cloud) -> bool:
     Raises:
         CloudError: it did not end.
     """
-    if not _is_owned(cloud):
+    owner = owners.read(cloud.folder)
+    if not owner:
         return False
     lock = filelock.FileLock(cloud.folder / "lock")
     try:
         with lock.acquire(timeout=0):
-            (cloud.folder / "owner.json").unlink(missing_ok=True)
+            owners.remove(cloud.folder)
         return False
     except filelock.Timeout:
-        owner = int(_owner(cloud)["process"])
         with contextlib.suppress(ProcessLookupError):
-            os.kill(owner, signal.SIGTERM)
+            os.kill(owner.process, signal.SIGTERM)
     try:
         with lock.acquire(timeout=_END_SECONDS):
             return True
     except filelock.Timeout:
         raise CloudError(
-            f"Process {owner} was told to end and has not in {_END_SECONDS} s."
-            f" `kill -9 {owner}` ends it; the cloud goes with it."
+            f"Process {owner.process} was told to end and has not in {_END_SECONDS} s."
+            f" `kill -9 {owner.process}` ends it and its laptop cloud."
         ) from None
 
 
 def _start(cloud: Cloud, settings: Mapping[str, str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
-    for python in (_MINISTACK_PYTHON, RUNTIME_PYTHON):
+    for python in (MINISTACK_PYTHON, RUNTIME_PYTHON):
         if not python.exists():
             raise CloudError(f"{python} is missing. `make install` in {ROOT} installs it.")
     folder = cloud.folder / "tmp"
@@ -153,7 +178,7 @@ def _start(cloud: Cloud, settings: Mapping[str, str], log: IO[bytes]) -> "subpro
         **settings,
     }
     return subprocess.Popen(
-        [_MINISTACK_PYTHON, ROOT / "localcloud" / "ministack" / "server.py", RUNTIME_PYTHON],
+        [MINISTACK_PYTHON, ROOT / "localcloud" / "ministack" / "server.py", RUNTIME_PYTHON],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=log,
@@ -174,23 +199,28 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _await_free_port(cloud: Cloud) -> None:
-    """Where an owner was killed, wait a moment: its cloud needs one to follow it."""
-    killed = _is_owned(cloud)
+    """Wait for some seconds if an owner was killed: ministack needs a moment to end after it."""
+    killed = owners.read(cloud.folder) is not None
     deadline = time.monotonic() + (10 if killed else 0)
-    while True:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((cloud.host, cloud.port))
-            except OSError as error:
-                if time.monotonic() > deadline:
-                    raise CloudError(
-                        f"{cloud.host}:{cloud.port} cannot be listened on: {error.strerror}."
-                        " Choose another port with PORT=, or another address with HOST=."
-                    ) from None
-            else:
-                return
+    while error := _listening_error(cloud.host, cloud.port):
+        if time.monotonic() > deadline:
+            raise PortInUseError(
+                f"{cloud.host}:{cloud.port} cannot be listened on: {error}."
+                " Choose another port or address."
+            )
         time.sleep(0.1)
+
+
+def _listening_error(host: str, port: int) -> str | None:
+    """Why nothing can listen there; None if it can."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.strerror or str(error)
+    return None
 
 
 def _await_ready(cloud: Cloud, process: "subprocess.Popen[bytes]") -> None:
@@ -208,29 +238,10 @@ def _await_ready(cloud: Cloud, process: "subprocess.Popen[bytes]") -> None:
     raise CloudError("\n".join(["ministack did not start; its log ends with:", *last, str(log)]))
 
 
-def _write_owner(cloud: Cloud) -> None:
-    since = datetime.now().astimezone().strftime("%H:%M")
-    (cloud.folder / "owner.json").write_text(
-        json.dumps({"process": os.getpid(), "host": cloud.host, "since": since})
-    )
-
-
-def _is_owned(cloud: Cloud) -> bool:
-    return (cloud.folder / "owner.json").exists()
-
-
-def _owner(cloud: Cloud) -> dict[str, Any]:
-    return dict(json.loads((cloud.folder / "owner.json").read_text()))
-
-
 def _already_running(cloud: Cloud) -> str:
-    try:
-        owner = _owner(cloud)
-        who = f" (process {owner['process']}, since {owner['since']})"
-    except (OSError, ValueError):
-        who = ""
-    port = f" PORT={cloud.port}" if cloud.port != DEFAULT_PORT else ""
+    owner = owners.read(cloud.folder)
+    who = f" (process {owner.process}, since {owner.since})" if owner else ""
     return (
         f"A laptop cloud is already running on port {cloud.port}{who}."
-        f" `make down{port}` ends it, or choose another port, such as PORT={cloud.port + 10}."
+        " End it, or choose another port."
     )

@@ -8,14 +8,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-import filelock
 from botocore.exceptions import ClientError
 
-from localcloud.cloud import ROOT, STATE, Cloud, CloudError
-from localcloud.environment import build_environment
+from localcloud.application import Application
+from localcloud.cloud import Cloud, CloudError
+from localcloud.environment import REGION, build_environment
+from localcloud.stack import Stack
+from localcloud.templates import write_for_build
 
-BUILD: Final = STATE / "build"
-_DEPLOYMENTS_BUCKET: Final = "deployments"  # where samconfig.toml sends the artifacts
+_DEPLOYMENTS_BUCKET: Final = "deployments"
+_CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
 _MACHINES: Final = {"x86_64": "x86_64", "amd64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 _RESOURCE_DONE: Final = re.compile(r"^(CREATE|UPDATE)_COMPLETE +AWS::\S+ +(\S+)")
 
@@ -23,12 +25,11 @@ type Report = Callable[[str], None]
 
 
 def build(
-    environment: Mapping[str, str], report: Report, parameters: Mapping[str, str]
+    application: Application, environment: Mapping[str, str], report: Report
 ) -> dict[str, float]:
     """Build functions and layers, from the cache where nothing changed.
 
-    `parameters` are the template's. Returns the size of each artifact in MB, unzipped as Lambda
-    counts it.
+    Returns the size of each artifact in MB, unzipped as Lambda counts it.
 
     Raises:
         CloudError: the build failed; its last lines are in the message.
@@ -38,23 +39,24 @@ def build(
         if line.startswith(("Building", "Valid cache")):
             report(line)
 
-    STATE.mkdir(exist_ok=True)
-    _run(["build"], parameters, build_environment(environment), STATE / "build.log", watch)
+    folder = application.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    template = write_for_build(
+        application.template, folder / "template.yaml", application.parameters, architecture()
+    )
+    command = ["build", "--template-file", str(template), "--cached", "--parallel"]
+    command += ["--build-dir", str(application.artifacts), "--cache-dir", str(folder / "cache")]
+    _run(command, application, build_environment(environment), folder / "build.log", watch)
+    artifacts = [each for each in sorted(application.artifacts.iterdir()) if each.is_dir()]
     # A layer's bytecode is made for Lambda. That of a function's sources is this machine's own.
-    functions = [
-        each for each in BUILD.iterdir() if each.is_dir() and not (each / "python").exists()
-    ]
+    functions = [each for each in artifacts if not (each / "python").exists()]
     for cache in [found for each in functions for found in each.rglob("__pycache__")]:
         shutil.rmtree(cache)
-    return {
-        folder.name: _megabytes(folder) for folder in sorted(BUILD.iterdir()) if folder.is_dir()
-    }
+    return {each.name: _megabytes(each) for each in artifacts}
 
 
-def deploy(
-    cloud: Cloud, stack: str, report: Report, parameters: Mapping[str, str]
-) -> dict[str, str]:
-    """Deploy what was built as the stack of that name; returns the stack's outputs.
+def deploy(cloud: Cloud, application: Application, report: Report) -> dict[str, str]:
+    """Deploy what was built; returns the stack's outputs.
 
     Raises:
         CloudError: the deployment failed; its last lines are in the message.
@@ -70,12 +72,16 @@ def deploy(
             report("uploading artifacts")
 
     environment = {**cloud.environment, "SAM_CLI_POLL_DELAY": "0.5"}
-    log = cloud.folder / "deploy.log"
+    command = ["deploy", "--stack-name", application.stack, "--region", REGION]
+    command += ["--template-file", str(application.artifacts / "template.yaml")]
+    command += ["--s3-bucket", _DEPLOYMENTS_BUCKET, "--no-confirm-changeset"]
+    command += ["--no-fail-on-empty-changeset", "--capabilities", *_CAPABILITIES]
     try:
-        _run(["deploy", "--stack-name", stack], parameters, environment, log, watch)
+        _run(command, application, environment, cloud.folder / "deploy.log", watch)
     except CloudError as error:
-        raise CloudError("\n".join([*_failures(cloud, stack), str(error)])) from None
-    return outputs(cloud, stack)
+        failures = _failures(cloud, application.stack)
+        raise CloudError("\n".join([*failures, str(error)])) from None
+    return Stack(cloud, application.stack).outputs()
 
 
 def _failures(cloud: Cloud, stack: str) -> list[str]:
@@ -91,20 +97,8 @@ def _failures(cloud: Cloud, stack: str) -> list[str]:
     ]
 
 
-def outputs(cloud: Cloud, stack: str) -> dict[str, str]:
-    """The outputs of a deployed stack, by name."""
-    stacks = cloud.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-    return {each["OutputKey"]: each["OutputValue"] for each in stacks[0].get("Outputs", [])}
-
-
-def building() -> filelock.BaseFileLock:
-    """Held from build to deployment: clouds on two ports share one build folder."""
-    STATE.mkdir(exist_ok=True)
-    return filelock.FileLock(STATE / "build.lock")
-
-
 def architecture() -> str:
-    """This machine's, in Lambda's words.
+    """The architecture of this machine, as Lambda names it.
 
     Raises:
         CloudError: Lambda has no such architecture.
@@ -121,17 +115,21 @@ def _megabytes(folder: Path) -> float:
 
 def _run(
     command: list[str],
-    parameters: Mapping[str, str],
+    application: Application,
     environment: Mapping[str, str],
     log: Path,
     watch: Report,
 ) -> None:
+    """Run sam beside the template, with no settings but these: its samconfig.toml is not read."""
+    settings = application.folder / "samconfig.toml"
+    settings.write_text("version = 0.1\n")
+    parameters = application.parameters
     overrides = ["--parameter-overrides", *(f"{name}={parameters[name]}" for name in parameters)]
     with (
         log.open("w") as copy,
         subprocess.Popen(
-            ["sam", *command, "--config-env", "local", *(overrides if parameters else [])],
-            cwd=ROOT,
+            ["sam", *command, "--config-file", settings, *(overrides if parameters else [])],
+            cwd=application.template.parent,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -146,5 +144,5 @@ def _run(
             watch(line.strip())
     if process.returncode:
         last = [line for line in log.read_text().splitlines() if line.strip()][-12:]
-        what = f"sam {' '.join(command)} failed (exit status {process.returncode}):"
-        raise CloudError("\n".join([what, *last, f"All of it: {log}"]))
+        what = f"sam {command[0]} failed (exit status {process.returncode}):"
+        raise CloudError("\n".join([what, *last, f"The whole log: {log}"]))

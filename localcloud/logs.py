@@ -1,29 +1,71 @@
-"""The functions' logs as they are written, one line an entry."""
+"""What happens on a laptop cloud: the functions' logs, and deliveries from streams."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
 from localcloud.cloud import Cloud
+from localcloud.event_sources.engine import Counters
+from localcloud.event_sources.poller import EventSources
+
+_POLL_SECONDS: Final = 0.5
+_GROUPS_SECONDS: Final = 10
 
 
-def follow(cloud: Cloud, groups: Mapping[str, str]) -> Iterator[list[tuple[str, str]]]:
-    """What is new, twice a second: (function, message); `groups` is log group → function."""
+def follow(
+    cloud: Cloud, groups: Callable[[], Mapping[str, str]]
+) -> Iterator[list[tuple[str, str]]]:
+    """What is new, twice a second: (function, message).
+
+    `groups` says the function of each log group; it is asked again every ten seconds, because a
+    deployment can add functions.
+    """
     logs = cloud.client("logs")
     tokens: dict[tuple[str, str], str] = {}
+    known, asked = groups(), time.monotonic()
     while True:
+        if time.monotonic() - asked > _GROUPS_SECONDS:
+            known, asked = groups(), time.monotonic()
         news = [
             (event["timestamp"], function, event["message"].rstrip())
-            for group, function in groups.items()
+            for group, function in known.items()
             for event in _news(logs, group, tokens)
         ]
         yield [(function, message) for _, function, message in sorted(news, key=itemgetter(0))]
-        time.sleep(0.5)
+        time.sleep(_POLL_SECONDS)
+
+
+class Deliveries:
+    """What the stream mappings deliver; `names` has a function's logical id by its name."""
+
+    def __init__(self, event_sources: EventSources, names: Mapping[str, str]) -> None:
+        self._event_sources = event_sources
+        self._names = names
+        self._before: dict[str, Counters] = {}
+
+    def news(self) -> list[str]:
+        """A line for each mapping that has delivered something since the last call."""
+        now = {arn: replace(each) for arn, each in self._event_sources.counters().items()}
+        lines = []
+        for arn, counters in now.items():
+            if counters != self._before.get(arn, Counters()):
+                name = arn.split(":")[6]
+                lines.append(
+                    f"stream → {self._names.get(name, name)} {counters.processed:,} records,"
+                    f" {counters.invocations:,} invocations, {counters.retries:,} retries,"
+                    f" {counters.discarded:,} discarded"
+                )
+        self._before = now
+        return lines
 
 
 def _news(logs: Any, group: str, tokens: dict[tuple[str, str], str]) -> Iterator[Any]:
-    pages = logs.get_paginator("describe_log_streams").paginate(logGroupName=group)
+    try:
+        pages = list(logs.get_paginator("describe_log_streams").paginate(logGroupName=group))
+    except logs.exceptions.ResourceNotFoundException:  # made by the first invocation
+        return
     for stream in [each["logStreamName"] for page in pages for each in page["logStreams"]]:
         position = {"nextToken": tokens[group, stream]} if (group, stream) in tokens else {}
         answer = logs.get_log_events(

@@ -1,4 +1,4 @@
-"""The real `sam local invoke`, against the laptop cloud: one function in Lambda's own container."""
+"""The real `sam local invoke` against a laptop cloud: one function in Lambda's container image."""
 
 import json
 import subprocess
@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from localcloud.cloud import ROOT, Cloud, CloudError
-from localcloud.deployment import BUILD
+from localcloud.application import Application
+from localcloud.cloud import Cloud, NotRunningError
+from localcloud.stack import Stack
 
 _DOCKERS_OWN: Final = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG")
+_DOCKER_SECONDS: Final = 20
 
 
 def write_environments(cloud: Cloud, stack: str) -> None:
@@ -18,15 +20,10 @@ def write_environments(cloud: Cloud, stack: str) -> None:
     `sam local` knows the stack's resources by their logical ids only, so it reads the variables
     that hold physical names from a file.
     """
-    resources = cloud.client("cloudformation").describe_stack_resources(StackName=stack)
-    lambda_ = cloud.client("lambda")
-    environments = {}
-    for resource in resources["StackResources"]:
-        if resource["ResourceType"] == "AWS::Lambda::Function":
-            name = resource["PhysicalResourceId"]
-            configuration = lambda_.get_function_configuration(FunctionName=name)
-            variables = configuration.get("Environment", {}).get("Variables", {})
-            environments[resource["LogicalResourceId"]] = variables
+    environments = {
+        logical_id: configuration.get("Environment", {}).get("Variables", {})
+        for logical_id, configuration in Stack(cloud, stack).functions().items()
+    }
     environments_file(cloud).write_text(json.dumps(environments, indent=2))
 
 
@@ -35,29 +32,44 @@ def environments_file(cloud: Cloud) -> Path:
     return cloud.folder / "env.json"
 
 
+def has_docker(own_environment: Mapping[str, str]) -> bool:
+    """Whether a Docker engine answers."""
+    try:
+        subprocess.run(
+            ["docker", "version"],
+            env=dict(own_environment),
+            check=True,
+            capture_output=True,
+            timeout=_DOCKER_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
+
+
 def invoke(
     cloud: Cloud,
+    application: Application,
     function: str,
     event: Path,
-    parameters: Mapping[str, str],
     own_environment: Mapping[str, str],
 ) -> int:
-    """Run `sam local invoke`, in the laptop's environment; returns its exit status.
+    """Run `sam local invoke` in the laptop cloud's environment; returns its exit status.
 
     Raises:
-        CloudError: no laptop cloud runs there.
+        NotRunningError: no laptop cloud runs there.
     """
     if not environments_file(cloud).exists():
-        raise CloudError(
-            f"No laptop cloud runs on port {cloud.port}. `make up HOST={cloud.host}` starts one."
-        )
+        raise NotRunningError(f"No laptop cloud runs on {cloud.endpoint}.")
     docker = {name: own_environment[name] for name in _DOCKERS_OWN if name in own_environment}
-    command = ["sam", "local", "invoke", function, "--config-env", "local"]
-    command += ["--template-file", str(BUILD / "template.yaml"), "--event", str(event)]
+    command = ["sam", "local", "invoke", function, "--event", str(event.resolve())]
+    command += ["--template-file", str(application.artifacts / "template.yaml")]
+    command += ["--config-file", str(application.folder / "samconfig.toml")]
     command += ["--env-vars", str(environments_file(cloud))]
-    if parameters:
+    if parameters := application.parameters:
         command += ["--parameter-overrides", *(f"{name}={parameters[name]}" for name in parameters)]
     if own_environment.get("SKIP_PULL_IMAGE"):
         command.append("--skip-pull-image")
     environment = {**cloud.environment, **docker}
-    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    folder = application.template.parent
+    return subprocess.run(command, cwd=folder, env=environment, check=False).returncode

@@ -15,20 +15,31 @@ _THROTTLED: Final = ("TooManyRequestsException", "ThrottlingException")
 
 
 class Api:
-    """Reads what is deployed, and invokes the function; safe from any thread."""
+    """Reads what is deployed and invokes the function; every method is thread-safe."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, distribution_id: str | None = None) -> None:
+        self._distribution_id = distribution_id
         self._cloudfront = root_client(cloud, "cloudfront", read_timeout=10)
         self._lambda = root_client(cloud, "lambda", read_timeout=_FUNCTION_SECONDS)
         self._invalidations: set[str] = set()
 
     def distribution(self) -> Distribution:
-        """The one that is enabled.
+        """The distribution with the given id, or the only one that is enabled.
 
         Raises:
-            CloudError: there is none, or more than one.
-            NotModelledError: it has a setting that the laptop does not do.
+            CloudError: no id was given, and none or more than one is enabled.
+            NotModelledError: it has a setting that localcloud does not model.
         """
+        distribution_id = self._distribution_id or self._only_distribution()
+        given = self._cloudfront.get_distribution(Id=distribution_id)["Distribution"]
+        cache, request = policy_ids(given["DistributionConfig"])
+        return distribution_from_api(
+            given,
+            {each: self._cache_policy(each) for each in cache},
+            {each: self._request_policy(each) for each in request},
+        )
+
+    def _only_distribution(self) -> str:
         pages = self._cloudfront.get_paginator("list_distributions").paginate()
         ids = [
             each["Id"]
@@ -38,16 +49,10 @@ class Api:
         ]
         if len(ids) != 1:
             raise CloudError(
-                f"The laptop runs one CloudFront distribution, and {len(ids)} are enabled:"
+                f"One CloudFront distribution can be served, and {len(ids)} are enabled:"
                 f" {', '.join(ids) or 'deploy the stack first'}."
             )
-        given = self._cloudfront.get_distribution(Id=ids[0])["Distribution"]
-        cache, request = policy_ids(given["DistributionConfig"])
-        return distribution_from_api(
-            given,
-            {each: self._cache_policy(each) for each in cache},
-            {each: self._request_policy(each) for each in request},
-        )
+        return str(ids[0])
 
     def _cache_policy(self, id_: str) -> dict[str, Any]:
         answer = self._cloudfront.get_cache_policy(Id=id_)
@@ -98,4 +103,4 @@ class Api:
         try:
             return json.loads(payload or b"null")
         except ValueError:
-            raise InvalidAnswerError("it is no JSON") from None
+            raise InvalidAnswerError("it is not JSON") from None

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import anyio.to_thread
@@ -16,7 +17,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from localcloud.cloud import Cloud, CloudError
+from localcloud.cloud import Cloud, CloudError, PortInUseError
 from localcloud.cloudfront.api import Api
 from localcloud.cloudfront.behaviours import NotModelledError, normalised
 from localcloud.cloudfront.caching import Cache
@@ -95,30 +96,30 @@ def _sendable(response: Response) -> HttpResponse:
 
 
 @contextlib.contextmanager
-def running(cloud: Cloud, port: int) -> Iterator[Served]:
-    """Serve the one distribution of a laptop cloud until the block ends.
+def running(cloud: Cloud, port: int, distribution_id: str | None = None) -> Iterator[Served]:
+    """Serve a distribution of a laptop cloud, by default its only one, until the block ends.
 
-    Changes of the distribution are followed within about two seconds, invalidations within one.
-    The log is `edge.log` in the cloud's folder, a line a request, begun anew each time.
+    Changes of the distribution take effect within about two seconds, invalidations within one. The
+    log, a line per request, is `edge.log` in the cloud's folder, or `edge-PORT.log` if an id is
+    given; it is emptied at the start.
 
     Raises:
         CloudError: there is no distribution, it has a setting that is not modelled, or the port
             is taken.
     """
     with contextlib.ExitStack() as cleanup:
-        log = cleanup.enter_context(_log(cloud))
+        name = f"edge-{port}.log" if distribution_id else "edge.log"
+        log = cleanup.enter_context(_log(cloud.folder / name))
         listener = cleanup.enter_context(listening(cloud, port))
         origins = Origins(cloud)
         cleanup.callback(origins.close)
-        api = Api(cloud)
+        api = Api(cloud, distribution_id)
         cache = Cache(_CACHE_BYTES)
         try:
             distribution = api.distribution()
             api.new_invalidations(distribution.id)  # those before the start are about nothing
         except NotModelledError as error:
-            raise CloudError(
-                f"The laptop's CloudFront cannot run the distribution: {error}"
-            ) from error
+            raise CloudError(f"localcloud cannot serve the distribution: {error}") from error
         except (BotoCoreError, ClientError) as error:
             raise CloudError(
                 f"The distribution of {cloud.endpoint} cannot be read: {error}"
@@ -138,9 +139,9 @@ def running(cloud: Cloud, port: int) -> Iterator[Served]:
 
 
 @contextlib.contextmanager
-def _log(cloud: Cloud) -> Iterator[logging.Logger]:
-    log = logging.Logger(f"edge.{cloud.port}", logging.INFO)
-    handler = logging.FileHandler(cloud.folder / "edge.log", mode="w")
+def _log(file: Path) -> Iterator[logging.Logger]:
+    log = logging.Logger("edge", logging.INFO)
+    handler = logging.FileHandler(file, mode="w")
     handler.setFormatter(
         logging.Formatter("%(asctime)s.%(msecs)03dZ %(message)s", "%Y-%m-%dT%H:%M:%S")
     )
@@ -154,10 +155,10 @@ def _log(cloud: Cloud) -> Iterator[logging.Logger]:
 
 @contextlib.contextmanager
 def listening(cloud: Cloud, port: int) -> Iterator[socket.socket]:
-    """The page's address, taken until the block ends.
+    """Listen on a port of the cloud's address until the block ends.
 
     Raises:
-        CloudError: somebody else has it.
+        PortInUseError: another process listens there.
     """
     family = socket.AF_INET6 if ":" in cloud.host else socket.AF_INET
     # With the protocol named, asyncio sees TCP and sends small packets without delay.
@@ -166,9 +167,9 @@ def listening(cloud: Cloud, port: int) -> Iterator[socket.socket]:
         try:
             listener.bind((cloud.host, port))
         except OSError as error:
-            raise CloudError(
-                f"{cloud.host}:{port} cannot be listened on: {error.strerror}."
-                " Choose another with EDGE_PORT=."
+            raise PortInUseError(
+                f"{cloud.host}:{port}, for CloudFront, cannot be listened on: {error.strerror}."
+                " Choose another port."
             ) from None
         yield listener
 

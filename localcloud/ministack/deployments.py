@@ -1,19 +1,20 @@
-"""What ministack leaves out of a deployment, put back; runs inside of ministack's process."""
+"""Closes gaps of ministack's CloudFormation; runs inside ministack's process."""
 
 import threading
 from typing import Any
 
 
 def install() -> None:
-    """Replace the two functions of ministack's that are in the way."""
-    _transform_with_parameters()
+    """Replace ministack's functions that behave differently."""
+    transform_with_parameters()
+    _leave_out_unknown_types()
     _keep_failures_of_aliases()
 
 
-def _transform_with_parameters() -> None:
-    """Have the SAM transform know the stack's parameters, as CloudFormation's does.
+def transform_with_parameters() -> None:
+    """Pass the stack's parameters to the SAM transform, as CloudFormation does.
 
-    ministack gives it none, and so what a stage switches off in the transform would stay on.
+    ministack passes none, and so what a stage switches off in the transform would stay on.
     """
     from ministack.services.cloudformation import changesets, engine, handlers  # noqa: PLC0415
     from samtranslator.translator import transform as sam  # noqa: PLC0415
@@ -30,10 +31,39 @@ def _transform_with_parameters() -> None:
         module._apply_transforms = apply  # noqa: SLF001
 
 
-def _keep_failures_of_aliases() -> None:
-    """Have an event that fails under an alias retried and kept as the alias says.
+def _leave_out_unknown_types() -> None:
+    """Deploy a stack without the resources that `resource_types.limitations` says are left out.
 
-    ministack asks the version behind the alias, which says nothing, and the event would be lost.
+    ministack refuses the whole stack for one resource type that it does not know.
+    """
+    from ministack.services.cloudformation import (  # noqa: PLC0415
+        changesets,
+        engine,
+        handlers,
+        provisioners,
+    )
+
+    from localcloud.ministack.resource_types import without_left_out  # noqa: PLC0415
+
+    apply_transforms = engine._apply_transforms  # noqa: SLF001
+
+    def apply(template: dict[str, Any], provided: Any = None, previous: Any = None) -> Any:
+        processed = apply_transforms(template, provided, previous)
+        if "Transform" in processed or not isinstance(processed.get("Resources"), dict):
+            return processed
+        kept = without_left_out(processed, provisioners._RESOURCE_HANDLERS)  # noqa: SLF001
+        processed.clear()  # it may be a subclass that carries an error
+        processed.update(kept)
+        return processed
+
+    for module in (engine, changesets, handlers):
+        module._apply_transforms = apply  # noqa: SLF001
+
+
+def _keep_failures_of_aliases() -> None:
+    """Retry and keep an event that fails under an alias according to the alias's settings.
+
+    ministack reads those of the version behind the alias, which has none, and loses the event.
     """
     from ministack.services import lambda_svc  # noqa: PLC0415
 

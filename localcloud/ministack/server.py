@@ -25,12 +25,14 @@ def main() -> None:
         cloudwatch,
         deployments,
         functions,
+        http_apis,
         rest_apis,
         scheduler,
     )
 
     deployments.install()
     functions.install()
+    http_apis.install()
     rest_apis.install()
     cloudwatch.install()
     scheduler.install()

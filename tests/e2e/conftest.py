@@ -14,7 +14,7 @@ import pytest
 from demo import application
 from demo.client import Gallery
 from demo.sign_in import make_user, sign_in
-from localcloud import cloudfront, deployment
+from localcloud import cloudfront
 from localcloud.cloud import STATE, Cloud, running
 from localcloud.event_sources import poller
 from localcloud.event_sources.poller import EventSources
@@ -81,10 +81,10 @@ def stack(cloud: Cloud, built: dict[str, float]) -> dict[str, str]:  # noqa: ARG
 
 
 @pytest.fixture(scope="session")
-def built() -> dict[str, float]:
+def built(cloud: Cloud) -> dict[str, float]:
     """What sam build makes of the tree as it is: the artifacts' sizes in MB."""
-    with deployment.building():
-        return application.build(OWN_ENVIRONMENT, print)
+    with application.gallery(cloud).building():
+        return application.build(cloud, OWN_ENVIRONMENT, print)
 
 
 @pytest.fixture(scope="session")

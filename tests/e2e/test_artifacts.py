@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from demo.application import ARTIFACTS
 from localcloud.cloud import RUNTIME_PYTHON
-from localcloud.deployment import BUILD, architecture
+from localcloud.deployment import architecture
 from tests.support.repository import ROOT, load_template
 
 LIMIT_MB = 250  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -34,7 +35,7 @@ def layers_of(function: str) -> list[str]:
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_handler_imports_with_only_artifact_and_layers(function: str):
     properties = TEMPLATE["Resources"][function]["Properties"]
-    path = [BUILD / function, *(BUILD / layer / "python" for layer in layers_of(function))]
+    path = [ARTIFACTS / function, *(ARTIFACTS / layer / "python" for layer in layers_of(function))]
     declared = properties.get("Environment", {"Variables": []})["Variables"]
     script = f"""
 import sys
@@ -65,7 +66,7 @@ assert not outside, outside
 
 @pytest.mark.parametrize("layer", BUDGET_MB)
 def test_every_module_of_a_layer_has_its_bytecode(layer: str):
-    sources = list((BUILD / layer).rglob("*.py"))
+    sources = list((ARTIFACTS / layer).rglob("*.py"))
     assert sources
     for source in sources:
         compiled = source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
@@ -76,7 +77,7 @@ def test_every_module_of_a_layer_has_its_bytecode(layer: str):
 
 def test_artifacts_are_the_same_wherever_they_are_built():
     """Or each machine would publish versions of its own: their checksums decide about that."""
-    artifacts = [folder for folder in BUILD.iterdir() if folder.is_dir()]
+    artifacts = [folder for folder in ARTIFACTS.iterdir() if folder.is_dir()]
     assert artifacts
     for path in (path for folder in artifacts for path in folder.rglob("*") if path.is_file()):
         assert str(ROOT).encode() not in path.read_bytes(), path
@@ -100,7 +101,7 @@ def test_every_layer_has_a_budget():
 
 
 def test_native_code_is_for_the_architecture_that_was_built_for():
-    for library in (path for path in BUILD.rglob("*.so*") if path.is_file()):
+    for library in (path for path in ARTIFACTS.rglob("*.so*") if path.is_file()):
         header = library.read_bytes()[:20]
         assert header[:4] == b"\x7fELF", library
         machine = int.from_bytes(header[18:20], "little")
@@ -133,8 +134,8 @@ def test_the_edge_function_answers_with_the_one_security_policy_and_is_small(
     built: dict[str, float],
 ):
     """Lambda@Edge knows no layers, so the build takes the module along."""
-    own = BUILD / "EdgeHeadersFunction" / "edge_headers" / "security_headers.py"
-    shared = BUILD / "SharedLayer" / "python" / "shared" / "security_headers.py"
+    own = ARTIFACTS / "EdgeHeadersFunction" / "edge_headers" / "security_headers.py"
+    shared = ARTIFACTS / "SharedLayer" / "python" / "shared" / "security_headers.py"
     assert not own.is_symlink()
     assert own.read_bytes() == shared.read_bytes()
     assert built["EdgeHeadersFunction"] < 1

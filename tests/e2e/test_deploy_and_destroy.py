@@ -7,10 +7,11 @@ going on after an interruption behind that point is tested in tests/integration/
 import contextlib
 from collections.abc import Iterator
 
+import filelock
 import pytest
 
 from localcloud import deployment
-from localcloud.cloud import Cloud
+from localcloud.cloud import STATE, Cloud
 from ops import deploy, destroy, stack_events
 
 STACK = "gallery-short-lived"
@@ -68,7 +69,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("SAM_CLI_POLL_DELAY", "0.5")
     monkeypatch.setattr(stack_events, "_POLL_SECONDS", 0.2)
     monkeypatch.setattr(destroy, "_POLL_SECONDS", 0.2)
-    with deployment.building():
+    with filelock.FileLock(STATE / "ops-build.lock"):  # samconfig.toml names one folder
         yield
 
 

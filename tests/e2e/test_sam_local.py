@@ -50,8 +50,8 @@ def bridge(built: dict[str, float]) -> Iterator[tuple[Cloud, dict[str, str]]]:  
 
 def invoke(cloud: Cloud, function: str, event: str) -> int:
     environment = OWN_ENVIRONMENT | {"SKIP_PULL_IMAGE": "1"}
-    parameters = application.parameters(cloud)
-    return sam_local.invoke(cloud, function, ROOT / "events" / event, parameters, environment)
+    gallery = application.gallery(cloud)
+    return sam_local.invoke(cloud, gallery, function, ROOT / "events" / event, environment)
 
 
 @pytest.mark.enable_socket

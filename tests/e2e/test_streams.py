@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from demo.application import STACK
+from demo.application import ARTIFACTS, STACK
 from demo.client import Gallery
 from localcloud.cloud import Cloud
-from localcloud.deployment import BUILD
 from localcloud.event_sources.poller import EventSources
 from ops import redrive
 from tests.e2e.conftest import awaited
@@ -67,9 +66,9 @@ def release(cloud: Cloud, stack: Mapping[str, str], **replaced: str) -> None:
     """Deploy view_counter as built, with the text of some modules replaced or put before."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
-        for path in (BUILD / "ViewCounterFunction").rglob("*.py"):
+        for path in (ARTIFACTS / "ViewCounterFunction").rglob("*.py"):
             text = replaced.get(path.stem, path.read_text())
-            file.writestr(str(path.relative_to(BUILD / "ViewCounterFunction")), text)
+            file.writestr(str(path.relative_to(ARTIFACTS / "ViewCounterFunction")), text)
     name = stack["ViewCounterFunctionName"]
     cloud.client("lambda").update_function_code(FunctionName=name, ZipFile=archive.getvalue())
     publish(cloud, name)
@@ -146,7 +145,7 @@ def test_redrive_corrects_every_count_after_a_broken_release_and_poison(
     assert sum(len(json.loads(batch["payload"])["Records"]) for batch in batches.values()) == 40
     assert gallery.views(failed)["total"] == 3
 
-    sound = (BUILD / "ViewCounterFunction/view_counter/handler.py").read_text()
+    sound = (ARTIFACTS / "ViewCounterFunction/view_counter/handler.py").read_text()
     release(cloud, stack, handler=sound + RAISES_ON.format(photo_id=quarantined))
     put(cloud, stack, quarantined, *views(quarantined, 9))
     put(cloud, stack, failed, b"not JSON", *views(failed, 2))

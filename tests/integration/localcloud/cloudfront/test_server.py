@@ -47,7 +47,7 @@ class FakeApi:
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> FakeApi:
     api = FakeApi()
-    monkeypatch.setattr(server, "Api", lambda _: api)
+    monkeypatch.setattr(server, "Api", lambda *_: api)
     monkeypatch.setattr(server, "_INVALIDATIONS_SECONDS", 0.02)
     monkeypatch.setattr(cloud, "STATE", tmp_path)
     return api
@@ -181,7 +181,9 @@ def test_answers_on_a_kept_connection_are_not_delayed(stub: StubCloud, viewer: h
 def test_port_in_use_is_reported_with_the_remedy(stub: StubCloud, port: int):
     with (
         socket.create_server(("127.0.0.1", port)),
-        pytest.raises(CloudError, match=rf"127.0.0.1:{port} .* Choose another with EDGE_PORT="),
+        pytest.raises(
+            CloudError, match=rf"127.0.0.1:{port}, for CloudFront, .* Choose another port"
+        ),
         cloudfront.running(stub.cloud, port),
     ):
         pass

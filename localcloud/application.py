@@ -1,0 +1,54 @@
+"""A SAM application: its template, its stack, and the folder that it is built in."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import filelock
+
+from localcloud.cloud import STATE, CloudError
+
+_STACK_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
+
+
+@dataclass(frozen=True)
+class Application:
+    """A template and what its deployment is given; `template` is absolute."""
+
+    template: Path
+    stack: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.template.is_file():
+            raise CloudError(f"There is no template {self.template}. Name it with --template.")
+        if not _STACK_NAME.fullmatch(self.stack):
+            raise CloudError(
+                f"'{self.stack}' is not a stack name: letters, digits and hyphens, a letter first."
+                " Name the stack with --stack-name."
+            )
+
+    @property
+    def folder(self) -> Path:
+        """What is written for this template, whatever laptop cloud it is deployed to."""
+        digest = hashlib.sha256(str(self.template).encode()).hexdigest()[:8]
+        return STATE / "builds" / f"{self.template.parent.name}-{digest}"
+
+    @property
+    def artifacts(self) -> Path:
+        """The folder that sam build writes: a folder per function and layer, and a template."""
+        return self.folder / "build"
+
+    def building(self) -> filelock.BaseFileLock:
+        """Held from build to deployment, because two laptop clouds can run one template."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(self.folder / "lock")
+
+
+def default_stack_name(template: Path) -> str:
+    """The name of the template's folder, as far as a stack's name may have it, and `-local`."""
+    name = re.sub(r"[^A-Za-z0-9]+", "-", template.parent.name).strip("-")
+    return f"{name if name[:1].isalpha() else f'app-{name}'}-local".replace("--", "-")

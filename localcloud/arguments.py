@@ -1,0 +1,28 @@
+"""Types of command-line arguments."""
+
+import argparse
+from ipaddress import ip_address
+
+
+def port_number(text: str) -> int:
+    """A port that a person gave."""
+    if not text.isdecimal() or not 0 < int(text) < 2**16:
+        raise argparse.ArgumentTypeError(f"invalid port '{text}': expected 1 to 65535")
+    return int(text)
+
+
+def listening_address(text: str) -> str:
+    """An address to listen on that a person gave; an empty one would mean every interface."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        message = f"invalid address '{text}': expected an IP address, such as 127.0.0.1"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def parameter(text: str) -> tuple[str, str]:
+    """A parameter of a template, written NAME=VALUE."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"invalid parameter '{text}': expected NAME=VALUE")
+    return name, value

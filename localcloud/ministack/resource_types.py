@@ -1,0 +1,156 @@
+"""Which resources of a template ministack cannot do; the pure part, in plain dictionaries.
+
+It runs inside ministack's process too, which has only the standard library and ministack.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+LEFT_OUT: Final = "left out"
+WITHOUT_EFFECT: Final = "accepted without effect"
+REFUSED: Final = "refused"
+CHANGED: Final = "changed"
+
+_WITHOUT_EFFECT: Final = {
+    "AWS::ApiGateway::ApiKey": "requests need no API key",
+    "AWS::ApiGateway::UsagePlan": "requests are not throttled",
+    "AWS::ApiGateway::UsagePlanKey": "requests are not throttled",
+    "AWS::Backup::BackupPlan": "no backup is made",
+    "AWS::CloudWatch::Alarm": "metrics are evaluated without dimensions",
+    "AWS::EC2::NatGateway": "functions use the network of this machine",
+    "AWS::EC2::SecurityGroup": "functions use the network of this machine",
+    "AWS::EC2::Subnet": "functions use the network of this machine",
+    "AWS::EC2::VPC": "functions use the network of this machine",
+    "AWS::EC2::VPCEndpoint": "functions use the network of this machine",
+    "AWS::WAFv2::WebACL": "requests are not inspected",
+}
+_SUBSTITUTED: Final = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.[A-Za-z0-9.]+)?\}")
+
+type Json = Any
+type Template = Mapping[str, Any]
+
+
+class Limitation(NamedTuple):
+    """A resource that is not as on AWS; `outcome` is one of the four constants."""
+
+    logical_id: str
+    type: str
+    outcome: str
+    reason: str
+
+
+def limitations(
+    template: Template, conditions: Mapping[str, bool], known: Collection[str], python: str
+) -> list[Limitation]:
+    """What of a translated template is not as on AWS, by logical id.
+
+    `known` are the resource types of ministack, `python` is the runtime that functions run on, such
+    as `python3.13`.
+    """
+    resources = {
+        name: resource
+        for name, resource in template.get("Resources", {}).items()
+        if conditions.get(resource.get("Condition", ""), True)
+    }
+    unknown = _unknown(resources, known)
+    referring = _referring(resources, unknown)
+    found = []
+    for name, resource in sorted(resources.items()):
+        kind = resource["Type"]
+        if name in referring:
+            reason = f"localcloud does not know the type, and {referring[name]} refers to it"
+            found.append(Limitation(name, kind, REFUSED, reason))
+        elif name in unknown:
+            found.append(Limitation(name, kind, LEFT_OUT, "localcloud does not know the type"))
+        elif kind in _WITHOUT_EFFECT:
+            found.append(Limitation(name, kind, WITHOUT_EFFECT, _WITHOUT_EFFECT[kind]))
+        elif kind == "AWS::Lambda::Function":
+            properties = resource.get("Properties", {})
+            found += [Limitation(name, kind, *each) for each in _of_function(properties, python)]
+    return found
+
+
+def without_left_out(template: Template, known: Collection[str]) -> dict[str, Any]:
+    """A translated template without the resources that `limitations` says are left out.
+
+    What only orders or updates other resources, and outputs, may refer to them: that goes as well.
+    """
+    resources = template.get("Resources", {})
+    unknown = _unknown(resources, known)
+    removed = unknown - _referring(resources, unknown).keys()
+    kept = {
+        name: _without_order(resource, removed)
+        for name, resource in resources.items()
+        if name not in removed
+    }
+    outputs = {
+        name: output
+        for name, output in template.get("Outputs", {}).items()
+        if not removed & set(_references(output))
+    }
+    return {**template, "Resources": kept, **({"Outputs": outputs} if outputs else {})}
+
+
+def _unknown(resources: Mapping[str, Any], known: Collection[str]) -> set[str]:
+    return {
+        name
+        for name, resource in resources.items()
+        if resource["Type"] not in known and not resource["Type"].startswith("Custom::")
+    }
+
+
+def _referring(resources: Mapping[str, Any], unknown: Collection[str]) -> dict[str, str]:
+    """By unknown resource that the known ones need, the first of those that refer to it."""
+    return {
+        target: name
+        for name, resource in sorted(resources.items(), reverse=True)
+        if name not in unknown
+        for target in _references(resource.get("Properties", {}))
+        if target in unknown
+    }
+
+
+def _without_order(resource: Mapping[str, Any], removed: Collection[str]) -> dict[str, Any]:
+    kept = dict(resource)
+    before = kept.pop("DependsOn", [])
+    before = [before] if isinstance(before, str) else before
+    if remaining := [each for each in before if each not in removed]:
+        kept["DependsOn"] = remaining
+    if set(removed) & set(_references(kept.get("UpdatePolicy", {}))):
+        del kept["UpdatePolicy"]
+    return kept
+
+
+def _references(node: Json) -> Iterator[str]:
+    """The logical ids, and parameters, that a part of a template refers to."""
+    match node:
+        case {"Ref": str(name)}:
+            yield name
+        case {"Fn::GetAtt": [str(name), *_]}:
+            yield name
+        case {"Fn::GetAtt": str(name)}:
+            yield name.partition(".")[0]
+        case {"Fn::Sub": str(text)}:
+            yield from _SUBSTITUTED.findall(text)
+        case {"Fn::Sub": [str(text), dict(values)]}:
+            yield from (each for each in _SUBSTITUTED.findall(text) if each not in values)
+            yield from _references(values)
+        case dict():
+            for value in node.values():
+                yield from _references(value)
+        case list():
+            for value in node:
+                yield from _references(value)
+
+
+def _of_function(properties: Mapping[str, Any], python: str) -> Iterator[tuple[str, str]]:
+    runtime = str(properties.get("Runtime", ""))
+    if properties.get("PackageType") == "Image":
+        yield REFUSED, "localcloud runs no container images"
+    elif runtime.startswith("python3.") and runtime != python:
+        yield CHANGED, f"{runtime} is built for and runs on {python}"
+    elif not runtime.startswith(("python3.", "provided")):
+        yield WITHOUT_EFFECT, f"{runtime} does not run here; invocations fail"
+    if "VpcConfig" in properties:
+        yield WITHOUT_EFFECT, "VpcConfig: functions use the network of this machine"

@@ -1,0 +1,45 @@
+"""Says what of a template is not as on AWS; a program for ministack's environment.
+
+Standard input is JSON: the template, its parameters and the runtime that functions run on. Standard
+output is JSON: `limitations` and the `types` of all resources, or an `error` in a sentence.
+"""
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def main() -> None:
+    sys.path[0] = str(Path(__file__).parents[2])
+    logging.disable(logging.ERROR)  # the SAM transform warns of its own switches
+    json.dump(check(json.load(sys.stdin)), sys.stdout)
+
+
+def check(given: dict[str, Any]) -> dict[str, Any]:
+    """What `main` prints for what it reads."""
+    from ministack.services.cloudformation import engine, provisioners  # noqa: PLC0415
+
+    from localcloud.ministack import deployments, resource_types  # noqa: PLC0415
+
+    deployments.transform_with_parameters()
+    sent = [{"Key": name, "Value": value} for name, value in given["parameters"].items()]
+    try:
+        values = engine._resolve_parameters(given["template"], sent)  # noqa: SLF001
+        template = engine._apply_transforms(given["template"], sent)  # noqa: SLF001
+        conditions = engine._evaluate_conditions(template, values)  # noqa: SLF001
+    except Exception as error:  # noqa: BLE001 - the transform has no common base of its exceptions
+        return {"error": getattr(error, "message", None) or str(error)}
+    found = resource_types.limitations(
+        template,
+        conditions,
+        provisioners._RESOURCE_HANDLERS,  # noqa: SLF001
+        given["python"],
+    )
+    types = {resource["Type"] for resource in template["Resources"].values()}
+    return {"limitations": found, "types": sorted(types)}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Which process runs a laptop cloud, and for which application: `owner.json` in its folder."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+_FILE: Final = "owner.json"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A process that runs a laptop cloud; the last four are known once it deploys something."""
+
+    process: int
+    host: str
+    since: str
+    template: str = ""
+    stack: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    urls: tuple[str, ...] = ()  # of distributions
+
+
+def write(folder: Path, host: str) -> None:
+    """Make this process the owner of the laptop cloud in a folder."""
+    since = datetime.now().astimezone().strftime("%H:%M")
+    _store(folder, Owner(os.getpid(), host, since))
+
+
+def add(
+    folder: Path,
+    *,
+    template: Path,
+    stack: str,
+    parameters: Mapping[str, str],
+    urls: tuple[str, ...] = (),
+) -> None:
+    """Say what the owner deploys.
+
+    Raises:
+        FileNotFoundError: nobody owns the folder.
+    """
+    owner = read(folder)
+    if not owner:
+        raise FileNotFoundError(folder / _FILE)
+    new = replace(owner, template=str(template), stack=stack, parameters=parameters, urls=urls)
+    _store(folder, new)
+
+
+def read(folder: Path) -> Owner | None:
+    """The owner of a folder; None if there is none."""
+    try:
+        found = json.loads((folder / _FILE).read_text())
+        return Owner(**{**found, "urls": tuple(found.get("urls", ()))})
+    except (OSError, ValueError, TypeError):  # another version of localcloud may have written it
+        return None
+
+
+def remove(folder: Path) -> None:
+    """Make the folder nobody's."""
+    (folder / _FILE).unlink(missing_ok=True)
+
+
+def running(state: Path) -> Iterator[tuple[int, Owner]]:
+    """All laptop clouds below a state folder whose process lives, by port."""
+    for file in sorted(state.glob(f"[0-9]*/{_FILE}")):
+        owner = read(file.parent)
+        if owner and file.parent.name.isdecimal() and _lives(owner.process):
+            yield int(file.parent.name), owner
+
+
+def _store(folder: Path, owner: Owner) -> None:
+    new = folder / f"{_FILE}.new"
+    new.write_text(json.dumps(asdict(owner)))
+    new.replace(folder / _FILE)
+
+
+def _lives(process: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, 0)
+        return True
+    return False

@@ -1,0 +1,117 @@
+"""An application on a laptop cloud of its own, from the start of both to the end of both."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markup import escape
+
+from localcloud import cloudfront, deployment, owners
+from localcloud.application import Application
+from localcloud.cloud import Cloud, CloudError, running
+from localcloud.deployment import Report
+from localcloud.event_sources import poller
+from localcloud.event_sources.poller import EventSources
+from localcloud.stack import Stack
+from localcloud.template_check import Checked, check
+
+_DISTRIBUTION = "AWS::CloudFront::Distribution"
+
+
+@dataclass(frozen=True)
+class RunningApplication:
+    """What is deployed: its stack, its stream mappings, and its distributions by logical id."""
+
+    application: Application
+    cloud: Cloud
+    stack: Stack
+    outputs: Mapping[str, str]
+    event_sources: EventSources
+    distributions: Mapping[str, str]
+
+
+@contextlib.contextmanager
+def running_application(
+    application: Application,
+    cloud: Cloud,
+    cdn_port: int,
+    own_environment: Mapping[str, str],
+    console: Console,
+) -> Iterator[RunningApplication]:
+    """Check, start, build, deploy and run an application until the block ends.
+
+    CloudFront serves the first distribution on `cdn_port`, the next on the next port.
+
+    Raises:
+        CloudError: one of the steps failed; the message says what to do.
+    """
+    with contextlib.ExitStack() as cleanup:
+        with stage(console, "laptop cloud"):
+            cleanup.enter_context(running(cloud))
+        checked = check_and_show(application, cloud, console)
+        if _DISTRIBUTION in checked.types:
+            with cloudfront.listening(cloud, cdn_port):
+                pass  # say that the port is in use before the build, not after it
+        owners.add(
+            cloud.folder,
+            template=application.template,
+            stack=application.stack,
+            parameters=application.parameters,
+        )
+        outputs = build_and_deploy(application, cloud, own_environment, console)
+        event_sources = cleanup.enter_context(poller.running(cloud))
+        stack = Stack(cloud, application.stack)
+        distributions = {}
+        found = stack.of_type(_DISTRIBUTION) if _DISTRIBUTION in checked.types else {}
+        for number, (logical_id, distribution) in enumerate(found.items()):
+            served = cloudfront.running(cloud, cdn_port + number, distribution)
+            try:
+                distributions[logical_id] = cleanup.enter_context(served).url
+            except CloudError as error:
+                console.print(f"[yellow]![/] {logical_id}: {escape(str(error))}")
+        yield RunningApplication(application, cloud, stack, outputs, event_sources, distributions)
+
+
+def check_and_show(application: Application, cloud: Cloud, console: Console) -> Checked:
+    """Print what is not as on AWS.
+
+    Raises:
+        CloudError: the template is not valid, or a resource would make the deployment fail.
+    """
+    checked = check(application, cloud)
+    if checked.limitations:
+        console.print(checked.table())
+    checked.require_nothing_refused()
+    return checked
+
+
+def build_and_deploy(
+    application: Application,
+    cloud: Cloud,
+    own_environment: Mapping[str, str],
+    console: Console,
+) -> dict[str, str]:
+    """Build and deploy, and print the artifacts' sizes; returns the stack's outputs."""
+    with application.building():
+        build(application, own_environment, console)
+        with stage(console, "sam deploy") as status:
+            return deployment.deploy(cloud, application, status)
+
+
+def build(application: Application, own_environment: Mapping[str, str], console: Console) -> None:
+    """Build, and print the artifacts' sizes."""
+    with stage(console, "sam build") as status:
+        sizes = deployment.build(application, own_environment, status)
+    for name, megabytes in sizes.items():
+        console.print(f"  [dim]{name:22}{megabytes * 1024:>10,.0f} kB[/]")
+
+
+@contextlib.contextmanager
+def stage(console: Console, name: str) -> Iterator[Report]:
+    """Show that a step is under way, and its duration once it is done."""
+    started = time.monotonic()
+    with console.status(name) as status:
+        yield lambda detail: status.update(f"{name} [dim]{escape(detail)}[/]")
+    console.print(f"[green]✓[/] {name} [dim]{time.monotonic() - started:.1f} s[/]")

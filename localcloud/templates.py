@@ -1,0 +1,133 @@
+"""SAM templates: read with what they include, and changed for the build on this machine."""
+
+import copy
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from samcli.commands._utils.template import get_template_data, move_template
+from samcli.commands.exceptions import UserException
+from samcli.yamlhelper import yaml_parse
+
+from localcloud.cloud import CloudError
+
+PYTHON: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
+_FUNCTION: Final = "AWS::Serverless::Function"
+_LAYER: Final = "AWS::Serverless::LayerVersion"
+
+type Template = dict[str, Any]
+
+
+def read_template(path: Path) -> Template:
+    """The template of a file, with the files that it includes in their places.
+
+    Raises:
+        CloudError: it or an included file cannot be read or is no template.
+    """
+    try:
+        template = get_template_data(str(path))
+        return dict(_with_included(template, path.parent))
+    except (UserException, OSError, ValueError) as error:
+        raise CloudError(f"{path} cannot be read: {error}") from error
+
+
+def write_for_build(
+    source: Path, target: Path, parameters: Mapping[str, str], machine: str
+) -> Path:
+    """The template that is built: `source`, or `target` if something had to be changed.
+
+    Functions of another Python are built for this one, those of another architecture for
+    `machine`, and those of other runtimes are not built, so that sam needs no other tools.
+    """
+    template = read_template(source)
+    changed = for_this_machine(template, parameters, machine)
+    if changed == template:
+        return source
+    _make_global_code_absolute(changed, source.parent)
+    move_template(str(source), str(target), changed)
+    return target
+
+
+def for_this_machine(template: Template, parameters: Mapping[str, str], machine: str) -> Template:
+    """The template as `write_for_build` writes it, with all paths as they are."""
+    changed = copy.deepcopy(template)
+    values = {
+        name: str(parameters.get(name, definition.get("Default", "")))
+        for name, definition in template.get("Parameters", {}).items()
+    }
+    defaults = changed.get("Globals", {}).get("Function", {})
+    _change_function(defaults, values, machine)
+    for resource in changed.get("Resources", {}).values():
+        properties = resource.setdefault("Properties", {})
+        if resource.get("Type") == _FUNCTION:
+            runtime = _change_function(properties, values, machine)
+            runtime = runtime or str(defaults.get("Runtime", ""))
+            if not runtime.startswith(("python3.", "provided", "{")):
+                resource.setdefault("Metadata", {})["SkipBuild"] = True
+        elif resource.get("Type") == _LAYER:
+            _change_layer(resource, properties, values, machine)
+        if not properties:
+            del resource["Properties"]
+    return changed
+
+
+def _change_function(properties: Template, values: Mapping[str, str], machine: str) -> str:
+    """Change runtime and architecture; returns the runtime, empty if there is none."""
+    runtime = _value(properties.get("Runtime", ""), values)
+    if runtime.startswith("python3.") and runtime != PYTHON:
+        properties["Runtime"] = PYTHON
+    if isinstance(properties.get("Architectures"), list):
+        architectures = [_value(each, values) for each in properties["Architectures"]]
+        if architectures != [machine]:
+            properties["Architectures"] = [machine]
+    return runtime
+
+
+def _change_layer(
+    resource: Template, properties: Template, values: Mapping[str, str], machine: str
+) -> None:
+    metadata = resource.get("Metadata", {})
+    method = _value(metadata.get("BuildMethod", ""), values)
+    if method.startswith("python3.") and method != PYTHON:
+        metadata["BuildMethod"] = PYTHON
+        if "CompatibleRuntimes" in properties:
+            properties["CompatibleRuntimes"] = [PYTHON]
+    if _value(metadata.get("BuildArchitecture", machine), values) != machine:
+        metadata["BuildArchitecture"] = machine
+        if "CompatibleArchitectures" in properties:
+            properties["CompatibleArchitectures"] = [machine]
+
+
+def _value(given: object, values: Mapping[str, str]) -> str:
+    """A literal, or the value of the parameter that is referred to."""
+    match given:
+        case {"Ref": str(name)} if name in values:
+            return values[name]
+        case _:
+            return str(given)
+
+
+def _make_global_code_absolute(template: Template, folder: Path) -> None:
+    """sam moves the paths of resources but not the one in Globals."""
+    defaults = template.get("Globals", {}).get("Function", {})
+    if isinstance(defaults.get("CodeUri"), str) and "://" not in defaults["CodeUri"]:
+        defaults["CodeUri"] = os.path.normpath(folder / defaults["CodeUri"])
+
+
+def _with_included(node: Any, folder: Path) -> Any:
+    """AWS::Include of local files, as CloudFormation does it before the SAM transform."""
+    if isinstance(node, list):
+        return [_with_included(each, folder) for each in node]
+    if not isinstance(node, dict):
+        return node
+    found = {name: _with_included(value, folder) for name, value in node.items()}
+    match found.get("Fn::Transform"):
+        case {"Name": "AWS::Include", "Parameters": {"Location": str(location)}} if (
+            "://" not in location
+        ):
+            del found["Fn::Transform"]
+            file = folder / location
+            return found | _with_included(yaml_parse(file.read_text()), file.parent)
+    return found

@@ -1,0 +1,51 @@
+"""Applications as others write them, each on a laptop cloud of its own."""
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from localcloud.application import Application
+from localcloud.cloud import Cloud
+from localcloud.running_application import RunningApplication, running_application
+
+HERE = Path(__file__).parent
+OWN_ENVIRONMENT = dict(os.environ)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def awaited[T](condition: Callable[[], T], seconds: float = 60) -> T:
+    """The first truthy answer of `condition`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if answer := condition():
+            return answer
+        time.sleep(0.1)
+    pytest.fail(f"not within {seconds} s: {condition}")
+
+
+@contextlib.contextmanager
+def running(name: str) -> Iterator[RunningApplication]:
+    """Build, deploy and run one of the applications."""
+    cloud = Cloud("127.0.0.1", free_port())
+    application = Application(HERE / name / "template.yaml", f"{name}-local")
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in OWN_ENVIRONMENT:
+            patch.delenv(variable, raising=False)
+        for variable, value in cloud.environment.items():
+            patch.setenv(variable, value)
+        console = Console(width=200)
+        with running_application(
+            application, cloud, free_port(), OWN_ENVIRONMENT, console
+        ) as running:
+            yield running

@@ -1,0 +1,126 @@
+"""Resources that are not as on AWS: which are left out, accepted without effect, or refused."""
+
+from typing import Any
+
+from localcloud.ministack.resource_types import limitations, without_left_out
+
+KNOWN = {"AWS::SQS::Queue", "AWS::Lambda::Function", "AWS::Lambda::Alias", "AWS::CloudWatch::Alarm"}
+FUNCTION = {"Handler": "app.handler", "Runtime": "python3.13"}
+
+
+def outcomes(
+    resources: dict[str, Any], conditions: dict[str, bool] | None = None
+) -> dict[str, tuple[str, str]]:
+    found = limitations({"Resources": resources}, conditions or {}, KNOWN, "python3.13")
+    return {each.logical_id: (each.outcome, each.reason) for each in found}
+
+
+def test_what_is_as_on_aws_is_not_listed():
+    resources = {
+        "Queue": {"Type": "AWS::SQS::Queue"},
+        "Function": {"Type": "AWS::Lambda::Function", "Properties": FUNCTION},
+        "Custom": {"Type": "Custom::Anything", "Properties": {"ServiceToken": "x"}},
+    }
+    assert outcomes(resources) == {}
+
+
+def test_unknown_type_is_left_out_with_whatever_else_is_unknown_and_refers_to_it():
+    resources = {
+        "Target": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget"},
+        "Policy": {
+            "Type": "AWS::ApplicationAutoScaling::ScalingPolicy",
+            "Properties": {"ScalingTargetId": {"Ref": "Target"}},
+        },
+    }
+    reason = "localcloud does not know the type"
+    assert outcomes(resources) == {
+        "Policy": ("left out", reason),
+        "Target": ("left out", reason),
+    }
+
+
+def test_unknown_type_that_a_known_one_needs_is_refused():
+    for reference in (
+        {"Ref": "Agent"},
+        {"Fn::GetAtt": ["Agent", "Arn"]},
+        {"Fn::GetAtt": "Agent.Arn"},
+        {"Fn::Sub": "${AWS::Region}-${Agent.Arn}"},
+        {"Fn::Sub": ["${x}-${Agent}", {"x": "y"}]},
+        {"Fn::Sub": ["${x}", {"x": {"Ref": "Agent"}}]},
+        {"Fn::Join": ["", ["a", {"Ref": "Agent"}]]},
+    ):
+        resources = {
+            "Agent": {"Type": "AWS::Bedrock::Agent"},
+            "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": reference}},
+        }
+        assert outcomes(resources)["Agent"][0] == "refused", reference
+        assert "Queue refers to it" in outcomes(resources)["Agent"][1]
+
+
+def test_resource_under_a_false_condition_is_not_listed():
+    resources = {"Budget": {"Type": "AWS::Budgets::Budget", "Condition": "IsProduction"}}
+    assert outcomes(resources, {"IsProduction": False}) == {}
+    assert outcomes(resources, {"IsProduction": True}).keys() == {"Budget"}
+
+
+def test_what_the_api_accepts_and_nothing_acts_on_is_listed():
+    found = outcomes({"Alarm": {"Type": "AWS::CloudWatch::Alarm"}})
+    assert found["Alarm"][0] == "accepted without effect"
+
+
+def test_functions_are_listed_by_runtime_and_package():
+    def function(**properties: Any) -> dict[str, Any]:
+        return {"Type": "AWS::Lambda::Function", "Properties": properties}
+
+    found = outcomes(
+        {
+            "Old": function(Runtime="python3.9"),
+            "Bootstrap": function(Runtime="provided.al2023"),
+            "Node": function(Runtime="nodejs22.x"),
+            "Image": function(PackageType="Image"),
+            "InVpc": function(Runtime="python3.13", VpcConfig={"SubnetIds": []}),
+        }
+    )
+    assert {name: outcome for name, (outcome, _) in found.items()} == {
+        "Old": "changed",
+        "Node": "accepted without effect",
+        "Image": "refused",
+        "InVpc": "accepted without effect",
+    }
+    assert found["Old"][1] == "python3.9 is built for and runs on python3.13"
+
+
+def test_stack_is_deployed_without_what_is_left_out():
+    template = {
+        "Resources": {
+            "Group": {"Type": "AWS::CodeDeploy::DeploymentGroup"},
+            "Alias": {
+                "Type": "AWS::Lambda::Alias",
+                "DependsOn": ["Group", "Queue"],
+                "UpdatePolicy": {
+                    "CodeDeployLambdaAliasUpdate": {"DeploymentGroupName": {"Ref": "Group"}}
+                },
+            },
+            "Other": {"Type": "AWS::Lambda::Alias", "DependsOn": "Group"},
+            "Queue": {"Type": "AWS::SQS::Queue"},
+        },
+        "Outputs": {"Group": {"Value": {"Ref": "Group"}}, "Queue": {"Value": {"Ref": "Queue"}}},
+    }
+    assert without_left_out(template, KNOWN) == {
+        "Resources": {
+            "Alias": {"Type": "AWS::Lambda::Alias", "DependsOn": ["Queue"]},
+            "Other": {"Type": "AWS::Lambda::Alias"},
+            "Queue": {"Type": "AWS::SQS::Queue"},
+        },
+        "Outputs": {"Queue": {"Value": {"Ref": "Queue"}}},
+    }
+
+
+def test_what_is_refused_stays_in_the_template():
+    template = {
+        "Resources": {
+            "Agent": {"Type": "AWS::Bedrock::Agent"},
+            "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": {"Ref": "Agent"}}},
+        }
+    }
+    assert without_left_out(template, KNOWN) == template

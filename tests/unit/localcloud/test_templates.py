@@ -1,0 +1,108 @@
+"""What of a template is changed for the build on this machine."""
+
+from pathlib import Path
+
+import pytest
+from samcli.yamlhelper import yaml_parse
+
+from localcloud.cloud import CloudError
+from localcloud.templates import PYTHON, for_this_machine, read_template, write_for_build
+
+AS_HERE = f"""
+Resources:
+  Function:
+    Type: AWS::Serverless::Function
+    Properties: {{Runtime: {PYTHON}, CodeUri: src, Handler: app.handler, Architectures: [x86_64]}}
+"""
+OTHERS = """
+Parameters:
+  Architecture: {Type: String, Default: arm64}
+  PythonRuntime: {Type: String, Default: python3.9}
+Globals:
+  Function: {Runtime: !Ref PythonRuntime, CodeUri: src, Architectures: [!Ref Architecture]}
+Resources:
+  Inherits:
+    Type: AWS::Serverless::Function
+    Properties: {Handler: app.handler}
+  Node:
+    Type: AWS::Serverless::Function
+    Properties: {Handler: app.handler, Runtime: nodejs22.x, Architectures: [arm64]}
+  Bootstrap:
+    Type: AWS::Serverless::Function
+    Properties: {Handler: bootstrap, Runtime: provided.al2023, Architectures: [x86_64]}
+  Layer:
+    Type: AWS::Serverless::LayerVersion
+    Metadata: {BuildMethod: python3.12, BuildArchitecture: arm64}
+    Properties: {ContentUri: layer, CompatibleRuntimes: [python3.12]}
+  Queue:
+    Type: AWS::SQS::Queue
+"""
+
+
+def test_functions_are_built_for_this_python_and_this_machine():
+    changed = for_this_machine(yaml_parse(OTHERS), {}, "x86_64")
+    defaults, resources = changed["Globals"]["Function"], changed["Resources"]
+    assert (defaults["Runtime"], defaults["Architectures"]) == (PYTHON, ["x86_64"])
+    assert resources["Inherits"] == yaml_parse(OTHERS)["Resources"]["Inherits"]
+    assert resources["Layer"]["Metadata"] == {
+        "BuildMethod": PYTHON,
+        "BuildArchitecture": "x86_64",
+    }
+    assert resources["Layer"]["Properties"]["CompatibleRuntimes"] == [PYTHON]
+    assert resources["Bootstrap"] == yaml_parse(OTHERS)["Resources"]["Bootstrap"]
+    assert resources["Queue"] == {"Type": "AWS::SQS::Queue"}
+
+
+def test_functions_of_other_runtimes_are_not_built():
+    node = for_this_machine(yaml_parse(OTHERS), {}, "x86_64")["Resources"]["Node"]
+    assert node["Metadata"] == {"SkipBuild": True}
+
+
+def test_parameter_decides_before_its_default():
+    parameters = {"Architecture": "x86_64", "PythonRuntime": PYTHON}
+    changed = for_this_machine(yaml_parse(OTHERS), parameters, "x86_64")
+    assert changed["Globals"] == yaml_parse(OTHERS)["Globals"]
+
+
+def test_template_without_anything_to_change_is_built_where_it_is(tmp_path: Path):
+    source = tmp_path / "template.yaml"
+    source.write_text(AS_HERE)
+    target = tmp_path / "builds" / "template.yaml"
+    assert write_for_build(source, target, {}, "x86_64") == source
+    assert not target.exists()
+
+
+def test_changed_template_names_the_same_files_from_its_new_folder(tmp_path: Path):
+    source, target = tmp_path / "app" / "template.yaml", tmp_path / "builds" / "template.yaml"
+    (tmp_path / "app").mkdir()
+    source.write_text(OTHERS)
+    assert write_for_build(source, target, {}, "x86_64") == target
+    written = yaml_parse(target.read_text())
+    assert written["Globals"]["Function"]["CodeUri"] == str(tmp_path / "app" / "src")
+    layer = written["Resources"]["Layer"]["Properties"]["ContentUri"]
+    assert (target.parent / layer).resolve() == tmp_path / "app" / "layer"
+    inherits = written["Resources"]["Inherits"]
+    assert dict(inherits) == dict(yaml_parse(OTHERS)["Resources"]["Inherits"])
+
+
+def test_included_files_are_read_in_their_places(tmp_path: Path):
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "queue.yaml").write_text("QueueName: !Sub '${AWS::StackName}-q'\n")
+    source = tmp_path / "template.yaml"
+    source.write_text(
+        "Resources:\n  Queue:\n    Type: AWS::SQS::Queue\n    Properties:\n"
+        "      DelaySeconds: 1\n"
+        "      Fn::Transform: {Name: AWS::Include, Parameters: {Location: parts/queue.yaml}}\n"
+    )
+    assert read_template(source)["Resources"]["Queue"]["Properties"] == {
+        "DelaySeconds": 1,
+        "QueueName": {"Fn::Sub": "${AWS::StackName}-q"},
+    }
+
+
+@pytest.mark.parametrize("text", ["Resources: [", "just text"])
+def test_file_that_is_no_template_is_named(tmp_path: Path, text: str):
+    source = tmp_path / "template.yaml"
+    source.write_text(text)
+    with pytest.raises(CloudError, match=r"template\.yaml cannot be read"):
+        read_template(source)

@@ -76,10 +76,11 @@ build: install ## build functions and layers for the laptop by sam build
 
 test: install check ## run all tests except the slow ones
 	@$(BIN)/pytest --numprocesses 2 --durations 20 $(WITHOUT_CLOUD)
-	@$(BIN)/pytest --durations 20 tests/e2e
+	@$(BIN)/pytest --durations 20 tests/e2e tests/applications
 
 test-slow: install ## run the tests that take too long for make test: those marked slow, and long histories
 	@SIMULATION=long $(BIN)/pytest -m slow --numprocesses 2 --durations 20 $(WITHOUT_CLOUD)
+	@$(BIN)/pytest -m slow --durations 20 tests/applications
 
 check: install .venv-checkers/installed ## run ruff, mypy, the linters of template and workflows, and the checks and proofs of IAM policies
 	@$(MAKE) --no-print-directory --jobs 2 check-code check-templates check-policies

@@ -198,9 +198,7 @@ def _invoke(
         soft_wrap=True,
     )
     name = Stack(cloud, application.STACK).function_name(function)
-    result = invocation.invoke(cloud, name, event.read_bytes())
-    sys.stdout.write(f"{result.payload}\n")
-    return int(result.failed)
+    return invocation.show(invocation.invoke(cloud, name, event.read_bytes()))
 
 
 def _down(cloud: Cloud, console: Console) -> None:

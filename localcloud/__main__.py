@@ -179,10 +179,8 @@ def _print(news: list[tuple[str, str]], console: Console) -> None:
 
 
 def _invoke(stack: Stack, function: str, event: IO[bytes]) -> int:
-    """Print what the function answers; the exit status is 1 if it failed."""
-    result = invocation.invoke(stack.cloud, stack.function_name(function), event.read())
-    sys.stdout.write(f"{result.payload}\n")
-    return int(result.failed)
+    name = stack.function_name(function)
+    return invocation.show(invocation.invoke(stack.cloud, name, event.read()))
 
 
 def _logs(stack: Stack, functions: list[str], console: Console) -> None:

@@ -28,6 +28,7 @@ def main() -> None:
         http_apis,
         rest_apis,
         scheduler,
+        secure_transport,
     )
 
     deployments.install()
@@ -36,6 +37,7 @@ def main() -> None:
     rest_apis.install()
     cloudwatch.install()
     scheduler.install()
+    secure_transport.install()
     sys.executable = sys.argv.pop(1)  # ministack starts a function's workers with it
     threading.Thread(target=_end_with_owner, daemon=True).start()
     serve()

@@ -30,7 +30,8 @@ def check(given: dict[str, Any]) -> dict[str, Any]:
         template = engine._apply_transforms(given["template"], sent)  # noqa: SLF001
         conditions = engine._evaluate_conditions(template, values)  # noqa: SLF001
     except Exception as error:  # noqa: BLE001 - the transform has no common base of its exceptions
-        return {"error": getattr(error, "message", None) or str(error)}
+        causes = [str(each.message) for each in getattr(error, "causes", [])]
+        return {"error": " ".join(causes) or getattr(error, "message", None) or str(error)}
     found = resource_types.limitations(
         template,
         conditions,

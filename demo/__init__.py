@@ -1,1 +1,1 @@
-"""Drives the gallery on the laptop cloud. Development only."""
+"""Runs the gallery on the laptop cloud. For development only."""

@@ -40,8 +40,8 @@ from ops import dashboard, publish_site, redrive, report, trace
 from ops.publish_site import PublishingError
 
 NOT_AS_ON_AWS = """\
-Not as on AWS: the gateway checks no request bodies (the function does) and throttles nothing,
-buckets and queues may be spoken to in plain HTTP, and nothing is kept when the cloud ends."""
+Not as on AWS: the gateway validates no request bodies (the function does) and does not throttle,
+everything speaks plain HTTP, and nothing is kept when the laptop cloud ends."""
 
 OPERATOR_TOOLS: Final[dict[str, Callable[[list[str]], int]]] = {
     "dashboard": dashboard.main,
@@ -49,23 +49,27 @@ OPERATOR_TOOLS: Final[dict[str, Callable[[list[str]], int]]] = {
     "report": report.main,
     "trace": trace.main,
 }
-"""The same as for a stack in an account; what follows their names is theirs."""
+"""The commands for a stack in an account; arguments after their names are passed on to them."""
 
 _interrupted: Final = threading.Event()
 
 
 def main() -> int:
-    """Run one command; the exit status is 0 only if it did all it was asked for."""
+    """Run one command; the exit status is 0 only if it did what was asked."""
     parser = argparse.ArgumentParser(prog="python -m demo")
     parser.add_argument(
         "command", choices=["build", "demo", "up", "down", "invoke", *OPERATOR_TOOLS]
     )
-    parser.add_argument("function", nargs="?", help="to invoke, by its logical id")
-    parser.add_argument("event", nargs="?", type=Path, help="to invoke it with, a file of events/")
-    parser.add_argument("--port", type=port_number, default=DEFAULT_PORT)
-    parser.add_argument("--edge-port", type=port_number, help="of the page; one above --port")
+    parser.add_argument("function", nargs="?", help="the logical id of the function to invoke")
     parser.add_argument(
-        "--host", type=listening_address, default="127.0.0.1", help="where to listen"
+        "event", nargs="?", type=Path, help="the event to invoke it with: a file of events/"
+    )
+    parser.add_argument("--port", type=port_number, default=DEFAULT_PORT)
+    parser.add_argument(
+        "--edge-port", type=port_number, help="port of the page; default: the port after --port"
+    )
+    parser.add_argument(
+        "--host", type=listening_address, default="127.0.0.1", help="the address to listen on"
     )
     given = sys.argv[1:]
     behind_tool = next((n for n, word in enumerate(given, 1) if word in OPERATOR_TOOLS), len(given))

@@ -1,4 +1,4 @@
-"""A client of the gallery, as a browser would be one: the API, and the presigned POST to S3."""
+"""A client of the gallery that calls what a browser calls: the API and the presigned POST."""
 
 import time
 from typing import Any, Self
@@ -7,11 +7,11 @@ import httpx
 
 
 class GalleryError(Exception):
-    """The gallery answered what its caller did not expect; the message holds the answer."""
+    """The gallery gave an unexpected answer, which the message contains."""
 
 
 class Gallery:
-    """The gallery at `url`, which is CloudFront's; with an ID token, as who is signed in."""
+    """The gallery at CloudFront's `url`; with an ID token, as a signed-in user."""
 
     def __init__(self, url: str, id_token: str | None = None) -> None:
         headers = {"Authorization": id_token} if id_token else {}
@@ -30,7 +30,7 @@ class Gallery:
         self._s3.close()
 
     def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        """Any answer of the API, whatever its status."""
+        """The answer of the API, whatever its status."""
         return self._api.request(method, path, **arguments)
 
     def create_photo(self, title: str, content_type: str, size: int) -> dict[str, Any]:
@@ -42,7 +42,7 @@ class Gallery:
         return dict(answer.json())
 
     def upload(self, presigned: dict[str, Any], data: bytes) -> None:
-        """Send the file as the browser does: one form, the file its last field."""
+        """Send the file as a browser does: in one form, with the file as the last field."""
         answer = self._s3.post(
             presigned["url"], data=presigned["fields"], files={"file": ("file", data)}
         )
@@ -50,7 +50,7 @@ class Gallery:
             raise GalleryError(f"the upload answered {answer.status_code}: {answer.text}")
 
     def fetch(self, path: str) -> httpx.Response:
-        """A page or a rendition, as a browser gets it; any answer, whatever its status."""
+        """The answer for a page or a rendition, whatever its status."""
         return self._site.get(path)
 
     def delete_photo(self, photo_id: str) -> None:
@@ -73,7 +73,7 @@ class Gallery:
         return dict(answer.json())
 
     def photos(self) -> list[dict[str, Any]]:
-        """All of `GET /photos`, page by page."""
+        """All photos of `GET /photos`, from all its pages."""
         photos: list[dict[str, Any]] = []
         asked = {"limit": "100"}
         while True:
@@ -94,7 +94,7 @@ class Gallery:
         return dict(answer.json())
 
     def taken(self, photo_id: str, seconds: float = 60) -> dict[str, Any]:
-        """The photo once it is PENDING no more.
+        """Wait until the photo is no longer PENDING, and return it.
 
         Raises:
             TimeoutError: it still is after `seconds`.

@@ -1,4 +1,4 @@
-"""`make demo`: everything through the whole application, and tables of what became of it."""
+"""`make demo`: sends photos and views through the application and prints the results as tables."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -24,7 +24,7 @@ type Photo = dict[str, Any]
 
 
 def demo(deployed: DeployedGallery, console: Console) -> bool:
-    """Photos and views through every function; True if what came out is what should have."""
+    """Send photos and views through every function; True if all results are as expected."""
     with Gallery(deployed.url, deployed.id_token) as gallery:
         return Demo(deployed, console, gallery).run()
 
@@ -45,7 +45,7 @@ class Demo(msgspec.Struct, frozen=True):
         return good
 
     def _thumbnails(self) -> tuple[list[Photo], bool]:
-        """Upload every sample, await what becomes of it, fetch its renditions."""
+        """Upload every sample, wait for its final status, and fetch its renditions."""
         table = Table(title="Photos: what went in, and what came out", title_justify="left")
         table.add_column("photo")
         for name in ("input", "thumb", "small", "large", "upload to READY"):
@@ -79,7 +79,7 @@ class Demo(msgspec.Struct, frozen=True):
         return photos, good
 
     def _replication(self, photos: list[Photo]) -> bool:
-        """Whether the catalog lists exactly the READY photos, as they are."""
+        """Whether the catalog lists exactly the READY photos, unchanged."""
         ready = {photo["photo_id"]: photo for photo in photos if photo["status"] == "READY"}
         listed = {photo["photo_id"]: photo for photo in self.gallery.photos()}
         equal = ready == {
@@ -96,7 +96,7 @@ class Demo(msgspec.Struct, frozen=True):
         return equal
 
     def _views(self, photos: list[Photo]) -> bool:
-        """Whether each record is counted once, though all come twice, and poison is quarantined."""
+        """Whether records delivered twice are counted once, and poison is quarantined."""
         titles = {
             photo["photo_id"]: photo["title"] for photo in photos if photo["status"] == "READY"
         }

@@ -1,4 +1,4 @@
-"""The application on the laptop, as commands and demo see it."""
+"""The gallery on a running laptop cloud."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from localcloud.event_sources.poller import EventSources
 
 
 class DeployedGallery(msgspec.Struct, frozen=True):
-    """What was deployed: its outputs, its stream mappings, its page, and who is signed in."""
+    """The stack's outputs, its stream mappings, the page's URL, and a user's token."""
 
     cloud: Cloud
     outputs: Mapping[str, str]

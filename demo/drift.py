@@ -85,7 +85,7 @@ def _reporting(deployed: DeployedGallery) -> report.Stack:
 
 
 def _break(deployed: DeployedGallery) -> Broken:
-    """Two photos that are replicated as any, and then: no row, an old row, a row of no photo."""
+    """Replicate two photos; then delete one row, set one back, and add a row without a photo."""
     dynamodb = deployed.cloud.client("dynamodb")
     photos_table = deployed.outputs["PhotosTableName"]
     catalog_table = deployed.outputs["CatalogTableName"]
@@ -119,7 +119,7 @@ def _day_old_photo(title: str) -> Photo:
 
 
 def _differences(deployed: DeployedGallery) -> set[str]:
-    """The photos whose row is not what it should be, by a look at both tables in full."""
+    """The photos whose row differs from the expected one, from full scans of both tables."""
     dynamodb = deployed.cloud.client("dynamodb")
 
     def scan(table: str) -> list[Any]:
@@ -141,7 +141,7 @@ def _differences(deployed: DeployedGallery) -> set[str]:
 
 
 def _timeless(row: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """A row but for when it was replicated."""
+    """A row without the time of its replication."""
     return {name: row[name] for name in row if name != "replicated_at"} if row else None
 
 

@@ -4,9 +4,9 @@ import json
 
 
 def summary(message: str) -> str | None:
-    """A log line for a person: of structured ones, level, message and what they are about.
+    """A log line for a person: level, message and subject of a structured line.
 
-    None for what only machines read: metrics, and the runtime's own lines.
+    None for metrics and for the runtime's own lines.
     """
     try:
         entry = json.loads(message)

@@ -1,4 +1,4 @@
-"""What events/s3_photo_uploaded.json refers to, so that `make invoke` can deliver that event."""
+"""Creates the upload that events/s3_photo_uploaded.json refers to, for `make invoke`."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _EVENT: Final = ROOT / "events" / "s3_photo_uploaded.json"
 
 
 def put_photo_of_sample_event(cloud: Cloud, outputs: Mapping[str, str]) -> None:
-    """Put the upload and its PENDING record in place.
+    """Create the upload and its PENDING record.
 
     The event names a bucket without notifications: only `sam local invoke` delivers the event.
     """

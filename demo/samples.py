@@ -1,4 +1,4 @@
-"""The photos that the demo uploads: two real ones, a computed one of camera size, and no photo."""
+"""The files that the demo uploads: two photos, a computed image, and a text file."""
 
 import io
 from pathlib import Path
@@ -12,7 +12,7 @@ PHOTOS: Final = Path(__file__).parent / "photos"
 
 
 class Sample(NamedTuple):
-    """A file to upload, and what should become of it."""
+    """A file to upload, and its expected status."""
 
     title: str
     content_type: str
@@ -31,7 +31,7 @@ def samples() -> list[Sample]:
 
 
 def upright_landscape(width: int, height: int) -> bytes:
-    """A JPEG as a phone held upright writes it: sensor pixels, turned by EXIF, with a position."""
+    """A JPEG as an upright phone writes it: rotated by EXIF, with a GPS position."""
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     exif[ExifTags.Base.Make] = "Lambda Gallery"
@@ -48,7 +48,7 @@ def upright_landscape(width: int, height: int) -> bytes:
 
 
 def landscape(width: int, height: int, seed: int = 7) -> Image.Image:
-    """Ridges at dusk, each nearer one darker, with a little sensor noise."""
+    """A picture of ridges at dusk, the nearer ones darker, with sensor noise."""
     random = np.random.default_rng(seed)
     rows = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
     zenith, horizon = _color(38, 44, 92), _color(250, 176, 120)

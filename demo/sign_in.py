@@ -1,4 +1,4 @@
-"""The laptop's one user: made once the user pool is there, and signed in like anybody."""
+"""The one user of the gallery on the laptop cloud."""
 
 import contextlib
 from collections.abc import Mapping
@@ -7,11 +7,11 @@ from typing import Final
 from localcloud.cloud import Cloud
 
 USER: Final = "you@example.com"
-PASSWORD: Final = "lambda gallery"  # noqa: S105 - worth nothing, and printed by make up
+PASSWORD: Final = "lambda gallery"  # noqa: S105 - for tests, and printed by make up
 
 
 def make_user(cloud: Cloud, stack: Mapping[str, str]) -> None:
-    """Let `USER` sign in with `PASSWORD`."""
+    """Create `USER` with `PASSWORD`."""
     cognito = cloud.client("cognito-idp")
     with contextlib.suppress(cognito.exceptions.UsernameExistsException):
         cognito.admin_create_user(

@@ -1,4 +1,4 @@
-"""Views for the demo: thousands in bursts, some of them poison, and all of it delivered twice."""
+"""Views for the demo: thousands in bursts, with poison records, and all delivered twice."""
 
 import base64
 import json
@@ -12,12 +12,12 @@ import msgspec
 from demo.client import Gallery, GalleryError
 from localcloud.cloud import Cloud
 
-_BURST: Final = 500  # the most that Kinesis takes in one call
+_BURST: Final = 500  # the limit of PutRecords
 POISON: Final = (b"not JSON", b"\xf3\x89\x9a\xc2 aggregated", b'{"photo_id": 7}', b"[]", b"")
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """What was put into the stream: views by photo, and records that are none."""
+    """The records put into the stream: views by photo, and poison records."""
 
     views: Counter[str]
     poison: int
@@ -26,7 +26,7 @@ class Sent(msgspec.Struct, frozen=True):
 def send_views(
     cloud: Cloud, stack: Mapping[str, str], gallery: Gallery, photo_ids: list[str], count: int
 ) -> Sent:
-    """A few by the API, the rest straight into the stream in bursts, with poison among them."""
+    """Send one view per photo by the API, and the rest into the stream with poison records."""
     views: Counter[str] = Counter()
     for photo_id in photo_ids:
         gallery.record_view(photo_id)
@@ -53,9 +53,9 @@ def send_views(
 
 
 def deliver_again(cloud: Cloud, stack: Mapping[str, str]) -> int:
-    """Invoke the counter with everything in the stream once more, in batches of other borders.
+    """Invoke the counter with all records of the stream again, in batches with other borders.
 
-    Returns how many records that were.
+    Returns the number of records.
     """
     kinesis, lambda_ = cloud.client("kinesis"), cloud.client("lambda")
     name = stack["ViewsStreamName"]

@@ -1,7 +1,7 @@
-"""The laptop cloud's environments: built from nothing, so that nothing of a person's AWS leaks.
+"""Environment variables of the laptop cloud, built from nothing, so that no AWS setting leaks in.
 
-Whatever runs here gets credentials that are worth nothing, one endpoint on this machine, and for
-every other address a proxy that nobody listens on.
+All processes get test credentials and one endpoint on this machine. For every other address they
+get a proxy on which nothing listens.
 """
 
 import os
@@ -22,7 +22,7 @@ _DEAD_PROXY: Final = "http://127.0.0.1:9"
 
 
 def laptop_environment(endpoint: str, home: Path) -> dict[str, str]:
-    """For ministack, sam deploy, functions and this process: only what is named here."""
+    """For ministack, sam deploy, functions and this process: only the variables named here."""
     host = endpoint.removeprefix("http://").rsplit(":", 1)[0]
     return {
         **_NO_AWS_FILES,
@@ -44,7 +44,7 @@ def laptop_environment(endpoint: str, home: Path) -> dict[str, str]:
 
 
 def build_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """For sam build, which downloads packages: a person's own settings, nothing of their AWS."""
+    """For sam build, which downloads packages: the person's own variables without those of AWS."""
     kept = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
     path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
     return {**kept, **_NO_AWS_FILES, "PATH": path, "SAM_CLI_TELEMETRY": "0"}

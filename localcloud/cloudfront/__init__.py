@@ -1,4 +1,4 @@
-"""The laptop's CloudFront, whose rules are in `docs/conformance-cloudfront.md`."""
+"""CloudFront on this machine, by the rules in `docs/conformance-cloudfront.md`."""
 
 from localcloud.cloudfront.server import Served, listening, running
 

@@ -1,4 +1,4 @@
-"""What a distribution's configuration says, read into values; what is not modelled is refused."""
+"""Reads the configuration of a distribution; refuses settings that are not modelled."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _UNRESERVED: Final = re.compile(rb"[A-Za-z0-9._~-]")
 
 
 class NotModelledError(ValueError):
-    """The distribution has a setting that the laptop would silently do without."""
+    """The distribution has a setting that localcloud does not model."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class RequestPolicy:
-    """What of a viewer's request goes on to the origin; header names in lower case."""
+    """What CloudFront forwards to the origin; header names are in lower case."""
 
     queries: Selection = Selection()
     headers: Selection = Selection()
@@ -50,7 +50,7 @@ class RequestPolicy:
 
 @dataclass(frozen=True)
 class CachePolicy:
-    """How long objects stay, in seconds, and what beside the path tells them apart."""
+    """How long objects are cached, in seconds, and what the cache key has besides the path."""
 
     min_ttl: int
     default_ttl: int
@@ -73,7 +73,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What is done with the paths of one pattern; `function` is the ARN of origin-response's."""
+    """A cache behaviour; `function` is the ARN of its origin-response function."""
 
     pattern: str
     origin: Origin
@@ -86,7 +86,7 @@ class Behaviour:
 
 @dataclass(frozen=True)
 class Distribution:
-    """All that a request's way depends on; the last behaviour is the default one."""
+    """A distribution as far as it is modelled; the last behaviour is the default one."""
 
     id: str
     arn: str
@@ -100,13 +100,13 @@ class Distribution:
 
 
 def matches(pattern: str, path: str) -> bool:
-    """Whether a path, which begins with a slash, is one of a path pattern's."""
+    """Whether a path, which begins with a slash, matches a path pattern."""
     parts = [{"*": ".*", "?": "."}.get(each, re.escape(each)) for each in pattern.lstrip("/")]
     return re.fullmatch("/" + "".join(parts), path, re.DOTALL) is not None
 
 
 def normalised(path: str) -> str:
-    """A path after RFC 3986: no needless escapes, the others in capitals, no dot segments."""
+    """A path normalised by RFC 3986: escapes only where needed, in capitals; no dot segments."""
 
     def escape(match: re.Match[str]) -> str:
         octet = unquote_to_bytes(match[0])
@@ -132,7 +132,7 @@ def distribution_from_api(
     cache_policies: Mapping[str, Mapping[str, Any]],
     request_policies: Mapping[str, Mapping[str, Any]],
 ) -> Distribution:
-    """A distribution as GetDistribution gives it, with the configurations of its policies by id.
+    """The distribution of a GetDistribution answer; policy configurations are by id.
 
     Raises:
         NotModelledError: it needs something that the laptop does not do.
@@ -291,5 +291,5 @@ def _error_ttls(config: Mapping[str, Any]) -> dict[int, int]:
 
 
 def _items(given: Mapping[str, Any]) -> list[Any]:
-    """Of one of the API's lists, which leave Items out when there are none."""
+    """The items of one of the API's lists, which has no Items if it is empty."""
     return list(given.get("Items") or ())

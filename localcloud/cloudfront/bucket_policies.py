@@ -1,4 +1,4 @@
-"""Whether a bucket's policy lets a distribution read, by origin access control."""
+"""Evaluates a bucket policy for a distribution that reads by origin access control."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -8,7 +8,7 @@ _CLOUDFRONT: Final = "cloudfront.amazonaws.com"
 
 
 def allows(policy: Mapping[str, Any], action: str, resource: str, distribution_arn: str) -> bool:
-    """What S3 would decide for CloudFront, which signs over TLS on behalf of the distribution.
+    """Whether S3 would allow CloudFront, which signs over TLS on behalf of the distribution.
 
     A condition that is not known here grants nothing and denies everything.
     """

@@ -17,12 +17,12 @@ _ALWAYS_CACHED: Final = (404, 410, 414, 500, 501, 502, 503, 504)
 _CACHED_IF_SAID: Final = (400, 403, 405, 412, 415)
 _MAY_FORBID: Final = (404, 410, 414, 501)
 _FORBIDDING: Final = frozenset(("no-cache", "no-store", "private"))
-_OVERHEAD: Final = 1_000  # of an object, beside its body, roughly
+_OVERHEAD: Final = 1_000  # per object, without its body; an estimate
 
 
 @dataclass(frozen=True)
 class CacheKey:
-    """What makes two requests the same to the cache."""
+    """Requests with equal keys share a cached object."""
 
     path: str
     query: str
@@ -53,7 +53,7 @@ def cache_key(request: Request, policy: CachePolicy) -> CacheKey:
 
 
 def selected_query(query: str, selection: Selection) -> str:
-    """The parameters that are taken, in the viewer's order and writing."""
+    """The selected parameters, in the viewer's order and spelling."""
     return "&".join(
         each for each in query.split("&") if each and selection.takes(each.partition("=")[0])
     )
@@ -95,7 +95,7 @@ def _directives(response: Response) -> dict[str, str]:
 
 
 def _said(response: Response, directives: Mapping[str, str], now: float) -> float | None:
-    """What the origin says about the lifetime, if it does."""
+    """The lifetime that the origin sets, if it sets one."""
     for name in _MAX_AGES:
         if directives.get(name, "").isdecimal():
             return int(directives[name])
@@ -107,7 +107,7 @@ def _said(response: Response, directives: Mapping[str, str], now: float) -> floa
 
 
 def not_modified(request: Request, response: Response) -> bool:
-    """Whether the viewer already has this response, by what its conditions say."""
+    """Whether the request's conditions say that the viewer already has this response."""
     if response.status != 200:
         return False
     if (tags := request.header("if-none-match")) is not None:
@@ -142,7 +142,7 @@ def refreshed(cached: Cached, not_modified: Response, now: float, seconds: float
 
 
 class Cache:
-    """Objects by key, the longest unused first to go; safe from any thread."""
+    """Objects by key; evicts the least recently used first; thread-safe."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
@@ -158,7 +158,7 @@ class Cache:
             return self._objects.get(key)
 
     def put(self, key: CacheKey, cached: Cached, invalidations: int) -> None:
-        """Keep an object, unless something was invalidated since the count that is given.
+        """Store an object, unless something was invalidated since the given count.
 
         What was asked of the origin before an invalidation may be what the invalidation is about.
         """
@@ -174,7 +174,7 @@ class Cache:
                 self._drop(next(iter(self._objects)))
 
     def invalidate(self, paths: Iterable[str]) -> int:
-        """Forget what these paths, which may end with `*`, are about; how many objects."""
+        """Remove the objects of these paths, which may end with `*`; returns how many."""
         patterns = [_written_alike(path) for path in paths]
         with self._lock:
             self.invalidations += 1

@@ -1,4 +1,4 @@
-"""Which responses CloudFront compresses, and for whom."""
+"""Which responses CloudFront compresses, and for which viewers."""
 
 import gzip
 import re

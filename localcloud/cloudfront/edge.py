@@ -1,4 +1,4 @@
-"""The way of a request through CloudFront: behaviour, cache, origin, function, viewer."""
+"""How CloudFront answers a request: behaviour, cache, origin, function, viewer."""
 
 import contextlib
 import threading
@@ -41,7 +41,7 @@ type Invoke = Callable[[str, dict[str, Any]], object]
 
 @dataclass(frozen=True)
 class _Outcome:
-    """A response and where it came from, in the words of `X-Cache`; `age` if from the cache."""
+    """A response, its `X-Cache`, and its `age` if it came from the cache."""
 
     response: Response
     result: str
@@ -62,7 +62,7 @@ class _Visit:
 
 
 class Edge:
-    """Answers viewers from a cache and from origins; safe from any thread.
+    """Answers viewers from a cache and from origins; thread-safe.
 
     `fetch` raises OriginError, `invoke` (of a function's ARN and an event) FunctionError; `report`
     gets a sentence for whoever runs the distribution.
@@ -107,7 +107,7 @@ class Edge:
                 return _miss(self._from_origin(visit))
             if hit := self._hit(visit):
                 return hit
-            if visit.behaviour.cache.max_ttl == 0:  # caching is off, but for errors
+            if visit.behaviour.cache.max_ttl == 0:  # only errors are cached
                 return self._missed(visit)
             with self._turn(visit.key()):
                 return self._hit(visit) or self._missed(visit)
@@ -152,7 +152,7 @@ class Edge:
         return outcome
 
     def _from_origin(self, visit: _Visit, stale: Cached | None = None) -> Response:
-        """The origin's response after the function, which sees every one that there is."""
+        """The origin's response after the function, which runs on every response of an origin."""
         behaviour = visit.behaviour
         via = _via(visit.distribution)
         request = origin_request(visit.request, behaviour, via, visit.id)
@@ -174,7 +174,7 @@ class Edge:
 
     @contextlib.contextmanager
     def _turn(self, key: CacheKey) -> Iterator[None]:
-        """The first of those that want the same passes at once, the others when it is done."""
+        """Lets one of several equal requests pass; the others wait until it is done."""
         with self._lock:
             first = self._under_way.get(key)
             mine = self._under_way.setdefault(key, threading.Event())
@@ -223,7 +223,7 @@ def _miss(response: Response) -> _Outcome:
 
 
 def _asking(request: Request, stale: Cached | None) -> Request:
-    """Without the viewer's conditions, which the edge decides; with those of the stale object."""
+    """The request with the conditions of the stale object in place of the viewer's."""
     headers = without(request.headers, ("if-none-match", "if-modified-since", "range"))
     if stale and stale.response.status == 200:
         if stale.etag:

@@ -1,4 +1,4 @@
-"""Requests and responses on their way through the edge, and the pages of its own."""
+"""Requests and responses as CloudFront passes them on, and its own error pages."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -49,7 +49,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """A whole response; the length of its body is what the body says."""
+    """A complete response; Content-Length follows from the body."""
 
     status: int
     headers: Headers = ()
@@ -59,12 +59,12 @@ class Response:
         return ", ".join(found) if (found := values(self.headers, name)) else None
 
     def with_header(self, name: str, value: str) -> Self:
-        """With this one value in place of whatever the header had."""
+        """A copy in which the header has this one value."""
         return replace(self, headers=(*without(self.headers, {name.lower()}), (name, value)))
 
 
 def error_page(status: int, reason: str) -> Response:
-    """What CloudFront itself says to a viewer; `reason` is of ours, never of a viewer's."""
+    """CloudFront's own error page; `reason` is our text and never contains a viewer's."""
     phrase = HTTPStatus(status).phrase
     body = f"""<!DOCTYPE html>
 <html lang="en"><head><title>ERROR: The request could not be satisfied</title></head>

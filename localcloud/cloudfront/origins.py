@@ -1,4 +1,4 @@
-"""What is sent to an origin, and the origins of a laptop cloud: its buckets and its REST APIs."""
+"""Requests to origins: the buckets and REST APIs of a laptop cloud."""
 
 import json
 from dataclasses import replace
@@ -24,7 +24,7 @@ _OURS: Final = HOP_BY_HOP | {"expect", "host", "content-length", "x-forwarded-pr
 
 
 class OriginError(Exception):
-    """No answer came from the origin: 502 if it cannot be reached, 504 if it is too slow."""
+    """The origin did not answer: 502 if it cannot be reached, 504 if it is too slow."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -32,7 +32,7 @@ class OriginError(Exception):
 
 
 def origin_request(request: Request, behaviour: Behaviour, via: str, request_id: str) -> Request:
-    """A viewer's request as its origin gets it: what the policies forward, and CloudFront's own."""
+    """The request to the origin: what the policies forward, and CloudFront's own headers."""
     policies = (behaviour.cache.key, behaviour.forward)
     forwarded = tuple(
         (name, value)
@@ -72,7 +72,7 @@ def _accept_encoding(request: Request, behaviour: Behaviour) -> str | None:
 
 
 class Origins:
-    """The origins of one cloud, all behind its one endpoint; safe from any thread."""
+    """The origins of one cloud, all behind its one endpoint; thread-safe."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._endpoint = cloud.endpoint
@@ -85,7 +85,7 @@ class Origins:
         self._http.close()
 
     def fetch(self, distribution: Distribution, origin: Origin, request: Request) -> Response:
-        """The origin's answer to a request that is made for it.
+        """The origin's answer to a request.
 
         Raises:
             OriginError: there is none.

@@ -1,4 +1,4 @@
-"""The edge as a server on this machine, from its start to its end."""
+"""Serves a distribution over HTTP on this machine."""
 
 import contextlib
 import logging
@@ -26,11 +26,11 @@ from localcloud.cloudfront.messages import Request, Response, error_page
 from localcloud.cloudfront.origins import Origins
 
 _CACHE_BYTES: Final = 256 * 2**20
-_MOST_BODY: Final = 10 * 2**20  # what API Gateway takes
+_MOST_BODY: Final = 10 * 2**20  # API Gateway's limit
 _THREADS: Final = 40
 _CONNECTIONS: Final = 200
 _INVALIDATIONS_SECONDS: Final = 0.5
-_SETTINGS_EVERY: Final = 4  # looks at invalidations
+_SETTINGS_EVERY: Final = 4  # polls for invalidations per poll of the distribution
 _START_SECONDS: Final = 10
 
 
@@ -43,7 +43,7 @@ class Served:
 
 
 def application(edge: Edge, log: logging.Logger) -> ASGIApp:
-    """The edge behind HTTP: one line in the log for each request, and no trace to the viewer."""
+    """The ASGI application: logs a line per request, and sends no stack trace to the viewer."""
     threads = anyio.CapacityLimiter(_THREADS)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +58,9 @@ def application(edge: Edge, log: logging.Logger) -> ASGIApp:
                 response = await anyio.to_thread.run_sync(edge.answer, request, limiter=threads)
         except Exception:
             log.exception("%s %s: the edge itself failed", http.method, path)
-            response = error_page(500, "The laptop's CloudFront failed; edge.log says how.")
+            response = error_page(
+                500, "localcloud's CloudFront failed; its log has the stack trace."
+            )
         milliseconds = (time.monotonic() - began) * 1_000
         result = (response.header("x-cache") or "Error").partition(" ")[0]
         log.info("%s %s %d %s %.0f ms", http.method, path, response.status, result, milliseconds)
@@ -117,7 +119,7 @@ def running(cloud: Cloud, port: int, distribution_id: str | None = None) -> Iter
         cache = Cache(_CACHE_BYTES)
         try:
             distribution = api.distribution()
-            api.new_invalidations(distribution.id)  # those before the start are about nothing
+            api.new_invalidations(distribution.id)  # the cache is still empty
         except NotModelledError as error:
             raise CloudError(f"localcloud cannot serve the distribution: {error}") from error
         except (BotoCoreError, ClientError) as error:
@@ -161,7 +163,7 @@ def listening(cloud: Cloud, port: int) -> Iterator[socket.socket]:
         PortInUseError: another process listens there.
     """
     family = socket.AF_INET6 if ":" in cloud.host else socket.AF_INET
-    # With the protocol named, asyncio sees TCP and sends small packets without delay.
+    # asyncio sets TCP_NODELAY only on sockets that name their protocol.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -197,7 +199,7 @@ def _serving(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
     deadline = time.monotonic() + _START_SECONDS
     while not server.started:
         if not thread.is_alive() or time.monotonic() > deadline:
-            raise CloudError("The laptop's CloudFront did not start.")
+            raise CloudError("localcloud's CloudFront did not start.")
         time.sleep(0.01)
     try:
         yield
@@ -208,7 +210,7 @@ def _serving(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _following(edge: Edge, api: Api, cache: Cache, log: logging.Logger) -> Iterator[None]:
-    """Look for invalidations and for changes of the distribution meanwhile."""
+    """Poll for invalidations and for changes of the distribution until the block ends."""
     ended = threading.Event()
 
     def look(count: int) -> None:

@@ -33,7 +33,7 @@ class FunctionError(Exception):
 
 
 class InvalidAnswerError(FunctionError):
-    """The function's answer breaks a rule of CloudFront's."""
+    """The function's answer breaks one of CloudFront's rules."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(
@@ -77,7 +77,7 @@ def origin_response_event(
 
 def _bucket(origin: Origin) -> dict[str, Any]:
     return {
-        "authMethod": "none",  # of origin access identities, the older way; ours is access control
+        "authMethod": "none",  # for origin access identities; origin access control sends none
         "customHeaders": _listed(origin.custom_headers),
         "domainName": origin.domain,
         "path": origin.path,
@@ -110,7 +110,7 @@ def _listed(headers: Iterable[tuple[str, str]]) -> dict[str, list[dict[str, str]
 
 
 def _capitalised(name: str) -> str:
-    """The server gives names in lower case; CloudFront's events have them as viewers write them."""
+    """A header's name as CloudFront's events have it; the server gives it in lower case."""
     return name.title() if name.islower() else name
 
 
@@ -122,17 +122,17 @@ def _phrase(status: int) -> str:
 
 
 def answered(answer: object, response: Response) -> Response:
-    """The response that the function makes of the origin's.
+    """The origin's response as the function changed it.
 
     Raises:
         InvalidAnswerError: CloudFront would not take that answer.
     """
     if not isinstance(answer, dict):
-        raise InvalidAnswerError("it is no response object")
+        raise InvalidAnswerError("it is not a response object")
     if len(json.dumps(answer, ensure_ascii=False).encode(errors="replace")) > _MOST_BYTES:
         raise InvalidAnswerError(f"it is larger than {_MOST_BYTES:,} bytes")
     if not isinstance(answer.get("statusDescription", ""), str):
-        raise InvalidAnswerError("statusDescription is no string")
+        raise InvalidAnswerError("statusDescription is not a string")
     headers = _headers(answer.get("headers", {}))
     for name in _READ_ONLY:
         if values(headers, name) != values(response.headers, name):
@@ -155,27 +155,27 @@ def _status(answer: Mapping[str, Any]) -> int:
 
 def _headers(given: object) -> Headers:
     if not isinstance(given, dict):
-        raise InvalidAnswerError("headers is no object")
+        raise InvalidAnswerError("headers is not an object")
     headers: list[tuple[str, str]] = []
     for name, entries in given.items():
         if not _NAME.fullmatch(name):
-            raise InvalidAnswerError(f"{name!r} is no header name in lower case")
+            raise InvalidAnswerError(f"{name!r} is not a header name in lower case")
         if _HIDDEN.fullmatch(name):
             raise InvalidAnswerError(f"The function tried to add a disallowed header: {name}")
         if not isinstance(entries, list):
-            raise InvalidAnswerError(f"header {name} is no array")
+            raise InvalidAnswerError(f"header {name} is not an array")
         headers.extend(_header(name, entry) for entry in entries)
     return tuple(headers)
 
 
 def _header(name: str, entry: object) -> tuple[str, str]:
     if not isinstance(entry, dict):
-        raise InvalidAnswerError(f"an entry of header {name} is no object")
+        raise InvalidAnswerError(f"an entry of header {name} is not an object")
     key, value = entry.get("key", name), entry.get("value")
     if not isinstance(key, str) or key.lower() != name:
         raise InvalidAnswerError(f"the key {key!r} is not {name!r}")
     if not isinstance(value, str) or not _VALUE.fullmatch(value) or not _latin(value):
-        raise InvalidAnswerError(f"the value of header {name} is no string that a header may have")
+        raise InvalidAnswerError(f"the value of header {name} is not a valid header value")
     return key, value
 
 
@@ -192,8 +192,8 @@ def _body(answer: Mapping[str, Any], response: Response) -> bytes:
         return response.body
     body, encoding = answer["body"], answer.get("bodyEncoding", "text")
     if not isinstance(body, str) or encoding not in ("text", "base64"):
-        raise InvalidAnswerError("body is no string, or bodyEncoding neither text nor base64")
+        raise InvalidAnswerError("body is not a string, or bodyEncoding is neither text nor base64")
     try:
         return body.encode() if encoding == "text" else base64.b64decode(body, validate=True)
-    except ValueError:  # not base64, or half a character
+    except ValueError:  # not base64, or not UTF-8
         raise InvalidAnswerError(f"body is not {encoding}") from None

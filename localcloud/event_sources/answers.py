@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back from an invocation that reached the function."""
+    """The answer of an invocation that reached the function."""
 
     payload: Any = None  # its JSON, decoded
     function_error: str | None = None  # "Unhandled", if it raised or timed out
@@ -17,7 +17,7 @@ class Answer:
 
 
 class NotInvokedError(Exception):
-    """The batch did not reach the function: throttled, or Lambda itself is out of reach."""
+    """The batch did not reach the function: throttled, or Lambda is unreachable."""
 
 
 def processed(payload: Any, sequence_numbers: Sequence[str]) -> int | None:

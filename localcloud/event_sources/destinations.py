@@ -24,12 +24,13 @@ def destination(
         case "s3":
             return lambda discarded: _to_bucket(clients, resource, discarded)
         case "sqs":
-            url = f"{cloud.endpoint}/{account}/{resource}"  # the role need not look it up
+            # Not from GetQueueUrl, for which the role needs no permission on AWS.
+            url = f"{cloud.endpoint}/{account}/{resource}"
             return lambda discarded: _to_queue(clients, url, discarded)
         case "sns":
             arn = mapping.destination
             return lambda discarded: _to_topic(clients, arn, discarded)
-    raise ValueError(f"{mapping.destination} is no SQS queue, SNS topic or S3 bucket.")
+    raise ValueError(f"{mapping.destination} is not an SQS queue, SNS topic or S3 bucket.")
 
 
 def _to_bucket(clients: RoleClients, bucket: str, discarded: Discarded) -> None:

@@ -38,7 +38,7 @@ from localcloud.event_sources.tasks import (
 
 @dataclass
 class Counters:
-    """What happened so far; processed, filtered and discarded count records."""
+    """Counts since the start; processed, filtered and discarded are records."""
 
     invocations: int = 0
     processed: int = 0
@@ -50,7 +50,7 @@ class Counters:
 
 
 def exponential_backoff(failed_tries: int) -> float:
-    """Seconds to wait after so many failures in a row: from 0.1 s, doubled up to 5 s."""
+    """Seconds to wait after so many consecutive failures: 0.1 s, doubled up to 5 s."""
     return float(min(0.1 * 2 ** min(failed_tries - 1, 10), 5))
 
 
@@ -85,7 +85,7 @@ class Engine:
         self._report = report
         self._matches = filters.matcher(mapping)
         self._read_ahead = 2 * mapping.batch_size * mapping.parallelization_factor
-        self._started = bool(checkpoints)  # where StartingPosition points to is decided once
+        self._started = bool(checkpoints)  # StartingPosition is applied once
         self._listing = False
         self._listed_at: float | None = None
         self._shards: dict[str, ShardProgress] = {}
@@ -94,7 +94,7 @@ class Engine:
             self._add(shard, saved["after"]).ended = saved["ended"]
 
     def checkpoints(self) -> dict[str, Any]:
-        """How far everything is processed, as plain JSON; empty before the first listing."""
+        """The checkpoints of all shards, as plain JSON; empty before the first listing."""
         if not self._started:
             return {}
         return {
@@ -109,18 +109,18 @@ class Engine:
         }
 
     def ready(self) -> list[Unit]:
-        """What can be done now; in one state of the engine always the same, in the same order."""
+        """Units that can be done now; the order depends only on the engine's state."""
         now = self._clock()
         return [unit for unit in self._units() if self._is_due(unit, now)]
 
     def wait(self) -> float | None:
-        """Seconds until the next delivery is due, 0 if one is; None if none is in sight."""
+        """Seconds until the next delivery is due, 0 if one is due; None if none is known."""
         due = [self._due_at(unit) for unit in self._units() if isinstance(unit, Deliver)]
         known = [at for at in due if at is not None]
         return max(min(known) - self._clock(), 0) if known else None
 
     def drained_since(self) -> float | None:
-        """When the looks began that found all of the stream processed; None if it is not."""
+        """When the reads began that found the whole stream processed; None if it is not."""
         looks = [self._listed_at]
         for progress in self._shards.values():
             if progress.unfinished:
@@ -131,7 +131,7 @@ class Engine:
         return min(times) if len(times) == len(looks) else None
 
     def begin(self, unit: Unit) -> Task:
-        """Take up a unit that is ready.
+        """Begin a unit that is ready.
 
         Raises:
             ValueError: it is not.
@@ -153,11 +153,11 @@ class Engine:
                 return self._begin_delivery(shard_id, number, now)
 
     def perform(self, task: Task) -> Result:
-        """Do it; changes nothing in the engine, so that tasks may be performed side by side."""
+        """Perform a task without changing the engine, so that tasks may run in parallel."""
         return tasks.perform(task, self._source, self._invoke, self._destination)
 
     def finish(self, task: Task, result: Result) -> bool:
-        """Draw the conclusions; True if that brought anything forward."""
+        """Apply a result to the engine; True if it changed anything."""
         match task:
             case Listing():
                 self._listing = False
@@ -176,12 +176,12 @@ class Engine:
         return self._end_shards() or moved
 
     def step(self, unit: Unit) -> bool:
-        """Do one unit from begin to finish; True if that brought anything forward."""
+        """Do one unit from begin to finish; True if it changed anything."""
         task = self.begin(unit)
         return self.finish(task, self.perform(task))
 
     def run_until_idle(self, limit: int = 100_000) -> None:
-        """Do all that can be done without the clock moving on.
+        """Do everything that is due now.
 
         Raises:
             RuntimeError: there was no end to it in so many steps.
@@ -283,7 +283,7 @@ class Engine:
         return Discarding(shard_id, number, batch.document)
 
     def _set_old_records_apart(self, lane: Lane, batch: Batch, now: float) -> Batch:
-        """The batch to go on with: the records that are too old now, if there are any."""
+        """The batch to continue with: the records that are now too old, if there are any."""
         maximum = self.mapping.maximum_age_seconds
         old = [each for each in batch.records if maximum >= 0 and now - each.arrived > maximum]
         if not old:
@@ -331,7 +331,7 @@ class Engine:
         return processed(answer.payload, [record.sequence_number for record in records])
 
     def _retried(self, batch: Batch, *, halve: bool, split: bool) -> list[Batch]:
-        """What is to be tried instead: halves, the batch once more, or giving it up."""
+        """The next attempt: two halves, the batch again, or none."""
         if self.mapping.bisects and (split or (halve and len(batch.records) > 1)):
             self.counters.splits += 1
             middle = len(batch.records) // 2
@@ -363,7 +363,7 @@ class Engine:
         self._report(why)
 
     def _end_shards(self) -> bool:
-        """Let children begin whose parents are processed; forget shards that are gone."""
+        """Start children whose parents are processed; forget shards that no longer exist."""
         ended = [each for each in self._shards.values() if each.has_ended()]
         for progress in ended:
             progress.ended = True

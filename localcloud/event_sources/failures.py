@@ -1,4 +1,4 @@
-"""Discarded records: AWS's own JSON for on-failure destinations, and the key of it in a bucket.
+"""Discarded records: AWS's JSON for on-failure destinations, and its key in a bucket.
 
 https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
@@ -22,7 +22,7 @@ class DestinationError(Exception):
 
 @dataclass(frozen=True)
 class Discarded:
-    """Records that are given up, why, and after what."""
+    """Discarded records, the reason, and the last answer."""
 
     mapping: EventSourceMapping
     shard_id: str
@@ -31,7 +31,7 @@ class Discarded:
     invocations: int
     answer: Answer | None  # of the last invocation, if there was one
     at: float  # Unix time
-    identifier: str  # a UUID, kept over every attempt to write this one
+    identifier: str  # a UUID, the same for every attempt to write this document
 
     def document(self) -> dict[str, Any]:
         """The metadata, which is all that a queue or a topic gets."""

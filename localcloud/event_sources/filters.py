@@ -1,4 +1,4 @@
-"""Filter criteria: which records a function wants to see at all.
+"""Filter criteria: which records a function receives.
 
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
 """
@@ -35,7 +35,7 @@ def matcher(mapping: EventSourceMapping) -> Matches:
 
 
 def _kinesis(patterns: list[dict[str, Any]], record: dict[str, Any]) -> bool:
-    """Of the record's data, which is dropped if it is no JSON.
+    """Whether the record's data matches; data that is not JSON does not.
 
     https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis-filtering.html
     """
@@ -80,7 +80,7 @@ def _equal(wanted: Any, value: Any) -> bool:
 
 
 def _exists(operand: Any, value: Any) -> bool:
-    """Of a leaf: a field that holds fields is not found."""
+    """Whether a leaf matches; an object is not a leaf."""
     return (value is not _MISSING and not isinstance(value, dict)) is bool(operand)
 
 

@@ -1,4 +1,4 @@
-"""The settings of an event source mapping, as the Lambda API tells them."""
+"""The settings of an event source mapping, as the Lambda API returns them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ type StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 
 @dataclass(frozen=True)
 class EventSourceMapping:
-    """One mapping from a stream to a function; defaults are AWS's, -1 is without a limit.
+    """One mapping from a stream to a function; defaults are AWS's, -1 means no limit.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html
     """
@@ -32,7 +32,7 @@ class EventSourceMapping:
 
     def __post_init__(self) -> None:
         if self.service not in ("kinesis", "dynamodb") or "/consumer/" in self.stream_arn:
-            raise ValueError(f"{self.stream_arn} is no stream of Kinesis or DynamoDB.")
+            raise ValueError(f"{self.stream_arn} is not a Kinesis or DynamoDB stream.")
         if not 1 <= self.parallelization_factor <= 10:
             raise ValueError(f"{self.parallelization_factor} batches of a shard at once: 1 to 10.")
         if self.starting_position == "AT_TIMESTAMP" and (
@@ -54,9 +54,9 @@ class EventSourceMapping:
 
     @classmethod
     def from_api(cls, settings: Mapping[str, Any], role_arn: str) -> Self:
-        """Of an item of ListEventSourceMappings.
+        """The mapping of an item of ListEventSourceMappings.
 
-        Numbers and booleans may come as text: ministack keeps what a template's parameter said.
+        Numbers and booleans may be text: ministack keeps the text of a template's parameter.
 
         Raises:
             ValueError: the mapping has a setting that this engine does not model.

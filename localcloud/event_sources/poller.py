@@ -36,16 +36,16 @@ _STREAMS: Final = (":kinesis:", ":dynamodb:")
 
 @dataclass
 class _Worker:
-    """One mapping's engine, and what of it is under way."""
+    """The engine of one mapping, and its tasks in progress."""
 
     engine: Engine
     under_way: int = 0
     not_before: dict[Unit, float] = field(default_factory=dict)
-    replaced: bool = False  # begins nothing any more
+    replaced: bool = False  # begins no new task
 
 
 class EventSources:
-    """The stream mappings of a cloud at work; made by `running`."""
+    """Runs the stream mappings of a cloud; made by `running`."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -64,11 +64,11 @@ class EventSources:
 
     @property
     def problems(self) -> list[str]:
-        """The latest sentences of the log, oldest first."""
+        """The latest lines of the log, oldest first."""
         return list(self._log.latest)
 
     def counters(self) -> dict[str, Counters]:
-        """What happened since the start, by the ARN of the function."""
+        """The counters since the start, by the ARN of the function."""
         with self._changed:
             return {
                 each.engine.mapping.function_arn: each.engine.counters
@@ -76,10 +76,10 @@ class EventSources:
             }
 
     def await_drained(self, timeout: float) -> None:
-        """Wait until everything that is in the streams now, and what follows from it, is processed.
+        """Wait until all records now in the streams, and those that they cause, are processed.
 
         Raises:
-            TimeoutError: it is not, after so many seconds.
+            TimeoutError: some are not, after so many seconds.
         """
         deadline = time.monotonic() + timeout
         self._refresh()
@@ -104,7 +104,7 @@ class EventSources:
         return self
 
     def stop(self) -> None:
-        """End it; what is under way may finish for some seconds."""
+        """Stop; tasks in progress get some seconds to finish."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
@@ -141,7 +141,7 @@ class EventSources:
                 self._executor.submit(self._do, worker, unit, task)
 
     def _pause(self) -> float:
-        """Seconds until something is due again, unless something under way ends before."""
+        """Seconds until something is due; a task that ends wakes the loop earlier."""
         now = time.monotonic()
         known = [
             max(at - now, 0.001)
@@ -205,7 +205,7 @@ class EventSources:
                 }
 
     def _list_mappings(self) -> Iterator[dict[str, Any]]:
-        """Those that are ours: of a stream, and enabled when the template was deployed."""
+        """Mappings of streams that were enabled when the template was deployed."""
         pages = self._lambda.get_paginator("list_event_source_mappings").paginate()
         for mapping in (each for page in pages for each in page["EventSourceMappings"]):
             if not any(kind in mapping["EventSourceArn"] for kind in _STREAMS):
@@ -223,7 +223,7 @@ class EventSources:
         return EventSourceMapping.from_api(settings, function["Role"])
 
     def _worker(self, mapping: EventSourceMapping, old: _Worker | None) -> _Worker:
-        """The old one, or a new one with new settings as soon as nothing is under way there."""
+        """The old worker, or one with the new settings once the old one has no task in progress."""
         if old:
             old.replaced = old.engine.mapping != mapping
             if old.under_way or not old.replaced:
@@ -273,7 +273,7 @@ class EventSources:
 
 
 class _Log:
-    """A file with a sentence a line; the same sentence is not written twice in a row."""
+    """A log with one sentence per line, without consecutive repetitions."""
 
     def __init__(self, path: Path) -> None:
         self.latest: deque[str] = deque(maxlen=100)

@@ -1,4 +1,4 @@
-"""Records of both kinds of stream in the shape that Lambda sends them in, and where they lie."""
+"""Stream records in the form that Lambda sends them, and their shards."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Shard:
-    """A shard, and the shards that it was split or merged from."""
+    """A shard, and the shards from which it was split or merged."""
 
     shard_id: str
     parents: tuple[str, ...] = ()
@@ -34,25 +34,25 @@ class Shard:
 
 @dataclass(frozen=True)
 class Page:
-    """What one read found."""
+    """The result of one read."""
 
     records: Sequence[Record]
-    more: bool  # there is more to be read already
-    closed: bool = False  # nothing will ever come after these
+    more: bool  # more records can be read now
+    closed: bool = False  # the shard has no records after these
 
 
 class SourceError(Exception):
-    """A stream could not be read now: throttled, not allowed, out of reach."""
+    """A stream cannot be read now: throttled, not allowed, or unreachable."""
 
 
 class Source(Protocol):
     """One stream. Every method may raise SourceError."""
 
     def shards(self) -> Sequence[Shard]:
-        """All shards that still hold records, closed ones too."""
+        """All shards that still have records, including closed ones."""
 
     def read(self, shard_id: str, after: str | None, limit: int) -> Page:
-        """At most `limit` records after that sequence number; None is the oldest there is."""
+        """At most `limit` records after that sequence number; None starts at the oldest record."""
 
     def newest(self, shard_id: str) -> str | None:
         """The sequence number of the newest record, if there is one."""

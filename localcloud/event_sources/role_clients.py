@@ -1,4 +1,4 @@
-"""Clients that may do what a function's role may do."""
+"""boto3 clients with the permissions of a function's role."""
 
 import contextlib
 import threading
@@ -25,7 +25,7 @@ _AS_ROOT: Final = {"dynamodbstreams", "iam"}
 
 
 class RoleClients:
-    """Clients that may do what a function's role may do, and nothing else.
+    """Clients with exactly the permissions of a function's role.
 
     On AWS, Lambda's poller assumes the role as the service lambda.amazonaws.com. ministack matches
     a service in a trust policy with the account's root user, so the root user can stand in.
@@ -44,7 +44,7 @@ class RoleClients:
 
     @contextlib.contextmanager
     def calling(self, service: str, failure: type[Exception]) -> Iterator[Any]:
-        """A client; what it raises comes out as `failure`, and stale sessions are renewed."""
+        """A client; its errors are raised as `failure`, and stale sessions are renewed."""
         try:
             yield self._client(service)
         except ClientError as error:
@@ -55,7 +55,7 @@ class RoleClients:
             raise failure(str(error)) from error
 
     def denial(self, actions: Sequence[str]) -> str | None:
-        """Why the role may not do one of them with the mapping's stream, if that is so.
+        """Why the role may not do one of the actions on the mapping's stream; None if it may.
 
         Raises:
             SourceError: that cannot be found out now.

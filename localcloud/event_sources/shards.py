@@ -1,4 +1,4 @@
-"""How far one shard is processed: its lanes, what is in hand in each, and its checkpoint."""
+"""The state of one shard: its lanes, the batches of each, and the checkpoint."""
 
 import zlib
 from collections import deque
@@ -15,17 +15,17 @@ PAYLOAD_LIMIT = 6 * 1024 * 1024  # bytes of an event as JSON
 
 @dataclass
 class Batch:
-    """Records that are sent together, and what happened to them so far."""
+    """Records that are sent together, and the history of their attempts."""
 
     records: Sequence[Record]
     retries: int = 0
     invocations: int = 0
     answer: Answer | None = None
     discarded: Condition | None = None
-    document: Discarded | None = None  # made at the first attempt to keep it
+    document: Discarded | None = None  # made at the first attempt to write it
 
     def part(self, records: Sequence[Record]) -> "Batch":
-        """Some of these records, with the same history."""
+        """A batch of some of these records, with the same history."""
         return Batch(records, self.retries, self.invocations, self.answer)
 
 
@@ -35,13 +35,13 @@ class Lane:
 
     window_from: float  # end of the last invocation
     waiting: deque[Record] = field(default_factory=deque)
-    batches: deque[Batch] = field(default_factory=deque)  # in hand: parts of one batch, in order
+    batches: deque[Batch] = field(default_factory=deque)  # parts of one batch, in order
     busy: bool = False
     failed_tries: int = 0  # in a row
     not_before: float = 0
 
     def ready_at(self, mapping: EventSourceMapping) -> float | None:
-        """When there is something to do here; None if there is nothing in sight."""
+        """When the next batch is due; None if nothing waits."""
         if self.busy or not (self.batches or self.waiting):
             return None
         if self.batches or not mapping.window_seconds or self._is_full(mapping):
@@ -49,7 +49,7 @@ class Lane:
         return max(self.not_before, self.window_from + mapping.window_seconds)
 
     def form_batch(self, mapping: EventSourceMapping) -> Batch:
-        """What is in hand, else as many records that wait as one event takes."""
+        """The batch in progress, or as many waiting records as fit into one event."""
         if not self.batches:
             count = self._fitting(mapping)
             self.batches.append(Batch([self.waiting.popleft() for _ in range(count)]))
@@ -68,7 +68,7 @@ class Lane:
         return len(self.waiting) >= mapping.batch_size or self._fitting(mapping) < len(self.waiting)
 
     def _fitting(self, mapping: EventSourceMapping) -> int:
-        """How many of those that wait make the next batch: one at least, however big it is."""
+        """How many waiting records make the next batch: at least one, whatever its size."""
         count, size = 0, event_size([])
         for record in self.waiting:
             size += record.size + 1
@@ -80,12 +80,12 @@ class Lane:
 
 @dataclass
 class ShardProgress:
-    """What is known and done of one shard."""
+    """What has been read and processed of one shard."""
 
     shard: Shard
     after: str | None  # everything up to here is processed
     lanes: list[Lane]
-    ended: bool = False  # nothing will come any more, and everything is processed
+    ended: bool = False  # closed, and everything is processed
     listed: bool = True  # the stream still knows it
     closed: bool = False  # read to its end
     reading: bool = False
@@ -101,17 +101,17 @@ class ShardProgress:
 
     @property
     def unfinished(self) -> int:
-        """How many records were read and lie behind the checkpoint."""
+        """How many records were read after the checkpoint."""
         return len(self._finished)
 
     def read_at(self, read_ahead: int) -> float | None:
-        """When to read on; None if there is no need to, or enough is in hand."""
+        """When to read again; None if the shard has ended or enough records wait."""
         if self.reading or self.closed or self.ended or not self.listed:
             return None
         return self.not_before if self.unfinished < read_ahead else None
 
     def take(self, records: Sequence[Record], wanted: Sequence[bool]) -> None:
-        """Put new records into their lanes; those that are not wanted count as processed."""
+        """Put new records into their lanes; filtered ones count as processed."""
         for record, is_wanted in zip(records, wanted, strict=True):
             self._read_to = record.sequence_number
             self._finished[record.sequence_number] = not is_wanted
@@ -131,7 +131,7 @@ class ShardProgress:
         return is_read and not self.reading and not self.unfinished and not self.ended
 
     def _advance(self) -> None:
-        """Move the checkpoint over all that is finished, up to the first record that is not."""
+        """Move the checkpoint to the last record before the first unfinished one."""
         while self._finished:
             sequence_number = next(iter(self._finished))
             if not self._finished[sequence_number]:

@@ -1,4 +1,4 @@
-"""Streams of Kinesis and DynamoDB, read through their APIs under the function's role."""
+"""Reads Kinesis and DynamoDB streams through their APIs, under the function's role."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -34,11 +34,11 @@ def source(mapping: EventSourceMapping, clients: RoleClients) -> Source:
 
 
 class _Iterators:
-    """Iterators of the API by shard, each good for going on where the last read ended."""
+    """Shard iterators by shard, each valid after the last read."""
 
     def __init__(self, new: Callable[[Any, str, str | None], str], **request: str) -> None:
         self._new = new
-        self._request = request  # what GetRecords wants besides
+        self._request = request  # further arguments of GetRecords
         self._known: dict[str, tuple[str | None, str]] = {}
 
     def get_records(
@@ -171,7 +171,7 @@ class DynamoDBSource:
                 )
                 return str(answer["ShardIterator"])
             except client.exceptions.TrimmedDataAccessException:
-                pass  # what follows it may still be there
+                pass  # later records may still exist
         answer = client.get_shard_iterator(**stream, ShardIteratorType="TRIM_HORIZON")
         return str(answer["ShardIterator"])
 
@@ -186,7 +186,7 @@ def _last(records: Sequence[Record], after: str | None) -> str | None:
 
 
 def _newest(stream: Source, shard_id: str, limit: int) -> str | None:
-    """No API tells the newest sequence number: read to the end."""
+    """No API returns the newest sequence number, so this reads to the end."""
     last = None
     while True:
         page = stream.read(shard_id, last, limit)

@@ -1,8 +1,8 @@
-"""Has ministack's services tell its CloudWatch of their work, as AWS's tell CloudWatch.
+"""Sends the metrics of ministack's services to its CloudWatch, as AWS's services do.
 
-By itself ministack counts only what comes by Lambda's Invoke API, and takes no metrics out of logs.
-It offers no way in for others, so `install` puts itself around its functions; where one of them is
-gone in another version, the start fails and says which.
+ministack itself counts only invocations by Lambda's Invoke API, and reads no metrics from logs. It
+has no extension point, so `install` wraps its functions. If another version lacks one of them, the
+start fails and names it.
 """
 
 import functools
@@ -46,7 +46,7 @@ type Around = Callable[..., Any]
 
 
 def install() -> None:
-    """Begin, before ministack serves.
+    """Wrap ministack's functions, before it serves.
 
     Raises:
         AttributeError: this version of ministack lacks something that is needed here.
@@ -66,7 +66,7 @@ def install() -> None:
 
 
 def _put(data: Iterable[Datum]) -> None:
-    """Not by PutMetricData, after which ministack judges alarms, without heed of dimensions."""
+    """Store data without PutMetricData, which evaluates alarms without their dimensions."""
     with _lock:
         for namespace, name, value, unit, dimensions, at in data:
             cloudwatch._store_datum(  # noqa: SLF001
@@ -91,7 +91,7 @@ def _dispatched(run: Around, function: Any, config: Any, event: Any, *rest: Any)
 
 
 def _queued_event(invoke: Around, *arguments: Any) -> Any:
-    token = _queued.set(time.time())  # goes along into the thread that tries, and tries again
+    token = _queued.set(time.time())  # a context variable: the retrying thread inherits it
     try:
         return invoke(*arguments)
     finally:
@@ -99,7 +99,7 @@ def _queued_event(invoke: Around, *arguments: Any) -> Any:
 
 
 def _own_metrics(_: Around, function: str, **numbers: Any) -> None:
-    """Of ministack's own only what never ran: all others are counted where they run."""
+    """Count throttled invocations only; all others are counted where they run."""
     if numbers["throttle"] and not numbers["duration_ms"]:
         of_function = {"FunctionName": function}
         _put([Datum("AWS/Lambda", "Throttles", 1, "Count", of_function, time.time())])
@@ -141,7 +141,7 @@ def _watch_queues() -> None:
     name = "ApproximateNumberOfMessagesVisible"
     while True:
         now = time.time()
-        for queue in list(sqs._queues.values()):  # noqa: SLF001 - others make and delete some
+        for queue in list(sqs._queues.values()):  # noqa: SLF001 - other threads change it
             count = sum(message["visible_at"] <= now for message in list(queue["messages"]))
             _put([Datum("AWS/SQS", name, count, "Count", {"QueueName": queue["name"]}, now)])
         time.sleep(_QUEUE_SECONDS)

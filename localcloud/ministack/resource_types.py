@@ -65,6 +65,8 @@ def limitations(
             found.append(Limitation(name, kind, LEFT_OUT, "localcloud does not know the type"))
         elif kind in _WITHOUT_EFFECT:
             found.append(Limitation(name, kind, WITHOUT_EFFECT, _WITHOUT_EFFECT[kind]))
+        elif resource.get("Properties", {}).get("TumblingWindowInSeconds"):
+            found.append(Limitation(name, kind, REFUSED, "tumbling windows are not modelled"))
         elif kind == "AWS::Lambda::Function":
             properties = resource.get("Properties", {})
             found += [Limitation(name, kind, *each) for each in _of_function(properties, python)]

@@ -1,4 +1,4 @@
-"""REST APIs as API Gateway imports and guards them; runs inside ministack's process."""
+"""REST APIs with the resource policy and the stable id of API Gateway; runs inside ministack."""
 
 import json
 from contextvars import ContextVar
@@ -8,14 +8,14 @@ _POLICY: Final = "x-amazon-apigateway-policy"
 
 
 def install() -> None:
-    """Replace ministack's functions that lose an API's policy, its id or a request's Referer."""
+    """Replace the functions of ministack that lose a policy, an id or a request's Referer."""
     _keep_policy_of_body()
     _keep_id_of_api()
     _check_policy_with_referer()
 
 
 def _keep_policy_of_body() -> None:
-    """Take the policy from the OpenAPI body as API Gateway does; ministack drops it."""
+    """Take the policy from the OpenAPI body, as API Gateway does; ministack drops it."""
     from ministack.services import apigateway_v1  # noqa: PLC0415
 
     import_rest_api = apigateway_v1._import_rest_api  # noqa: SLF001
@@ -28,9 +28,9 @@ def _keep_policy_of_body() -> None:
 
 
 def _keep_id_of_api() -> None:
-    """Import a changed body into the API that is there, as PutRestApi does.
+    """Import a changed body into the existing API, as PutRestApi does.
 
-    ministack makes another API and deletes the first one, which is an outage until all follow.
+    ministack creates another API and deletes the first one, which breaks all who know its id.
     """
     from ministack.services import apigateway_v1  # noqa: PLC0415
     from ministack.services.cloudformation import provisioners  # noqa: PLC0415
@@ -62,8 +62,8 @@ def _keep_id_of_api() -> None:
 def _check_policy_with_referer() -> None:
     """Evaluate the policy with `aws:Referer`, and for routes with a Cognito authorizer too.
 
-    ministack evaluates it for routes without authorization, and knows no header of the request. API
-    Gateway evaluates it for the others as well, once the authorizer has accepted the token.
+    ministack evaluates it only for routes without authorization, and passes no header of the
+    request. API Gateway also evaluates it for other routes, after the authorizer accepts the token.
     """
     from ministack.core import iam_evaluator  # noqa: PLC0415
     from ministack.services import apigateway_v1  # noqa: PLC0415

@@ -1,6 +1,6 @@
-"""Has ministack's Scheduler fill in the context attributes of a schedule's input, as AWS does.
+"""Fills in the context attributes of a schedule's input, as AWS does.
 
-ministack passes the input on as it is written, `<aws.scheduler.scheduled-time>` included.
+ministack passes on the input as written, including `<aws.scheduler.scheduled-time>`.
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def install() -> None:
-    """Replace the function of ministack's that hands a schedule's input to its target."""
+    """Replace the function of ministack that passes a schedule's input to its target."""
     from ministack.services import eventbridge  # noqa: PLC0415 - not in the development environment
 
     invoke = eventbridge._invoke_target  # noqa: SLF001
@@ -27,8 +27,8 @@ def install() -> None:
 def with_context(text: str, schedule_arn: str, invoked_at: float, execution_id: str) -> str:
     """An input with its context attributes filled in.
 
-    The scheduled time is the minute of `invoked_at`, in seconds since 1970: ministack looks every
-    ten seconds for what is due. It makes one attempt only.
+    The scheduled time is the minute of `invoked_at`, in seconds since 1970: ministack checks every
+    ten seconds which schedules are due. It makes one attempt only.
     """
     scheduled = datetime.fromtimestamp(invoked_at, UTC).replace(second=0, microsecond=0)
     attributes = {

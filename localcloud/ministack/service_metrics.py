@@ -1,6 +1,6 @@
-"""What AWS's services tell CloudWatch, from what happens on the laptop: the pure part.
+"""The metrics that AWS's services send to CloudWatch; the pure part.
 
-It runs inside ministack's process, which has nothing but the standard library and ministack.
+It runs inside ministack's process, which has only the standard library and ministack.
 """
 
 import json
@@ -37,7 +37,7 @@ class Invocation(NamedTuple):
 
 
 def of_log_line(line: str) -> list[Datum]:
-    """The metrics that CloudWatch Logs finds in a line; in any line but the embedded format none.
+    """The metrics of a log line in the embedded metric format; none for any other line.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
     """
@@ -62,7 +62,7 @@ def _embedded(blob: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator[
 
 
 def of_invocation(invocation: Invocation) -> list[Datum]:
-    """What Lambda counts: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
+    """Lambda's metrics of an invocation: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
     began = invocation.began
     counts = {
         "Invocations": 1,
@@ -80,7 +80,7 @@ def of_invocation(invocation: Invocation) -> list[Datum]:
 
 
 def of_answer(api: str, stage: str, status: int, began: float, ended: float) -> list[Datum]:
-    """What a REST API counts of one request.
+    """A REST API's metrics of one request.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
     """
@@ -111,7 +111,7 @@ def _data(
 
 
 def _last_arrival(event: object) -> float | None:
-    """When the last record of a stream mapping's batch came into its stream."""
+    """When the last record of a stream mapping's batch arrived in its stream."""
     match event:
         case {"Records": [*_, {"eventSourceARN": str()} as record]}:
             for service, field in _ARRIVALS.items():

@@ -171,7 +171,7 @@ def test_code_that_is_not_deployed_imports_only_what_it_may(folder: str):
 def test_laptop_cloud_names_nothing_of_the_gallery():
     """It runs any SAM template: demo/ passes in what is the gallery's."""
     variables = {name for folder in CONFIGURED for name in environment_variables(folder)}
-    words_of_aws = {"Distribution", "DistributionId", "Stage"}
+    words_of_aws = {"ApiId", "Distribution", "DistributionId", "Stage"}
     names = {*FUNCTIONS, *TEMPLATE["Resources"], *TEMPLATE["Outputs"], *variables} - words_of_aws
     words = re.compile(rf"\b(?:{'|'.join(sorted(names))})\b|(?i:gallery|photo|thumbnail)")
     for path in files("localcloud"):

@@ -1,4 +1,4 @@
-"""Nothing of a person's AWS reaches the laptop cloud."""
+"""No AWS settings of a person reach the laptop cloud."""
 
 import subprocess
 import sys

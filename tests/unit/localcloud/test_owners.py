@@ -33,6 +33,6 @@ def test_owner_whose_process_has_ended_does_not_run(tmp_path: Path):
     assert list(owners.running(tmp_path)) == []
 
 
-def test_file_of_another_version_is_nobodys(tmp_path: Path):
+def test_file_of_another_version_is_ignored(tmp_path: Path):
     (tmp_path / "owner.json").write_text('{"pid": 1}')
     assert owners.read(tmp_path) is None

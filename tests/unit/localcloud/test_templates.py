@@ -101,7 +101,7 @@ def test_included_files_are_read_in_their_places(tmp_path: Path):
 
 
 @pytest.mark.parametrize("text", ["Resources: [", "just text"])
-def test_file_that_is_no_template_is_named(tmp_path: Path, text: str):
+def test_file_that_is_not_a_template_is_named(tmp_path: Path, text: str):
     source = tmp_path / "template.yaml"
     source.write_text(text)
     with pytest.raises(CloudError, match=r"template\.yaml cannot be read"):

@@ -1,4 +1,4 @@
-"""A cloud of two origins, over loopback: a bucket named site, and an API named abc123."""
+"""A stub of a laptop cloud on loopback, with a bucket named site and an API named abc123."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""The laptop's CloudFront as a server: over loopback, from its start to its end."""
+"""localcloud's CloudFront as a server on loopback."""
 
 import socket
 import time

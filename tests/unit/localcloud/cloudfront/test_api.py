@@ -1,4 +1,4 @@
-"""What the laptop's CloudFront reads from the APIs, and how it invokes the function."""
+"""What localcloud's CloudFront reads from the APIs, and how it invokes the function."""
 
 import io
 import json
@@ -94,7 +94,7 @@ def test_there_must_be_one_distribution(read: Api, clients: dict[str, Any], enab
         read.distribution()
 
 
-def test_each_invalidation_is_told_once(read: Api, clients: dict[str, Any]):
+def test_each_invalidation_is_returned_once(read: Api, clients: dict[str, Any]):
     assert read.new_invalidations("E1") == []
     clients["cloudfront"].invalidations = {"I1": ["/a", "/b"], "I2": ["/c*"]}
     assert read.new_invalidations("E1") == ["/a", "/b", "/c*"]
@@ -134,7 +134,7 @@ def test_invocation_that_fails_is_503(read: Api, clients: dict[str, Any], answer
     assert (failed.value.status, failed.value.kind) == (503, kind)
 
 
-def test_answer_that_is_no_json_is_a_breach(read: Api, clients: dict[str, Any]):
+def test_answer_that_is_not_json_is_invalid(read: Api, clients: dict[str, Any]):
     clients["lambda"].answer = {"payload": b"<html>"}
     with pytest.raises(InvalidAnswerError):
         read.invoke(FUNCTION, {})

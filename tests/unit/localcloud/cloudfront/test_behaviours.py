@@ -1,4 +1,4 @@
-"""How the laptop's CloudFront reads a distribution and picks a behaviour."""
+"""How localcloud's CloudFront reads a distribution and selects a behaviour."""
 
 import copy
 from typing import Any

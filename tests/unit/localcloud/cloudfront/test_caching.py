@@ -1,4 +1,4 @@
-"""What the laptop's CloudFront keeps, for how long, and under which key."""
+"""What localcloud's CloudFront caches, for how long, and under which key."""
 
 import time
 from collections.abc import Iterator
@@ -98,7 +98,7 @@ def test_even_what_forbids_caching_is_kept_for_the_minimum():
 
 
 @pytest.mark.parametrize("status", [404, 410, 414, 500, 501, 502, 503, 504])
-def test_error_is_kept_for_ten_seconds_or_as_long_as_it_says(status: int):
+def test_error_is_cached_for_ten_seconds_or_as_its_headers_say(status: int):
     assert lifetime(said(status=status), FROM_0, {}, NOW) == 10
     assert lifetime(said("max-age=50", status), FROM_0, {}, NOW) == 50
     assert lifetime(said("max-age=5", status), FROM_0, {}, NOW) == 10
@@ -119,7 +119,7 @@ def test_error_of_a_broken_origin_may_not_forbid_its_caching(status: int):
 
 
 @pytest.mark.parametrize("status", [400, 403, 405, 412, 415])
-def test_error_of_the_request_is_kept_only_if_it_says_how_long(status: int):
+def test_error_of_the_request_is_cached_only_if_its_headers_say_so(status: int):
     assert lifetime(said(status=status), FROM_0, {}, NOW) == 0
     assert lifetime(said("max-age=50", status), FROM_0, {}, NOW) == 50
     assert lifetime(said("s-maxage=50", status), FROM_0, {}, NOW) == 50

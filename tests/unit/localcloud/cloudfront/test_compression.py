@@ -1,4 +1,4 @@
-"""What the laptop's CloudFront compresses."""
+"""What localcloud's CloudFront compresses."""
 
 import gzip
 from dataclasses import replace

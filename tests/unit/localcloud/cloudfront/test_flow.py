@@ -1,4 +1,4 @@
-"""A request's way through the laptop's CloudFront: cache, origin, and what a viewer sees."""
+"""A request through localcloud's CloudFront: cache, origin, and the viewer's response."""
 
 import threading
 from collections.abc import Callable
@@ -73,7 +73,7 @@ def test_request_to_read_must_not_have_a_body():
     assert world.sent == []
 
 
-def test_writing_goes_to_the_origin_each_time_with_its_body():
+def test_every_write_is_sent_to_the_origin_with_its_body():
     world = World(origin=Response(201, (("Content-Length", "0"),)))
     for _ in range(2):
         assert world.get("/api/photos", "POST", b"{}", authorization="token").status == 201
@@ -95,7 +95,7 @@ def test_error_is_kept_where_caching_is_disabled_too():
     assert world.get("/api/photos/1").header("age") is None
 
 
-def test_error_of_the_origin_is_told_as_one_from_the_cache_too():
+def test_cached_error_of_the_origin_is_reported_as_an_error():
     world = World(origin=MISSING)
     first, second = world.get("/a"), world.get("/a")
     assert (first.status, first.body, result(first)) == (404, b"<Error/>", "Error")
@@ -193,7 +193,7 @@ def test_origin_without_an_answer_is_an_error_that_is_kept_like_others(status: i
 
 
 @pytest.mark.parametrize("condition", ['"a"', 'W/"a"', '"b", "a"', "*"])
-def test_viewer_who_has_the_object_is_told_so(condition: str):
+def test_viewer_with_the_current_object_gets_304(condition: str):
     world = World()
     for expected in ("Miss", "Hit"):
         response = world.get("/a", if_none_match=condition)

@@ -1,4 +1,4 @@
-"""When the laptop's CloudFront runs the function, and what becomes of its answers."""
+"""When localcloud's CloudFront runs the function, and how it uses the answers."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the laptop's CloudFront sends to origins, and whom a bucket's policy lets read."""
+"""What localcloud's CloudFront sends to origins, and when a bucket policy lets it read."""
 
 from dataclasses import replace
 from typing import Any
@@ -110,7 +110,7 @@ def test_accept_encoding_is_forwarded_normalised():
     assert encoding("deflate", TO_API) == "deflate"
 
 
-def test_origin_path_goes_before_the_viewers():
+def test_origin_path_precedes_the_viewers_path():
     behaviour = replace(SITE, origin=replace(BUCKET, path="/public"))
     assert sent(behaviour).path == "/public/photo.html"
 
@@ -177,7 +177,7 @@ def test_bucket_policy_that_does_not(changes: dict[str, Any]):
     assert not may_read(policy(**changes))
 
 
-def test_nobody_reads_without_a_bucket_policy():
+def test_reading_without_a_bucket_policy_is_denied():
     assert not may_read({})
 
 

@@ -1,4 +1,4 @@
-"""The origin-response trigger: Lambda@Edge's event, and what CloudFront takes for an answer."""
+"""The origin-response trigger: Lambda@Edge's event, and which answers CloudFront accepts."""
 
 import base64
 import json

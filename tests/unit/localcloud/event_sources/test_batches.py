@@ -24,7 +24,7 @@ def test_batch_has_at_most_its_size():
     assert bench.batches == [list("abcd"), list("efgh"), list("ij")]
 
 
-def test_without_a_window_a_batch_goes_as_soon_as_there_is_a_record():
+def test_batch_without_a_window_is_sent_with_the_first_record():
     bench = Bench(batch_size=100)
     bench.put("a")
     bench.run()

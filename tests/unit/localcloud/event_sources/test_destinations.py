@@ -1,4 +1,4 @@
-"""AWS's own JSON of discarded records, and its key in a bucket."""
+"""AWS's JSON of discarded records, and its key in a bucket."""
 
 import json
 
@@ -80,7 +80,7 @@ def test_batch_of_a_table_has_its_own_name_and_seconds():
     assert info["streamArn"] == table_mapping().stream_arn
 
 
-def test_partial_answer_is_no_function_error():
+def test_partial_answer_is_not_a_function_error():
     bench = Bench(reporting("a"), reports_item_failures=True, maximum_retries=0)
     bench.put("a")
     bench.run()
@@ -106,7 +106,7 @@ def test_version_that_ran_is_named():
     assert bench.kept[0].document()["responseContext"]["executedVersion"] == "7"
 
 
-def test_repeated_attempt_to_keep_a_batch_goes_to_the_same_key():
+def test_repeated_write_of_a_discarded_batch_uses_the_same_key():
     bench = Bench(unhandled, maximum_retries=0)
     bench.put("a")
     attempts: list[Discarded] = []

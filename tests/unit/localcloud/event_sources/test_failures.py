@@ -96,7 +96,7 @@ def test_retries_are_without_end_by_default():
 
 
 @pytest.mark.parametrize("retries", [0, 1, 3])
-def test_batch_is_discarded_after_its_retries_and_the_shard_goes_on(retries: int):
+def test_batch_is_discarded_after_its_retries_and_the_shard_continues(retries: int):
     bench = Bench(failing_on("a"), batch_size=2, maximum_retries=retries)
     bench.put("a", "b", "c")
     bench.run_for(60)
@@ -261,7 +261,7 @@ def test_crash_between_discard_and_checkpoint_delivers_again():
     assert bench.discarded == [["a"], ["a"]]
 
 
-def test_without_a_destination_discarded_records_are_gone():
+def test_discarded_records_without_a_destination_are_lost():
     bench = Bench(failing_on("a"), maximum_retries=0, batch_size=1)
     bench.engine._destination = None
     bench.put("a", "b")

@@ -75,7 +75,7 @@ def test_operator(pattern: dict[str, Any], *, expected: bool):
 
 
 @pytest.mark.parametrize("data", [b"not JSON", b"\xff\xfe", b""])
-def test_kinesis_record_that_is_no_json_is_dropped(data: bytes):
+def test_kinesis_record_that_is_not_json_is_dropped(data: bytes):
     bench = Bench(filters=('{"data": {"text": [{"exists": false}]}}',))
     bench.stream.put("k", data)
     bench.run()
@@ -83,7 +83,7 @@ def test_kinesis_record_that_is_no_json_is_dropped(data: bytes):
     assert bench.engine.counters.filtered == 1
 
 
-def test_json_that_is_no_object_has_no_fields():
+def test_json_that_is_not_an_object_has_no_fields():
     assert not passes({"text": [{"exists": True}]}, data=[1, 2])
     assert not passes({"text": ["Hello"]}, data="Hello")
 

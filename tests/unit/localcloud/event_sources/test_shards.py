@@ -160,7 +160,7 @@ def test_restarted_engine_delivers_again_what_was_not_checkpointed_and_nothing_e
     assert bench.batches == [["a", "b"], ["c", "d"], ["c", "d"]]
 
 
-def test_stream_that_cannot_be_read_is_tried_again_later_and_told_of():
+def test_stream_that_cannot_be_read_is_reported_and_tried_again():
     bench = Bench()
     bench.put("a")
     bench.run()
@@ -176,7 +176,7 @@ def test_stream_that_cannot_be_read_is_tried_again_later_and_told_of():
     assert bench.batches == [["a"], ["b"]]
 
 
-def test_drained_says_when_the_look_began_that_found_nothing_left():
+def test_drained_since_is_when_the_read_began_that_found_nothing():
     bench = Bench()
     bench.put("a")
     assert bench.engine.drained_since() is None

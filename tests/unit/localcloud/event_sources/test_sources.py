@@ -103,7 +103,7 @@ def test_shards_of_a_table_come_from_all_pages():
     assert table(api).shards() == [Shard("0"), Shard("1", ("0",))]
 
 
-def test_reading_goes_on_with_the_iterator_of_the_last_page():
+def test_reading_continues_with_the_iterator_of_the_last_page():
     api = FakeApi(get_shard_iterator=[{"ShardIterator": "first"}], get_records=[page(1, 2), page()])
     source = kinesis(api)
     assert [each.sequence_number for each in source.read("0", None, 10).records] == ["1", "2"]
@@ -162,7 +162,7 @@ def test_newest_reads_to_the_end():
     assert kinesis(api).newest("0") == "3"
 
 
-def test_trimmed_position_of_a_table_goes_on_with_the_oldest_record():
+def test_trimmed_position_of_a_table_continues_with_the_oldest_record():
     trimmed = TrimmedDataAccessException({"Error": {"Code": "Trimmed"}}, "GetShardIterator")
     api = FakeApi(
         get_shard_iterator=[trimmed, {"ShardIterator": "horizon"}],
@@ -249,5 +249,5 @@ def test_settings_that_are_not_there_are_awss_defaults():
     ],
 )
 def test_settings_that_are_not_modelled_are_refused(setting: dict[str, Any]):
-    with pytest.raises(ValueError, match=r"not modelled|no stream"):
+    with pytest.raises(ValueError, match=r"not modelled|not a Kinesis"):
         EventSourceMapping.from_api({**SETTINGS, **setting}, "role")

@@ -1,4 +1,4 @@
-"""What a template gives a function reaches it as Lambda gives it."""
+"""Properties of a function in a template take the form that Lambda gives them."""
 
 import pytest
 

@@ -4,7 +4,13 @@ from typing import Any
 
 from localcloud.ministack.resource_types import limitations, without_left_out
 
-KNOWN = {"AWS::SQS::Queue", "AWS::Lambda::Function", "AWS::Lambda::Alias", "AWS::CloudWatch::Alarm"}
+KNOWN = {
+    "AWS::CloudWatch::Alarm",
+    "AWS::Lambda::Alias",
+    "AWS::Lambda::EventSourceMapping",
+    "AWS::Lambda::Function",
+    "AWS::SQS::Queue",
+}
 FUNCTION = {"Handler": "app.handler", "Runtime": "python3.13"}
 
 
@@ -66,6 +72,17 @@ def test_resource_under_a_false_condition_is_not_listed():
 def test_what_the_api_accepts_and_nothing_acts_on_is_listed():
     found = outcomes({"Alarm": {"Type": "AWS::CloudWatch::Alarm"}})
     assert found["Alarm"][0] == "accepted without effect"
+
+
+def test_mapping_with_a_tumbling_window_is_refused():
+    mapping = {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        "Properties": {"TumblingWindowInSeconds": 60},
+    }
+    assert outcomes({"Mapping": mapping})["Mapping"] == (
+        "refused",
+        "tumbling windows are not modelled",
+    )
 
 
 def test_functions_are_listed_by_runtime_and_package():

@@ -16,6 +16,6 @@ def test_context_attributes_of_an_input_are_filled_in():
     )
 
 
-def test_input_without_context_attributes_stays_as_it_is():
+def test_input_without_context_attributes_is_unchanged():
     text = '{"scheduled_at": "<aws.events.event>", "total": "2 < 3"}'
     assert with_context(text, ARN, 0.0, "d32c5kddcf5bb8c3") == text

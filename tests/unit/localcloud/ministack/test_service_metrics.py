@@ -1,4 +1,4 @@
-"""What the laptop's CloudWatch is told, from what happens there."""
+"""The metrics that services send to the laptop cloud's CloudWatch."""
 
 import json
 from typing import Any
@@ -70,7 +70,7 @@ def test_what_powertools_writes_is_read(capsys: pytest.CaptureFixture[str]):
         json.dumps({name: value for name, value in blob().items() if name != "service"}),
     ],
 )
-def test_any_other_line_has_none(line: str):
+def test_other_lines_have_no_metrics(line: str):
     assert of_log_line(line) == []
 
 

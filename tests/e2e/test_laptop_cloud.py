@@ -135,6 +135,17 @@ def test_options_of_a_tool_keep_their_values(cloud: Cloud):
     assert (status, "'many' is no number of hours" in output) == (2, True)
 
 
+@pytest.mark.usefixtures("stack")
+def test_invoke_without_a_docker_engine_runs_the_function_here_and_says_so(cloud: Cloud):
+    without_docker = {**OWN_ENVIRONMENT, "DOCKER_HOST": "unix:///there/is/no/engine"}
+    arguments = ("GalleryApiFunction", "events/api_get_health.json")
+    with command("invoke", cloud.port, without_docker, *arguments) as process:
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert "There is no Docker engine" in output
+    assert json.loads(output.strip().splitlines()[-1])["statusCode"] == 200
+
+
 def test_page_port_in_use_is_reported_before_the_build():
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -29,6 +29,7 @@ def main() -> None:
         rest_apis,
         scheduler,
         secure_transport,
+        user_pools,
     )
 
     deployments.install()
@@ -38,6 +39,7 @@ def main() -> None:
     cloudwatch.install()
     scheduler.install()
     secure_transport.install()
+    user_pools.install()
     sys.executable = sys.argv.pop(1)  # ministack starts a function's workers with it
     threading.Thread(target=_end_with_owner, daemon=True).start()
     serve()

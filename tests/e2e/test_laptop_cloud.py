@@ -135,6 +135,16 @@ def test_options_of_a_tool_keep_their_values(cloud: Cloud):
     assert (status, "'many' is no number of hours" in output) == (2, True)
 
 
+def test_nobody_can_sign_up_to_a_user_pool_that_only_administrators_fill(
+    cloud: Cloud, stack: dict[str, str]
+):
+    cognito = cloud.client("cognito-idp")
+    with pytest.raises(cognito.exceptions.NotAuthorizedException, match="SignUp is not permitted"):
+        cognito.sign_up(
+            ClientId=stack["UserPoolClientId"], Username="eve@example.com", Password="Long enough 1"
+        )
+
+
 @pytest.mark.usefixtures("stack")
 def test_invoke_without_a_docker_engine_runs_the_function_here_and_says_so(cloud: Cloud):
     without_docker = {**OWN_ENVIRONMENT, "DOCKER_HOST": "unix:///there/is/no/engine"}

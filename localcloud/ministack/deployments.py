@@ -51,7 +51,13 @@ def _leave_out_unknown_types() -> None:
         processed = apply_transforms(template, provided, previous)
         if "Transform" in processed or not isinstance(processed.get("Resources"), dict):
             return processed
-        kept = without_left_out(processed, provisioners._RESOURCE_HANDLERS)  # noqa: SLF001
+        try:
+            values = engine._resolve_parameters(processed, provided or [], previous)  # noqa: SLF001
+            conditions = engine._evaluate_conditions(processed, values)  # noqa: SLF001
+        except ValueError:  # which the operation itself raises next
+            return processed
+        known = provisioners._RESOURCE_HANDLERS  # noqa: SLF001
+        kept = without_left_out(processed, conditions, known)
         processed.clear()  # it may be a subclass that carries an error
         processed.update(kept)
         return processed

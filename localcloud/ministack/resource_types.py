@@ -48,11 +48,7 @@ def limitations(
     `known` are the resource types of ministack, `python` is the runtime that functions run on, such
     as `python3.13`.
     """
-    resources = {
-        name: resource
-        for name, resource in template.get("Resources", {}).items()
-        if conditions.get(resource.get("Condition", ""), True)
-    }
+    resources = _made(template, conditions)
     unknown = _unknown(resources, known)
     referring = _referring(resources, unknown)
     found = []
@@ -73,17 +69,19 @@ def limitations(
     return found
 
 
-def without_left_out(template: Template, known: Collection[str]) -> dict[str, Any]:
+def without_left_out(
+    template: Template, conditions: Mapping[str, bool], known: Collection[str]
+) -> dict[str, Any]:
     """A translated template without the resources that `limitations` says are left out.
 
-    What only orders or updates other resources, and outputs, may refer to them: that goes as well.
+    Outputs, DependsOn and UpdatePolicy may refer to them, and are removed too.
     """
-    resources = template.get("Resources", {})
-    unknown = _unknown(resources, known)
-    removed = unknown - _referring(resources, unknown).keys()
+    made = _made(template, conditions)
+    unknown = _unknown(made, known)
+    removed = unknown - _referring(made, unknown).keys()
     kept = {
         name: _without_order(resource, removed)
-        for name, resource in resources.items()
+        for name, resource in template.get("Resources", {}).items()
         if name not in removed
     }
     outputs = {
@@ -91,7 +89,17 @@ def without_left_out(template: Template, known: Collection[str]) -> dict[str, An
         for name, output in template.get("Outputs", {}).items()
         if not removed & set(_references(output))
     }
-    return {**template, "Resources": kept, **({"Outputs": outputs} if outputs else {})}
+    rest = {name: section for name, section in template.items() if name != "Outputs"}
+    return {**rest, "Resources": kept, **({"Outputs": outputs} if outputs else {})}
+
+
+def _made(template: Template, conditions: Mapping[str, bool]) -> dict[str, Any]:
+    """The resources whose condition, if they have one, is true."""
+    return {
+        name: resource
+        for name, resource in template.get("Resources", {}).items()
+        if conditions.get(resource.get("Condition", ""), True)
+    }
 
 
 def _unknown(resources: Mapping[str, Any], known: Collection[str]) -> set[str]:

@@ -88,7 +88,7 @@ def test_changed_code_answers_after_sync(cloud: Cloud, url: str, tmp_path: Path)
     shutil.copytree(ROOT, project, ignore=NOT_BUILT)
     health = project / "functions" / "gallery_api" / "routes" / "health.py"
     health.write_text(health.read_text().replace('"ok"', '"synced"'))
-    parameters = application.parameters(cloud)
+    parameters = application.gallery(cloud).parameters
     overrides = " ".join(f"{name}={text}" for name, text in parameters.items())
     given = ["--s3-bucket", "deployments", "--parameter-overrides", overrides]
     sam(cloud, "sync", "--code", "--resource-id", "GalleryApiFunction", *given, folder=project)

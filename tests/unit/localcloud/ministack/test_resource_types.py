@@ -123,7 +123,7 @@ def test_stack_is_deployed_without_what_is_left_out():
         },
         "Outputs": {"Group": {"Value": {"Ref": "Group"}}, "Queue": {"Value": {"Ref": "Queue"}}},
     }
-    assert without_left_out(template, KNOWN) == {
+    assert without_left_out(template, {}, KNOWN) == {
         "Resources": {
             "Alias": {"Type": "AWS::Lambda::Alias", "DependsOn": ["Queue"]},
             "Other": {"Type": "AWS::Lambda::Alias"},
@@ -133,6 +133,15 @@ def test_stack_is_deployed_without_what_is_left_out():
     }
 
 
+def test_resource_under_a_false_condition_stays_with_the_output_that_refers_to_it():
+    template = {
+        "Resources": {"Group": {"Type": "AWS::CodeDeploy::DeploymentGroup", "Condition": "Canary"}},
+        "Outputs": {"Group": {"Value": {"Fn::If": ["Canary", {"Ref": "Group"}, "none"]}}},
+    }
+    assert without_left_out(template, {"Canary": False}, KNOWN) == template
+    assert without_left_out(template, {"Canary": True}, KNOWN) == {"Resources": {}}
+
+
 def test_what_is_refused_stays_in_the_template():
     template = {
         "Resources": {
@@ -140,4 +149,4 @@ def test_what_is_refused_stays_in_the_template():
             "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": {"Ref": "Agent"}}},
         }
     }
-    assert without_left_out(template, KNOWN) == template
+    assert without_left_out(template, {}, KNOWN) == template

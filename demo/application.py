@@ -6,12 +6,13 @@ from typing import Final
 
 from localcloud import deployment
 from localcloud.application import Application
-from localcloud.cloud import ROOT, Cloud
+from localcloud.cloud import ROOT, STATE, Cloud
 from localcloud.deployment import Report
 
 STACK: Final = "lambda-gallery-local"
 _TEMPLATE: Final = ROOT / "template.yaml"
-ARTIFACTS: Final = Application(_TEMPLATE, STACK).artifacts
+_BUILDS: Final = STATE  # as samconfig.toml has it for stage local, so that both share a cache
+ARTIFACTS: Final = Application(_TEMPLATE, STACK, builds=_BUILDS).artifacts
 """The folder of what sam build makes for the laptop cloud."""
 
 
@@ -22,7 +23,7 @@ def gallery(cloud: Cloud) -> Application:
         "Architecture": deployment.architecture(),
         "EndpointUrl": cloud.endpoint,
     }
-    return Application(_TEMPLATE, STACK, parameters)
+    return Application(_TEMPLATE, STACK, parameters, _BUILDS)
 
 
 def build_environment(environment: Mapping[str, str]) -> dict[str, str]:

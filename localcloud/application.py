@@ -16,11 +16,15 @@ _STACK_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 
 @dataclass(frozen=True)
 class Application:
-    """A template and what its deployment is given; `template` is absolute."""
+    """A template and what its deployment is given.
+
+    `template` is absolute. It is built in `builds`, by default in a folder of its own.
+    """
 
     template: Path
     stack: str
     parameters: Mapping[str, str] = field(default_factory=dict)
+    builds: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.template.is_file():
@@ -34,6 +38,8 @@ class Application:
     @property
     def folder(self) -> Path:
         """What is written for this template, whatever laptop cloud it is deployed to."""
+        if self.builds:
+            return self.builds
         digest = hashlib.sha256(str(self.template).encode()).hexdigest()[:8]
         return STATE / "builds" / f"{self.template.parent.name}-{digest}"
 

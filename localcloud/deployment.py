@@ -45,7 +45,12 @@ def build(
         application.template, folder / "template.yaml", application.parameters, architecture()
     )
     command = ["build", "--template-file", str(template), "--cached", "--parallel"]
-    command += ["--build-dir", str(application.artifacts), "--cache-dir", str(folder / "cache")]
+    command += [
+        "--build-dir",
+        str(application.artifacts),
+        "--cache-dir",
+        str(folder / "build-cache"),
+    ]
     _run(command, application, build_environment(environment), folder / "build.log", watch)
     artifacts = [each for each in sorted(application.artifacts.iterdir()) if each.is_dir()]
     # A layer's bytecode is made for Lambda. That of a function's sources is this machine's own.

@@ -7,11 +7,11 @@ going on after an interruption behind that point is tested in tests/integration/
 import contextlib
 from collections.abc import Iterator
 
-import filelock
 import pytest
 
+from demo import application
 from localcloud import deployment
-from localcloud.cloud import STATE, Cloud
+from localcloud.cloud import Cloud
 from ops import deploy, destroy, stack_events
 
 STACK = "gallery-short-lived"
@@ -64,12 +64,12 @@ def everything(cloud: Cloud) -> set[str]:
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def quick(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """sam, deploy and destroy poll often, and no build waits for another's."""
     monkeypatch.setenv("SAM_CLI_POLL_DELAY", "0.5")
     monkeypatch.setattr(stack_events, "_POLL_SECONDS", 0.2)
     monkeypatch.setattr(destroy, "_POLL_SECONDS", 0.2)
-    with filelock.FileLock(STATE / "ops-build.lock"):  # samconfig.toml names one folder
+    with application.gallery(cloud).building():
         yield
 
 

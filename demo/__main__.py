@@ -105,7 +105,7 @@ def _interrupt(*_: object) -> None:
 
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 2**16:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 1 to 65535")
+        raise argparse.ArgumentTypeError(f"invalid port {text!r}: expected 1 to 65535")
     return int(text)
 
 
@@ -113,7 +113,7 @@ def _address(text: str) -> str:
     try:
         return str(ip_address(text))
     except ValueError:  # an empty one too, which would mean every interface
-        message = f"{text!r} is no IP address of this machine, such as 127.0.0.1"
+        message = f"invalid IP address {text!r}: expected one of this machine, such as 127.0.0.1"
         raise argparse.ArgumentTypeError(message) from None
 
 

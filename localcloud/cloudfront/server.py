@@ -99,7 +99,7 @@ def running(cloud: Cloud, port: int) -> Iterator[Served]:
     """Serve the one distribution of a laptop cloud until the block ends.
 
     Changes of the distribution are followed within about two seconds, invalidations within one.
-    The log is `edge.log` in the cloud's folder, a line a request, begun anew each time.
+    The log is `edge.log` in the cloud's folder, a line a request, begun again each time.
 
     Raises:
         CloudError: there is no distribution, it has a setting that is not modelled, or the port

@@ -176,7 +176,7 @@ def size(item: Item) -> int:
 
 
 def write_units(batches: int) -> tuple[float, float]:
-    """Of a batch, on average over so many in one minute: transactions, and self-guarded updates."""
+    """Write units per batch of one minute, on average: transactions, and conditional updates."""
     ours, theirs = (Tables(Views=("photo_id", "period")) for _ in range(2))
     spent = [0, 0]
     for number in range(batches):
@@ -248,13 +248,13 @@ def main() -> int:
     row("Powertools, one write a record", times["one"], calls["one"])
     gained = f"{gain:.0f}x (at least 20)"
     row("handler", times["handler"], calls["handler"], gained, verdict(met=targets[1]))
-    row("two self-guarded updates a photo", times["two"], calls["two"])
+    row("two conditional updates per photo", times["two"], calls["two"])
     console = Console()
     console.print(table)
     console.print(f"calls of the handler: {calls['handler']} (exactly 1)", verdict(met=targets[2]))
     console.print(
         f"write units a batch, the first of a minute: {first[0]:.0f} in the transaction,"
-        f" {first[1]:.0f} in self-guarded updates; on average of 60 in a minute: {spread[0]:.0f}"
+        f" {first[1]:.0f} in conditional updates; on average of 60 in a minute: {spread[0]:.0f}"
         f" and {spread[1]:.0f}"
     )
     return 0 if all(targets) else 1

@@ -116,7 +116,7 @@ class Demo(msgspec.Struct, frozen=True):
         failed = _count_objects(self.deployed.cloud, self.deployed.outputs, "aws/lambda/")
         table = Table(title="Views: sent, and counted", title_justify="left")
         table.add_column("photo")
-        for name in ("sent", "counted", f"after {again:,} came again"):
+        for name in ("sent", "counted", f"after {again:,} delivered again"):
             table.add_column(name, justify="right")
         for photo_id, title in titles.items():
             numbers = (sent.views[photo_id], counted[photo_id], after[photo_id])

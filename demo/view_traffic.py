@@ -77,7 +77,9 @@ def deliver_again(cloud: Cloud, stack: Mapping[str, str]) -> int:
             )
             result = json.loads(answer["Payload"].read())
             if "FunctionError" in answer or result["batchItemFailures"]:
-                raise GalleryError(f"the counter refused a batch that came again: {result}")
+                raise GalleryError(
+                    f"the counter refused a batch that was delivered again: {result}"
+                )
             delivered += len(records)
     return delivered
 

@@ -115,7 +115,7 @@ def confirm(question: str, console: Console, *, yes: bool) -> bool:
     """Whether a person agrees, or has agreed beforehand by --yes.
 
     Raises:
-        OperationError: nobody is there to be asked.
+        OperationError: stdin is not a terminal, so nobody can confirm.
     """
     return yes or answer_to(f"{question} (yes or no) ", console, "--yes") == "yes"
 

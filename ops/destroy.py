@@ -234,7 +234,7 @@ def _held_up_by_replicas(live: Generation, events: list[dict[str, Any]]) -> bool
     others = {name: why for name, why in failed.items() if "replicated function" not in why}
     if others or not failed:
         reasons = [f"{name}: {why}" for name, why in others.items()]
-        lines = [f"CloudFormation cannot delete {live.name}. Mend this, then run it again:"]
+        lines = [f"CloudFormation cannot delete {live.name}. Fix this, then run it again:"]
         raise OperationError("\n".join([*lines, *reasons]))
     return False
 

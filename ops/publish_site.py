@@ -72,7 +72,7 @@ def files(outputs: Mapping[str, str]) -> dict[str, bytes]:
 
 
 def publish(site: Site, console: Console | None = None) -> int:
-    """Put all files, remove what is no longer one, and have CloudFront fetch them anew.
+    """Put all files, remove what is no longer one, and invalidate them in CloudFront.
 
     Returns how many files there are.
 

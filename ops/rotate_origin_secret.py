@@ -67,7 +67,7 @@ class Rotation(msgspec.Struct, frozen=True):
         return self.also_accepted != self.sent or self.stored != {self.sent}
 
     def next_step(self) -> tuple[Step, "Rotation"]:
-        """The next step, and how far the rotation is after it; a finished one begins anew."""
+        """The next step, and how far the rotation is after it; a finished one begins again."""
         old, new = min(self.sent, self.also_accepted), max(self.sent, self.also_accepted)
         if self.also_accepted > self.sent:
             return Step.SEND, Rotation(self.stored, sent=new, also_accepted=old)

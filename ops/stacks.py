@@ -230,8 +230,8 @@ def answer_to(question: str, console: Console, flag: str) -> str:
     """What a person types.
 
     Raises:
-        OperationError: nobody is there to ask.
+        OperationError: stdin is not a terminal, so nobody can confirm.
     """
     if not sys.stdin.isatty():
-        raise OperationError(f"Nobody is there to be asked; give {flag} where that is meant so.")
+        raise OperationError(f"stdin is not a terminal; pass {flag} to confirm.")
     return console.input(question).strip()

@@ -21,7 +21,7 @@ const loadConfiguration = async () => {
 };
 
 export const configuration = loadConfiguration();
-configuration.catch(() => {}); // whoever needs it hears of it
+configuration.catch(() => {}); // each caller that needs it gets the error
 
 let token = null;
 let expires = 0;

@@ -87,7 +87,7 @@ class Repairer(msgspec.Struct, frozen=True):
     def _notify_again(self, photo_id: str, etag: str, content_type: str) -> None:
         """Copy the upload onto itself: S3 then notifies the thumbnailer again.
 
-        If the upload has changed meanwhile the copy fails. The repeated step judges anew.
+        If the upload has changed meanwhile the copy fails. The repeated step judges again.
         """
         bucket, key = self.settings.uploads_bucket, upload_key(photo_id)
         self.s3.copy_object(

@@ -58,7 +58,7 @@ class Engine:
     """One event source mapping.
 
     `checkpoints` is what `Engine.checkpoints` returned before, and plain JSON. An engine that is
-    dropped in the middle of anything and made anew from them loses no record.
+    dropped in the middle of anything and made again from them loses no record.
     """
 
     def __init__(

@@ -167,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--free-tier", action="store_true", help="count what every account has for ever")
     add("--json", action="store_true")
     add("--plot", type=Path, metavar="FILE.svg", help="draw the three scenarios, and end")
-    add("--write", action="store_true", help="write docs/cost anew, and end")
+    add("--write", action="store_true", help="write docs/cost again, and end")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Bills of several scenarios, drawn beside each other."""
+"""Bills of several scenarios, drawn side by side."""
 
 from collections.abc import Mapping
 from pathlib import Path

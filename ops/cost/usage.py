@@ -153,7 +153,7 @@ def _stores(load: Load, scenario: Scenario, stack: Stack) -> Quantities:
     for table, size in load.stored.items():
         yield "dynamodb_storage", _table(table), size
         if table in stack.backed_up_tables:
-            # The backup is of the table; an index can be made anew.
+            # The backup is of the table; an index can be made again.
             indexed = table in {"PhotosTable", "CatalogTable"}
             yield "dynamodb_backup", _table(table), size / 2 if indexed else size
     originals = scenario.photos_stored * scenario.original_bytes

@@ -224,7 +224,7 @@ def check_artifacts(target: DeployedTarget) -> Iterator[Finding]:
             yield blocked(
                 check,
                 f"sam's stack {SAM_STACK} is {managed.status}. Delete that stack: sam creates it"
-                " anew.",
+                " again.",
             )
             return
     yield _bucket(target, check, bucket)
@@ -242,7 +242,7 @@ def _bucket(target: DeployedTarget, check: str, bucket: str) -> Finding:
             + (
                 " Create it, or change s3_bucket in samconfig.toml."
                 if target.stage.artifacts_bucket
-                else f" Delete the stack {SAM_STACK}: sam creates both anew."
+                else f" Delete the stack {SAM_STACK}: sam creates both again."
             ),
         )
     return ready(check, f"Uploaded to {bucket}.")

@@ -56,7 +56,7 @@ def test_the_body_is_json_of_the_shape_that_cloudwatch_takes(substitution: list[
             assert len(properties["title"]) <= 40, f"{properties['title']} is cut off"
 
 
-def test_widgets_lie_in_the_grid_beside_each_other(widgets: list[Widget]):
+def test_widgets_are_within_the_grid_and_do_not_overlap(widgets: list[Widget]):
     taken: dict[tuple[int, int], str] = {}
     for widget in widgets:
         assert widget.width >= 1

@@ -60,7 +60,9 @@ def commands(text: str, program: str) -> list[str]:
 @cache
 def deployed_source() -> str:
     return "\n".join(
-        path.read_text() for room in ("functions", "layers") for path in (ROOT / room).rglob("*.py")
+        path.read_text()
+        for folder in ("functions", "layers")
+        for path in (ROOT / folder).rglob("*.py")
     )
 
 

@@ -46,7 +46,7 @@ def listed_photo(gallery: Gallery, event_sources: EventSources) -> str:
 
 @pytest.fixture
 def two_tries(cloud: Cloud, stack: dict[str, str]) -> Iterator[None]:
-    """The mapping of views with one retry and no splits: ministack begins anew after a failure."""
+    """The mapping of views with one retry and no splits: ministack begins again after a failure."""
     client = cloud.client("lambda")
     [mapping] = client.list_event_source_mappings(
         FunctionName=f"{stack['ViewCounterFunctionName']}:live"

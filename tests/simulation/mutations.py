@@ -78,7 +78,7 @@ def second_look_at_what_the_guard_refused(function: Function, patch: pytest.Monk
 
 
 def report_of_the_lowest(function: Function, patch: pytest.MonkeyPatch) -> None:
-    """The answer names the last record that is to come again, and not the first."""
+    """The answer names the last record to be delivered again, not the first."""
     patch.setattr(function.module, "min", max, raising=False)
 
 
@@ -148,7 +148,7 @@ def invalidation_of_what_stood(function: Function, patch: pytest.MonkeyPatch) ->
 
 
 def invalidation_after_the_row(function: Function, patch: pytest.MonkeyPatch) -> None:
-    """The CDN hears of a deletion before the catalog does."""
+    """A deletion is invalidated in the CDN before the catalog has it."""
     apply, invalidate = function.module._apply, function.module._invalidate
 
     def invalidate_and_apply(step: Any) -> float:

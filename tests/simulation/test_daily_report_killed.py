@@ -32,7 +32,7 @@ def taken(gallery: LargeGallery, time_left: Callable[[], float]) -> Callable[...
     return step
 
 
-class Storm:
+class Interruptions:
     """A step whose time runs out often, and that dies now and then, before or after some call.
 
     Like the state machine it begins again with the state that it began with, until there is an
@@ -89,10 +89,10 @@ def writes(gallery: LargeGallery) -> dict[tuple[str, str], int]:
 @pytest.mark.parametrize("photos", [20_000, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_every_photo_is_visited_and_repaired_once(photos: int):
     gallery = LargeGallery(photos)
-    storm = Storm(gallery, most_looks=200, risk=70 / photos)
-    report, number = make(gallery, storm)
+    interruptions = Interruptions(gallery, most_looks=200, risk=70 / photos)
+    report, number = make(gallery, interruptions)
     assert number > photos / 5_000, "steps"
-    assert storm.deaths
+    assert interruptions.deaths
     with_record = gallery.size - len(gallery.planted["extra"])
     statuses = ("PENDING", "READY", "FAILED", "DELETED")
     assert sum(report["photos"][status] for status in statuses) == with_record
@@ -108,9 +108,9 @@ def test_report_does_not_depend_on_what_happens_to_its_steps(order: str):
     stormy = LargeGallery(10_000, salts={"catalog": order})
     calm = LargeGallery(like=stormy)
     report, _ = make(calm, taken(calm, plenty))
-    storm = Storm(stormy, most_looks=40, risk=0.005)
-    assert make(stormy, storm)[0] == report
-    assert storm.deaths
+    interruptions = Interruptions(stormy, most_looks=40, risk=0.005)
+    assert make(stormy, interruptions)[0] == report
+    assert interruptions.deaths
     assert writes(stormy) == writes(calm)
     for table in ("photos", "catalog"):
         assert list(stormy.tables.items(table)) == list(calm.tables.items(table))
@@ -137,7 +137,7 @@ def test_memory_stays_flat_as_the_tables_grow_tenfold():
     assert peak(20_000) < 2 * peak(2_000)
 
 
-def test_whole_catalog_is_made_anew_in_states_that_step_functions_can_hand_on():
+def test_whole_catalog_is_made_again_in_states_that_step_functions_can_hand_on():
     gallery = LargeGallery(5_000, shares={"missing": 1000})
     report, number = make(gallery, taken(gallery, plenty))
     assert findings(report) == {"drift.missing": 5_000}

@@ -9,7 +9,7 @@ from tests.simulation import tally
 from tests.simulation.functions import Function
 from tests.simulation.moves import Move, Setup
 from tests.simulation.mutations import MUTATIONS, Mutation
-from tests.simulation.storms import WORLDS, histories, many, setups
+from tests.simulation.scenarios import WORLDS, histories, many, setups
 
 
 @pytest.mark.parametrize(

@@ -69,12 +69,12 @@ class World:
         return self.now
 
     def live(self, moves: Sequence[Move]) -> None:
-        """The storm, then the calm in which all is drained, then redrive of all that failed."""
+        """Random failures, then delivery of what is left, then redrive of what failed."""
         try:
             for move in moves:
                 self.sky.story.append(repr(move))
                 getattr(self, move.verb)(move.which, move.fate)
-            self.sky.story.append("the storm is over")
+            self.sky.story.append("the failures are over")
             self._calm_down()
             self._drain()
             self._check(self.check_drained)
@@ -203,7 +203,7 @@ class World:
             self._start(Run("stray", lambda: self._stray(event)), which, fate)
 
     def redrive(self, which: int, fate: str) -> None:
-        tally.events["redrives in the storm"] += 1
+        tally.events["redrives during failures"] += 1
         self._start(Run("redrive", self._redrive), which, fate)
 
     def land(self, which: int, _: str) -> None:

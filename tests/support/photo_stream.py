@@ -147,7 +147,7 @@ class Catalog:
         return [item["photo_id"]["S"] for item in items]
 
     def quarantine(self) -> dict[str, Any]:
-        """What was put aside, by key."""
+        """Quarantined records, by key."""
         listed = self._stack.s3.list_objects_v2(Bucket=self._bucket).get("Contents", [])
         return {
             each["Key"]: json.loads(

@@ -70,7 +70,7 @@ def test_page_and_configuration_are_put_with_their_types_pages_last(site: Site):
     }
 
 
-def test_files_of_an_older_page_go_and_everything_is_fetched_anew(site: Site):
+def test_files_of_an_older_page_go_and_everything_is_fetched_again(site: Site):
     site.s3.put_object(Bucket="sitebucket", Key="old.js", Body=b"")
     publish(site)
     publish(site)

@@ -69,7 +69,7 @@ def meaning(schema: Any) -> Any:
 
 
 def test_document_is_current():
-    assert openapi.document() == DOCUMENT, "make openapi writes it anew"
+    assert openapi.document() == DOCUMENT, "run make openapi to write it again"
     written = json.dumps(openapi.document(), indent=2, ensure_ascii=False) + "\n"
     assert openapi.DOCUMENT.read_text() == written
 

@@ -73,7 +73,7 @@ def histories(draw: st.DrawFn) -> tuple[PhotosTable, list[Photo]]:
 type Fault = str | None
 
 
-class Storm:
+class ChosenFates:
     """The function under a chosen fate for each of its writes; past the list, all goes well."""
 
     def __init__(self, module: ModuleType, fates: list[Fault]) -> None:
@@ -103,7 +103,7 @@ class Storm:
 
 
 def deliver(invoke: Invoke, records: list[dict[str, Any]], times: list[int]) -> None:
-    """As Lambda does: what is reported comes again with all behind it, after a crash everything."""
+    """As Lambda: deliver again from the reported record on, after a crash the whole batch."""
     for _, left in zip(
         range(ROUNDS), itertools.chain(times, itertools.repeat(10**9)), strict=False
     ):
@@ -142,7 +142,7 @@ def test_catalog_converges_to_the_filtered_source(
     records = data.draw(st.permutations([*photos.stream, *strays]))
     cuts = data.draw(st.lists(st.integers(0, len(records)), max_size=3).map(sorted))
     times = data.draw(st.lists(st.integers(1, 5), max_size=4))
-    with Storm(module, data.draw(fates)):
+    with ChosenFates(module, data.draw(fates)):
         for start, end in itertools.pairwise([0, *cuts, len(records)]):
             # A record that comes twice in one batch has one sequence number: apart, then.
             for part in without_repeats(records[start:end]):

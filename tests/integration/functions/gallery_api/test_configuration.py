@@ -1,4 +1,4 @@
-"""What the function makes of its environment when it starts; each test imports it anew."""
+"""What the function makes of its environment when it starts; each test imports it again."""
 
 import pytest
 

@@ -25,7 +25,7 @@ def rows(stack: MotoStack) -> list[dict[str, Any]]:
 
 
 def quarantine(stack: MotoStack) -> dict[str, dict[str, Any]]:
-    """What was put aside, by key."""
+    """Quarantined records, by key."""
     keys = [stored["Key"] for stored in stack.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
     return {
         key: json.loads(stack.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()) for key in keys

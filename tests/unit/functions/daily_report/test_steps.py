@@ -271,7 +271,7 @@ def test_keys_that_a_batch_did_not_answer_are_asked_for_again(
 
 
 def test_what_is_found_from_both_sides_counts_once():
-    """As when a photo and its row are in segments that are read beside each other."""
+    """As when a photo and its row are in segments that are read at the same time."""
     gallery = LargeGallery(salts={"catalog": "an order of its own"})
     for number in range(40):
         gallery.tables.put("photos", photo(number, "READY", **WELL))

@@ -1,4 +1,4 @@
-"""Every way in which records come again, are interrupted, or get lost and are replayed."""
+"""Records that are delivered again, interrupted, or lost and replayed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -290,7 +290,7 @@ def test_no_order_of_deliveries_loses_or_doubles(counting: Counting, order: tupl
 def test_poison_that_is_read_as_a_view_after_later_ones_were_counted_is_counted(
     counting: Counting,
 ):
-    """It could not be put aside, and came again to a fixed version."""
+    """It could not be quarantined, and was delivered again to a fixed version."""
     counting.deliver(poison(1), record(2))
     count = counting.deliver(record(1), record(2))
     assert (count.counted, count.repeated) == (1, 1)

@@ -24,7 +24,7 @@ def test_any_answer_but_an_error_is_success_without_reporting():
     assert bench.batches == [["a", "b"], ["c"]]
 
 
-def test_lowest_reported_record_is_the_checkpoint_and_all_from_it_on_come_again():
+def test_lowest_reported_record_is_the_checkpoint_and_all_later_ones_are_delivered_again():
     bench = Bench(reports_item_failures=True)
     numbers = bench.put(*"abcdef")
     bench.function = lambda _: failures(numbers[4], numbers[2], numbers[5])
@@ -79,7 +79,7 @@ def test_one_unknown_record_among_good_ones_fails_the_batch_as_a_whole():
     assert bench.discarded == [["a", "b"]]
 
 
-def test_failed_batch_comes_again_unchanged_and_holds_up_its_shard():
+def test_failed_batch_is_delivered_again_unchanged_and_holds_up_its_shard():
     bench = Bench(unhandled, batch_size=2)
     bench.put("a", "b", "c")
     bench.run_for(10)

@@ -1,4 +1,4 @@
-"""Figures that name a source in this house are what that source says."""
+"""Figures that name a source in this repository equal that source."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Which histories there are: how they are drawn, lived, and how many of them."""
+"""Random histories: how they are drawn and run, and how many there are."""
 
 import time
 from collections.abc import Callable, Sequence

@@ -6,7 +6,7 @@ from hypothesis import example, given, seed
 from tests.simulation import tally
 from tests.simulation.functions import Function
 from tests.simulation.moves import Move, Setup
-from tests.simulation.storms import histories, live, many, setups
+from tests.simulation.scenarios import histories, live, many, setups
 
 pytestmark = [pytest.mark.timeout(0), pytest.mark.slow] if tally.LONG else []
 
@@ -27,7 +27,7 @@ RAISED_ON_AND_NOT_QUARANTINED = [
 @seed(tally.SEED)
 @given(setup=setups(), moves=histories())
 @example(SMALL, RAISED_ON_AND_NOT_QUARANTINED)
-def test_every_view_is_counted_once_in_every_storm(
+def test_every_view_is_counted_once_in_every_history(
     functions: dict[str, Function], setup: Setup, moves: list[Move]
 ):
     live(functions["view_counter"], setup, moves)
@@ -37,7 +37,7 @@ def test_every_view_is_counted_once_in_every_storm(
 @seed(tally.SEED)
 @given(setup=setups(), moves=histories())
 @example(SMALL, [Move("poison")])
-def test_catalog_is_the_filtered_source_after_every_storm(
+def test_catalog_is_the_filtered_source_after_every_history(
     functions: dict[str, Function], setup: Setup, moves: list[Move]
 ):
     live(functions["catalog_replicator"], setup, moves)

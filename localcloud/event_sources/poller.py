@@ -301,9 +301,9 @@ def _loaded(file: Path) -> dict[str, Any]:
 def running(cloud: Cloud) -> Iterator[EventSources]:
     """Run all stream mappings of a cloud until the block ends.
 
-    ministack's own pollers of these mappings are switched off and stay off: they would begin
-    from their own positions. Which mappings are ours, and how far each is, is in the cloud's
-    folder, so that the next run goes on from there.
+    ministack's own pollers of these mappings are disabled and stay disabled, because they keep
+    their own positions. The cloud's folder has the mappings and their checkpoints, so that the
+    next run continues from there.
 
     Raises:
         CloudError: another process runs them already, or one has settings that are not modelled.

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import yaml
 
 from tests.support.repository import ROOT
 
@@ -15,6 +16,7 @@ FILES: Final = [
     ROOT / "dashboard.yaml",
     ROOT / "distribution.yaml",
     ROOT / ".github/deploy-role.yaml",
+    ROOT / "functions/daily_report/steps.asl.json",
     *sorted((ROOT / "permissions").iterdir()),
 ]
 COLUMNS: Final = 100
@@ -32,6 +34,36 @@ SECTIONS: Final = [
 ]
 # Of template.yaml and operations.yaml, whose comments are the headings of the flows.
 BANNER: Final = re.compile(r"^ *# (?:──|--) (.+?) [─-]+$", re.MULTILINE)
+RESOURCES: Final = TEMPLATE.partition("\nResources:\n")[2].partition("\nOutputs:\n")[0]
+OPERATIONS: Final = (ROOT / "operations.yaml").read_text()
+FLOWS: Final = {
+    "Thumbnailer": "Thumbnails",
+    "ViewCounter": "Views",
+    "CatalogReplicator": "Replication",
+    "GalleryApi": "API",
+    "ReleaseCheck": "Releases",
+    "EdgeHeaders": "Web page",
+    "DailyReport": "Daily report",
+}
+
+
+def sections(text: str) -> dict[str, str]:
+    """The text below each heading."""
+    parts = BANNER.split(text)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def flow_of(heading: str) -> str:
+    return heading.partition(":")[0]
+
+
+def flows_of_resources() -> dict[str, str]:
+    """The flow of each resource of template.yaml, by the heading above it."""
+    return {
+        name: flow_of(heading)
+        for heading, section in sections(RESOURCES).items()
+        for name in re.findall(r"^  (\w+):", section, re.MULTILINE)
+    }
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -59,21 +91,55 @@ def test_anchors_are_defined_in_metadata_only():
     assert unused == used_by_others, "remove the anchors that nothing refers to"
 
 
-def test_every_resource_is_below_the_heading_of_its_flow():
-    resources = TEMPLATE.partition("\nResources:\n")[2].partition("\nOutputs:\n")[0]
-    headings = BANNER.findall(resources)
-    for flow in ("Thumbnails", "Views", "Replication", "API", "Web page", "Daily report"):
-        assert [each for each in headings if each.startswith(f"{flow}:")], f"no heading of {flow}"
-    for function, flow in (
-        ("Thumbnailer", "Thumbnails"),
-        ("ViewCounter", "Views"),
-        ("CatalogReplicator", "Replication"),
-        ("GalleryApi", "API"),
-        ("ReleaseCheck", "Releases"),
-        ("EdgeHeaders", "Web page"),
-        ("DailyReport", "Daily report"),
-    ):
-        [heading] = [each for each in headings if each.startswith(f"{flow}:")]
-        section = BANNER.split(resources)[BANNER.split(resources).index(heading) + 1]
-        for suffix in ("Function", "Role"):
-            assert f"\n  {function}{suffix}:\n" in section, f"{function}{suffix}: move to {flow}"
+def test_every_resource_is_below_a_heading():
+    assert not re.findall(r"^  (?!Fn::)(\w+):", BANNER.split(RESOURCES)[0], re.MULTILINE), (
+        "move these resources of template.yaml below the heading of their flow"
+    )
+    assert not re.findall(r"^(\w+):", BANNER.split(OPERATIONS)[0], re.MULTILINE), (
+        "move these resources of operations.yaml below the heading of their flow"
+    )
+
+
+@pytest.mark.parametrize("function", FLOWS)
+def test_what_belongs_to_a_function_is_in_its_flow(function: str):
+    flows = flows_of_resources()
+    misplaced = {
+        name: flow
+        for name, flow in flows.items()
+        if re.fullmatch(rf"{function}(Function|Role|LogGroup|.*Policy)", name)
+        and flow != FLOWS[function]
+    }
+    assert f"{function}Function" in flows
+    assert not misplaced, f"template.yaml: move these below the heading {FLOWS[function]}"
+
+
+def test_every_bucket_and_queue_policy_is_beside_what_it_protects():
+    flows = flows_of_resources()
+    protected = [name for name in flows if f"{name}Policy" in flows]
+    assert len(protected) > 5
+    apart = [name for name in protected if flows[name] != flows[f"{name}Policy"]]
+    assert not apart, "template.yaml: move the policies of these below the same heading"
+
+
+def test_alarms_are_below_the_heading_of_the_flow_that_they_watch():
+    flows = flows_of_resources()
+    for heading, section in sections(OPERATIONS).items():
+        for name, resource in yaml.safe_load(section).items():
+            if resource["Type"] != "AWS::CloudWatch::Alarm" or heading.startswith("Releases"):
+                continue  # the alarms of a release watch the API
+            watched = {flows[word] for word in re.findall(r"\w+", str(resource)) if word in flows}
+            watched.discard("Operations")
+            assert watched <= {flow_of(heading)}, (
+                f"operations.yaml: {name} is below {heading} and watches {watched}; move it to the"
+                " heading of that flow."
+            )
+
+
+def test_alarms_are_in_the_order_of_the_flows():
+    order = [flow_of(heading) for heading in sections(RESOURCES)]
+    flows = [flow_of(heading) for heading in sections(OPERATIONS) if flow_of(heading) in order]
+    missing = set(FLOWS.values()) - set(flows)
+    assert not missing, "operations.yaml: add the headings of these flows"
+    assert flows == sorted(flows, key=order.index), (
+        "operations.yaml: bring the headings into the order of those in template.yaml"
+    )

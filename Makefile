@@ -64,7 +64,7 @@ e2e: install ## send a photo through the laptop or STACK=… and delete it again
 	@$(BIN)/pytest tests/e2e/test_journey.py $(if $(STACK),--stack $(STACK) --force-enable-socket) $(ARGS)
 
 openapi: install ## write docs/openapi.json from the template's routes and the API's models
-	@PYTHONPATH=functions:layers $(BIN)/python -m ops.openapi
+	@PYTHONPATH=functions:layers $(BIN)/python -m tools.openapi
 
 FUNCTION ?= ThumbnailerFunction
 EVENT ?= events/s3_photo_uploaded.json
@@ -95,7 +95,7 @@ check-code: ## run the part of check about Python code and workflows
 check-templates: ## run the part of check about the templates
 	@$(RUN) sam validate --lint
 	@$(BIN)/cfn-lint template.yaml
-	@$(BIN)/python -m ops.translate | $(BIN)/cfn-lint --ignore-checks W1030 W2001 W7001 # CertificateArn may be empty; the transform has resolved what it can
+	@$(BIN)/python -m tools.translate | $(BIN)/cfn-lint --ignore-checks W1030 W2001 W7001 # CertificateArn may be empty; the transform has resolved what it can
 	@$(BIN)/cfn-lint .github/deploy-role.yaml
 
 check-policies: ## run the part of check about IAM policies

@@ -47,7 +47,7 @@ from ops.stacks import (
     read_stage,
     show_account,
 )
-from ops.translate import load_template
+from tools.translate import load_template
 
 
 def merged_parameters(

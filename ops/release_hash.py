@@ -14,9 +14,9 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from samcli.lib.utils.hash import dir_checksum
 from samcli.yamlhelper import yaml_dump, yaml_parse
 
-from ops.intrinsics import SUBSTITUTED, Resolver, sub_argument
+from tools.intrinsics import SUBSTITUTED, Resolver, sub_argument
 from ops.stacks import OperationError
-from ops.translate import read_template, translate
+from tools.translate import read_template, translate
 
 # Lambda keeps these for the function as a whole. Everything else counts as locked: SAM writes the
 # hash into the description, so Lambda publishes also where a property turns out not to be locked.

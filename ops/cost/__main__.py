@@ -21,7 +21,7 @@ from ops.cost.report import WIDTH, Answer, as_text, render
 from ops.cost.scenario import Scenario, ScenarioError, load_scenario, without_traffic
 from ops.cost.stack import read_stack
 from ops.cost.usage import bill
-from ops.translate import ROOT, load_template
+from tools.translate import ROOT, load_template
 
 STAGES: Final = ("dev", "prod")
 COMMITTED: Final = ("hobby", "million", "internet")

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ops.intrinsics import Resolver
+from tools.intrinsics import Resolver
 
 EDGE: Final = "EdgeHeadersFunction"
 _ALARMS: Final = "AWS::CloudWatch::Alarm"

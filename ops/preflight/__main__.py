@@ -27,7 +27,7 @@ from ops.stacks import (
     parse_parameters,
     read_stage,
 )
-from ops.translate import load_template
+from tools.translate import load_template
 
 
 def examine_in_account(

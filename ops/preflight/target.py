@@ -4,10 +4,10 @@ import copy
 import functools
 from typing import Any, Final
 
-from ops.intrinsics import Resolver
+from tools.intrinsics import Resolver
 from ops.stack_events import last_failure
 from ops.stacks import Account, Generation, Resource, Stage, list_resources
-from ops.translate import load_template, translate
+from tools.translate import load_template, translate
 
 FAILED: Final = ("CREATE_FAILED", "UPDATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED",
     "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED")  # fmt: skip

@@ -12,7 +12,7 @@ import pytest
 from aws_lambda_powertools import Logger
 
 from daily_report.report import headlines
-from ops.translate import translate
+from tools.translate import translate
 from tests.architecture.test_template import Resources, as_list, of_type, stream_mappings
 from tests.support.repository import ROOT, load_template
 from thumbnailer.uploads import Outcome

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import pytest
 
-from ops.intrinsics import Resolver
-from ops.translate import translate
+from tools.intrinsics import Resolver
+from tools.translate import translate
 from tests.support.references import condition_values, dangling, references
 from tests.support.repository import load_template
 

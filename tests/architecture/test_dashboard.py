@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ops.dashboard import Series, Widget, read_widgets
-from ops.translate import translate
+from tools.translate import translate
 from tests.architecture.test_alarms import emitted
 from tests.support.repository import ROOT, load_template
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ops.translate import translate
+from tools.translate import translate
 from tests.support.repository import ROOT, load_template
 
 PACKAGE = ROOT / "functions" / "edge_headers"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ops.translate import translate
+from tools.translate import translate
 from tests.architecture.test_template import Resources, holds, of_type
 from tests.support.repository import load_template
 

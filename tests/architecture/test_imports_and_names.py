@@ -1,6 +1,7 @@
 """Where things are, what they are called, and who may import whom."""
 
 import ast
+import graphlib
 import re
 import subprocess
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ NOT_DEPLOYED = {"localcloud", "demo", "ops", "tools", "bench", "fakes", "tests"}
 # What code that is not deployed may import of the repository's own packages.
 MAY_IMPORT = {
     "localcloud": {"localcloud"},
-    "ops": {"ops", "shared", *FUNCTIONS},
+    "ops": {"ops", "tools", "shared"},
+    "tools": {"tools", "shared", "gallery_api"},
     "demo": {"demo", "localcloud", "ops", "shared"},
     "fakes": {"fakes", "localcloud", "shared", *FUNCTIONS},
     "bench": {"fakes", "shared", *FUNCTIONS},
@@ -52,6 +54,30 @@ def imported(path: Path) -> Iterator[str]:
                 f" that it reaches."
             )
             yield node.module or ""
+
+
+def modules() -> dict[str, Path]:
+    """The repository's modules by dotted name, as `pythonpath` in pyproject.toml finds them."""
+    roots = {"functions": ROOT / "functions", "layers": ROOT / "layers"}
+    return {
+        ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path
+        for folder in ("functions", "layers", *sorted(NOT_DEPLOYED))
+        for root in [roots.get(folder, ROOT)]
+        for path in files(folder)
+    }
+
+
+def imported_modules(path: Path, known: dict[str, Path]) -> set[str]:
+    """The modules of `known` that a file imports, for types too: of `from ops import sam` ops.sam."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                found.add(name if name in known else str(node.module))
+    return found & known.keys()
 
 
 def resource_of(folder: str) -> str:
@@ -166,6 +192,18 @@ def test_code_that_is_not_deployed_imports_only_what_it_may(folder: str):
     for path in files(folder):
         reached = own & {name.split(".")[0] for name in imported(path)} - MAY_IMPORT[folder]
         assert not reached, f"{path} imports {sorted(reached)}: pass in what it needs of them."
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    known = modules()
+    sorter = graphlib.TopologicalSorter(
+        {name: imported_modules(path, known) - {name} for name, path in known.items()}
+    )
+    try:
+        sorter.prepare()
+    except graphlib.CycleError as error:
+        circle = " imports ".join(reversed(error.args[1]))
+        pytest.fail(f"{circle}: move what both need to a module of its own.")
 
 
 def test_laptop_cloud_names_nothing_of_the_gallery():

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import pytest
 
-from ops.intrinsics import Resolver
-from ops.translate import translate
+from tools.intrinsics import Resolver
+from tools.translate import translate
 from tests.support.references import OTHER, Assumption, condition_values, references
 from tests.support.repository import load_template
 

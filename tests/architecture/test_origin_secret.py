@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ops.intrinsics import REGION, Resolver
+from tools.intrinsics import REGION, Resolver
 from ops.rotate_origin_secret import ALSO_ACCEPTED, SENT, Rotation, Step
-from ops.translate import translate
+from tools.translate import translate
 from tests.support.repository import load_template
 
 REFERENCE = "{{{{resolve:secretsmanager:${{OriginSecret}}:SecretString:value-{}}}}}"

@@ -18,7 +18,7 @@ from samcli.lib.intrinsic_resolver.intrinsics_symbol_table import IntrinsicsSymb
 
 from ops import release_hash
 from ops.release_hash import release_hashes
-from ops.translate import translate
+from tools.translate import translate
 from tests.support.repository import load_template
 
 type Template = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ops.translate import translate
+from tools.translate import translate
 from tests.architecture.test_template import AT_THE_EDGE, Resources, holds, of_type
 from tests.support.repository import load_template
 

@@ -10,7 +10,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from ops.translate import translate
+from tools.translate import translate
 from tests.architecture.test_alarms import RUNBOOKS, Alarms, level, statistic
 from tests.architecture.test_template import Resources, of_type
 from tests.support.repository import ROOT, load_template

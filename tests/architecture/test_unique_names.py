@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ops.preflight.names import UNIQUE
-from ops.translate import translate
+from tools.translate import translate
 from tests.support.repository import load_template
 
 MANY_MAY_HAVE_IT = {

@@ -13,7 +13,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from samcli.yamlhelper import yaml_parse
 
 from ops.stacks import read_stage
-from ops.translate import translate
+from tools.translate import translate
 from tests.support.repository import ROOT, load_template
 
 FOLDER: Final = ROOT / ".github" / "workflows"

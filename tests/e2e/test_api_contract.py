@@ -19,7 +19,7 @@ from demo.sign_in import sign_in
 from localcloud import cloudfront
 from localcloud.cloud import Cloud
 from localcloud.event_sources.poller import EventSources
-from ops.openapi_examples import EXAMPLES
+from tools.openapi_examples import EXAMPLES
 from tests.support.repository import ROOT
 
 load_all_checks()

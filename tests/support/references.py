@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from ops.intrinsics import SUBSTITUTED, Resolver, sub_argument
+from tools.intrinsics import SUBSTITUTED, Resolver, sub_argument
 
 PSEUDO: Final = "AWS::"
 OTHER: Final = "another"  # text that no condition compares with

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from ops.translate import load_template
+from tools.translate import load_template
 
 __all__ = ["ROOT", "load_template"]
 

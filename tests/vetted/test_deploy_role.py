@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from samcli.yamlhelper import yaml_parse
 
-from ops.translate import ROOT
+from tools.translate import ROOT
 from tools.vetting.deployment import Deployment, deployed
 from tools.vetting.documents import as_list, documents
 from tools.vetting.invariants import Invariant, Principal, principals, read_table, who_can

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ops.translate import ROOT
+from tools.translate import ROOT
 
 CHECKERS: Final = ROOT / ".venv-checkers"
 SUPPRESSIONS: Final = Path(__file__).with_name("suppressions.toml")

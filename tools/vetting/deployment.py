@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from ops.intrinsics import Resolver
-from ops.translate import load_template, translate
+from tools.intrinsics import Resolver
+from tools.translate import load_template, translate
 
 ACCOUNT: Final = "123456789012"
 REGION: Final = "us-east-1"

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ops.translate import ROOT
+from tools.translate import ROOT
 from tools.vetting.checkers import CHECKERS, CheckerError
 from tools.vetting.deployment import ACCOUNT, REGION, Deployment
 from tools.vetting.documents import as_list, documents

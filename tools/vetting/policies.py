@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from ops.translate import ROOT
+from tools.translate import ROOT
 from tools.vetting.checkers import CHECKERS, CheckerError
 from tools.vetting.documents import Document, Statement, as_list
 

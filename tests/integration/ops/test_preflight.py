@@ -19,7 +19,7 @@ from ops.preflight.findings import Finding, Result
 from ops.preflight.table import findings_table
 from ops.preflight.target import DeployedTarget
 from ops.stacks import find_stack, read_stage
-from ops.translate import load_template
+from tools.translate import load_template
 from tests.integration.ops.recorded_account import RecordedAccount
 
 PROD = read_stage("prod")

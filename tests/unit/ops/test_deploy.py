@@ -9,7 +9,7 @@ from ops.concurrency import Concurrency, changes_alias, check_quota, wanted_conc
 from ops.deploy import merged_parameters
 from ops.sam import parameter_overrides
 from ops.stacks import Account, Generation, OperationError, Stage, parse_parameters, read_stage
-from ops.translate import load_template
+from tools.translate import load_template
 from tests.support.repository import ROOT
 
 TEMPLATE = load_template()

@@ -10,7 +10,7 @@ from samcli.yamlhelper import yaml_parse
 
 from ops.release_hash import write_release_hashes
 from ops.stacks import OperationError
-from ops.translate import read_template, translate
+from tools.translate import read_template, translate
 
 TEMPLATE = """\
 Transform: AWS::Serverless-2016-10-31

@@ -11,7 +11,7 @@ from fakes import view_records as stream
 from fakes.tables import Item, Tables
 from fakes.view_records import photo
 from ops.cost.figures import load_figures
-from ops.translate import ROOT
+from tools.translate import ROOT
 from view_counter.segments import cut, transaction
 from view_counter.view_records import read_batch
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from ops.cost.stack import read_stack
-from ops.translate import load_template
+from tools.translate import load_template
 
 type Template = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""`python -m ops.openapi`: docs/openapi.json, from the template's routes and the API's models.
+"""`python -m tools.openapi`: docs/openapi.json, from the template's routes and the API's models.
 
 Paths, methods, parameters, request bodies and who must be signed in are the template's; models are
 msgspec's; what a route says of itself and answers is read from its source, which is not run.
@@ -16,8 +16,8 @@ import msgspec
 
 from gallery_api import models
 from gallery_api.problems import FieldError, Problem
-from ops.openapi_examples import EXAMPLES
-from ops.translate import load_template
+from tools.openapi_examples import EXAMPLES
+from tools.translate import load_template
 from shared.photo_ids import PHOTO_ID
 
 ROOT: Final = Path(__file__).parents[1]

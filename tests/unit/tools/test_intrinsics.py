@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ops.intrinsics import Resolver
+from tools.intrinsics import Resolver
 
 TEMPLATE = {
     "Parameters": {"Name": {"Default": "gallery"}, "Count": {"Default": 3}},

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
 from gallery_api.cursors import decode_cursor, encode_cursor
-from ops import openapi
-from ops.translate import load_template
+from tools import openapi
+from tools.translate import load_template
 from shared.photo_ids import is_photo_id, new_photo_id
 from tests.support.repository import ROOT
 

@@ -1,4 +1,4 @@
-"""`python -m ops.translate`: template.yaml as CloudFormation sees it, after all its transforms."""
+"""`python -m tools.translate`: template.yaml as CloudFormation sees it, after all its transforms."""
 
 import copy
 import functools

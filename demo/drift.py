@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from demo.deployed_gallery import DeployedGallery
-from ops import report
+from ops import daily_reports
 from shared.catalog import catalog_row
 from shared.dynamodb import from_item, to_item
 from shared.photo_ids import new_photo_id
@@ -35,7 +35,7 @@ def break_and_repair(deployed: DeployedGallery, console: Console) -> bool:
     with console.status("breaking the catalog"):
         broken = _break(deployed)
         different = _differences(deployed)
-    made = report.make_report(_reporting(deployed), console)
+    made = daily_reports.make_report(_reporting(deployed), console)
     with console.status("comparing"):
         left = _differences(deployed)
     table = Table(title="The catalog, broken on purpose and repaired", title_justify="left")
@@ -48,7 +48,7 @@ def break_and_repair(deployed: DeployedGallery, console: Console) -> bool:
         same = repaired[kind] == [photo_id]
         color = "green" if same else "bold red"
         found = escape("\n".join(repaired[kind]) or "none")
-        number = report.number(made.report, f"drift.{kind}")
+        number = daily_reports.number(made.report, f"drift.{kind}")
         table.add_row(kind, str(number), photo_id, f"[{color}]{found}[/]")
     console.print(table)
     console.print(
@@ -75,8 +75,8 @@ def break_and_repair(deployed: DeployedGallery, console: Console) -> bool:
     return exactly
 
 
-def _reporting(deployed: DeployedGallery) -> report.Stack:
-    return report.Stack(
+def _reporting(deployed: DeployedGallery) -> daily_reports.ReportSource:
+    return daily_reports.ReportSource(
         s3=deployed.cloud.client("s3"),
         stepfunctions=deployed.cloud.client("stepfunctions"),
         machine=deployed.outputs["DailyReportStateMachineArn"],
@@ -145,5 +145,5 @@ def _timeless(row: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {name: row[name] for name in row if name != "replicated_at"} if row else None
 
 
-def _found(made: report.Report, kind: str) -> list[str]:
+def _found(made: daily_reports.Report, kind: str) -> list[str]:
     return list(made["examples"].get(f"drift.{kind}", []))

@@ -14,9 +14,10 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from ops.deployed_stack import StackDescription
 from ops.sam import run_sam
 from ops.stack_events import Outcome, follow, newest_event
-from ops.stacks import ROOT, Account, Generation, OperationError, Stage, find_stack
+from ops.stacks import ROOT, Account, OperationError, Stage, find_stack
 
 _CREATED: Final = re.compile(r"Changeset created successfully\. (arn:\S+:changeSet/\S+)")
 _NO_CHANGES: Final = "No changes to deploy."
@@ -96,7 +97,7 @@ def execute_change_set(
     return _follow(account, change_set.stack_id, before, console)
 
 
-def retry_failed(account: Account, deployed: Generation, console: Console) -> Outcome:
+def retry_failed(account: Account, deployed: StackDescription, console: Console) -> Outcome:
     """Have CloudFormation try again what failed in a preserved stack, with nothing changed.
 
     Raises:

@@ -6,7 +6,8 @@ import msgspec
 from botocore.exceptions import ClientError
 from samcli.yamlhelper import yaml_parse
 
-from ops.stacks import Account, Generation, OperationError
+from ops.deployed_stack import StackDescription
+from ops.stacks import Account, OperationError
 
 UNRESERVED: Final = 100
 """Of an account's concurrency, what Lambda lets nobody reserve or provision."""
@@ -23,7 +24,7 @@ class Concurrency(msgspec.Struct, frozen=True):
 
 
 def wanted_concurrency(
-    template: dict[str, Any], parameters: dict[str, str], deployed: Generation | None
+    template: dict[str, Any], parameters: dict[str, str], deployed: StackDescription | None
 ) -> Concurrency:
     """What the deployment will ask for; without provisioned concurrency there is nothing to track.
 
@@ -41,7 +42,7 @@ def wanted_concurrency(
     return Concurrency(least, most)
 
 
-def check_quota(account: Account, deployed: Generation | None, wanted: Concurrency) -> str:
+def check_quota(account: Account, deployed: StackDescription | None, wanted: Concurrency) -> str:
     """What the quota leaves, in a sentence.
 
     Raises:
@@ -72,7 +73,7 @@ def quota_increase(region: str) -> str:
     )
 
 
-def changes_alias(account: Account, deployed: Generation, wanted: Concurrency) -> bool:
+def changes_alias(account: Account, deployed: StackDescription, wanted: Concurrency) -> bool:
     """Whether this deployment changes the provisioned concurrency of the alias `live`.
 
     Lambda changes none while an alias has weights, as it has during a canary: both in one update
@@ -96,7 +97,7 @@ def _number(name: str, template: dict[str, Any], parameters: dict[str, str]) -> 
     return int(template["Mappings"]["Stage"][stage][name]) if number < 0 else number
 
 
-def _provisioned(client: Any, deployed: Generation) -> int:
+def _provisioned(client: Any, deployed: StackDescription) -> int:
     """What the stack's API has already, which need not fit a second time."""
     if not (function := deployed.outputs.get("GalleryApiFunctionName")):
         return 0

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, MultipleLocator
 
-from ops.dashboard import Axis, Points, Reading, Span, lengthened, value_text
+from ops.dashboard_widgets import Axis, Points, Reading, Span, lengthened, value_text
 
 _COLUMNS: Final = 24
 _WIDTH: Final = 1000.0  # pixels of the picture, as README shows it

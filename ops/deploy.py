@@ -21,6 +21,7 @@ from ops.change_sets import (
     retry_failed,
 )
 from ops.concurrency import changes_alias, wanted_concurrency
+from ops.deployed_stack import StackDescription
 from ops.leftover_versions import find_drift, set_back
 from ops.preflight.account import ACCESS_LOGS
 from ops.preflight.examine import Examination, examine
@@ -37,7 +38,6 @@ from ops.stack_states import (
 from ops.stacks import (
     STAGES,
     Account,
-    Generation,
     OperationError,
     Stage,
     answer_to,
@@ -51,7 +51,7 @@ from tools.translate import load_template
 
 
 def merged_parameters(
-    stage: Stage, deployed: Generation | None, given: dict[str, str], known: dict[str, Any]
+    stage: Stage, deployed: StackDescription | None, given: dict[str, str], known: dict[str, Any]
 ) -> dict[str, str]:
     """What sam is to be told: the deployed stack's architecture, then samconfig.toml, then `given`.
 
@@ -121,7 +121,7 @@ def confirm(question: str, console: Console, *, yes: bool) -> bool:
 
 
 def set_back_drift(
-    account: Account, deployed: Generation | None, console: Console, *, yes: bool
+    account: Account, deployed: StackDescription | None, console: Console, *, yes: bool
 ) -> dict[str, int]:
     """Undo what was done to functions outside CloudFormation, if a person agrees.
 
@@ -143,7 +143,7 @@ def set_back_drift(
 
 
 def warn_of_replacements(
-    change_set: ChangeSet, deployed: Generation | None, console: Console
+    change_set: ChangeSet, deployed: StackDescription | None, console: Console
 ) -> None:
     """Say beforehand what CloudFormation refuses to do while it preserves."""
     if is_continued(deployed) and change_set.replaced:

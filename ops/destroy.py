@@ -17,13 +17,12 @@ from rich.status import Status
 from rich.table import Table
 from samcli.yamlhelper import yaml_parse
 
+from ops.deployed_stack import StackDescription, StackResource
 from ops.remains import DATA, Remain, delete, empty, find_artifacts, find_data, find_log_groups
 from ops.stacks import (
     STAGES,
     Account,
-    Generation,
     OperationError,
-    Resource,
     Stage,
     answer_to,
     deleted_stacks,
@@ -80,7 +79,7 @@ class Inventory:
             *find_artifacts(self.account, self.stage, self.name),
         ]
 
-    def unknown(self) -> list[Resource]:
+    def unknown(self) -> list[StackResource]:
         """What a stack kept that is nothing this tool knows how to delete."""
         return [
             each
@@ -99,7 +98,7 @@ class Inventory:
         """Whether CloudFront ran a function of the stack."""
         return any(each.type == "AWS::CloudFront::Distribution" for each in self.resources)
 
-    def _kept(self) -> list[Resource]:
+    def _kept(self) -> list[StackResource]:
         now = list_resources(self.account, self.live.id) if self.live else []
         return [each for each in {*self.resources, *now} if each.status == "DELETE_SKIPPED"]
 
@@ -109,7 +108,7 @@ class Inventory:
             self._say(text)
 
 
-def _still_its_own(account: Account, resource: Resource, generation: Generation) -> bool:
+def _still_its_own(account: Account, resource: StackResource, generation: StackDescription) -> bool:
     """Not if the deleted stack took it along, or it has been imported into one that lives."""
     if resource.type not in DATA:
         return True
@@ -150,7 +149,7 @@ def check_state(inventory: Inventory, *, unprotect: bool, remains: list[Remain])
 
 
 def empty_for_stack(
-    account: Account, live: Generation, resources: Iterable[Resource], console: Console
+    account: Account, live: StackDescription, resources: Iterable[StackResource], console: Console
 ) -> None:
     """Empty the buckets that CloudFormation deletes itself, which it does only with empty ones.
 
@@ -177,7 +176,7 @@ def _counter(status: Status, what: str) -> Callable[[int], None]:
     return lambda count: status.update(f"{what}: {count:,}")
 
 
-def delete_stack(account: Account, live: Generation, console: Console) -> bool:
+def delete_stack(account: Account, live: StackDescription, console: Console) -> bool:
     """Have CloudFormation delete the stack, and wait; False if replicas at the edge hold it up.
 
     Raises:
@@ -189,7 +188,7 @@ def delete_stack(account: Account, live: Generation, console: Console) -> bool:
             StackName=live.id, EnableTerminationProtection=False
         )
     with console.status("CloudFormation deletes the stack") as status:
-        now: Generation | None = live
+        now: StackDescription | None = live
         while now and now.status == "DELETE_IN_PROGRESS":  # somebody's earlier request
             time.sleep(_POLL_SECONDS)
             now = find_stack(account, live.id)
@@ -224,7 +223,7 @@ def _events(account: Account, stack_id: str, token: str) -> list[dict[str, Any]]
     return found
 
 
-def _held_up_by_replicas(live: Generation, events: list[dict[str, Any]]) -> bool:
+def _held_up_by_replicas(live: StackDescription, events: list[dict[str, Any]]) -> bool:
     """False, as delete_stack says it; an error if anything else is in the way."""
     failed = {
         each["LogicalResourceId"]: each.get("ResourceStatusReason", "no reason given")

@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 from samcli.yamlhelper import yaml_parse
 
+from ops.deployed_stack import StackDescription, StackResource
 from ops.stack_states import is_continued, is_new
-from ops.stacks import Account, Generation, OperationError, Resource, list_resources
+from ops.stacks import Account, OperationError, list_resources
 
 _LATEST: Final = "$LATEST"
 _REPLICATED: Final = "replicated function"
@@ -59,7 +60,7 @@ class Drift(msgspec.Struct, frozen=True):
         return f"{self.logical_id}: {'; '.join(found)}"
 
 
-def find_drift(account: Account, deployed: Generation | None) -> list[Drift]:
+def find_drift(account: Account, deployed: StackDescription | None) -> list[Drift]:
     """The stack's functions that something other than CloudFormation has changed."""
     if deployed is None or is_new(deployed):
         return []
@@ -94,7 +95,7 @@ def find_drift(account: Account, deployed: Generation | None) -> list[Drift]:
 
 
 def _compare(
-    client: Any, function: Resource, version: int, alias: str | None, *, half_deployed: bool
+    client: Any, function: StackResource, version: int, alias: str | None, *, half_deployed: bool
 ) -> Drift:
     name = function.physical_id
     pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
@@ -128,7 +129,7 @@ def _find_alias(client: Any, function: str, name: str) -> Alias:
 
 
 def set_back(
-    account: Account, deployed: Generation, drift: list[Drift], console: Console
+    account: Account, deployed: StackDescription, drift: list[Drift], console: Console
 ) -> dict[str, int]:
     """Make each function what the stack says: alias, code of $LATEST, no later versions.
 
@@ -170,7 +171,7 @@ def _say(done: str, console: Console) -> None:
     console.print(f"[green]✓[/] {escape(done)}")
 
 
-def _restore_code(account: Account, deployed: Generation, drift: Drift) -> None:
+def _restore_code(account: Account, deployed: StackDescription, drift: Drift) -> None:
     """Give $LATEST code and layers of the stack's version.
 
     CloudFormation would not: it compares templates, and the template has not changed. The code is

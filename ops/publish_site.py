@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
+
+from ops.deployed_stack import DeployedStack, StackError
 
 WEB: Final = Path(__file__).parents[1] / "web"
 CONTENT_TYPES: Final = {
@@ -40,12 +41,14 @@ class Site(msgspec.Struct, frozen=True):
     outputs: Mapping[str, str]
 
 
-def open_site(stack: str) -> Site:
-    """The site of a deployed stack, with the credentials and endpoint of the environment."""
-    session = boto3.Session()
-    [described] = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
-    return Site(session.client("s3"), session.client("cloudfront"), outputs)
+def open_site(name: str) -> Site:
+    """The site of the deployed stack of that name.
+
+    Raises:
+        StackError: the stack does not exist.
+    """
+    stack = DeployedStack(name)
+    return Site(stack.session.client("s3"), stack.session.client("cloudfront"), stack.outputs)
 
 
 def files(outputs: Mapping[str, str]) -> dict[str, bytes]:
@@ -113,7 +116,7 @@ def main() -> int:
     try:
         site = open_site(options.stack)
         count = publish(site, console)
-    except (PublishingError, BotoCoreError, ClientError) as error:
+    except (PublishingError, StackError, BotoCoreError, ClientError) as error:
         console.print(f"[bold red]✗[/] {escape(str(error))}")
         return 1
     console.print(f"[green]✓[/] {count} files are at {site.outputs['GalleryUrl']}")

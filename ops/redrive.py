@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import boto3
 import msgspec
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,6 +20,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from ops.deployed_stack import DeployedStack, StackError
 from ops.failures import (
     BATCHES_PREFIX,
     Failure,
@@ -35,8 +35,8 @@ FOLDERS: Final = ("thumbnailer", "view_counter", "catalog_replicator")
 _HIDDEN_SECONDS: Final = 300  # a message that is read is nobody else's for so long
 
 
-class Stack(msgspec.Struct, frozen=True):
-    """The clients, and what the deployed stack calls its parts."""
+class FailureSource(msgspec.Struct, frozen=True):
+    """The clients, and where a stack keeps what failed; `functions` are names by folder."""
 
     s3: Any
     sqs: Any
@@ -46,43 +46,45 @@ class Stack(msgspec.Struct, frozen=True):
     functions: dict[str, str]
 
 
-def open_stack(name: str) -> Stack:
-    """The stack's parts, from its outputs, with the credentials and endpoint of the environment."""
+def open_failures(name: str) -> FailureSource:
+    """What failed in the deployed stack of that name.
+
+    Raises:
+        StackError: the stack does not exist, or was deployed from another template.
+    """
     config = Config(read_timeout=120, retries={"total_max_attempts": 3, "mode": "standard"})
-    session = boto3.Session()  # not the process's, which remembers older credentials
-    cloudformation = session.client("cloudformation")
-    [described] = cloudformation.describe_stacks(StackName=name)["Stacks"]
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
-    return Stack(
-        s3=session.client("s3"),
-        sqs=session.client("sqs"),
-        lambda_=session.client("lambda", config=config),
-        bucket=outputs["FailedBatchesBucketName"],
-        queue=outputs["FailedEventsQueueUrl"],
+    stack = DeployedStack(name)
+    return FailureSource(
+        s3=stack.session.client("s3"),
+        sqs=stack.session.client("sqs"),
+        lambda_=stack.session.client("lambda", config=config),
+        bucket=stack.output("FailedBatchesBucketName"),
+        queue=stack.output("FailedEventsQueueUrl"),
         functions={
-            folder: outputs[folder.title().replace("_", "") + "FunctionName"] for folder in FOLDERS
+            folder: stack.output(folder.title().replace("_", "") + "FunctionName")
+            for folder in FOLDERS
         },
     )
 
 
-def failures(stack: Stack, kinds: Collection[str], console: Console) -> Iterator[Failure]:
+def failures(source: FailureSource, kinds: Collection[str], console: Console) -> Iterator[Failure]:
     """What waits of these kinds, batches first, since what they hold came before the poison.
 
     Each message received is hidden until it is deleted or passed to `keep`.
     """
     for kind, prefix in (("batch", BATCHES_PREFIX), ("poison", QUARANTINE_PREFIX)):
         if kind in kinds:
-            yield from _failed_objects(stack, prefix, console)
+            yield from _failed_objects(source, prefix, console)
     if "event" in kinds:
-        yield from _failed_events(stack, console)
+        yield from _failed_events(source, console)
 
 
-def _failed_objects(stack: Stack, prefix: str, console: Console) -> Iterator[Failure]:
-    pages = stack.s3.get_paginator("list_objects_v2").paginate(Bucket=stack.bucket, Prefix=prefix)
+def _failed_objects(source: FailureSource, prefix: str, console: Console) -> Iterator[Failure]:
+    pages = source.s3.get_paginator("list_objects_v2").paginate(Bucket=source.bucket, Prefix=prefix)
     for found in (found for page in pages for found in page.get("Contents", [])):
         try:
-            body = stack.s3.get_object(Bucket=stack.bucket, Key=found["Key"])["Body"].read()
-            yield failed_object(found["Key"], found["LastModified"], body, stack.functions)
+            body = source.s3.get_object(Bucket=source.bucket, Key=found["Key"])["Body"].read()
+            yield failed_object(found["Key"], found["LastModified"], body, source.functions)
         except UnreadableFailureError as error:
             console.print(f"[yellow]![/] {escape(str(error))}; it stays")
         except ClientError as error:  # another redrive may have processed it meanwhile
@@ -90,10 +92,10 @@ def _failed_objects(stack: Stack, prefix: str, console: Console) -> Iterator[Fai
                 raise
 
 
-def _failed_events(stack: Stack, console: Console) -> Iterator[Failure]:
+def _failed_events(source: FailureSource, console: Console) -> Iterator[Failure]:
     unreadable: list[str] = []  # released at the end, or they would be received again
-    while messages := stack.sqs.receive_message(
-        QueueUrl=stack.queue,
+    while messages := source.sqs.receive_message(
+        QueueUrl=source.queue,
         MaxNumberOfMessages=10,
         VisibilityTimeout=_HIDDEN_SECONDS,
         MessageSystemAttributeNames=["SentTimestamp"],
@@ -105,17 +107,17 @@ def _failed_events(stack: Stack, console: Console) -> Iterator[Failure]:
                 console.print(f"[yellow]![/] {escape(str(error))}; it stays")
                 unreadable.append(message["ReceiptHandle"])
     for receipt_handle in unreadable:
-        _release(stack, receipt_handle)
+        _release(source, receipt_handle)
 
 
-def replay(stack: Stack, failure: Failure) -> str | None:
+def replay(source: FailureSource, failure: Failure) -> str | None:
     """Invoke the function with what it failed on; the reason if it failed again."""
     event = failure.event
-    if failure.function == stack.functions["view_counter"]:
+    if failure.function == source.functions["view_counter"]:
         event = {"redrive": {"records": event["Records"]}}
     elif failure.kind != "event":
         event = {**event, "redrive": {}}
-    answer = stack.lambda_.invoke(
+    answer = source.lambda_.invoke(
         FunctionName=failure.function, Qualifier="live", Payload=json.dumps(event)
     )
     result = json.loads(answer["Payload"].read() or b"null")
@@ -129,28 +131,28 @@ def replay(stack: Stack, failure: Failure) -> str | None:
     return None
 
 
-def forget(stack: Stack, failure: Failure) -> None:
+def forget(source: FailureSource, failure: Failure) -> None:
     """Delete what was processed."""
     if failure.kind == "event":
-        stack.sqs.delete_message(QueueUrl=stack.queue, ReceiptHandle=failure.place)
+        source.sqs.delete_message(QueueUrl=source.queue, ReceiptHandle=failure.place)
     else:
-        stack.s3.delete_object(Bucket=stack.bucket, Key=failure.place)
+        source.s3.delete_object(Bucket=source.bucket, Key=failure.place)
 
 
-def keep(stack: Stack, failure: Failure) -> None:
+def keep(source: FailureSource, failure: Failure) -> None:
     """Let the next redrive find what was not processed, at once."""
     if failure.kind == "event":
-        _release(stack, failure.place)
+        _release(source, failure.place)
 
 
-def _release(stack: Stack, receipt_handle: str) -> None:
-    stack.sqs.change_message_visibility(
-        QueueUrl=stack.queue, ReceiptHandle=receipt_handle, VisibilityTimeout=0
+def _release(source: FailureSource, receipt_handle: str) -> None:
+    source.sqs.change_message_visibility(
+        QueueUrl=source.queue, ReceiptHandle=receipt_handle, VisibilityTimeout=0
     )
 
 
 def redrive(
-    stack: Stack, console: Console, *, dry_run: bool, kinds: Collection[str], rate: float
+    source: FailureSource, console: Console, *, dry_run: bool, kinds: Collection[str], rate: float
 ) -> bool:
     """Show what waits, replay it at `rate` a second; True if nothing of it failed again.
 
@@ -158,30 +160,32 @@ def redrive(
     """
     left: dict[str, Failure] = {}
     try:
-        for failure in failures(stack, kinds, console):
+        for failure in failures(source, kinds, console):
             left[failure.place] = failure
         if not left:
             named = " or ".join(kind for kind in KINDS if kind in kinds)
             console.print(f"[green]✓[/] No {named} waits to be replayed.")
             return True
         _show(sorted(left.values(), key=_order), console)
-        return dry_run or _replay_all(stack, left, rate, console)
+        return dry_run or _replay_all(source, left, rate, console)
     finally:
         for failure in left.values():
-            keep(stack, failure)
+            keep(source, failure)
 
 
-def _replay_all(stack: Stack, left: dict[str, Failure], rate: float, console: Console) -> bool:
+def _replay_all(
+    source: FailureSource, left: dict[str, Failure], rate: float, console: Console
+) -> bool:
     """Replay each, and take it out of `left` once it is processed."""
     waiting = sorted(left.values(), key=_order)
     reasons: list[str] = []
     with Progress(console=console, transient=True) as progress:
         for failure in progress.track(waiting, description="replaying"):
             started = time.monotonic()
-            if reason := replay(stack, failure):
+            if reason := replay(source, failure):
                 reasons.append(f"{failure.kind} of {failure.function}: {reason}")
             else:
-                forget(stack, failure)
+                forget(source, failure)
                 del left[failure.place]
             time.sleep(max(0.0, 1 / rate - (time.monotonic() - started)))
     console.print(f"[green]✓[/] {len(waiting) - len(left)} of {len(waiting)} processed.")
@@ -230,9 +234,9 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--rate must be above 0")
     kinds = options.kind or KINDS
     try:
-        stack = open_stack(options.stack)
-        good = redrive(stack, console, dry_run=options.dry_run, kinds=kinds, rate=options.rate)
-    except (BotoCoreError, ClientError) as error:
+        source = open_failures(options.stack)
+        good = redrive(source, console, dry_run=options.dry_run, kinds=kinds, rate=options.rate)
+    except (StackError, BotoCoreError, ClientError) as error:
         console.print(f"[bold red]✗[/] {escape(str(error))}")
         return 1
     return 0 if good else 1

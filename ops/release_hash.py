@@ -14,8 +14,8 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from samcli.lib.utils.hash import dir_checksum
 from samcli.yamlhelper import yaml_dump, yaml_parse
 
-from tools.intrinsics import SUBSTITUTED, Resolver, sub_argument
 from ops.stacks import OperationError
+from tools.intrinsics import SUBSTITUTED, Resolver, sub_argument
 from tools.translate import read_template, translate
 
 # Lambda keeps these for the function as a whole. Everything else counts as locked: SAM writes the

@@ -9,7 +9,8 @@ from typing import Any, Final, Literal
 import msgspec
 from botocore.exceptions import ClientError
 
-from ops.stacks import Account, OperationError, Resource, Stage, find_stack
+from ops.deployed_stack import StackResource
+from ops.stacks import Account, OperationError, Stage, find_stack
 
 type Kind = Literal["bucket", "table", "user pool", "log group", "artifacts"]
 
@@ -36,7 +37,7 @@ class Remain(msgspec.Struct, frozen=True):
     prefix: str = ""
 
 
-def find_data(account: Account, resources: Iterable[Resource]) -> list[Remain]:
+def find_data(account: Account, resources: Iterable[StackResource]) -> list[Remain]:
     """Of these resources, the buckets, tables and user pools that are still there."""
     found: list[Remain] = []
     for resource in resources:
@@ -111,7 +112,7 @@ def find_artifacts(account: Account, stage: Stage, stack: str) -> list[Remain]:
 
 
 def find_log_groups(
-    account: Account, resources: Iterable[Resource], say: Callable[[str], None]
+    account: Account, resources: Iterable[StackResource], say: Callable[[str], None]
 ) -> list[Remain]:
     """What Lambda and API Gateway logged into groups that no template declares.
 

@@ -4,26 +4,30 @@ It starts the state machine that the schedule starts too. Starting it twice is h
 """
 
 import argparse
-import json
 import sys
-import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import boto3
-import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from rich import filesize
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ops.daily_reports import (
+    Report,
+    ReportError,
+    ReportSource,
+    last_reports,
+    make_report,
+    number,
+    open_reports,
+)
+from ops.deployed_stack import StackError
 from ops.plot_file import plot_file
 
-_POLL_SECONDS: Final = 0.5
 _STATUSES: Final = ("READY", "PENDING", "FAILED", "DELETED")
-_REPORTS: Final = "reports/"
 # Where a number is in a report, and what it is called here.
 _STORED: Final = (("uploads", "originals"), ("renditions", "renditions"))
 _FOUND: Final = {
@@ -45,103 +49,6 @@ _WAITING: Final = {
     "failed_batches": "batches of a stream",
     "quarantine": "poison records",
 }
-
-type Report = dict[str, Any]
-
-
-class ReportError(Exception):
-    """Why there is no report, and the way out."""
-
-
-class Stack(msgspec.Struct, frozen=True):
-    """The clients, the state machine that makes reports, and the bucket that it puts them into."""
-
-    s3: Any
-    stepfunctions: Any
-    machine: str
-    bucket: str
-
-
-class Made(msgspec.Struct, frozen=True):
-    """A report, and whether it is new."""
-
-    report: Report
-    is_new: bool
-
-
-def open_stack(name: str) -> Stack:
-    """The stack's parts, from its outputs, with the credentials and endpoint of the environment.
-
-    Raises:
-        ReportError: the stack was deployed from a template that had no report yet.
-    """
-    session = boto3.Session()  # not the process's, which remembers older credentials
-    [described] = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])}
-    try:
-        return Stack(
-            s3=session.client("s3"),
-            stepfunctions=session.client("stepfunctions"),
-            machine=outputs["DailyReportStateMachineArn"],
-            bucket=outputs["ReportsBucketName"],
-        )
-    except KeyError as missing:
-        raise ReportError(
-            f"Stack {name} has no output {missing}: deploy it from the template as it is now."
-        ) from None
-
-
-def make_report(stack: Stack, console: Console) -> Made:
-    """Run the state machine to its end, and read today's report.
-
-    Raises:
-        ReportError: the execution failed, or another one is making the report.
-    """
-    started = time.monotonic()
-    arn = stack.stepfunctions.start_execution(stateMachineArn=stack.machine, input="{}")[
-        "executionArn"
-    ]
-    with console.status("the daily report") as status:
-        while True:
-            execution = stack.stepfunctions.describe_execution(executionArn=arn)
-            if execution["status"] != "RUNNING":
-                break
-            seconds = time.monotonic() - started
-            status.update(f"the daily report [dim]{seconds:.0f} s[/]")
-            time.sleep(_POLL_SECONDS)
-    if execution["status"] != "SUCCEEDED":
-        raise ReportError(_why(execution))
-    output = json.loads(execution["output"])
-    report = read_report(stack, f"{_REPORTS}{output['date']}.json")
-    if report is None:
-        reason = output["skipped"] or f"{output['report']} has been removed from {stack.bucket}"
-        raise ReportError(f"There is no report of {output['date']}: {reason}. Try again later.")
-    return Made(report, is_new=not output["skipped"])
-
-
-def read_report(stack: Stack, key: str) -> Report | None:
-    """The report in the bucket, if it is there."""
-    try:
-        answer = stack.s3.get_object(Bucket=stack.bucket, Key=key)
-    except stack.s3.exceptions.NoSuchKey:
-        return None
-    return dict(json.loads(answer["Body"].read()))
-
-
-def last_reports(stack: Stack, days: int, today: date) -> list[Report]:
-    """The reports of so many days up to today, oldest first; days may be missing."""
-    before = f"{_REPORTS}{today - timedelta(days=days)}.json"
-    pages = stack.s3.get_paginator("list_objects_v2").paginate(
-        Bucket=stack.bucket, Prefix=_REPORTS, StartAfter=before
-    )
-    keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
-    return [report for key in keys if (report := read_report(stack, key))]
-
-
-def number(report: Report, name: str) -> int:
-    """A count by name, such as `drift.missing`; a report leaves out what is 0."""
-    subject, _, what = name.partition(".")
-    return int(report.get(subject, {}).get(what, 0))
 
 
 def show(report: Report, console: Console) -> None:
@@ -195,20 +102,6 @@ def _findings(report: Report) -> Table:
     return table
 
 
-def _why(execution: dict[str, Any]) -> str:
-    """A Lambda function's own words, where they are the cause."""
-    cause = execution.get("cause") or "no cause is given"
-    try:
-        answer = json.loads(cause)
-        cause = f"{answer['errorType']}: {answer['errorMessage']}"
-    except (ValueError, KeyError, TypeError):
-        cause = f"{execution.get('error', 'unknown error')}: {cause}"
-    return (
-        f"The execution {execution['executionArn']} ended {execution['status']}: {cause}."
-        " The function's log says more; the execution can be redriven, or a new one started."
-    )
-
-
 def _size(count: int) -> str:
     return filesize.decimal(count, separator=" ")
 
@@ -228,23 +121,23 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     console = Console(highlight=False)
     try:
-        stack = open_stack(options.stack)
-        made = make_report(stack, console)
+        source = open_reports(options.stack)
+        made = make_report(source, console)
         show(made.report, console)
         state = "Made now" if made.is_new else "It had been made already"
         console.print(f"[green]✓[/] {state}, at {made.report['made_at']}.")
         if options.plot:
-            _plot(stack, options.days, options.plot, console)
-    except (ReportError, BotoCoreError, ClientError, OSError) as error:
+            _plot(source, options.days, options.plot, console)
+    except (ReportError, StackError, BotoCoreError, ClientError, OSError) as error:
         console.print(f"[bold red]✗[/] {escape(str(error))}")
         return 1
     return 0
 
 
-def _plot(stack: Stack, days: int, file: Path, console: Console) -> None:
+def _plot(source: ReportSource, days: int, file: Path, console: Console) -> None:
     from ops.report_plot import plot  # noqa: PLC0415 - matplotlib is slow to import
 
-    reports = last_reports(stack, days, datetime.now(UTC).date())
+    reports = last_reports(source, days, datetime.now(UTC).date())
     plot(reports, file)
     found = f"{len(reports)} of them with a report"
     console.print(f"[green]✓[/] {escape(str(file))} shows the last {days} days, {found}.")

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from ops.report import Report, number
+from ops.daily_reports import Report, number
 
 # Of a panel: the title, and by label the number in a report and its color.
 type Panel = tuple[str, dict[str, tuple[str, str]]]

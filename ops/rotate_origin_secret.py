@@ -21,12 +21,12 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from rich.console import Console
 from rich.markup import escape
 
+from ops.deployed_stack import StackDescription
 from ops.remains import artifacts_bucket
 from ops.stack_events import follow, newest_event
 from ops.stacks import (
     STAGES,
     Account,
-    Generation,
     OperationError,
     Stage,
     answer_to,
@@ -86,7 +86,7 @@ class OriginSecret:
     def __init__(
         self,
         account: Account,
-        stack: Generation,
+        stack: StackDescription,
         bucket: str,
         console: Console,
         *,

@@ -2,9 +2,10 @@
 
 from typing import Final
 
+from ops.deployed_stack import StackDescription
 from ops.remains import find_data
 from ops.stack_events import Event, Outcome
-from ops.stacks import Account, Generation, OperationError, Stage, list_resources
+from ops.stacks import Account, OperationError, Stage, list_resources
 
 _CONTINUED: Final = ("CREATE_FAILED", "UPDATE_FAILED")
 _ROLLED_BACK: Final = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
@@ -12,17 +13,17 @@ _PROTECTED: Final = ("AWS::Cognito::UserPool", "AWS::DynamoDB::Table")
 _NO_REPLACEMENT: Final = "Replacement type updates not supported"
 
 
-def is_new(deployed: Generation | None) -> bool:
+def is_new(deployed: StackDescription | None) -> bool:
     """Whether nothing of the stack exists; one in review is a change set that nobody executed."""
     return deployed is None or deployed.status == "REVIEW_IN_PROGRESS"
 
 
-def is_continued(deployed: Generation | None) -> bool:
+def is_continued(deployed: StackDescription | None) -> bool:
     """Whether a deployment failed, and what it had made by then was preserved."""
     return deployed is not None and deployed.status in _CONTINUED
 
 
-def preserves(deployed: Generation | None) -> bool:
+def preserves(deployed: StackDescription | None) -> bool:
     """Whether a failure of the next deployment is to preserve what succeeded.
 
     A stack that exists whole is rolled back instead. CloudFormation accepts a deployment of a stack
@@ -31,14 +32,14 @@ def preserves(deployed: Generation | None) -> bool:
     return is_new(deployed) or is_continued(deployed)
 
 
-def kind_of_deployment(deployed: Generation | None) -> str:
+def kind_of_deployment(deployed: StackDescription | None) -> str:
     """What the next deployment does, in a word or two."""
     if is_new(deployed):
         return "Create"
     return "Continue after a failure" if is_continued(deployed) else "Update"
 
 
-def check_state(account: Account, stage: Stage, deployed: Generation | None) -> None:
+def check_state(account: Account, stage: Stage, deployed: StackDescription | None) -> None:
     """Refuse a stack that CloudFormation would not update.
 
     Raises:
@@ -67,7 +68,7 @@ def check_state(account: Account, stage: Stage, deployed: Generation | None) -> 
         raise OperationError(f"Another deployment of {name} is running ({status}): wait for it.")
 
 
-def how_to_remove(account: Account, stage: Stage, deployed: Generation) -> str:
+def how_to_remove(account: Account, stage: Stage, deployed: StackDescription) -> str:
     """What is left of a stack whose creation failed, and the command that removes it."""
     resources = list_resources(account, deployed.id)
     data = find_data(account, [each for each in resources if each.type in _PROTECTED])
@@ -84,7 +85,7 @@ def how_to_remove(account: Account, stage: Stage, deployed: Generation) -> str:
 
 
 def explain_failure(
-    account: Account, stage: Stage, deployed: Generation | None, outcome: Outcome
+    account: Account, stage: Stage, deployed: StackDescription | None, outcome: Outcome
 ) -> str:
     """What failed first, what state the stack is in now, and what to do."""
     reasons = [_reason(each) for each in outcome.failures()]

@@ -22,6 +22,13 @@ from botocore.exceptions import (
 from rich.console import Console
 from rich.markup import escape
 
+from ops.deployed_stack import (
+    StackDescription,
+    StackResource,
+    describe_stack,
+    stack_resources,
+)
+
 ROOT: Final = Path(__file__).parents[1]
 STAGES: Final = {"dev": "default", "prod": "prod", "local": "local"}
 """By stage, what samconfig.toml calls its environment; `local` is a rehearsal on the laptop."""
@@ -55,27 +62,6 @@ class Account(msgspec.Struct, frozen=True):
     def client(self, service: str, region: str | None = None) -> Any:
         config = Config(retries={"total_max_attempts": 5, "mode": "standard"})
         return self.session.client(service, region_name=region or self.region, config=config)
-
-
-class Generation(msgspec.Struct, frozen=True):
-    """A stack, or one of the same name that was deleted within CloudFormation's 90 days."""
-
-    id: str
-    name: str
-    status: str
-    parameters: dict[str, str] = {}
-    outputs: dict[str, str] = {}
-    termination_protection: bool = False
-
-
-class Resource(msgspec.Struct, frozen=True):
-    """One of a stack's resources, as CloudFormation lists it."""
-
-    logical_id: str
-    physical_id: str
-    type: str
-    status: str
-    reason: str
 
 
 def read_stage(name: str) -> Stage:
@@ -169,50 +155,23 @@ def _caller(sts: Any) -> dict[str, str]:
         ) from None
 
 
-def find_stack(account: Account, name: str) -> Generation | None:
+def find_stack(account: Account, name: str) -> StackDescription | None:
     """The stack of that name or id; a deleted one is found by its id only."""
-    try:
-        answer = account.client("cloudformation").describe_stacks(StackName=name)
-    except ClientError as error:
-        if "does not exist" in error.response["Error"]["Message"]:
-            return None
-        raise
-    [found] = answer["Stacks"]
-    return Generation(
-        id=found["StackId"],
-        name=found["StackName"],
-        status=found["StackStatus"],
-        parameters={
-            each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])
-        },
-        outputs={each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])},
-        termination_protection=found.get("EnableTerminationProtection", False),
-    )
+    return describe_stack(account.client("cloudformation"), name)
 
 
-def deleted_stacks(account: Account, name: str) -> Iterator[Generation]:
+def deleted_stacks(account: Account, name: str) -> Iterator[StackDescription]:
     """Those that had this name, newest first; CloudFormation knows them for 90 days."""
     pages = account.client("cloudformation").get_paginator("list_stacks")
     for page in pages.paginate(StackStatusFilter=["DELETE_COMPLETE"]):
         for found in page["StackSummaries"]:
             if found["StackName"] == name:
-                yield Generation(found["StackId"], name, found["StackStatus"])
+                yield StackDescription(found["StackId"], name, found["StackStatus"])
 
 
-def list_resources(account: Account, stack_id: str) -> list[Resource]:
+def list_resources(account: Account, stack_id: str) -> list[StackResource]:
     """All that CloudFormation lists of a stack, a deleted one too."""
-    pages = account.client("cloudformation").get_paginator("list_stack_resources")
-    return [
-        Resource(
-            logical_id=found["LogicalResourceId"],
-            physical_id=found.get("PhysicalResourceId", ""),
-            type=found["ResourceType"],
-            status=found["ResourceStatus"],
-            reason=found.get("ResourceStatusReason", ""),
-        )
-        for page in pages.paginate(StackName=stack_id)
-        for found in page["StackResourceSummaries"]
-    ]
+    return stack_resources(account.client("cloudformation"), stack_id)
 
 
 def show_account(account: Account, stage: Stage, stack: str, console: Console) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import boto3
 import msgspec
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -19,6 +18,7 @@ from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 
+from ops.deployed_stack import DeployedStack, StackError
 from ops.journey import (
     Line,
     about,
@@ -47,8 +47,8 @@ class TraceError(Exception):
     """Why there is nothing to be shown, and the way out."""
 
 
-class Stack(msgspec.Struct, frozen=True):
-    """The clients, and what of the deployed stack knows of photos; `log_groups` by function."""
+class LogSource(msgspec.Struct, frozen=True):
+    """The clients, and where a stack keeps what it knows of photos; `log_groups` by function."""
 
     name: str
     logs: Any
@@ -67,45 +67,30 @@ class Trace(msgspec.Struct, frozen=True):
     row: dict[str, Any] | None
 
 
-def open_stack(name: str) -> Stack:
-    """The stack's parts, from its resources, with the environment's credentials and endpoint.
+def open_logs(name: str) -> LogSource:
+    """The logs and tables of the deployed stack of that name.
 
     Raises:
-        TraceError: there is no such stack, or it is no gallery.
+        StackError: the stack does not exist, or was deployed from another template.
     """
-    session = boto3.Session()  # not the process's, which remembers older credentials
-    # A search asks each group once or more, and CloudWatch takes few such calls a second.
+    stack = DeployedStack(name)
+    # A search calls each log group at least once, and CloudWatch allows few such calls per second.
     config = Config(retries={"total_max_attempts": 8, "mode": "standard"})
-    client = session.client("cloudformation", config=config)
-    try:
-        pages = client.get_paginator("list_stack_resources").paginate(StackName=name)
-        resources = {
-            each["LogicalResourceId"]: each
-            for page in pages
-            for each in page["StackResourceSummaries"]
-        }
-    except ClientError as error:
-        if "does not exist" not in error.response["Error"]["Message"]:
-            raise
-        raise TraceError(f"There is no stack {name} in {client.meta.region_name}.") from None
-    try:
-        return Stack(
-            name=name,
-            logs=session.client("logs", config=config),
-            dynamodb=session.client("dynamodb", config=config),
-            log_groups={
-                _snake_case(logical_id.removesuffix("LogGroup")): each["PhysicalResourceId"]
-                for logical_id, each in resources.items()
-                if each["ResourceType"] == "AWS::Logs::LogGroup"
-            },
-            photos_table=resources["PhotosTable"]["PhysicalResourceId"],
-            catalog_table=resources["CatalogTable"]["PhysicalResourceId"],
-        )
-    except KeyError as missing:
-        raise TraceError(f"Stack {name} has no {missing}: is it a gallery?") from None
+    return LogSource(
+        name=name,
+        logs=stack.session.client("logs", config=config),
+        dynamodb=stack.session.client("dynamodb", config=config),
+        log_groups={
+            _snake_case(each.logical_id.removesuffix("LogGroup")): each.physical_id
+            for each in stack.resources.values()
+            if each.type == "AWS::Logs::LogGroup"
+        },
+        photos_table=stack.physical_id("PhotosTable"),
+        catalog_table=stack.physical_id("CatalogTable"),
+    )
 
 
-def trace(stack: Stack, photo_id: str, *, looks: bool = False) -> Trace:
+def trace(source: LogSource, photo_id: str, *, looks: bool = False) -> Trace:
     """All that is logged of the photo; with `looks` also the requests that only looked at it.
 
     Raises:
@@ -113,35 +98,35 @@ def trace(stack: Stack, photo_id: str, *, looks: bool = False) -> Trace:
     """
     if not is_photo_id(photo_id):
         raise TraceError(f"{photo_id!r} is no photo id, such as POST /photos answers.")
-    lines = list(_search(stack, photo_id, created_at(photo_id) - _MARGIN))
+    lines = list(_search(source, photo_id, created_at(photo_id) - _MARGIN))
     for correlation_id, (first, last) in requests(lines).items():
-        lines += _search(stack, correlation_id, first - _MARGIN, last + _MARGIN)
+        lines += _search(source, correlation_id, first - _MARGIN, last + _MARGIN)
     lines = journey(photo_id, lines)
     return Trace(
         photo_id=photo_id,
         lines=lines if looks else without_looks(lines),
-        photo=_find(stack, stack.photos_table, photo_id),
-        row=_find(stack, stack.catalog_table, photo_id),
+        photo=_find(source, source.photos_table, photo_id),
+        row=_find(source, source.catalog_table, photo_id),
     )
 
 
 def _search(
-    stack: Stack, term: str, since: datetime, until: datetime | None = None
+    source: LogSource, term: str, since: datetime, until: datetime | None = None
 ) -> Iterator[Line]:
     """The lines in which the term stands, as whoever logged it."""
     bounds = {"startTime": _milliseconds(since)}
     if until:
         bounds["endTime"] = _milliseconds(until)
-    paginator = stack.logs.get_paginator("filter_log_events")
-    for function, group in stack.log_groups.items():
+    paginator = source.logs.get_paginator("filter_log_events")
+    for function, group in source.log_groups.items():
         # Quoted: a term with hyphens is searched for as a whole only so.
         for page in paginator.paginate(logGroupName=group, filterPattern=f'"{term}"', **bounds):
             for event in page["events"]:
                 yield read_line(function, event["timestamp"], event["message"])
 
 
-def _find(stack: Stack, table: str, photo_id: str) -> dict[str, Any] | None:
-    answer = stack.dynamodb.get_item(
+def _find(source: LogSource, table: str, photo_id: str) -> dict[str, Any] | None:
+    answer = source.dynamodb.get_item(
         TableName=table, Key=to_item({"photo_id": photo_id}), ConsistentRead=True
     )
     return from_item(answer["Item"], dict) if "Item" in answer else None
@@ -199,14 +184,14 @@ def _record(photo: dict[str, Any], row: dict[str, Any] | None) -> str:
     return f"Its record is {status}: created{way}{total}."
 
 
-def _why_nothing(stack: Stack, photo_id: str) -> str:
+def _why_nothing(source: LogSource, photo_id: str) -> str:
     """What the log groups forget may be the cause, or another stack."""
-    [name, *_] = stack.log_groups.values()
-    groups = stack.logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    [name, *_] = source.log_groups.values()
+    groups = source.logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     days = next((each.get("retentionInDays") for each in groups), None)
     kept = "ever" if days is None else "a day" if days == 1 else f"{days} days"
     return (
-        f"Nothing is logged of photo {photo_id} in stack {stack.name}: by its id it was created"
+        f"Nothing is logged of photo {photo_id} in stack {source.name}: by its id it was created"
         f" {created_at(photo_id):%Y-%m-%d %H:%M} UTC, and logs are kept for {kept}; or it is"
         " another stack's."
     )
@@ -222,11 +207,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     console = Console(highlight=False, stderr=options.json)
     try:
-        stack = open_stack(options.stack)
+        source = open_logs(options.stack)
         with console.status("searching the logs"):
-            found = trace(stack, options.photo, looks=options.looks)
-        nothing = "" if found.lines else _why_nothing(stack, found.photo_id)
-    except (TraceError, BotoCoreError, ClientError) as error:
+            found = trace(source, options.photo, looks=options.looks)
+        nothing = "" if found.lines else _why_nothing(source, found.photo_id)
+    except (TraceError, StackError, BotoCoreError, ClientError) as error:
         console.print(f"[bold red]✗[/] {escape(str(error))}", soft_wrap=True)
         return 1
     if options.json:

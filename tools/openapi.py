@@ -16,9 +16,9 @@ import msgspec
 
 from gallery_api import models
 from gallery_api.problems import FieldError, Problem
+from shared.photo_ids import PHOTO_ID
 from tools.openapi_examples import EXAMPLES
 from tools.translate import load_template
-from shared.photo_ids import PHOTO_ID
 
 ROOT: Final = Path(__file__).parents[1]
 DOCUMENT: Final = ROOT / "docs" / "openapi.json"

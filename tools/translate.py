@@ -1,4 +1,4 @@
-"""`python -m tools.translate`: template.yaml as CloudFormation sees it, after all its transforms."""
+"""`python -m tools.translate`: template.yaml as CloudFormation sees it, after all transforms."""
 
 import copy
 import functools

@@ -19,7 +19,7 @@ from ops.cost.limits import limits
 from ops.cost.prices import Price, load_prices
 from ops.cost.report import WIDTH, Answer, as_text, render
 from ops.cost.scenario import Scenario, ScenarioError, load_scenario, without_traffic
-from ops.cost.stack import read_stack
+from ops.cost.stack_settings import read_stack_settings
 from ops.cost.usage import bill
 from tools.translate import ROOT, load_template
 
@@ -43,7 +43,10 @@ def answer(
         ValueError: a parameter is not the template's.
     """
     template = _template()
-    stacks = {name: read_stack(template, {**(parameters or {}), "Stage": name}) for name in STAGES}
+    stacks = {
+        name: read_stack_settings(template, {**(parameters or {}), "Stage": name})
+        for name in STAGES
+    }
     return Answer(
         scenario=scenario,
         stage=stage,

@@ -11,7 +11,7 @@ import msgspec
 from ops.cost.figures import Figures
 from ops.cost.load import Load, load_of, shards_needed
 from ops.cost.scenario import Scenario
-from ops.cost.stack import Stack
+from ops.cost.stack_settings import StackSettings
 from ops.cost.usage import traced
 
 _FILE: Final = Path(__file__).with_name("quotas.toml")
@@ -54,7 +54,7 @@ def load_quotas() -> dict[str, Quota]:
     return msgspec.convert(tomllib.loads(_FILE.read_text()), dict[str, Quota])
 
 
-def limits(scenario: Scenario, stack: Stack, figures: Figures) -> list[Limit]:
+def limits(scenario: Scenario, stack: StackSettings, figures: Figures) -> list[Limit]:
     """Limits of the stack as the template makes it, those that are hit first at the top.
 
     Each is asked for as if the others were raised.
@@ -75,7 +75,7 @@ def limits(scenario: Scenario, stack: Stack, figures: Figures) -> list[Limit]:
 
 
 def peak_use(
-    scenario: Scenario, stack: Stack, figures: Figures, quotas: dict[str, Quota]
+    scenario: Scenario, stack: StackSettings, figures: Figures, quotas: dict[str, Quota]
 ) -> dict[str, tuple[Quota, float]]:
     """Each limit, and what of it the scenario uses in its busiest second."""
     shards = shards_needed(scenario, stack)
@@ -84,7 +84,7 @@ def peak_use(
 
 
 def _used(
-    load: Load, stack: Stack, figures: Figures, quotas: dict[str, Quota], shards: int
+    load: Load, stack: StackSettings, figures: Figures, quotas: dict[str, Quota], shards: int
 ) -> Iterator[tuple[str, tuple[Quota, float]]]:
     def of(name: str, used: float, limit: float | None = None) -> tuple[str, tuple[Quota, float]]:
         quota = quotas[name]
@@ -129,7 +129,7 @@ def _used(
     yield of("report_hours", load.report_seconds / 3600)
 
 
-def _segments(load: Load, stack: Stack) -> float:
+def _segments(load: Load, stack: StackSettings) -> float:
     total = 0.0
     for name, rate in load.invocations.items():
         if stack.functions[name].traced:
@@ -138,7 +138,7 @@ def _segments(load: Load, stack: Stack) -> float:
     return total
 
 
-def _throttle(route: str, stack: Stack) -> Quota:
+def _throttle(route: str, stack: StackSettings) -> Quota:
     own = route in stack.throttles
     return Quota(
         what=f"the template's throttle of {route}",

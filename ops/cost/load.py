@@ -7,8 +7,8 @@ import msgspec
 
 from ops.cost.figures import Figures
 from ops.cost.scenario import Scenario
-from ops.cost.stack import Function, Stack
-from ops.cost.views import Counting, Rows, Work, count_views, popularity
+from ops.cost.stack_settings import Function, StackSettings
+from ops.cost.view_counting import Counting, Rows, Work, count_views, popularity
 
 DAY: Final = 86_400.0
 SHARD_RECORDS: Final = 1000.0  # a second
@@ -66,7 +66,7 @@ class Load(msgspec.Struct, frozen=True):
         return sum(self.invocations[name] * self.seconds[name] for name in functions)
 
 
-def shards_needed(scenario: Scenario, stack: Stack) -> int:
+def shards_needed(scenario: Scenario, stack: StackSettings) -> int:
     """What the stream is billed for: the template's, or more if the peak needs more."""
     peak = scenario.views_a_day / DAY * scenario.peak_factor
     if stack.on_demand_stream:
@@ -82,7 +82,7 @@ def looks_a_view(scenario: Scenario, figures: Figures) -> float:
 
 
 def load_of(
-    scenario: Scenario, stack: Stack, figures: Figures, *, shards: int, factor: float = 1
+    scenario: Scenario, stack: StackSettings, figures: Figures, *, shards: int, factor: float = 1
 ) -> Load:
     """The average second, or one that is `factor` times as busy, with so many shards."""
     uploads = scenario.photos_a_day / DAY * factor
@@ -206,13 +206,13 @@ def _slowdown(function: Function) -> float:
     return max(1.0, _WHOLE_CORE / function.memory)
 
 
-def _api_seconds(stack: Stack, figures: Figures, upload_share: float) -> float:
+def _api_seconds(stack: StackSettings, figures: Figures, upload_share: float) -> float:
     cpu = figures.api_cpu_ms + upload_share * (figures.api_upload_cpu_ms - figures.api_cpu_ms)
     return _seconds(stack.functions["GalleryApiFunction"], cpu, figures.api_wait_ms)
 
 
 def _count(
-    scenario: Scenario, stack: Stack, figures: Figures, views: float, shards: int
+    scenario: Scenario, stack: StackSettings, figures: Figures, views: float, shards: int
 ) -> Counting:
     work = Work(
         cpu_a_record=figures.counter_cpu_us_a_record / 1e6,

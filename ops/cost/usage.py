@@ -11,7 +11,7 @@ from ops.cost.figures import Figures
 from ops.cost.load import DAY, Load, load_of, shards_needed
 from ops.cost.prices import Price
 from ops.cost.scenario import Scenario
-from ops.cost.stack import EDGE, Stack
+from ops.cost.stack_settings import EDGE, StackSettings
 
 HOURS: Final = 730.0
 MONTH: Final = HOURS * 3600
@@ -53,7 +53,7 @@ class Bill(msgspec.Struct, frozen=True):
 
 def bill(
     scenario: Scenario,
-    stack: Stack,
+    stack: StackSettings,
     figures: Figures,
     prices: Mapping[str, Price],
     *,
@@ -85,13 +85,13 @@ def bill(
     return Bill([Line(*each, each[2] * rates[each[0]]) for each in found])
 
 
-def warm_environments(load: Load, stack: Stack) -> int:
+def warm_environments(load: Load, stack: StackSettings) -> int:
     """How many of the API's are kept warm, on average."""
     wanted = math.ceil(load.concurrency(_API) / _UTILISATION)
     return min(max(stack.warm_least, wanted), stack.warm_most)
 
 
-def _lambda(load: Load, scenario: Scenario, stack: Stack, figures: Figures) -> Quantities:
+def _lambda(load: Load, scenario: Scenario, stack: StackSettings, figures: Figures) -> Quantities:
     warm = warm_environments(load, stack)
     busy = load.concurrency(_API)
     covered = min(1.0, warm / busy) if busy else 1.0
@@ -112,7 +112,7 @@ def _lambda(load: Load, scenario: Scenario, stack: Stack, figures: Figures) -> Q
     yield f"lambda_warm_{api.architecture}", f"{warm} environments of {_folder(_API)}", kept
 
 
-def _edge(load: Load, stack: Stack, figures: Figures) -> Quantities:
+def _edge(load: Load, stack: StackSettings, figures: Figures) -> Quantities:
     if not stack.at_the_edge:
         return
     runs = load.edge_runs * MONTH
@@ -123,7 +123,7 @@ def _edge(load: Load, stack: Stack, figures: Figures) -> Quantities:
 
 
 def _streams(
-    load: Load, scenario: Scenario, stack: Stack, figures: Figures, shards: int
+    load: Load, scenario: Scenario, stack: StackSettings, figures: Figures, shards: int
 ) -> Quantities:
     records = load.views * MONTH
     if stack.on_demand_stream:
@@ -145,7 +145,7 @@ def _streams(
     yield "transitions", "daily report", 2 * steps + 2 * MONTH / DAY
 
 
-def _stores(load: Load, scenario: Scenario, stack: Stack) -> Quantities:
+def _stores(load: Load, scenario: Scenario, stack: StackSettings) -> Quantities:
     for table, units in load.write_units.items():
         yield "dynamodb_writes", _table(table), units * MONTH
     for table, units in load.read_units.items():
@@ -171,7 +171,7 @@ def _stores(load: Load, scenario: Scenario, stack: Stack) -> Quantities:
     yield "s3_reads", "what CloudFront lacks", load.edge_runs * MONTH
 
 
-def _front(load: Load, scenario: Scenario, stack: Stack, figures: Figures) -> Quantities:
+def _front(load: Load, scenario: Scenario, stack: StackSettings, figures: Figures) -> Quantities:
     yield "api_requests", "", load.api_requests * MONTH
     yield "cognito_" + stack.sign_in_plan.lower(), "", scenario.active_users
     if stack.at_the_edge:
@@ -187,7 +187,7 @@ def _front(load: Load, scenario: Scenario, stack: Stack, figures: Figures) -> Qu
         )
 
 
-def _sight(load: Load, stack: Stack, figures: Figures) -> Quantities:
+def _sight(load: Load, stack: StackSettings, figures: Figures) -> Quantities:
     for name, rate in load.invocations.items():
         logged = rate * MONTH * figures.log_bytes_an_invocation
         yield "logs_in", _folder(name), logged

@@ -6,13 +6,14 @@ from typing import Final
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ops.deployed_stack import StackDescription
 from ops.preflight import account as account_checks
 from ops.preflight import names, parameters, stream
 from ops.preflight import stack as stack_checks
 from ops.preflight.findings import Finding, Result, blocked, not_checked
 from ops.preflight.machine import check_python, check_sam
 from ops.preflight.target import DeployedTarget, Target
-from ops.stacks import Account, Generation, OperationError, Stage
+from ops.stacks import Account, OperationError, Stage
 
 type Check = Callable[[DeployedTarget], Iterable[Finding]]
 
@@ -61,7 +62,7 @@ def examine(
     account: Account,
     stage: Stage,
     stack: str,
-    deployed: Generation | None,
+    deployed: StackDescription | None,
     given: dict[str, str],
 ) -> Examination:
     """All checks of a deployment with the parameters `given`.

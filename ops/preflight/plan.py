@@ -7,7 +7,7 @@ from typing import Final
 from ops.cost.figures import load_figures
 from ops.cost.prices import load_prices
 from ops.cost.scenario import load_scenario, without_traffic
-from ops.cost.stack import read_stack
+from ops.cost.stack_settings import read_stack_settings
 from ops.cost.usage import bill
 from ops.preflight.target import DeployedTarget, Target
 from ops.stacks import EDGE_REGION
@@ -52,7 +52,7 @@ def idle_cost(target: Target) -> str:
     prices = load_prices()
     found = bill(
         without_traffic(load_scenario("hobby")),
-        read_stack(target.template, parameters),
+        read_stack_settings(target.template, parameters),
         load_figures({}),
         prices,
     )

@@ -4,9 +4,10 @@ import copy
 import functools
 from typing import Any, Final
 
-from tools.intrinsics import Resolver
+from ops.deployed_stack import StackDescription, StackResource
 from ops.stack_events import last_failure
-from ops.stacks import Account, Generation, Resource, Stage, list_resources
+from ops.stacks import Account, Stage, list_resources
+from tools.intrinsics import Resolver
 from tools.translate import load_template, translate
 
 FAILED: Final = ("CREATE_FAILED", "UPDATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED",
@@ -23,7 +24,7 @@ class Target:
         stack: str,
         region: str,
         given: dict[str, str],
-        deployed: Generation | None = None,
+        deployed: StackDescription | None = None,
     ) -> None:
         """`given` are the parameters that sam is told; a stack keeps its others by itself."""
         self.stage, self.stack, self.region = stage, stack, region
@@ -73,13 +74,13 @@ class DeployedTarget(Target):
         stage: Stage,
         stack: str,
         given: dict[str, str],
-        deployed: Generation | None = None,
+        deployed: StackDescription | None = None,
     ) -> None:
         super().__init__(stage, stack, account.region, given, deployed)
         self.account = account
 
     @functools.cached_property
-    def existing(self) -> dict[str, Resource]:
+    def existing(self) -> dict[str, StackResource]:
         """The resources that the stack has now, by logical id."""
         if not self.deployed:
             return {}

@@ -12,10 +12,10 @@ import pytest
 from aws_lambda_powertools import Logger
 
 from daily_report.report import headlines
-from tools.translate import translate
 from tests.architecture.test_template import Resources, as_list, of_type, stream_mappings
 from tests.support.repository import ROOT, load_template
 from thumbnailer.uploads import Outcome
+from tools.translate import translate
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
 OWN = {"Ref": "AWS::StackName"}  # the namespace of what our code emits

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import pytest
 
-from tools.intrinsics import Resolver
-from tools.translate import translate
 from tests.support.references import condition_values, dangling, references
 from tests.support.repository import load_template
+from tools.intrinsics import Resolver
+from tools.translate import translate
 
 # The SAM transform decides by these two whether and how CodeDeploy releases.
 DECIDED: Final = ("Stage", "Release")

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from ops.dashboard import Series, Widget, read_widgets
-from tools.translate import translate
+from ops.dashboard_widgets import Series, Widget, read_widgets
 from tests.architecture.test_alarms import emitted
 from tests.support.repository import ROOT, load_template
+from tools.translate import translate
 
 FREE_METRICS = 50  # of a dashboard in the free tier: https://aws.amazon.com/cloudwatch/pricing/
 AWS_METRICS = tomllib.loads((ROOT / "tests" / "data" / "aws_metrics.toml").read_text())

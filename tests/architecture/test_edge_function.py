@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tools.translate import translate
 from tests.support.repository import ROOT, load_template
+from tools.translate import translate
 
 PACKAGE = ROOT / "functions" / "edge_headers"
 MOST_PACKAGE_BYTES = 1024 * 1024

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tools.translate import translate
 from tests.architecture.test_template import Resources, holds, of_type
 from tests.support.repository import load_template
+from tools.translate import translate
 
 SIGNED_IN = {("POST", "/photos"), ("DELETE", "/photos/{photo_id}"), ("GET", "/me/photos")}
 

@@ -68,7 +68,7 @@ def modules() -> dict[str, Path]:
 
 
 def imported_modules(path: Path, known: dict[str, Path]) -> set[str]:
-    """The modules of `known` that a file imports, for types too: of `from ops import sam` ops.sam."""
+    """The modules of `known` that a file imports, also those for types."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

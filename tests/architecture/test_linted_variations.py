@@ -15,10 +15,10 @@ from typing import Any, Final
 
 import pytest
 
-from tools.intrinsics import Resolver
-from tools.translate import translate
 from tests.support.references import OTHER, Assumption, condition_values, references
 from tests.support.repository import load_template
+from tools.intrinsics import Resolver
+from tools.translate import translate
 
 # Where any other text would do for a condition, but not for the resource that it makes.
 SAMPLES: Final = {

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tools.intrinsics import REGION, Resolver
 from ops.rotate_origin_secret import ALSO_ACCEPTED, SENT, Rotation, Step
-from tools.translate import translate
 from tests.support.repository import load_template
+from tools.intrinsics import REGION, Resolver
+from tools.translate import translate
 
 REFERENCE = "{{{{resolve:secretsmanager:${{OriginSecret}}:SecretString:value-{}}}}}"
 

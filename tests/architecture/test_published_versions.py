@@ -18,8 +18,8 @@ from samcli.lib.intrinsic_resolver.intrinsics_symbol_table import IntrinsicsSymb
 
 from ops import release_hash
 from ops.release_hash import release_hashes
-from tools.translate import translate
 from tests.support.repository import load_template
+from tools.translate import translate
 
 type Template = dict[str, Any]
 type Change = Callable[[Template], object]

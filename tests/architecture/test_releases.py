@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tools.translate import translate
 from tests.architecture.test_template import AT_THE_EDGE, Resources, holds, of_type
 from tests.support.repository import load_template
+from tools.translate import translate
 
 PARAMETERS = {"Release": "by-stage"}
 

@@ -10,10 +10,10 @@ from typing import Any
 import botocore.session
 import pytest
 
-from tools.translate import translate
 from tests.architecture.test_alarms import RUNBOOKS, Alarms, level, statistic
 from tests.architecture.test_template import Resources, of_type
 from tests.support.repository import ROOT, load_template
+from tools.translate import translate
 
 PAGES = {path.name: path.read_text() for path in sorted(RUNBOOKS.glob("*.md"))}
 HEADINGS = ["What it means", "Look here", "Do this", "Redrive"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tools.translate import translate
 from tests.support.repository import ROOT, load_template
+from tools.translate import translate
 
 STAGES = ("local", "dev", "prod")
 # Actions that take no resource, as the service authorization reference lists them.

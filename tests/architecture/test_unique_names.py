@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ops.preflight.names import UNIQUE
-from tools.translate import translate
 from tests.support.repository import load_template
+from tools.translate import translate
 
 MANY_MAY_HAVE_IT = {
     "AWS::ApiGateway::RestApi": "APIs have ids",

@@ -13,8 +13,8 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from samcli.yamlhelper import yaml_parse
 
 from ops.stacks import read_stage
-from tools.translate import translate
 from tests.support.repository import ROOT, load_template
+from tools.translate import translate
 
 FOLDER: Final = ROOT / ".github" / "workflows"
 TEXTS: Final = {path.name: path.read_text() for path in sorted(FOLDER.iterdir())}

@@ -19,8 +19,8 @@ from demo.sign_in import sign_in
 from localcloud import cloudfront
 from localcloud.cloud import Cloud
 from localcloud.event_sources.poller import EventSources
-from tools.openapi_examples import EXAMPLES
 from tests.support.repository import ROOT
+from tools.openapi_examples import EXAMPLES
 
 load_all_checks()
 

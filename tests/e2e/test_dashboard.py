@@ -12,6 +12,7 @@ from demo.samples import samples
 from localcloud.cloud import Cloud
 from localcloud.event_sources.poller import EventSources
 from ops import dashboard
+from ops.dashboard_widgets import Series
 
 type Total = Callable[..., float]
 
@@ -23,7 +24,7 @@ def total(cloud: Cloud) -> Total:
 
     def ask(namespace: str, metric: str, **dimensions: str) -> float:
         now = datetime.now(UTC)
-        series = dashboard.Series("", namespace, metric, dimensions, "Sum", 60, None)
+        series = Series("", namespace, metric, dimensions, "Sum", 60, None)
         span = dashboard.Span(now - timedelta(hours=1), now + timedelta(minutes=1))
         [points] = dashboard.fetch({None: cloudwatch}, [series], span)
         return sum(value for _, value in points)

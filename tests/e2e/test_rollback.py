@@ -20,10 +20,11 @@ from rich.console import Console
 from localcloud.cloud import Cloud
 from ops import stack_events
 from ops.change_sets import ChangeSet, execute_change_set
+from ops.deployed_stack import StackDescription
 from ops.leftover_versions import find_drift, set_back
 from ops.stack_events import Outcome
 from ops.stack_states import preserves
-from ops.stacks import Account, Generation, Stage, find_stack, list_resources, open_account
+from ops.stacks import Account, Stage, find_stack, list_resources, open_account
 
 BUCKET: Final = "rollback"
 TAKEN: Final = "/rollback/taken"
@@ -58,7 +59,7 @@ class Release:
         self.account: Account = open_account(Stage("local", name, None, None, {}), None)
 
     @property
-    def stack(self) -> Generation:
+    def stack(self) -> StackDescription:
         found = find_stack(self.account, self.name)
         assert found
         return found

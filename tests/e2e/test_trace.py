@@ -40,7 +40,7 @@ def photo_id(gallery: Gallery, event_sources: EventSources) -> str:
 def test_trace_is_in_order_with_one_id_up_to_the_replica_and_another_for_the_deletion(
     photo_id: str, stack: dict[str, str]
 ):
-    opened = trace.open_stack(STACK)
+    opened = trace.open_logs(STACK)
     assert set(opened.log_groups.values()) >= {
         stack[name] for name in stack if name.endswith("LogGroupName")
     }

@@ -23,7 +23,7 @@ def redrive(bucket: Bucket, invoke: Invoke, complain: Callable[[str], None]) -> 
     """Replay all that waits, and delete what was processed; an error of AWS ends it early."""
     console: Any = SimpleNamespace(print=complain)
     folders = {folder: folder for folder in tool.FOLDERS}
-    stack = tool.Stack(bucket, _NoQueue(), _Lambda(invoke), BUCKET, "queue", folders)
+    stack = tool.FailureSource(bucket, _NoQueue(), _Lambda(invoke), BUCKET, "queue", folders)
     with contextlib.suppress(ClientError, BotoCoreError):
         waiting = tool.failures(stack, tool.KINDS, console)
         for failure in sorted(waiting, key=lambda each: (each.kind, each.since)):

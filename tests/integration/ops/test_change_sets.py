@@ -18,8 +18,9 @@ from ops.change_sets import (
     execute_change_set,
     retry_failed,
 )
+from ops.deployed_stack import StackDescription
 from ops.stack_events import Outcome
-from ops.stacks import Generation, OperationError, Stage
+from ops.stacks import OperationError, Stage
 from tests.integration.ops.recorded import Recorded
 
 HERE: Final = "arn:aws:cloudformation:us-east-1:123456789012"
@@ -271,7 +272,7 @@ def test_retry_repeats_template_and_parameters_and_preserves(recorded: CloudForm
     )  # fmt: skip
     recorded.status("UPDATE_COMPLETE")
     recorded.events([event(1, "gallery", "UPDATE_COMPLETE"), BEFORE])
-    deployed = Generation(STACK, "gallery", "CREATE_FAILED", {"Stage": "dev"})
+    deployed = StackDescription(STACK, "gallery", "CREATE_FAILED", {"Stage": "dev"})
     assert retry_failed(recorded.account, deployed, Console(file=io.StringIO())).succeeded
 
 
@@ -280,7 +281,7 @@ def test_retry_of_an_unknown_photo_says_what_to_do(recorded: CloudFormation):
     recorded.refuse(
         "cloudformation", "update_stack", "ValidationError", "No updates are to be performed."
     )
-    deployed = Generation(STACK, "gallery", "CREATE_FAILED", {"Stage": "dev"})
+    deployed = StackDescription(STACK, "gallery", "CREATE_FAILED", {"Stage": "dev"})
     with pytest.raises(OperationError, match="nothing to retry: change what failed"):
         retry_failed(recorded.account, deployed, Console(file=io.StringIO()))
 

@@ -12,12 +12,13 @@ from rich.console import Console
 
 from ops import deploy
 from ops.change_sets import ChangeSet
+from ops.deployed_stack import StackDescription
 from ops.leftover_versions import Drift
 from ops.preflight.examine import Examination
 from ops.preflight.findings import blocked, ready
 from ops.preflight.target import Target
 from ops.stack_events import Outcome
-from ops.stacks import Account, Generation, OperationError, Stage, answer_to, open_account
+from ops.stacks import Account, OperationError, Stage, answer_to, open_account
 from tests.support.repository import ROOT
 
 ACCOUNT = "123456789012"
@@ -60,7 +61,7 @@ class Laboratory:
         self.done: list[str] = []
         self.told: dict[str, tuple[str, ...]] = {}
         self.published: list[dict[str, str]] = []
-        self.stack: Generation | None = None
+        self.stack: StackDescription | None = None
         self.outputs = OUTPUTS
         self.change_set: ChangeSet | None = CHANGE_SET
         self.status = "UPDATE_COMPLETE"
@@ -119,7 +120,7 @@ class Laboratory:
         return self._outcome()
 
     def _outcome(self) -> Outcome:
-        self.stack = Generation("arn", "gallery", self.status, {}, self.outputs)
+        self.stack = StackDescription("arn", "gallery", self.status, {}, self.outputs)
         return Outcome(self.status, [])
 
     def _answer(self, question: str, *_: Any) -> str:
@@ -184,7 +185,7 @@ def test_stack_without_a_distribution_has_no_page_and_says_so(laboratory: Labora
 def test_only_a_stack_that_exists_whole_is_rolled_back(
     laboratory: Laboratory, status: str, execution: str, said: str
 ):
-    laboratory.stack = Generation("arn", "gallery", status, {}, OUTPUTS)
+    laboratory.stack = StackDescription("arn", "gallery", status, {}, OUTPUTS)
     assert said in laboratory.deploy()
     assert execution in laboratory.done
 
@@ -197,14 +198,14 @@ def test_failed_deployment_says_why_and_publishes_no_page(laboratory: Laboratory
 
 
 def test_without_changes_the_page_alone_is_published(laboratory: Laboratory):
-    laboratory.stack = Generation("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
+    laboratory.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
     laboratory.change_set = None
     laboratory.deploy()
     assert laboratory.done == ["build", "create", "publish"]
 
 
 def test_without_changes_a_failed_creation_is_retried(laboratory: Laboratory):
-    laboratory.stack = Generation("arn", "gallery", "CREATE_FAILED")
+    laboratory.stack = StackDescription("arn", "gallery", "CREATE_FAILED")
     laboratory.change_set = None
     laboratory.deploy()
     assert laboratory.done == ["build", "create", "retry", "publish"]
@@ -213,7 +214,7 @@ def test_without_changes_a_failed_creation_is_retried(laboratory: Laboratory):
 def test_continued_creation_names_the_resources_that_it_replaces(laboratory: Laboratory):
     laboratory.change_set = ChangeSet("change set", "arn", replaced=("PhotosTable",))
     assert "replaces" not in laboratory.deploy(), "a creation, which may replace what it likes"
-    laboratory.stack = Generation("arn", "gallery", "CREATE_FAILED")
+    laboratory.stack = StackDescription("arn", "gallery", "CREATE_FAILED")
     assert "this change set replaces PhotosTable" in laboratory.deploy()
 
 
@@ -221,7 +222,7 @@ def test_release_that_changes_provisioned_concurrency_shifts_all_traffic_and_say
     laboratory: Laboratory,
 ):
     warm = {"ApiProvisionedConcurrency": "2"}
-    laboratory.stack = Generation("arn", "gallery", "UPDATE_COMPLETE", warm, OUTPUTS)
+    laboratory.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", warm, OUTPUTS)
     said = laboratory.deploy("ApiProvisionedConcurrency=0")
     assert 'Release="at-once"' in laboratory.told["create"]
     assert "cannot change during a canary" in said
@@ -234,7 +235,7 @@ def test_person_is_asked_before_the_build_and_when_the_change_set_is_there(labor
 
 
 def test_leftover_versions_are_named_and_deleted_before_the_build(laboratory: Laboratory):
-    laboratory.stack = Generation("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
+    laboratory.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
     laboratory.drift = [DRIFT]
     said = laboratory.deploy()
     assert "Api: the stack does not know version 4" in said
@@ -242,7 +243,7 @@ def test_leftover_versions_are_named_and_deleted_before_the_build(laboratory: La
 
 
 def test_function_whose_leftover_stays_gets_another_hash(laboratory: Laboratory):
-    laboratory.stack = Generation("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
+    laboratory.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
     laboratory.drift = [DRIFT]
     laboratory.undeletable = {"EdgeHeadersFunction": 4}
     laboratory.deploy()
@@ -250,7 +251,7 @@ def test_function_whose_leftover_stays_gets_another_hash(laboratory: Laboratory)
 
 
 def test_leftover_versions_are_not_deleted_without_confirmation(laboratory: Laboratory):
-    laboratory.stack = Generation("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
+    laboratory.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
     laboratory.drift = [DRIFT]
     laboratory.answers = ["yes", "no"]
     with pytest.raises(OperationError, match="Nothing was deployed"):
@@ -275,7 +276,7 @@ def test_yes_is_required_without_a_terminal(
 
 
 def test_declined_change_set_is_deleted_and_counts_as_no_deployment(laboratory: Laboratory):
-    laboratory.stack = Generation("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
+    laboratory.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
     laboratory.answers = ["yes", "no"]
     with pytest.raises(OperationError, match="the change set is deleted"):
         laboratory.deploy(yes=False)

@@ -8,8 +8,9 @@ from typing import Any, Final
 import pytest
 from rich.console import Console
 
+from ops.deployed_stack import StackDescription
 from ops.leftover_versions import Drift, find_drift, set_back
-from ops.stacks import Generation, OperationError
+from ops.stacks import OperationError
 from tests.integration.ops.recorded import Recorded
 
 STACK: Final = "arn:aws:cloudformation:us-east-1:123456789012:stack/gallery/1"
@@ -82,7 +83,7 @@ def api(version: int) -> list[tuple[str, str, str, str]]:
 
 
 def find(recorded: Lambda, status: str = "UPDATE_ROLLBACK_COMPLETE") -> list[Drift]:
-    return find_drift(recorded.account, Generation(STACK, "gallery", status))
+    return find_drift(recorded.account, StackDescription(STACK, "gallery", status))
 
 
 def test_stack_as_cloudformation_left_it_has_no_drift(recorded: Lambda):
@@ -140,8 +141,10 @@ def test_version_of_a_creation_that_failed_before_the_stack_knew_it_is_found(rec
     assert (drift.version, drift.later, drift.code_changed) == (0, (1,), False)
 
 
-@pytest.mark.parametrize("deployed", [None, Generation(STACK, "gallery", "REVIEW_IN_PROGRESS")])
-def test_new_stack_is_not_looked_at(recorded: Lambda, deployed: Generation | None):
+@pytest.mark.parametrize(
+    "deployed", [None, StackDescription(STACK, "gallery", "REVIEW_IN_PROGRESS")]
+)
+def test_new_stack_is_not_looked_at(recorded: Lambda, deployed: StackDescription | None):
     assert find_drift(recorded.account, deployed) == []
 
 
@@ -149,7 +152,7 @@ def back(recorded: Lambda, *drift: Drift) -> tuple[dict[str, int], str]:
     said = io.StringIO()
     kept = set_back(
         recorded.account,
-        Generation(STACK, "gallery", "UPDATE_COMPLETE"),
+        StackDescription(STACK, "gallery", "UPDATE_COMPLETE"),
         [*drift],
         Console(file=said, width=300),
     )

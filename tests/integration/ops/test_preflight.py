@@ -19,8 +19,8 @@ from ops.preflight.findings import Finding, Result
 from ops.preflight.table import findings_table
 from ops.preflight.target import DeployedTarget
 from ops.stacks import find_stack, read_stage
-from tools.translate import load_template
 from tests.integration.ops.recorded_account import RecordedAccount
+from tools.translate import load_template
 
 PROD = read_stage("prod")
 EVERY_CHECK = {

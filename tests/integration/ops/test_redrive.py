@@ -33,8 +33,8 @@ class Functions:
 
 
 @pytest.fixture
-def parts(stack: MotoStack) -> redrive.Stack:
-    return redrive.Stack(
+def parts(stack: MotoStack) -> redrive.FailureSource:
+    return redrive.FailureSource(
         s3=stack.s3,
         sqs=stack.sqs,
         lambda_=Functions(),
@@ -54,19 +54,19 @@ def output(console: Console) -> str:
     return console.file.getvalue()
 
 
-def send(parts: redrive.Stack, *bodies: str) -> None:
+def send(parts: redrive.FailureSource, *bodies: str) -> None:
     for body in bodies:
         parts.sqs.send_message(QueueUrl=parts.queue, MessageBody=body)
 
 
-def visible(parts: redrive.Stack) -> int:
+def visible(parts: redrive.FailureSource) -> int:
     answer = parts.sqs.receive_message(QueueUrl=parts.queue, MaxNumberOfMessages=10)
     return len(answer.get("Messages", []))
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_event_is_visible_after_a_redrive_of_batches(
-    parts: redrive.Stack, console: Console, *, dry_run: bool
+    parts: redrive.FailureSource, console: Console, *, dry_run: bool
 ):
     send(parts, json.dumps(EVENT))
     assert redrive.redrive(parts, console, dry_run=dry_run, kinds={"batch"}, rate=1000)
@@ -74,7 +74,7 @@ def test_event_is_visible_after_a_redrive_of_batches(
     assert visible(parts) == 1
 
 
-def test_events_are_visible_after_a_dry_run(parts: redrive.Stack, console: Console):
+def test_events_are_visible_after_a_dry_run(parts: redrive.FailureSource, console: Console):
     send(parts, *[json.dumps(EVENT)] * 3)
     assert redrive.redrive(parts, console, dry_run=True, kinds=redrive.KINDS, rate=1000)
     assert visible(parts) == 3
@@ -82,7 +82,7 @@ def test_events_are_visible_after_a_dry_run(parts: redrive.Stack, console: Conso
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_message_of_unknown_form_is_visible_afterwards(
-    parts: redrive.Stack, console: Console, *, dry_run: bool
+    parts: redrive.FailureSource, console: Console, *, dry_run: bool
 ):
     send(parts, "{}")
     assert redrive.redrive(parts, console, dry_run=dry_run, kinds=redrive.KINDS, rate=1000)
@@ -90,7 +90,9 @@ def test_message_of_unknown_form_is_visible_afterwards(
     assert visible(parts) == 1
 
 
-def test_events_are_visible_after_an_error_ends_the_replay(parts: redrive.Stack, console: Console):
+def test_events_are_visible_after_an_error_ends_the_replay(
+    parts: redrive.FailureSource, console: Console
+):
     send(parts, *[json.dumps(EVENT)] * 4)
     with pytest.raises(EndpointConnectionError):
         redrive.redrive(parts, console, dry_run=False, kinds=redrive.KINDS, rate=1000)

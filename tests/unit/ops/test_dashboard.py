@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ops.dashboard import (
+from ops.dashboard import fetch, main, query, show
+from ops.dashboard_plot import plot
+from ops.dashboard_widgets import (
     Axis,
     DashboardError,
     Points,
@@ -18,15 +20,10 @@ from ops.dashboard import (
     Series,
     Span,
     Widget,
-    fetch,
     lengthened,
-    main,
-    query,
     read_widgets,
-    show,
     value_text,
 )
-from ops.dashboard_plot import plot
 
 END = datetime(2026, 11, 21, 8, tzinfo=UTC)
 SPAN = Span(END - timedelta(hours=3), END)

@@ -7,10 +7,11 @@ from samcli.cli.types import CfnParameterOverridesType
 
 from ops.concurrency import Concurrency, changes_alias, check_quota, wanted_concurrency
 from ops.deploy import merged_parameters
+from ops.deployed_stack import StackDescription
 from ops.sam import parameter_overrides
-from ops.stacks import Account, Generation, OperationError, Stage, parse_parameters, read_stage
-from tools.translate import load_template
+from ops.stacks import Account, OperationError, Stage, parse_parameters, read_stage
 from tests.support.repository import ROOT
+from tools.translate import load_template
 
 TEMPLATE = load_template()
 KNOWN = TEMPLATE["Parameters"]
@@ -18,9 +19,9 @@ DEV = Stage("dev", "gallery", None, None, {})
 PROD = Stage("prod", "gallery", None, None, {"Stage": "prod"})
 
 
-def deployed(status: str = "UPDATE_COMPLETE", **parameters: str) -> Generation:
+def deployed(status: str = "UPDATE_COMPLETE", **parameters: str) -> StackDescription:
     outputs = {"GalleryApiFunctionName": "api"}
-    return Generation("arn", "gallery", status, parameters, outputs)
+    return StackDescription("arn", "gallery", status, parameters, outputs)
 
 
 class Lambda:

@@ -14,7 +14,8 @@ from daily_report.report import _HEADLINES
 from daily_report.report import make_report as as_the_function_makes_it
 from daily_report.state import Run, State
 from ops import report
-from ops.report import ReportError, Stack, last_reports, make_report, show
+from ops.daily_reports import ReportError, ReportSource, last_reports, make_report
+from ops.report import show
 from ops.report_plot import plot
 
 NOW = datetime(2026, 11, 21, 3, tzinfo=UTC)
@@ -85,7 +86,7 @@ def a_report(
 
 
 def made(*answers: dict[str, Any], stored: Mapping[str, Any] | None = None) -> report.Made:
-    stack = Stack(Bucket(stored or {}), StateMachine(answers), "machine", "reports")
+    stack = ReportSource(Bucket(stored or {}), StateMachine(answers), "machine", "reports")
     return make_report(stack, Console(file=io.StringIO()))
 
 
@@ -191,7 +192,7 @@ def test_whatever_makes_a_headline_is_printed(prefix: str):
 def test_last_reports_are_those_of_the_days_asked_for():
     days = [date(2026, 11, day).isoformat() for day in (1, 18, 19, 21)]
     stored = {f"reports/{day}.json": {"date": day} for day in days}
-    stack = Stack(Bucket(stored), None, "machine", "reports")
+    stack = ReportSource(Bucket(stored), None, "machine", "reports")
     reports = last_reports(stack, 3, date(2026, 11, 21))
     assert [each["date"] for each in reports] == ["2026-11-19", "2026-11-21"]
 

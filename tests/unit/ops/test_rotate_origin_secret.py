@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 
 from ops import rotate_origin_secret
+from ops.deployed_stack import StackDescription
 from ops.rotate_origin_secret import ALSO_ACCEPTED, SENT, OriginSecret, Rotation, Step
-from ops.stacks import Account, Generation, OperationError
+from ops.stacks import Account, OperationError
 
 NEW_STACK = Rotation(frozenset({1}), sent=1, also_accepted=1)
 OUTPUTS = {
@@ -145,7 +146,7 @@ class Aws:
 
 
 def origin_secret(aws: Aws) -> OriginSecret:
-    stack = Generation("arn:stack", "gallery", "UPDATE_COMPLETE", aws.parameters, OUTPUTS)
+    stack = StackDescription("arn:stack", "gallery", "UPDATE_COMPLETE", aws.parameters, OUTPUTS)
     account = Account(aws, "123456789012", "us-east-1")
     console = Console(quiet=True)
     return OriginSecret(account, stack, "artifacts", console, poll_seconds=0.001)

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 import pytest
 
 from ops import stack_states
+from ops.deployed_stack import StackDescription
 from ops.remains import Remain
 from ops.stack_events import Event, Outcome
 from ops.stack_states import check_state, explain_failure, kind_of_deployment, preserves
-from ops.stacks import Account, Generation, OperationError, Stage
+from ops.stacks import Account, OperationError, Stage
 
 PROD = Stage("prod", "gallery", None, None, {"Stage": "prod"})
 ACCOUNT = Account(None, "123456789012", "us-east-1")
@@ -17,8 +18,8 @@ POOL = Remain("user pool", "us-east-1_abc", "0 users", "us-east-1", protected=Tr
 OTHER_TABLE = Remain("table", "gallery-CatalogTable-1", "0 items", "us-east-1")
 
 
-def stack(status: str, name: str = "gallery") -> Generation:
-    return Generation(f"arn:stack/{name}", name, status)
+def stack(status: str, name: str = "gallery") -> StackDescription:
+    return StackDescription(f"arn:stack/{name}", name, status)
 
 
 def event(resource: str, status: str, reason: str = "", kind: str = "AWS::S3::Bucket") -> Event:

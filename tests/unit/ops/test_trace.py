@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from ops import trace
-from ops.trace import Stack, TraceError
+from ops.trace import LogSource, TraceError
 from shared.dynamodb import to_item
 from shared.photo_ids import new_photo_id
 
@@ -48,10 +48,10 @@ class Cloud:
         found = self.records.get(request["TableName"])
         return {"Item": to_item(found)} if found else {}
 
-    def stack(self) -> Stack:
+    def stack(self) -> LogSource:
         names = ("gallery_api", "api_access", "thumbnailer")
         groups = {name: f"group-{name}" for name in names}
-        return Stack("gallery", self, self, groups, "photos", "catalog")
+        return LogSource("gallery", self, self, groups, "photos", "catalog")
 
 
 def the_way() -> Cloud:
@@ -95,11 +95,11 @@ def test_search_begins_with_the_creation_of_the_photo_not_with_the_logs():
 )
 def test_what_is_no_photo_id_is_never_searched_for(text: str):
     with pytest.raises(TraceError, match="is no photo id"):
-        trace.trace(Stack("gallery", None, None, {}, "", ""), text)
+        trace.trace(LogSource("gallery", None, None, {}, "", ""), text)
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, cloud: Cloud, *arguments: str) -> int:
-    monkeypatch.setattr(trace, "open_stack", lambda _: cloud.stack())
+    monkeypatch.setattr(trace, "open_logs", lambda _: cloud.stack())
     return trace.main([PHOTO, *arguments])
 
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
 from gallery_api.cursors import decode_cursor, encode_cursor
-from tools import openapi
-from tools.translate import load_template
 from shared.photo_ids import is_photo_id, new_photo_id
 from tests.support.repository import ROOT
+from tools import openapi
+from tools.translate import load_template
 
 DOCUMENT = json.loads((ROOT / "docs" / "openapi.json").read_text())
 API = load_template()["Resources"]["GalleryApi"]["Properties"]

@@ -7,14 +7,14 @@ import pytest
 from ops.cost.load import load_of
 from ops.cost.prices import load_prices
 from ops.cost.scenario import Scenario, without_traffic
-from ops.cost.stack import Stack
+from ops.cost.stack_settings import StackSettings
 from ops.cost.usage import bill, warm_environments
 from tests.unit.ops.cost.village import STACK, figures, stack, village
 
 PRICES = load_prices()
 
 
-def quantities(scenario: Scenario, of: Stack = STACK, **changes: Any) -> dict[str, float]:
+def quantities(scenario: Scenario, of: StackSettings = STACK, **changes: Any) -> dict[str, float]:
     lines = bill(scenario, of, figures(**changes), PRICES).lines
     found: dict[str, float] = {}
     for line in lines:

@@ -4,9 +4,9 @@ import msgspec
 
 from ops.cost.figures import Figures, load_figures
 from ops.cost.scenario import Scenario, load_scenario
-from ops.cost.stack import Function, Reader, Stack
+from ops.cost.stack_settings import Function, Reader, StackSettings
 
-STACK = Stack(
+STACK = StackSettings(
     stage="prod",
     functions={
         "ThumbnailerFunction": Function(1769, "arm64", traced=True),
@@ -126,5 +126,5 @@ def village(**changes: float) -> Scenario:
     return msgspec.structs.replace(SCENARIO, **changes)
 
 
-def stack(**changes: object) -> Stack:
+def stack(**changes: object) -> StackSettings:
     return msgspec.structs.replace(STACK, **changes)

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from ops.cost.stack import Reader
+from ops.cost.stack_settings import Reader
 
 _KB: Final = 1024
 _READ_UNIT: Final = 4096

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from ops.cost.stack import read_stack
+from ops.cost.stack_settings import read_stack_settings
 from tools.translate import load_template
 
 type Template = dict[str, Any]
@@ -18,7 +18,7 @@ def template():
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_the_template_is_read_for_its_stage(stage: str, template: Template):
-    stack = read_stack(template, {"Stage": stage})
+    stack = read_stack_settings(template, {"Stage": stage})
     mapping = template["Mappings"]["Stage"][stage]
     resources = template["Resources"]
     assert stack.log_days == mapping["LogRetentionDays"]
@@ -41,7 +41,7 @@ def test_the_template_is_read_for_its_stage(stage: str, template: Template):
 
 
 def test_parameters_change_what_is_deployed(template: Template):
-    stack = read_stack(
+    stack = read_stack_settings(
         template,
         {"Stage": "prod", "ViewsShardCount": "7", "Architecture": "x86_64"},
     )
@@ -52,40 +52,40 @@ def test_parameters_change_what_is_deployed(template: Template):
 def test_memory_that_is_not_set_is_lambdas_default(template: Template):
     del template["Resources"]["ThumbnailerFunction"]["Properties"]["MemorySize"]
     template["Globals"]["Function"].pop("MemorySize", None)
-    stack = read_stack(template, {"Stage": "prod"})
+    stack = read_stack_settings(template, {"Stage": "prod"})
     assert stack.functions["ThumbnailerFunction"].memory == 128
 
 
 def test_an_on_demand_stream_has_no_shards_of_its_own(template: Template):
-    stack = read_stack(template, {"Stage": "prod", "ViewsStreamMode": "ON_DEMAND"})
+    stack = read_stack_settings(template, {"Stage": "prod", "ViewsStreamMode": "ON_DEMAND"})
     assert stack.on_demand_stream
     assert stack.shards == 0
 
 
 def test_scaling_of_provisioned_concurrency_is_read(template: Template):
     given = {"ApiProvisionedConcurrency": "3", "ApiProvisionedConcurrencyMaximum": "30"}
-    tracked = read_stack(template, {"Stage": "prod", **given})
+    tracked = read_stack_settings(template, {"Stage": "prod", **given})
     assert (tracked.warm_least, tracked.warm_most) == (3, 30)
-    cold = read_stack(template, {"Stage": "prod", "ApiProvisionedConcurrency": "0"})
+    cold = read_stack_settings(template, {"Stage": "prod", "ApiProvisionedConcurrency": "0"})
     assert (cold.warm_least, cold.warm_most) == (0, 0)
     assert tracked.alarm_metrics == cold.alarm_metrics + 2, "target tracking has two of its own"
 
 
 def test_a_resource_whose_condition_is_false_is_not_there(template: Template):
-    before = read_stack(template, {"Stage": "dev"})
+    before = read_stack_settings(template, {"Stage": "dev"})
     template["Conditions"]["Never"] = {"Fn::Equals": ["yes", "no"]}
     template["Resources"]["Another"] = {
         "Type": "AWS::CloudWatch::Alarm",
         "Condition": "Never",
         "Properties": {},
     }
-    assert read_stack(template, {"Stage": "dev"}).alarm_metrics == before.alarm_metrics
+    assert read_stack_settings(template, {"Stage": "dev"}).alarm_metrics == before.alarm_metrics
     del template["Resources"]["Another"]["Condition"]
-    assert read_stack(template, {"Stage": "dev"}).alarm_metrics == before.alarm_metrics + 1
+    assert read_stack_settings(template, {"Stage": "dev"}).alarm_metrics == before.alarm_metrics + 1
 
 
 def test_an_alarm_is_billed_for_each_metric_that_it_watches(template: Template):
-    before = read_stack(template, {"Stage": "dev"}).alarm_metrics
+    before = read_stack_settings(template, {"Stage": "dev"}).alarm_metrics
     stat = {"Metric": {"Namespace": "AWS/Lambda", "MetricName": "Errors"}, "Stat": "Sum"}
     template["Resources"]["Another"] = {
         "Type": "AWS::CloudWatch::Alarm",
@@ -97,7 +97,7 @@ def test_an_alarm_is_billed_for_each_metric_that_it_watches(template: Template):
             ]
         },
     }
-    assert read_stack(template, {"Stage": "dev"}).alarm_metrics == before + 2
+    assert read_stack_settings(template, {"Stage": "dev"}).alarm_metrics == before + 2
 
 
 def test_access_logs_dashboards_and_composite_alarms_are_seen(template: Template):
@@ -105,7 +105,10 @@ def test_access_logs_dashboards_and_composite_alarms_are_seen(template: Template
     api["AccessLogSetting"] = {"Fn::If": ["AtTheEdge", {"Format": "{}"}, {"Ref": "AWS::NoValue"}]}
     template["Resources"]["Picture"] = {"Type": "AWS::CloudWatch::Dashboard", "Properties": {}}
     template["Resources"]["All"] = {"Type": "AWS::CloudWatch::CompositeAlarm", "Properties": {}}
-    before, stack = read_stack(TEMPLATE, {"Stage": "prod"}), read_stack(template, {"Stage": "prod"})
+    before, stack = (
+        read_stack_settings(TEMPLATE, {"Stage": "prod"}),
+        read_stack_settings(template, {"Stage": "prod"}),
+    )
     assert stack.access_logs
     assert stack.dashboards == before.dashboards + 1
     assert stack.composite_alarms == before.composite_alarms + 1
@@ -120,4 +123,4 @@ def test_access_logs_dashboards_and_composite_alarms_are_seen(template: Template
 )
 def test_a_wrong_parameter_is_said(parameters: dict[str, str], message: str, template: Template):
     with pytest.raises(ValueError, match=message):
-        read_stack(template, parameters)
+        read_stack_settings(template, parameters)

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from ops.cost.stack import Reader
-from ops.cost.views import Counting, Rows, Work, count_views, popularity
+from ops.cost.stack_settings import Reader
+from ops.cost.view_counting import Counting, Rows, Work, count_views, popularity
 
 ROWS = Rows(total=174, minute=105, receipt=48)
 NOTHING = Work(0, 0, 0, 1)

@@ -36,7 +36,7 @@ class Reader(msgspec.Struct, frozen=True):
     lanes_a_shard: int
 
 
-class Stack(msgspec.Struct, frozen=True):
+class StackSettings(msgspec.Struct, frozen=True):
     """What the template says, for one stage and its parameters."""
 
     stage: str
@@ -61,7 +61,9 @@ class Stack(msgspec.Struct, frozen=True):
     at_the_edge: bool
 
 
-def read_stack(template: Mapping[str, Any], parameters: Mapping[str, str]) -> Stack:
+def read_stack_settings(
+    template: Mapping[str, Any], parameters: Mapping[str, str]
+) -> StackSettings:
     """What the template deploys in us-east-1.
 
     Raises:
@@ -87,7 +89,7 @@ def read_stack(template: Mapping[str, Any], parameters: Mapping[str, str]) -> St
         for transition in rule.get("Transitions", [])
         if transition["StorageClass"] == "GLACIER_IR"
     ]
-    return Stack(
+    return StackSettings(
         stage=str(parameters.get("Stage", "dev")),
         functions=functions,
         warm_least=least,

@@ -1,5 +1,6 @@
 """A deployed stack as CloudFormation describes it."""
 
+import os
 from typing import Any
 
 import boto3
@@ -78,7 +79,8 @@ class DeployedStack:
             StackError: the stack does not exist.
         """
         self.name = name
-        self.session = boto3.Session()  # the default session would remember older credentials
+        # Not the default session, which remembers older credentials. boto3 reads no AWS_REGION.
+        self.session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
         cloudformation = self.session.client("cloudformation")
         description = describe_stack(cloudformation, name)
         if description is None:

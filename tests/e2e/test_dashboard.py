@@ -12,7 +12,7 @@ from demo.samples import samples
 from localcloud.cloud import Cloud
 from localcloud.event_sources.poller import EventSources
 from ops import dashboard
-from ops.dashboard_widgets import Series
+from ops.dashboard_widgets import Series, Span, read_widgets
 
 type Total = Callable[..., float]
 
@@ -25,7 +25,7 @@ def total(cloud: Cloud) -> Total:
     def ask(namespace: str, metric: str, **dimensions: str) -> float:
         now = datetime.now(UTC)
         series = Series("", namespace, metric, dimensions, "Sum", 60, None)
-        span = dashboard.Span(now - timedelta(hours=1), now + timedelta(minutes=1))
+        span = Span(now - timedelta(hours=1), now + timedelta(minutes=1))
         [points] = dashboard.fetch({None: cloudwatch}, [series], span)
         return sum(value for _, value in points)
 
@@ -88,7 +88,7 @@ def test_the_deployed_dashboard_is_drawn(
     arguments = ["--stack", STACK, "--hours", "0.5", "--plot", str(picture)]
     assert dashboard.main(arguments) == 0
     drawn = picture.read_text()
-    widgets = dashboard.read_widgets(dashboard.find_body(STACK))
+    widgets = read_widgets(dashboard.find_body(STACK))
     assert len(widgets) > 20
     for widget in widgets:
         assert f">{widget.title}<" in drawn

@@ -14,7 +14,7 @@ from daily_report.report import _HEADLINES
 from daily_report.report import make_report as as_the_function_makes_it
 from daily_report.state import Run, State
 from ops import report
-from ops.daily_reports import ReportError, ReportSource, last_reports, make_report
+from ops.daily_reports import Made, Report, ReportError, ReportSource, last_reports, make_report
 from ops.report import show
 from ops.report_plot import plot
 
@@ -85,7 +85,7 @@ def a_report(
     return as_the_function_makes_it(state, NOW)
 
 
-def made(*answers: dict[str, Any], stored: Mapping[str, Any] | None = None) -> report.Made:
+def made(*answers: dict[str, Any], stored: Mapping[str, Any] | None = None) -> Made:
     stack = ReportSource(Bucket(stored or {}), StateMachine(answers), "machine", "reports")
     return make_report(stack, Console(file=io.StringIO()))
 
@@ -102,7 +102,7 @@ def printed(shown: dict[str, Any]) -> str:
 
 
 def test_report_is_read_once_the_execution_has_ended(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(report.time, "sleep", lambda _: None)
+    monkeypatch.setattr("ops.daily_reports.time.sleep", lambda _: None)
     key = "reports/2026-11-21.json"
     running = {"status": "RUNNING"}
     answer = made(running, running, succeeded(report=key), stored={key: a_report()})
@@ -202,7 +202,7 @@ def test_last_reports_are_those_of_the_days_asked_for():
     [([], ".png", b"\x89PNG"), ([a_report()], ".svg", b"<?xml")],
 )
 def test_plot_is_drawn_of_however_few_reports(
-    reports: Sequence[report.Report], suffix: str, begin: bytes, tmp_path: Path
+    reports: Sequence[Report], suffix: str, begin: bytes, tmp_path: Path
 ):
     file = tmp_path / f"days{suffix}"
     plot(reports, file)

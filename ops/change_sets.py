@@ -16,7 +16,7 @@ from rich.console import Console
 
 from ops.deployed_stack import StackDescription
 from ops.sam import run_sam
-from ops.stack_events import Outcome, follow, newest_event
+from ops.stack_events import DeploymentOutcome, follow, newest_event
 from ops.stacks import ROOT, Account, OperationError, Stage, find_stack
 
 _CREATED: Final = re.compile(r"Changeset created successfully\. (arn:\S+:changeSet/\S+)")
@@ -78,7 +78,7 @@ def _describe(account: Account, stack: str, change_set_id: str) -> ChangeSet:
 
 def execute_change_set(
     account: Account, change_set: ChangeSet, console: Console, *, preserve: bool
-) -> Outcome:
+) -> DeploymentOutcome:
     """Execute it, and show its events until CloudFormation is done.
 
     `preserve` keeps what succeeds if something fails, instead of a rollback.
@@ -97,7 +97,9 @@ def execute_change_set(
     return _follow(account, change_set.stack_id, before, console)
 
 
-def retry_failed(account: Account, deployed: StackDescription, console: Console) -> Outcome:
+def retry_failed(
+    account: Account, deployed: StackDescription, console: Console
+) -> DeploymentOutcome:
     """Have CloudFormation try again what failed in a preserved stack, with nothing changed.
 
     Raises:
@@ -126,7 +128,7 @@ def retry_failed(account: Account, deployed: StackDescription, console: Console)
     return _follow(account, deployed.id, before, console)
 
 
-def _follow(account: Account, stack_id: str, before: str, console: Console) -> Outcome:
+def _follow(account: Account, stack_id: str, before: str, console: Console) -> DeploymentOutcome:
     try:
         return follow(account, stack_id, before, console)
     except (KeyboardInterrupt, BotoCoreError, ClientError):

@@ -16,7 +16,7 @@ _LEAST: Final = "ApiProvisionedConcurrency"
 _MOST: Final = "ApiProvisionedConcurrencyMaximum"
 
 
-class Concurrency(msgspec.Struct, frozen=True):
+class ProvisionedConcurrency(msgspec.Struct, frozen=True):
     """How many environments of the API are warm: always, and at most, by target tracking."""
 
     least: int
@@ -25,7 +25,7 @@ class Concurrency(msgspec.Struct, frozen=True):
 
 def wanted_concurrency(
     template: dict[str, Any], parameters: dict[str, str], deployed: StackDescription | None
-) -> Concurrency:
+) -> ProvisionedConcurrency:
     """What the deployment will ask for; without provisioned concurrency there is nothing to track.
 
     Raises:
@@ -39,10 +39,12 @@ def wanted_concurrency(
             f"{_LEAST} is {least}, and {_MOST} {most}: target tracking cannot keep fewer than the"
             f" least. Give --parameter {_MOST}={least} or more."
         )
-    return Concurrency(least, most)
+    return ProvisionedConcurrency(least, most)
 
 
-def check_quota(account: Account, deployed: StackDescription | None, wanted: Concurrency) -> str:
+def check_quota(
+    account: Account, deployed: StackDescription | None, wanted: ProvisionedConcurrency
+) -> str:
     """What the quota leaves, in a sentence.
 
     Raises:
@@ -73,7 +75,9 @@ def quota_increase(region: str) -> str:
     )
 
 
-def changes_alias(account: Account, deployed: StackDescription, wanted: Concurrency) -> bool:
+def changes_alias(
+    account: Account, deployed: StackDescription, wanted: ProvisionedConcurrency
+) -> bool:
     """Whether this deployment changes the provisioned concurrency of the alias `live`.
 
     Lambda changes none while an alias has weights, as it has during a canary: both in one update

@@ -19,9 +19,9 @@ from rich.table import Table
 from ops.dashboard_widgets import (
     DashboardError,
     Points,
-    Reading,
     Series,
     Span,
+    WidgetReading,
     lengthened,
     read_widgets,
     value_text,
@@ -70,7 +70,7 @@ def fetch(clients: Mapping[str | None, Any], series: Sequence[Series], span: Spa
     return [sorted(points) for points in found]
 
 
-def read(body: str, span: Span) -> list[Reading]:
+def read(body: str, span: Span) -> list[WidgetReading]:
     """All widgets with what is to be seen in them, with the environment's credentials."""
     widgets = read_widgets(body)
     regions = {series.region for widget in widgets for series in widget.series}
@@ -83,7 +83,9 @@ def read(body: str, span: Span) -> list[Reading]:
         begin = span.end - 2 * timedelta(seconds=max((each.period for each in series), default=0))
         asked = Span(min(span.start, begin), span.end) if whole_days else span
         points = iter(fetch(clients, series, asked))
-        readings += [Reading(each, tuple(next(points) for _ in each.series)) for each in shown]
+        readings += [
+            WidgetReading(each, tuple(next(points) for _ in each.series)) for each in shown
+        ]
     return sorted(readings, key=lambda each: (each.widget.y, each.widget.x))
 
 
@@ -99,7 +101,7 @@ def find_body(name: str) -> str:
     return str(cloudwatch.get_dashboard(DashboardName=dashboard)["DashboardBody"])
 
 
-def show(readings: Sequence[Reading], console: Console) -> None:
+def show(readings: Sequence[WidgetReading], console: Console) -> None:
     """Print each metric's last value, and its highest."""
     table = Table(title_justify="left", show_edge=False, pad_edge=False)
     for column in ("", "metric", "last", "highest"):

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, MultipleLocator
 
-from ops.dashboard_widgets import Axis, Points, Reading, Span, lengthened, value_text
+from ops.dashboard_widgets import Axis, Points, Span, WidgetReading, lengthened, value_text
 
 _COLUMNS: Final = 24
 _WIDTH: Final = 1000.0  # pixels of the picture, as README shows it
@@ -87,7 +87,7 @@ class _Canvas:
         )
 
 
-def plot(readings: Sequence[Reading], span: Span, stack: str, file: Path) -> None:
+def plot(readings: Sequence[WidgetReading], span: Span, stack: str, file: Path) -> None:
     """Draw every widget in its place."""
     rows = max((each.widget.y + each.widget.height for each in readings), default=0)
     canvas = _Canvas(_HEADER + rows * _UNIT + _GAP)
@@ -117,7 +117,7 @@ def plot(readings: Sequence[Reading], span: Span, stack: str, file: Path) -> Non
         canvas.figure.savefig(file, dpi=2 * _DPI, metadata=_UNDATED.get(file.suffix))
 
 
-def _times(readings: Sequence[Reading], span: Span) -> str:
+def _times(readings: Sequence[WidgetReading], span: Span) -> str:
     start, end = span.start.astimezone(UTC), span.end.astimezone(UTC)
     until = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%-d %B %Y, %H:%M}"
     times = f"{start:%-d %B %Y, %H:%M} to {until} UTC"
@@ -129,7 +129,7 @@ def _times(readings: Sequence[Reading], span: Span) -> str:
     return f"{times}{points}{'; grey: no data' if any(is_empty) else ''}"
 
 
-def _graph(canvas: _Canvas, reading: Reading, span: Span, box: _Box) -> None:
+def _graph(canvas: _Canvas, reading: WidgetReading, span: Span, box: _Box) -> None:
     widget, (x, y, width, height) = reading.widget, box
     if not any(reading.points):
         _centered(canvas, "no data", box)
@@ -223,7 +223,7 @@ def _times_locator(highest: float) -> MultipleLocator:
     return MultipleLocator(next((each for each in steps if highest / each <= 3), highest / 3))
 
 
-def _numbers(canvas: _Canvas, reading: Reading, box: _Box) -> None:
+def _numbers(canvas: _Canvas, reading: WidgetReading, box: _Box) -> None:
     x, y, width, height = box
     share = width / max(len(reading.widget.series), 1)
     for number, (series, points) in enumerate(

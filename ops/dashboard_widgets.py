@@ -66,7 +66,7 @@ class Span(msgspec.Struct, frozen=True):
         return (self.end - self.start).total_seconds()
 
 
-class Reading(msgspec.Struct, frozen=True):
+class WidgetReading(msgspec.Struct, frozen=True):
     """A widget, and what CloudWatch has for each of its series, oldest first."""
 
     widget: Widget

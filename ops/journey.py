@@ -21,7 +21,7 @@ _LOUD: Final = {"ERROR", "CRITICAL"}
 _MILESTONES: Final = ("created", "uploaded", "ready", "replicated")
 
 
-class Line(msgspec.Struct, frozen=True):
+class LogLine(msgspec.Struct, frozen=True):
     """One log line; of plain text `entry` has the `message` only."""
 
     at: datetime
@@ -49,7 +49,7 @@ def created_at(photo_id: str) -> datetime:
     return datetime.fromtimestamp(int(photo_id.replace("-", "")[:12], 16) / 1000, UTC)
 
 
-def read_line(function: str, timestamp: int, text: str) -> Line:
+def read_line(function: str, timestamp: int, text: str) -> LogLine:
     """A log event, at the time that the line itself tells if it does so to the millisecond.
 
     `timestamp`, in milliseconds, is the event's. The laptop gives all lines of an invocation one.
@@ -65,10 +65,10 @@ def read_line(function: str, timestamp: int, text: str) -> Line:
         own = datetime.fromisoformat(entry["timestamp"])
     except (KeyError, TypeError, ValueError):
         own = moment
-    return Line(own if own.tzinfo and own.microsecond else moment, function, entry)
+    return LogLine(own if own.tzinfo and own.microsecond else moment, function, entry)
 
 
-def requests(lines: Iterable[Line]) -> dict[str, tuple[datetime, datetime]]:
+def requests(lines: Iterable[LogLine]) -> dict[str, tuple[datetime, datetime]]:
     """The requests that changed the photo, by correlation id, with their first and last line.
 
     Not the daily report's executions: their other lines are about other photos.
@@ -80,14 +80,14 @@ def requests(lines: Iterable[Line]) -> dict[str, tuple[datetime, datetime]]:
     return {of: (min(moments), max(moments)) for of, moments in found.items()}
 
 
-def journey(photo_id: str, lines: Iterable[Line]) -> list[Line]:
+def journey(photo_id: str, lines: Iterable[LogLine]) -> list[LogLine]:
     """All lines of the photo or of nobody, each once, in the order of time."""
     own = [line for line in lines if line.entry.get("photo_id", photo_id) == photo_id]
     once = {(line.at, line.function, json.dumps(line.entry)): line for line in own}
     return sorted(once.values(), key=lambda line: line.at)
 
 
-def without_looks(lines: Iterable[Line]) -> list[Line]:
+def without_looks(lines: Iterable[LogLine]) -> list[LogLine]:
     """Without the requests that only looked at the photo, or told of a view, and went well."""
     lines = list(lines)
     loud = {line.correlation_id for line in lines if line.level in _LOUD or _is_refused(line.entry)}
@@ -105,7 +105,7 @@ def _is_look(entry: Mapping[str, Any]) -> bool:
     return method == "GET" or (method == "POST" and str(entry.get("path")).endswith("/views"))
 
 
-def about(line: Line, photo_id: str) -> str:
+def about(line: LogLine, photo_id: str) -> str:
     """What else the line says, as `name=value`, the photo's id as `…`; of an exception its end."""
     said = {name: value for name, value in line.entry.items() if name not in _FRAME}
     if line.level not in _LOUD:

@@ -30,7 +30,7 @@ class Alias(msgspec.Struct, frozen=True):
     """Whether another version gets a share of the traffic."""
 
 
-class Drift(msgspec.Struct, frozen=True):
+class FunctionDrift(msgspec.Struct, frozen=True):
     """A function that is not as the stack says; `version` is the stack's, 0 if it has none."""
 
     logical_id: str
@@ -60,7 +60,7 @@ class Drift(msgspec.Struct, frozen=True):
         return f"{self.logical_id}: {'; '.join(found)}"
 
 
-def find_drift(account: Account, deployed: StackDescription | None) -> list[Drift]:
+def find_drift(account: Account, deployed: StackDescription | None) -> list[FunctionDrift]:
     """The stack's functions that something other than CloudFormation has changed."""
     if deployed is None or is_new(deployed):
         return []
@@ -96,13 +96,13 @@ def find_drift(account: Account, deployed: StackDescription | None) -> list[Drif
 
 def _compare(
     client: Any, function: StackResource, version: int, alias: str | None, *, half_deployed: bool
-) -> Drift:
+) -> FunctionDrift:
     name = function.physical_id
     pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
     published = {each["Version"]: each for page in pages for each in page["Versions"]}
     latest = _code(published.pop(_LATEST))
     stacks_own = published.get(str(version))
-    return Drift(
+    return FunctionDrift(
         logical_id=function.logical_id,
         function=name,
         version=version,
@@ -129,7 +129,7 @@ def _find_alias(client: Any, function: str, name: str) -> Alias:
 
 
 def set_back(
-    account: Account, deployed: StackDescription, drift: list[Drift], console: Console
+    account: Account, deployed: StackDescription, drift: list[FunctionDrift], console: Console
 ) -> dict[str, int]:
     """Make each function what the stack says: alias, code of $LATEST, no later versions.
 
@@ -171,7 +171,7 @@ def _say(done: str, console: Console) -> None:
     console.print(f"[green]✓[/] {escape(done)}")
 
 
-def _restore_code(account: Account, deployed: StackDescription, drift: Drift) -> None:
+def _restore_code(account: Account, deployed: StackDescription, drift: FunctionDrift) -> None:
     """Give $LATEST code and layers of the stack's version.
 
     CloudFormation would not: it compares templates, and the template has not changed. The code is
@@ -200,7 +200,7 @@ def _restore_code(account: Account, deployed: StackDescription, drift: Drift) ->
         updated.wait(FunctionName=drift.function)
 
 
-def _delete_version(client: Any, drift: Drift, version: int) -> bool:
+def _delete_version(client: Any, drift: FunctionDrift, version: int) -> bool:
     """Whether it is gone; not if CloudFront replicates it."""
     try:
         client.delete_function(FunctionName=drift.function, Qualifier=str(version))

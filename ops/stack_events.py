@@ -29,7 +29,7 @@ class Event(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class DeploymentOutcome(msgspec.Struct, frozen=True):
     """How an operation on a stack ended."""
 
     status: str
@@ -65,7 +65,7 @@ def last_failure(account: Account, stack_id: str) -> str:
         events.insert(0, event)
         if event.physical_id == stack_id and event.status in _BEGINNING:
             break
-    failures = Outcome("", events).failures()
+    failures = DeploymentOutcome("", events).failures()
     return f"{failures[0].resource}: {failures[0].reason}" if failures else ""
 
 
@@ -75,7 +75,7 @@ def newest_event(account: Account, stack_id: str) -> str:
     return str(answer["StackEvents"][0]["EventId"])
 
 
-def follow(account: Account, stack_id: str, after: str, console: Console) -> Outcome:
+def follow(account: Account, stack_id: str, after: str, console: Console) -> DeploymentOutcome:
     """Wait for the operation whose events come after the event `after`, and show them.
 
     Raises:
@@ -97,7 +97,7 @@ def follow(account: Account, stack_id: str, after: str, console: Console) -> Out
             # Right after the request the stack may still have the status from before it.
             own = [each for each in events if each.physical_id == stack_id]
             if own and not _in_progress(own[-1].status) and not _in_progress(stack.status):
-                return Outcome(stack.status, events)
+                return DeploymentOutcome(stack.status, events)
             time.sleep(_POLL_SECONDS)
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from ops.deployed_stack import StackDescription
 from ops.remains import find_data
-from ops.stack_events import Event, Outcome
+from ops.stack_events import DeploymentOutcome, Event
 from ops.stacks import Account, OperationError, Stage, list_resources
 
 _CONTINUED: Final = ("CREATE_FAILED", "UPDATE_FAILED")
@@ -85,7 +85,7 @@ def how_to_remove(account: Account, stage: Stage, deployed: StackDescription) ->
 
 
 def explain_failure(
-    account: Account, stage: Stage, deployed: StackDescription | None, outcome: Outcome
+    account: Account, stage: Stage, deployed: StackDescription | None, outcome: DeploymentOutcome
 ) -> str:
     """What failed first, what state the stack is in now, and what to do."""
     reasons = [_reason(each) for each in outcome.failures()]

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from ops.deployed_stack import DeployedStack, StackError
 from ops.journey import (
-    Line,
+    LogLine,
     about,
     created_at,
     journey,
@@ -62,7 +62,7 @@ class Trace(msgspec.Struct, frozen=True):
     """A photo's lines in order of time, its record, and its row in the catalog."""
 
     photo_id: str
-    lines: list[Line]
+    lines: list[LogLine]
     photo: dict[str, Any] | None
     row: dict[str, Any] | None
 
@@ -112,7 +112,7 @@ def trace(source: LogSource, photo_id: str, *, looks: bool = False) -> Trace:
 
 def _search(
     source: LogSource, term: str, since: datetime, until: datetime | None = None
-) -> Iterator[Line]:
+) -> Iterator[LogLine]:
     """The lines in which the term stands, as whoever logged it."""
     bounds = {"startTime": _milliseconds(since)}
     if until:

@@ -80,7 +80,7 @@ _ANSWER_HEADERS: Final[dict[int, dict[str, Any]]] = {
 }
 
 
-class Route(msgspec.Struct, frozen=True):
+class ApiRoute(msgspec.Struct, frozen=True):
     """A function of the API that answers one method of one path, as its source shows it."""
 
     name: str
@@ -92,7 +92,7 @@ class Route(msgspec.Struct, frozen=True):
     tag: str
 
 
-def routes() -> Iterator[Route]:
+def routes() -> Iterator[ApiRoute]:
     """Every route, from the decorator `@router.get("/photos")` and what is below it."""
     for file in sorted(ROUTES.glob("*.py")):
         for node in ast.parse(file.read_text()).body:
@@ -107,12 +107,12 @@ def routes() -> Iterator[Route]:
                         yield _route(node, method.upper(), re.sub("<(.+?)>", r"{\1}", path))
 
 
-def _route(node: ast.FunctionDef, method: str, path: str) -> Route:
+def _route(node: ast.FunctionDef, method: str, path: str) -> ApiRoute:
     if node.returns is None:
         raise ValueError(f"{node.name} does not say what it answers")
     wrapped = re.search(r"\[(\w+)\]", ast.unparse(node.returns))
     statuses = re.findall(r"status_code=HTTPStatus\.(\w+)", ast.unparse(node))
-    return Route(
+    return ApiRoute(
         name=node.name,
         method=method,
         path=path,
@@ -163,7 +163,7 @@ def document() -> dict[str, Any]:
     }
 
 
-def _operation(route: Route, event: Mapping[str, Any]) -> dict[str, Any]:
+def _operation(route: ApiRoute, event: Mapping[str, Any]) -> dict[str, Any]:
     summary, _, more = route.docstring.partition("\n\n")
     parameters = [*_parameters(route, event)]
     authorizer = event.get("Auth", {}).get("Authorizer")
@@ -192,7 +192,7 @@ def _operation(route: Route, event: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in operation.items() if value or name == "security"}
 
 
-def _parameters(route: Route, event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _parameters(route: ApiRoute, event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     places = {"querystring": "query", "path": "path", "header": "header"}
     declared = {
         name: bool(settings["Required"])
@@ -210,7 +210,7 @@ def _parameters(route: Route, event: Mapping[str, Any]) -> Iterator[dict[str, An
         }
 
 
-def _answer(route: Route) -> dict[str, Any]:
+def _answer(route: ApiRoute) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": HTTPStatus(route.status).phrase}
     if headers := _ANSWER_HEADERS.get(route.status):
         answer["headers"] = headers

@@ -17,7 +17,7 @@ from rich.console import Console
 from ops.cost.figures import FigureError, Figures, load_figures
 from ops.cost.limits import limits
 from ops.cost.prices import Price, load_prices
-from ops.cost.report import WIDTH, Answer, as_text, render
+from ops.cost.report import WIDTH, CostEstimate, as_text, render
 from ops.cost.scenario import Scenario, ScenarioError, load_scenario, without_traffic
 from ops.cost.stack_settings import read_stack_settings
 from ops.cost.usage import bill
@@ -36,7 +36,7 @@ def answer(
     stage: str = "prod",
     parameters: dict[str, str] | None = None,
     free_tier: bool = False,
-) -> Answer:
+) -> CostEstimate:
     """All that there is to say of a scenario on a stage of template.yaml.
 
     Raises:
@@ -47,7 +47,7 @@ def answer(
         name: read_stack_settings(template, {**(parameters or {}), "Stage": name})
         for name in STAGES
     }
-    return Answer(
+    return CostEstimate(
         scenario=scenario,
         stage=stage,
         free_tier=free_tier,
@@ -82,7 +82,7 @@ def write() -> None:
     _draw(DOCUMENTS / "scenarios.svg", load_figures({}), load_prices())
 
 
-def as_json(found: Answer, prices: dict[str, Price]) -> dict[str, Any]:
+def as_json(found: CostEstimate, prices: dict[str, Price]) -> dict[str, Any]:
     """For programs."""
     return {
         "scenario": msgspec.to_builtins(found.scenario),

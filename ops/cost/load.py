@@ -8,7 +8,7 @@ import msgspec
 from ops.cost.figures import Figures
 from ops.cost.scenario import Scenario
 from ops.cost.stack_settings import Function, StackSettings
-from ops.cost.view_counting import Counting, Rows, Work, count_views, popularity
+from ops.cost.view_counting import Rows, ViewCounting, Work, count_views, popularity
 
 DAY: Final = 86_400.0
 SHARD_RECORDS: Final = 1000.0  # a second
@@ -36,7 +36,7 @@ class Load(msgspec.Struct, frozen=True):
     sign_ins: float
     changes: float
     replicator_batches: float
-    counting: Counting
+    counting: ViewCounting
     read_units: dict[str, float]
     write_units: dict[str, float]
     feed_reads: float
@@ -213,7 +213,7 @@ def _api_seconds(stack: StackSettings, figures: Figures, upload_share: float) ->
 
 def _count(
     scenario: Scenario, stack: StackSettings, figures: Figures, views: float, shards: int
-) -> Counting:
+) -> ViewCounting:
     work = Work(
         cpu_a_record=figures.counter_cpu_us_a_record / 1e6,
         cpu_a_transaction=figures.counter_cpu_ms_a_transaction / 1000,
@@ -229,7 +229,7 @@ def _count(
     return count_views(views, shares, shards=shards, reader=stack.views, work=work, rows=rows)
 
 
-def _stored(scenario: Scenario, figures: Figures, counting: Counting) -> dict[str, float]:
+def _stored(scenario: Scenario, figures: Figures, counting: ViewCounting) -> dict[str, float]:
     """Bytes of each table, with its indexes."""
     records = scenario.photos_stored * figures.photo_item_bytes
     return {

@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 
 from ops.cost.prices import Price, prices_as_of
-from ops.cost.report import Answer, bars, dollars, label
+from ops.cost.report import CostEstimate, bars, dollars, label
 
 _INK, _QUIET = "#20242c", "#6b7280"
 _PALETTE: Final = {
@@ -25,7 +25,7 @@ _PALETTE: Final = {
 }
 
 
-def draw(answers: Mapping[str, Answer], prices: Mapping[str, Price], file: Path) -> None:
+def draw(answers: Mapping[str, CostEstimate], prices: Mapping[str, Price], file: Path) -> None:
     """A panel a scenario, each with a scale of its own: they are five powers of ten apart."""
     mpl.use("svg")
     mpl.rcParams |= {

@@ -13,7 +13,7 @@ from ops.cost.figures import Figures
 from ops.cost.limits import Limit
 from ops.cost.prices import Price, prices_as_of
 from ops.cost.scenario import Scenario
-from ops.cost.usage import Bill, Line
+from ops.cost.usage import Bill, BillLine
 
 WIDTH = 130
 _UNVERIFIED = "†"
@@ -27,7 +27,7 @@ _EDGE_LOGS = (
 )
 
 
-class Answer(msgspec.Struct, frozen=True):
+class CostEstimate(msgspec.Struct, frozen=True):
     """What was asked, and what it comes to; `idle` by stage."""
 
     scenario: Scenario
@@ -38,14 +38,14 @@ class Answer(msgspec.Struct, frozen=True):
     limits: list[Limit]
 
 
-def as_text(answer: Answer, prices: Mapping[str, Price], figures: Figures) -> str:
+def as_text(answer: CostEstimate, prices: Mapping[str, Price], figures: Figures) -> str:
     """Plain text, as it is committed."""
     written = io.StringIO()
     Console(file=written, width=WIDTH, color_system=None).print(render(answer, prices, figures))
     return "\n".join(line.rstrip() for line in written.getvalue().splitlines()) + "\n"
 
 
-def render(answer: Answer, prices: Mapping[str, Price], figures: Figures) -> RenderableType:
+def render(answer: CostEstimate, prices: Mapping[str, Price], figures: Figures) -> RenderableType:
     """The whole report."""
     free = "the free tier counted" if answer.free_tier else "no free tier"
     return Group(
@@ -152,7 +152,7 @@ def _bill_table(found: Bill, prices: Mapping[str, Price]) -> Table:
     return table
 
 
-def _cells(line: Line, price: Price) -> tuple[str, ...]:
+def _cells(line: BillLine, price: Price) -> tuple[str, ...]:
     unit_price = line.usd / line.quantity * price.per
     mark = "" if price.is_verified else f" {_UNVERIFIED}"
     return (
@@ -164,7 +164,7 @@ def _cells(line: Line, price: Price) -> tuple[str, ...]:
     )
 
 
-def _name(line: Line, price: Price) -> str:
+def _name(line: BillLine, price: Price) -> str:
     return f"{price.label}: {line.what}" if line.what else price.label
 
 

@@ -28,7 +28,7 @@ class Function(msgspec.Struct, frozen=True):
         return self.memory / 1024
 
 
-class Reader(msgspec.Struct, frozen=True):
+class EventSourceSettings(msgspec.Struct, frozen=True):
     """How Lambda reads a stream."""
 
     batch_size: int
@@ -45,8 +45,8 @@ class StackSettings(msgspec.Struct, frozen=True):
     warm_most: int
     shards: int
     on_demand_stream: bool
-    views: Reader
-    changes: Reader
+    views: EventSourceSettings
+    changes: EventSourceSettings
     throttles: dict[str, float]
     api_traced: bool
     access_logs: bool
@@ -139,11 +139,11 @@ def _warm(resolver: Resolver, function: Mapping[str, Any]) -> tuple[int, int]:
     return fixed, fixed
 
 
-def _reader(function: Mapping[str, Any], source: str) -> Reader:
+def _reader(function: Mapping[str, Any], source: str) -> EventSourceSettings:
     [properties] = [
         each["Properties"] for each in function["Events"].values() if each["Type"] == source
     ]
-    return Reader(
+    return EventSourceSettings(
         batch_size=int(properties["BatchSize"]),
         window_seconds=float(properties.get("MaximumBatchingWindowInSeconds", 0)),
         lanes_a_shard=int(properties.get("ParallelizationFactor", 1)),

@@ -24,7 +24,7 @@ _SAMPLED: Final = 0.05  # of traces, beyond one a second
 type Quantities = Iterator[tuple[str, str, float]]
 
 
-class Line(msgspec.Struct, frozen=True):
+class BillLine(msgspec.Struct, frozen=True):
     """A quantity of a meter in a month, in single units, and what it costs."""
 
     meter: str
@@ -36,7 +36,7 @@ class Line(msgspec.Struct, frozen=True):
 class Bill(msgspec.Struct, frozen=True):
     """A month."""
 
-    lines: list[Line]
+    lines: list[BillLine]
 
     @property
     def usd(self) -> float:
@@ -82,7 +82,7 @@ def bill(
         meter: prices[meter].cost(total, free_tier=free_tier) / total
         for meter, total in totals.items()
     }
-    return Bill([Line(*each, each[2] * rates[each[0]]) for each in found])
+    return Bill([BillLine(*each, each[2] * rates[each[0]]) for each in found])
 
 
 def warm_environments(load: Load, stack: StackSettings) -> int:

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from ops.cost.stack_settings import Reader
+from ops.cost.stack_settings import EventSourceSettings
 
 _KB: Final = 1024
 _READ_UNIT: Final = 4096
@@ -55,7 +55,7 @@ class Hottest(msgspec.Struct, frozen=True):
     read_units_a_look: float
 
 
-class Counting(msgspec.Struct, frozen=True):
+class ViewCounting(msgspec.Struct, frozen=True):
     """Rates by the second, unless the name says otherwise."""
 
     batches: float
@@ -86,10 +86,10 @@ def count_views(
     shares: list[tuple[float, float]],
     *,
     shards: int,
-    reader: Reader,
+    reader: EventSourceSettings,
     work: Work,
     rows: Rows,
-) -> Counting:
+) -> ViewCounting:
     """What counting so many views a second takes, in all and of the hottest photo."""
     lanes = shards * reader.lanes_a_shard
     batches, records, seconds = _batches(rate, shares, lanes, reader, work)
@@ -110,7 +110,7 @@ def count_views(
         read_units += count * share * look
         rows_kept += count * (1 + kept)
         table_bytes += count * (rows.total + kept * minute_bytes)
-    return Counting(
+    return ViewCounting(
         batches=batches,
         records_a_batch=records,
         seconds_a_batch=seconds,
@@ -127,7 +127,11 @@ def count_views(
 
 
 def _batches(
-    rate: float, shares: list[tuple[float, float]], lanes: int, reader: Reader, work: Work
+    rate: float,
+    shares: list[tuple[float, float]],
+    lanes: int,
+    reader: EventSourceSettings,
+    work: Work,
 ) -> tuple[float, float, float]:
     """Batches a second, records of each, and its seconds; these depend on each other."""
     seconds, records = 0.0, 1.0
@@ -139,12 +143,14 @@ def _batches(
     return rate / records, records, seconds
 
 
-def _gathered(rate: float, reader: Reader, seconds: float) -> float:
+def _gathered(rate: float, reader: EventSourceSettings, seconds: float) -> float:
     """Records of a batch: the first, and what comes while Lambda waits and the last batch runs."""
     return min(float(reader.batch_size), 1 + rate * (reader.window_seconds + seconds))
 
 
-def _batches_with(views: float, others: float, reader: Reader, seconds: float) -> float:
+def _batches_with(
+    views: float, others: float, reader: EventSourceSettings, seconds: float
+) -> float:
     """How many batches a second have a view of this photo."""
     rate = views + others
     if not rate:

@@ -10,7 +10,7 @@ from ops.deployed_stack import StackDescription
 from ops.preflight import account as account_checks
 from ops.preflight import names, parameters, stream
 from ops.preflight import stack as stack_checks
-from ops.preflight.findings import Finding, Result, blocked, not_checked
+from ops.preflight.findings import CheckResult, Finding, blocked, not_checked
 from ops.preflight.machine import check_python, check_sam
 from ops.preflight.target import DeployedTarget, Target
 from ops.stacks import Account, OperationError, Stage
@@ -48,14 +48,14 @@ class Examination(msgspec.Struct, frozen=True):
     def has_plan(self) -> bool:
         """Whether the template and its parameters say what would be created."""
         return any(
-            each.check == parameters.TEMPLATE and each.result is Result.READY
+            each.check == parameters.TEMPLATE and each.result is CheckResult.READY
             for each in self.findings
         )
 
 
 def is_blocked(findings: list[Finding]) -> bool:
     """Whether one of them prevents the deployment."""
-    return any(each.result is Result.BLOCKED for each in findings)
+    return any(each.result is CheckResult.BLOCKED for each in findings)
 
 
 def examine(

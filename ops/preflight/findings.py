@@ -16,7 +16,7 @@ _NOT_ALLOWED: Final = {
 }
 
 
-class Result(enum.StrEnum):
+class CheckResult(enum.StrEnum):
     """What a finding means for the deployment."""
 
     READY = "✓"
@@ -28,23 +28,23 @@ class Finding(msgspec.Struct, frozen=True):
     """What one check says; a sentence that is not READY says what to do."""
 
     check: str
-    result: Result
+    result: CheckResult
     sentence: str
 
 
 def ready(check: str, sentence: str) -> Finding:
     """Nothing to do."""
-    return Finding(check, Result.READY, sentence)
+    return Finding(check, CheckResult.READY, sentence)
 
 
 def warning(check: str, sentence: str) -> Finding:
     """The deployment works, or nobody can tell beforehand."""
-    return Finding(check, Result.WARNING, sentence)
+    return Finding(check, CheckResult.WARNING, sentence)
 
 
 def blocked(check: str, sentence: str) -> Finding:
     """The deployment would fail."""
-    return Finding(check, Result.BLOCKED, sentence)
+    return Finding(check, CheckResult.BLOCKED, sentence)
 
 
 def is_denied(error: ClientError) -> bool:

@@ -9,9 +9,13 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ops.preflight.findings import Finding, Result
+from ops.preflight.findings import CheckResult, Finding
 
-_STYLES: Final = {Result.READY: "green", Result.WARNING: "yellow", Result.BLOCKED: "bold red"}
+_STYLES: Final = {
+    CheckResult.READY: "green",
+    CheckResult.WARNING: "yellow",
+    CheckResult.BLOCKED: "bold red",
+}
 
 
 def findings_table(findings: Iterable[Finding]) -> Table:
@@ -25,7 +29,7 @@ def findings_table(findings: Iterable[Finding]) -> Table:
         style = _STYLES[each.result]
         name = "" if each.check == before else each.check
         before = each.check
-        name_style = "" if each.result is Result.READY else style
+        name_style = "" if each.result is CheckResult.READY else style
         result = Text(str(each.result), style=style)
         table.add_row(Text(name, style=name_style), result, Text(each.sentence))
     return table
@@ -43,8 +47,8 @@ def plan_table(created: Mapping[str, str], idle: str) -> RenderableType:
 
 def verdict(findings: list[Finding], *, offline: bool) -> Text:
     """Whether anything prevents a deployment, in a sentence."""
-    blocking = sum(each.result is Result.BLOCKED for each in findings)
-    warnings = sum(each.result is Result.WARNING for each in findings)
+    blocking = sum(each.result is CheckResult.BLOCKED for each in findings)
+    warnings = sum(each.result is CheckResult.WARNING for each in findings)
     if blocking:
         count = "One check prevents" if blocking == 1 else f"{blocking} checks prevent"
         return Text(f"✗ {count} a deployment.", style="bold red")

@@ -206,6 +206,23 @@ def test_no_modules_import_each_other_in_a_circle():
         pytest.fail(f"{circle}: move what both need to a module of its own.")
 
 
+def test_no_class_of_the_tools_has_the_name_of_another_class():
+    """A name that two modules define sends a reader into the wrong one."""
+    named: dict[str, list[Path]] = {}
+    for path in modules().values():
+        if path.is_relative_to(ROOT / "tests"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                named.setdefault(node.name, []).append(path.relative_to(ROOT))
+    shared_names = {
+        name: sorted(map(str, paths))
+        for name, paths in named.items()
+        if len(paths) > 1 and any(path.parts[0] in {"ops", "tools"} for path in paths)
+    }
+    assert not shared_names, f"{shared_names}: give each class of ops/ and tools/ its own name."
+
+
 def test_laptop_cloud_names_nothing_of_the_gallery():
     """It runs any SAM template: demo/ passes in what is the gallery's."""
     variables = {name for folder in CONFIGURED for name in environment_variables(folder)}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tools.vetting.checkers import Finding, read_suppressions, run_checkov, run_guard
+from tools.vetting.checkers import CheckerFinding, read_suppressions, run_checkov, run_guard
 from tools.vetting.deployment import STAGES, deployed
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def planted() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def findings(tmp_path_factory: pytest.TempPathFactory) -> set[Finding]:
+def findings(tmp_path_factory: pytest.TempPathFactory) -> set[CheckerFinding]:
     """Of both checkers on every stage in AWS, with resources in one of them that break rules."""
     folder = tmp_path_factory.mktemp("templates")
     paths: list[Path] = []
@@ -59,17 +59,19 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> set[Finding]:
 
 
 @pytest.mark.parametrize(("rule", "resource"), PLANTED.items())
-def test_a_resource_without_protection_is_found(rule: str, resource: str, findings: set[Finding]):
-    assert Finding(rule, resource) in findings
+def test_a_resource_without_protection_is_found(
+    rule: str, resource: str, findings: set[CheckerFinding]
+):
+    assert CheckerFinding(rule, resource) in findings
 
 
-def test_every_finding_is_fixed_or_suppressed(findings: set[Finding]):
+def test_every_finding_is_fixed_or_suppressed(findings: set[CheckerFinding]):
     suppressed = {finding for each in read_suppressions() for finding in each.findings()}
     ours = {each for each in findings if not each.resource.startswith("Planted")}
     assert not ours - suppressed, sorted(ours - suppressed)
 
 
-def test_every_suppression_has_a_finding_and_a_reason(findings: set[Finding]):
+def test_every_suppression_has_a_finding_and_a_reason(findings: set[CheckerFinding]):
     pairs = [finding for each in read_suppressions() for finding in sorted(each.findings())]
     assert len(pairs) == len(set(pairs))
     assert not set(pairs) - findings, sorted(set(pairs) - findings)

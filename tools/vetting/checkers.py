@@ -24,7 +24,7 @@ _GUARD_FOUND_SOMETHING: Final = 19  # its exit status
 _RESOURCE: Final = re.compile(r"/Resources/([A-Za-z0-9]+)")
 
 
-class Finding(msgspec.Struct, frozen=True, order=True):
+class CheckerFinding(msgspec.Struct, frozen=True, order=True):
     """A rule that a resource does not follow."""
 
     rule: str
@@ -38,9 +38,11 @@ class Suppression(msgspec.Struct, frozen=True):
     resources: list[str]
     reason: str
 
-    def findings(self) -> set[Finding]:
+    def findings(self) -> set[CheckerFinding]:
         """Each rule on each resource."""
-        return {Finding(rule, resource) for rule in self.rules for resource in self.resources}
+        return {
+            CheckerFinding(rule, resource) for rule in self.rules for resource in self.resources
+        }
 
 
 class CheckerError(Exception):
@@ -53,7 +55,7 @@ def read_suppressions() -> list[Suppression]:
     return msgspec.convert(content["suppressed"], list[Suppression])
 
 
-def run_checkov(templates: Iterable[Path]) -> set[Finding]:
+def run_checkov(templates: Iterable[Path]) -> set[CheckerFinding]:
     """The failed checks of all templates.
 
     Raises:
@@ -71,12 +73,12 @@ def run_checkov(templates: Iterable[Path]) -> set[Finding]:
     if not report.get("summary", {}).get("passed") or report["summary"]["parsing_errors"]:
         raise CheckerError(f"checkov checked nothing, or not all, of {files}: {output[:500]}")
     return {
-        Finding(each["check_id"], each["resource"].rpartition(".")[2])
+        CheckerFinding(each["check_id"], each["resource"].rpartition(".")[2])
         for each in report["results"]["failed_checks"]
     }
 
 
-def run_guard(templates: Iterable[Path]) -> set[Finding]:
+def run_guard(templates: Iterable[Path]) -> set[CheckerFinding]:
     """The rules of Control Tower that a template does not comply with.
 
     Raises:
@@ -91,7 +93,7 @@ def run_guard(templates: Iterable[Path]) -> set[Finding]:
     if len(report) != len(files) or not all(each["compliant"] for each in report):
         raise CheckerError(f"cfn-guard checked nothing, or not all, of {files}")
     return {
-        Finding(rule["Rule"]["name"], resource)
+        CheckerFinding(rule["Rule"]["name"], resource)
         for each in report
         for rule in each["not_compliant"]
         for resource in _resources(rule)

@@ -76,7 +76,7 @@ _UNNAMED: Final = {  # their ids are random: neither stack nor logical id is in 
 _VARIABLE: Final = re.compile(r"\$\{([^!{}]+)\}")
 
 
-class Resource(msgspec.Struct, frozen=True):
+class TemplateResource(msgspec.Struct, frozen=True):
     """A resource with nothing left to resolve."""
 
     type: str
@@ -110,11 +110,11 @@ class Deployment:
             "AWS::URLSuffix": "amazonaws.com",
         }
         self.resources = {
-            name: Resource(each["Type"], self._resolved(each.get("Properties", {})))
+            name: TemplateResource(each["Type"], self._resolved(each.get("Properties", {})))
             for name, each in self._known.items()
         }
 
-    def of_type(self, *types: str) -> Iterator[tuple[str, Resource]]:
+    def of_type(self, *types: str) -> Iterator[tuple[str, TemplateResource]]:
         """Logical id and resource."""
         return ((name, each) for name, each in self.resources.items() if each.type in types)
 

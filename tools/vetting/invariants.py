@@ -45,7 +45,7 @@ class Principal(msgspec.Struct, frozen=True):
     boundary: list[dict[str, Any]] | None = None
 
 
-class Request(msgspec.Struct, frozen=True):
+class PolicyRequest(msgspec.Struct, frozen=True):
     """A request that is allowed."""
 
     who: str
@@ -104,7 +104,7 @@ def who_can(
     roles: Iterable[Principal],
     deployments: list[Deployment],
     policies: list[dict[str, Any]],
-) -> list[list[Request]]:
+) -> list[list[PolicyRequest]]:
     """For each invariant a request of everybody who can do what it speaks of.
 
     Raises:
@@ -143,7 +143,7 @@ def who_can(
         raise CheckerError(f"Z3 did not decide within {_PATIENCE} seconds.") from None
     except subprocess.CalledProcessError as error:
         raise CheckerError(f"iamprover failed: {error.stderr.decode()[-2000:]}") from error
-    return msgspec.json.decode(done.stdout, type=list[list[Request]])
+    return msgspec.json.decode(done.stdout, type=list[list[PolicyRequest]])
 
 
 def violations(

@@ -19,7 +19,7 @@ from ops.change_sets import (
     retry_failed,
 )
 from ops.deployed_stack import StackDescription
-from ops.stack_events import Outcome
+from ops.stack_events import DeploymentOutcome
 from ops.stacks import OperationError, Stage
 from tests.integration.ops.recorded import Recorded
 
@@ -178,7 +178,7 @@ def test_change_set_that_cannot_be_executed_is_refused_with_cloudformations_reas
         create(recorded, monkeypatch, CREATED)
 
 
-def execute(recorded: CloudFormation, *, preserve: bool = False) -> tuple[Outcome, str]:
+def execute(recorded: CloudFormation, *, preserve: bool = False) -> tuple[DeploymentOutcome, str]:
     said = io.StringIO()
     console = Console(file=said, width=200)
     change_set = ChangeSet(CHANGE_SET, STACK)
@@ -250,7 +250,7 @@ def test_interrupted_wait_reports_that_cloudformation_continues(
     capsys: pytest.CaptureFixture[str],
     interruption: BaseException,
 ):
-    def interrupted(*_: Any) -> Outcome:
+    def interrupted(*_: Any) -> DeploymentOutcome:
         raise interruption
 
     monkeypatch.setattr(change_sets, "follow", interrupted)

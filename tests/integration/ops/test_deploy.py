@@ -13,18 +13,18 @@ from rich.console import Console
 from ops import deploy
 from ops.change_sets import ChangeSet
 from ops.deployed_stack import StackDescription
-from ops.leftover_versions import Drift
+from ops.leftover_versions import FunctionDrift
 from ops.preflight.examine import Examination
 from ops.preflight.findings import blocked, ready
 from ops.preflight.target import Target
-from ops.stack_events import Outcome
+from ops.stack_events import DeploymentOutcome
 from ops.stacks import Account, OperationError, Stage, answer_to, open_account
 from tests.support.repository import ROOT
 
 ACCOUNT = "123456789012"
 DEV = Stage("dev", "gallery", None, None, {})
 CHANGE_SET = ChangeSet("change set", "arn")
-DRIFT = Drift("Api", "gallery-Api", 3, (4,), None, code_changed=False)
+DRIFT = FunctionDrift("Api", "gallery-Api", 3, (4,), None, code_changed=False)
 OUTPUTS = {
     "DistributionId": "E1",
     "GalleryUrl": "https://gallery.example",
@@ -65,7 +65,7 @@ class Laboratory:
         self.outputs = OUTPUTS
         self.change_set: ChangeSet | None = CHANGE_SET
         self.status = "UPDATE_COMPLETE"
-        self.drift: list[Drift] = []
+        self.drift: list[FunctionDrift] = []
         self.undeletable: dict[str, int] = {}
         self.hashed_beside: dict[str, int] = {}
         self.answers: list[str] = []
@@ -111,17 +111,17 @@ class Laboratory:
         self._note("create", *options)
         return self.change_set
 
-    def _execute(self, *_: Any, preserve: bool) -> Outcome:
+    def _execute(self, *_: Any, preserve: bool) -> DeploymentOutcome:
         self._note("execute and preserve" if preserve else "execute")
         return self._outcome()
 
-    def _retry(self, *_: Any) -> Outcome:
+    def _retry(self, *_: Any) -> DeploymentOutcome:
         self._note("retry")
         return self._outcome()
 
-    def _outcome(self) -> Outcome:
+    def _outcome(self) -> DeploymentOutcome:
         self.stack = StackDescription("arn", "gallery", self.status, {}, self.outputs)
-        return Outcome(self.status, [])
+        return DeploymentOutcome(self.status, [])
 
     def _answer(self, question: str, *_: Any) -> str:
         self.done.append(question.partition(" (")[0])

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from ops.deployed_stack import StackDescription
-from ops.leftover_versions import Drift, find_drift, set_back
+from ops.leftover_versions import FunctionDrift, find_drift, set_back
 from ops.stacks import OperationError
 from tests.integration.ops.recorded import Recorded
 
@@ -82,7 +82,7 @@ def api(version: int) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def find(recorded: Lambda, status: str = "UPDATE_ROLLBACK_COMPLETE") -> list[Drift]:
+def find(recorded: Lambda, status: str = "UPDATE_ROLLBACK_COMPLETE") -> list[FunctionDrift]:
     return find_drift(recorded.account, StackDescription(STACK, "gallery", status))
 
 
@@ -148,7 +148,7 @@ def test_new_stack_is_not_looked_at(recorded: Lambda, deployed: StackDescription
     assert find_drift(recorded.account, deployed) == []
 
 
-def back(recorded: Lambda, *drift: Drift) -> tuple[dict[str, int], str]:
+def back(recorded: Lambda, *drift: FunctionDrift) -> tuple[dict[str, int], str]:
     said = io.StringIO()
     kept = set_back(
         recorded.account,
@@ -159,8 +159,8 @@ def back(recorded: Lambda, *drift: Drift) -> tuple[dict[str, int], str]:
     return kept, said.getvalue()
 
 
-def leftover(*later: int, function: str = "Edge") -> Drift:
-    return Drift(function, f"gallery-{function}", 3, later, None, code_changed=False)
+def leftover(*later: int, function: str = "Edge") -> FunctionDrift:
+    return FunctionDrift(function, f"gallery-{function}", 3, later, None, code_changed=False)
 
 
 def test_leftover_versions_are_deleted(recorded: Lambda):
@@ -206,6 +206,6 @@ def test_code_of_the_template_that_is_not_the_versions_is_an_error(recorded: Lam
     recorded.expect("lambda", "get_function", updated, **name)
     own = {"CodeSha256": "c"}
     recorded.expect("lambda", "get_function_configuration", own, **name, Qualifier="3")
-    changed = Drift("Api", "gallery-Api", 3, (), None, code_changed=True)
+    changed = FunctionDrift("Api", "gallery-Api", 3, (), None, code_changed=True)
     with pytest.raises(OperationError, match="is not that of version 3"):
         back(recorded, changed)

@@ -15,7 +15,7 @@ from ops.preflight.examine import (
     examine,
     examine_account,
 )
-from ops.preflight.findings import Finding, Result
+from ops.preflight.findings import CheckResult, Finding
 from ops.preflight.table import findings_table
 from ops.preflight.target import DeployedTarget
 from ops.stacks import find_stack, read_stage
@@ -57,18 +57,20 @@ def by_check(examination: Examination) -> dict[str, Finding]:
     return {each.check: each for each in examination.findings}
 
 
-def results(examination: Examination) -> dict[str, Result]:
-    return {each.check: each.result for each in examination.findings if each.result != Result.READY}
+def results(examination: Examination) -> dict[str, CheckResult]:
+    return {
+        each.check: each.result for each in examination.findings if each.result != CheckResult.READY
+    }
 
 
 def test_preflight_of_a_new_account_names_everything_missing_and_the_remedy():
     examination = examined(RecordedAccount("new"), MonthlyBudget="50")
     assert by_check(examination).keys() == EVERY_CHECK
     assert results(examination) == {
-        "Lambda quota": Result.BLOCKED,
-        "CloudFront": Result.WARNING,
-        "Budget": Result.BLOCKED,
-        "API access logs": Result.WARNING,
+        "Lambda quota": CheckResult.BLOCKED,
+        "CloudFront": CheckResult.WARNING,
+        "Budget": CheckResult.BLOCKED,
+        "API access logs": CheckResult.WARNING,
     }
     found = by_check(examination)
     assert "ApiProvisionedConcurrency=0" in found["Lambda quota"].sentence
@@ -83,7 +85,7 @@ def test_new_account_passes_after_the_advice_is_followed():
     advised = {"ApiProvisionedConcurrency": "0", "Page": "none", "ApiAccessLogs": "with-a-new-role"}
     examination = examined(RecordedAccount("new"), **advised)
     assert not examination.is_blocked
-    assert results(examination) == {"Lambda quota": Result.WARNING}
+    assert results(examination) == {"Lambda quota": CheckResult.WARNING}
     assert "as in new accounts" in by_check(examination)["Lambda quota"].sentence
 
 
@@ -99,7 +101,7 @@ def test_complete_account_has_nothing_to_say():
 def test_leftovers_are_named_and_a_taken_name_prevents_the_deployment():
     examination = examined(RecordedAccount("leftovers"))
     found = by_check(examination)
-    assert results(examination) == {"Leftovers": Result.WARNING, "Names": Result.BLOCKED}
+    assert results(examination) == {"Leftovers": CheckResult.WARNING, "Names": CheckResult.BLOCKED}
     said = found["Leftovers"].sentence
     for left in (
         "bucket lambda-gallery-mediabucket-1 (3 objects)",
@@ -125,7 +127,7 @@ def test_exceeded_quota_of_shards_and_used_domain_are_reported():
     found = looked(recorded, **given, CertificateArn=arn)
     assert "499 of the account's 500" in found["Views stream"].sentence
     assert "E2SHOP already answers photos.example.com" in found["CloudFront"].sentence
-    assert found["Certificate"].result is Result.READY
+    assert found["Certificate"].result is CheckResult.READY
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def test_certificate_that_cannot_be_used_prevents_the_deployment(
     )
     arn = "arn:aws:acm:us-east-1:123456789012:certificate/1"
     found = looked(recorded, DomainName="photos.example.com", CertificateArn=arn)["Certificate"]
-    assert found.result is Result.BLOCKED
+    assert found.result is CheckResult.BLOCKED
     assert said in found.sentence
 
 
@@ -153,7 +155,7 @@ def test_missing_permission_is_a_warning_that_names_the_action():
     recorded = RecordedAccount("complete")
     recorded.deny("sts.GetCallerIdentity", "cloudformation.DescribeStacks")
     found = looked(recorded)
-    assert Result.BLOCKED not in {each.result for each in found.values()}
+    assert CheckResult.BLOCKED not in {each.result for each in found.values()}
     said = {
         each.check: each.sentence
         for each in found.values()
@@ -179,7 +181,7 @@ def test_service_that_does_not_answer_is_a_warning_with_its_own_words():
         "lambda.GetAccountSettings", error={"Code": "ServiceException", "Message": "Try later"}
     )
     found = looked(recorded)["Lambda quota"]
-    assert found.result is Result.WARNING
+    assert found.result is CheckResult.WARNING
     assert "Try later" in found.sentence
 
 
@@ -187,18 +189,18 @@ def test_bucket_of_artifacts_that_somebody_deleted_prevents_the_deployment():
     recorded = RecordedAccount("complete")
     recorded.replace("s3.HeadBucket", error={"Code": "404", "Message": "Not Found"})
     found = looked(recorded)["Artifacts"]
-    assert found.result is Result.BLOCKED
+    assert found.result is CheckResult.BLOCKED
     assert "Delete the stack aws-sam-cli-managed-default" in found.sentence
 
 
 def test_logs_with_a_role_that_the_account_lacks_prevent_the_deployment():
     found = looked(RecordedAccount("new"), ApiAccessLogs="with-the-accounts-role")
-    assert found["API access logs"].result is Result.BLOCKED
+    assert found["API access logs"].result is CheckResult.BLOCKED
 
 
 def test_new_role_for_logs_would_replace_the_accounts():
     found = looked(RecordedAccount("complete"), ApiAccessLogs="with-a-new-role")["API access logs"]
-    assert found.result is Result.WARNING
+    assert found.result is CheckResult.WARNING
     assert "replaces ApiGatewayLogs" in found.sentence
 
 
@@ -273,12 +275,12 @@ def test_failed_creation_is_continued_and_cloudfronts_refusal_names_the_paramete
                 if resource["LogicalResourceId"] == "Distribution":
                     resource["ResourceStatus"] = "CREATE_FAILED"
     found = looked(recorded)
-    assert found["Stack"].result is Result.WARNING
+    assert found["Stack"].result is CheckResult.WARNING
     assert "This deployment continues it" in found["Stack"].sentence
     assert "Its first failure was Distribution: Access denied" in found["Stack"].sentence
-    assert found["CloudFront"].result is Result.WARNING
+    assert found["CloudFront"].result is CheckResult.WARNING
     assert "--parameter Page=none until then" in found["CloudFront"].sentence
-    assert looked(recorded, Page="none")["CloudFront"].result is Result.READY
+    assert looked(recorded, Page="none")["CloudFront"].result is CheckResult.READY
 
 
 def test_domain_of_the_stacks_own_distribution_is_not_a_conflict():
@@ -286,21 +288,21 @@ def test_domain_of_the_stacks_own_distribution_is_not_a_conflict():
     denied = {"Code": "AccessDenied", "Message": ""}
     recorded.entries.append({"call": "acm.DescribeCertificate", "error": denied})
     shop, own = "shop.example.com", "gallery.example.com"
-    assert looked(recorded, DomainName=shop)["CloudFront"].result is Result.BLOCKED
-    assert looked(recorded, DomainName=own)["CloudFront"].result is Result.READY
+    assert looked(recorded, DomainName=shop)["CloudFront"].result is CheckResult.BLOCKED
+    assert looked(recorded, DomainName=own)["CloudFront"].result is CheckResult.READY
 
 
 @pytest.mark.parametrize(
     ("status", "result", "said"),
     [
-        ("ROLLBACK_COMPLETE", Result.BLOCKED, "`make destroy STAGE=prod`"),
-        ("UPDATE_ROLLBACK_FAILED", Result.BLOCKED, "continue-update-rollback"),
-        ("UPDATE_IN_PROGRESS", Result.BLOCKED, "wait for it"),
-        ("UPDATE_ROLLBACK_COMPLETE", Result.READY, "Its first failure was Distribution"),
+        ("ROLLBACK_COMPLETE", CheckResult.BLOCKED, "`make destroy STAGE=prod`"),
+        ("UPDATE_ROLLBACK_FAILED", CheckResult.BLOCKED, "continue-update-rollback"),
+        ("UPDATE_IN_PROGRESS", CheckResult.BLOCKED, "wait for it"),
+        ("UPDATE_ROLLBACK_COMPLETE", CheckResult.READY, "Its first failure was Distribution"),
     ],
 )
 def test_state_of_the_stack_says_whether_it_can_be_deployed_and_why_it_failed(
-    status: str, result: Result, said: str
+    status: str, result: CheckResult, said: str
 ):
     found = looked(failed(status))["Stack"]
     assert found.result is result
@@ -309,7 +311,7 @@ def test_state_of_the_stack_says_whether_it_can_be_deployed_and_why_it_failed(
 
 def test_removed_page_keeps_the_edge_function_for_hours():
     found = looked(RecordedAccount("complete"), Page="none")["CloudFront"]
-    assert found.result is Result.WARNING
+    assert found.result is CheckResult.WARNING
     assert "cannot be deleted for hours" in found.sentence
 
 
@@ -317,14 +319,14 @@ def test_root_user_is_warned():
     recorded = RecordedAccount("complete")
     root = {"UserId": "1", "Account": "123456789012", "Arn": "arn:aws:iam::123456789012:root"}
     recorded.replace("sts.GetCallerIdentity", answer=root)
-    assert looked(recorded)["Credentials"].result is Result.WARNING
+    assert looked(recorded)["Credentials"].result is CheckResult.WARNING
 
 
 def test_stack_outside_us_east_1_has_no_page_and_needs_no_cloudfront():
     recorded = RecordedAccount("new", "eu-central-1")
     found = looked(recorded, ApiProvisionedConcurrency="0")
     assert "Set AWS_REGION=us-east-1" in found["Region"].sentence
-    assert found["CloudFront"].result is Result.READY
+    assert found["CloudFront"].result is CheckResult.READY
     assert "cloudfront.ListDistributions" not in recorded.calls
 
 

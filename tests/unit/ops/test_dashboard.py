@@ -16,10 +16,10 @@ from ops.dashboard_widgets import (
     Axis,
     DashboardError,
     Points,
-    Reading,
     Series,
     Span,
     Widget,
+    WidgetReading,
     lengthened,
     read_widgets,
     value_text,
@@ -179,13 +179,13 @@ def test_values_are_written_for_a_person(value: float, unit: str, text: str):
     assert value_text(value, unit) == text
 
 
-def reading(*points: Points, **changes: Any) -> Reading:
+def reading(*points: Points, **changes: Any) -> WidgetReading:
     given = {"kind": "timeSeries", "x": 0, "y": 1, "width": 12, "height": 6, "title": "Calls"}
     several = tuple(series(label=f"line {number}") for number in range(len(points)))
-    return Reading(Widget(**given | {"series": several} | changes), points)
+    return WidgetReading(Widget(**given | {"series": several} | changes), points)
 
 
-HEADING = Reading(Widget("text", 0, 0, 24, 1, title="Flows"), ())
+HEADING = WidgetReading(Widget("text", 0, 0, 24, 1, title="Flows"), ())
 
 
 def test_the_table_has_the_last_and_the_highest_value_and_says_where_there_is_none():
@@ -206,7 +206,7 @@ def test_the_picture_names_each_widget_and_says_where_there_is_no_data(tmp_path:
         reading([], x=12, title="Nothing yet"),
         reading(values, values, y=7, title="Two scales", series=right, left=Axis(min=0, max=1)),
         reading(values, y=7, x=12, title="Found", kind="singleValue"),
-        Reading(Widget("alarm", 0, 13, 24, 3, title="Alarms"), ()),
+        WidgetReading(Widget("alarm", 0, 13, 24, 3, title="Alarms"), ()),
     ]
     plot(readings, SPAN, "gallery", tmp_path / "a.svg")
     drawn = (tmp_path / "a.svg").read_text()

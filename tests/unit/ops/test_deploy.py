@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from samcli.cli.types import CfnParameterOverridesType
 
-from ops.concurrency import Concurrency, changes_alias, check_quota, wanted_concurrency
+from ops.concurrency import ProvisionedConcurrency, changes_alias, check_quota, wanted_concurrency
 from ops.deploy import merged_parameters
 from ops.deployed_stack import StackDescription
 from ops.sam import parameter_overrides
@@ -114,15 +114,19 @@ def test_values_of_parameters_may_hold_blanks_and_equals_signs():
 def test_concurrency_is_the_given_the_deployed_or_the_stages_own():
     name, own = "ApiProvisionedConcurrency", TEMPLATE["Mappings"]["Stage"]["prod"]
     most = own[f"{name}Maximum"]
-    assert wanted_concurrency(TEMPLATE, {"Stage": "dev"}, None) == Concurrency(0, 0)
-    assert wanted_concurrency(TEMPLATE, {"Stage": "prod"}, None) == Concurrency(own[name], most)
+    assert wanted_concurrency(TEMPLATE, {"Stage": "dev"}, None) == ProvisionedConcurrency(0, 0)
+    assert wanted_concurrency(TEMPLATE, {"Stage": "prod"}, None) == ProvisionedConcurrency(
+        own[name], most
+    )
     stack = deployed(ApiProvisionedConcurrency="5")
-    assert wanted_concurrency(TEMPLATE, {"Stage": "prod"}, stack) == Concurrency(5, most)
-    assert wanted_concurrency(TEMPLATE, {"Stage": "prod", name: "0"}, stack) == Concurrency(0, 0)
+    assert wanted_concurrency(TEMPLATE, {"Stage": "prod"}, stack) == ProvisionedConcurrency(5, most)
+    assert wanted_concurrency(
+        TEMPLATE, {"Stage": "prod", name: "0"}, stack
+    ) == ProvisionedConcurrency(0, 0)
     own_again = wanted_concurrency(TEMPLATE, {"Stage": "prod", name: "-1"}, stack)
-    assert own_again == Concurrency(own[name], most)
+    assert own_again == ProvisionedConcurrency(own[name], most)
     more = {"Stage": "prod", f"{name}Maximum": "50"}
-    assert wanted_concurrency(TEMPLATE, more, stack) == Concurrency(5, 50)
+    assert wanted_concurrency(TEMPLATE, more, stack) == ProvisionedConcurrency(5, 50)
     with pytest.raises(OperationError, match="'many'"):
         wanted_concurrency(TEMPLATE, {"Stage": "prod", name: "many"}, stack)
 
@@ -159,13 +163,13 @@ def test_release_that_changes_provisioned_concurrency_has_no_canary(
     least: int, parameters: dict[str, str], changes: bool
 ):
     on_aws = Account(CloudFormation(), "123456789012", "us-east-1")
-    wanted = Concurrency(least, 10)
+    wanted = ProvisionedConcurrency(least, 10)
     assert changes_alias(on_aws, deployed(**parameters), wanted) is changes
 
 
 def test_new_account_is_told_what_to_do_about_its_quota():
     with pytest.raises(OperationError) as refused:
-        check_quota(account(10, 10), None, Concurrency(1, 2))
+        check_quota(account(10, 10), None, ProvisionedConcurrency(1, 2))
     for said in (
         "concurrency 2 does not fit",
         "10 concurrent executions",
@@ -177,19 +181,23 @@ def test_new_account_is_told_what_to_do_about_its_quota():
 
 
 def test_hundred_of_the_unreserved_concurrency_stay_free():
-    assert "concurrency 1 to 2" in check_quota(account(1000, 102), None, Concurrency(1, 2))
+    assert "concurrency 1 to 2" in check_quota(
+        account(1000, 102), None, ProvisionedConcurrency(1, 2)
+    )
     with pytest.raises(OperationError, match="102 of them unreserved"):
-        check_quota(account(1000, 102), None, Concurrency(1, 3))
+        check_quota(account(1000, 102), None, ProvisionedConcurrency(1, 3))
 
 
 def test_what_the_stack_has_already_need_not_fit_again():
-    assert check_quota(account(1000, 100, provisioned=4), deployed(), Concurrency(1, 4))
+    assert check_quota(account(1000, 100, provisioned=4), deployed(), ProvisionedConcurrency(1, 4))
     with pytest.raises(OperationError):
-        check_quota(account(1000, 100, provisioned=4), deployed(), Concurrency(1, 5))
+        check_quota(account(1000, 100, provisioned=4), deployed(), ProvisionedConcurrency(1, 5))
 
 
 def test_without_provisioned_concurrency_no_quota_is_asked_for():
-    assert check_quota(Account(None, "123456789012", "eu-west-1"), None, Concurrency(0, 0))
+    assert check_quota(
+        Account(None, "123456789012", "eu-west-1"), None, ProvisionedConcurrency(0, 0)
+    )
 
 
 def test_parameters_reach_sam_whole():

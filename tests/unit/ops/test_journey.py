@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ops.journey import (
-    Line,
+    LogLine,
     about,
     created_at,
     journey,
@@ -23,8 +23,8 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 EXECUTION = "arn:aws:states:eu-central-1:123456789012:execution:daily:one"
 
 
-def line(milliseconds: int, function: str = "gallery_api", **entry: Any) -> Line:
-    return Line(NOON + timedelta(milliseconds=milliseconds), function, entry)
+def line(milliseconds: int, function: str = "gallery_api", **entry: Any) -> LogLine:
+    return LogLine(NOON + timedelta(milliseconds=milliseconds), function, entry)
 
 
 def test_moment_of_creation_is_in_the_id():
@@ -49,7 +49,7 @@ def test_moment_of_creation_is_in_the_id():
 )
 def test_line_is_of_its_own_time_if_it_tells_one(text: str, at: datetime, entry: dict[str, Any]):
     milliseconds = int(NOON.timestamp() * 1000)
-    assert read_line("thumbnailer", milliseconds, text) == Line(at, "thumbnailer", entry)
+    assert read_line("thumbnailer", milliseconds, text) == LogLine(at, "thumbnailer", entry)
 
 
 def test_lines_are_in_the_order_of_time_and_each_is_there_once():

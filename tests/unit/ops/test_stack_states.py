@@ -7,7 +7,7 @@ import pytest
 from ops import stack_states
 from ops.deployed_stack import StackDescription
 from ops.remains import Remain
-from ops.stack_events import Event, Outcome
+from ops.stack_events import DeploymentOutcome, Event
 from ops.stack_states import check_state, explain_failure, kind_of_deployment, preserves
 from ops.stacks import Account, OperationError, Stage
 
@@ -94,7 +94,7 @@ def test_failed_creation_says_why_how_to_continue_and_how_to_give_up(remains: li
         event("Distribution", "CREATE_FAILED", "Your account must be verified"),
         event("MediaBucket", "CREATE_FAILED", "Resource creation cancelled"),
     ]
-    outcome = Outcome("CREATE_FAILED", events)
+    outcome = DeploymentOutcome("CREATE_FAILED", events)
     said = explain_failure(ACCOUNT, PROD, stack("CREATE_FAILED"), outcome)
     assert "Distribution (AWS::S3::Bucket): Your account must be verified" in said
     assert "cancelled" not in said, "what failed only because something else had"
@@ -105,13 +105,13 @@ def test_failed_creation_says_why_how_to_continue_and_how_to_give_up(remains: li
 
 def test_refused_replacement_says_how_to_go_on():
     reason = "Replacement type updates not supported on stack with disable-rollback."
-    outcome = Outcome("UPDATE_FAILED", [event("MediaBucket", "UPDATE_FAILED", reason)])
+    outcome = DeploymentOutcome("UPDATE_FAILED", [event("MediaBucket", "UPDATE_FAILED", reason)])
     said = explain_failure(ACCOUNT, PROD, stack("UPDATE_FAILED"), outcome)
     assert "Deploy without that change first" in said
 
 
 def test_rolled_back_update_says_that_the_stack_is_what_it_was():
-    outcome = Outcome("UPDATE_ROLLBACK_COMPLETE", [event("MediaBucket", "UPDATE_FAILED")])
+    outcome = DeploymentOutcome("UPDATE_ROLLBACK_COMPLETE", [event("MediaBucket", "UPDATE_FAILED")])
     said = explain_failure(ACCOUNT, PROD, stack("UPDATE_ROLLBACK_COMPLETE"), outcome)
     assert "rolled the stack back" in said
     assert "no reason given" in said

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from ops.cost.stack_settings import Reader
-from ops.cost.view_counting import Counting, Rows, Work, count_views, popularity
+from ops.cost.stack_settings import EventSourceSettings
+from ops.cost.view_counting import Rows, ViewCounting, Work, count_views, popularity
 
 ROWS = Rows(total=174, minute=105, receipt=48)
 NOTHING = Work(0, 0, 0, 1)
@@ -20,8 +20,10 @@ def counted(
     lanes: int = 1,
     work: Work = NOTHING,
     **more: float,
-) -> Counting:
-    reader = Reader(batch_size=1000, window_seconds=more.get("window", 1), lanes_a_shard=lanes)
+) -> ViewCounting:
+    reader = EventSourceSettings(
+        batch_size=1000, window_seconds=more.get("window", 1), lanes_a_shard=lanes
+    )
     shares = popularity(photos, more.get("exponent", 0))
     return count_views(rate, shares, shards=shards, reader=reader, work=work, rows=ROWS)
 

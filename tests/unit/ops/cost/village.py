@@ -4,7 +4,7 @@ import msgspec
 
 from ops.cost.figures import Figures, load_figures
 from ops.cost.scenario import Scenario, load_scenario
-from ops.cost.stack_settings import Function, Reader, StackSettings
+from ops.cost.stack_settings import EventSourceSettings, Function, StackSettings
 
 STACK = StackSettings(
     stage="prod",
@@ -20,8 +20,8 @@ STACK = StackSettings(
     warm_most=2,
     shards=1,
     on_demand_stream=False,
-    views=Reader(batch_size=1000, window_seconds=1, lanes_a_shard=2),
-    changes=Reader(batch_size=100, window_seconds=0, lanes_a_shard=1),
+    views=EventSourceSettings(batch_size=1000, window_seconds=1, lanes_a_shard=2),
+    changes=EventSourceSettings(batch_size=100, window_seconds=0, lanes_a_shard=1),
     throttles={
         "* /*": 100,
         "POST /photos": 10,

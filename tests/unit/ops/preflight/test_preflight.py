@@ -10,7 +10,7 @@ from ops.cost.figures import load_figures
 from ops.cost.prices import load_prices
 from ops.cost.scenario import load_scenario
 from ops.preflight import machine
-from ops.preflight.findings import Finding, Result
+from ops.preflight.findings import CheckResult, Finding
 from ops.preflight.parameters import check_parameters, check_template
 from ops.preflight.plan import created, idle_cost
 from ops.preflight.stream import resharding_steps
@@ -66,7 +66,9 @@ def test_every_step_is_one_that_kinesis_allows():
 )
 def test_parameter_that_the_deployment_would_refuse_is_refused(name: str, value: str, said: str):
     findings = list(check_parameters(target(**{name: value})))
-    assert [each for each in findings if each.result is Result.BLOCKED and said in each.sentence]
+    assert [
+        each for each in findings if each.result is CheckResult.BLOCKED and said in each.sentence
+    ]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,7 @@ def test_parameter_that_the_deployment_would_refuse_is_refused(name: str, value:
 )
 def test_parameter_without_effect_is_a_warning(parameters: dict[str, str], said: str):
     [found] = check_parameters(target(**parameters))
-    assert found.result is Result.WARNING
+    assert found.result is CheckResult.WARNING
     assert said in found.sentence
 
 
@@ -88,7 +90,7 @@ def test_parameter_without_effect_is_a_warning(parameters: dict[str, str], said:
 )
 def test_schedules_of_every_form_are_taken(schedule: str):
     [found] = check_parameters(target(ReportSchedule=schedule))
-    assert found.result is Result.READY
+    assert found.result is CheckResult.READY
     assert f"ReportSchedule={schedule}" in found.sentence
 
 
@@ -107,7 +109,7 @@ def test_template_that_the_transform_refuses_is_said_without_a_trace():
         "Type"
     ] = "Carrier pigeon"
     [found] = check_template(broken)
-    assert found.result is Result.BLOCKED
+    assert found.result is CheckResult.BLOCKED
     assert "ThumbnailerFunction" in found.sentence
 
 
@@ -119,7 +121,7 @@ def test_idle_cost_is_that_of_make_cost():
 
 def test_python_without_pip_or_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch):
     [found] = machine.check_python("python3.13")
-    assert found.result is Result.READY
+    assert found.result is CheckResult.READY
     monkeypatch.setattr(machine, "_VERSION", "raise ImportError('pip')")
     [found] = machine.check_python("python3.13")
     assert "no pip" in found.sentence
@@ -132,7 +134,7 @@ def test_python_without_pip_or_of_another_version_is_refused(monkeypatch: pytest
 
 
 def test_verdict_counts_what_prevents_and_what_warns():
-    ready, warning, blocked = (Finding("a", result, "b") for result in Result)
+    ready, warning, blocked = (Finding("a", result, "b") for result in CheckResult)
     assert verdict([ready], offline=False).plain == "✓ Nothing prevents a deployment."
     said = verdict([warning, warning], offline=False).plain
     assert said == "✓ Nothing prevents a deployment. 2 warnings."

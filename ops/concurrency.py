@@ -10,7 +10,7 @@ from ops.deployed_stack import StackDescription
 from ops.stacks import Account, OperationError
 
 UNRESERVED: Final = 100
-"""Of an account's concurrency, what Lambda lets nobody reserve or provision."""
+"""Unreserved concurrency that Lambda always keeps in an account."""
 _QUOTA_CODE: Final = "L-B99A9384"  # Service Quotas' name of Lambda's concurrent executions
 _LEAST: Final = "ApiProvisionedConcurrency"
 _MOST: Final = "ApiProvisionedConcurrencyMaximum"
@@ -29,7 +29,7 @@ def wanted_concurrency(
     """What the deployment will ask for; without provisioned concurrency there is nothing to track.
 
     Raises:
-        OperationError: a parameter is no number, or the least is more than the most.
+        OperationError: a parameter is not a number, or the minimum exceeds the maximum.
     """
     kept = deployed.parameters if deployed else {}
     least = _number(_LEAST, template, {**kept, **parameters})

@@ -131,7 +131,7 @@ def _hours(text: str) -> timedelta:
         hours = 0
     if not 0 < hours <= _LONGEST_HOURS:
         limits = f"above 0, up to {_LONGEST_HOURS}"
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of hours: {limits}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of hours: {limits}")
     return timedelta(hours=hours)
 
 

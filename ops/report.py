@@ -108,7 +108,7 @@ def _size(count: int) -> str:
 
 def _days(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= 3660:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of days: from 1 to 3660")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days: from 1 to 3660")
     return int(text)
 
 

@@ -87,7 +87,7 @@ def follow(account: Account, stack_id: str, after: str, console: Console) -> Dep
         while True:
             stack = find_stack(account, stack_id)
             if not stack:
-                raise OperationError(f"Somebody deleted {stack_id} during the deployment.")
+                raise OperationError(f"The stack {stack_id} was deleted during the deployment.")
             events = _newest_first(account, stack_id, after)[::-1]
             for event in events:
                 if event.id not in shown:

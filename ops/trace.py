@@ -94,10 +94,10 @@ def trace(source: LogSource, photo_id: str, *, looks: bool = False) -> Trace:
     """All that is logged of the photo; with `looks` also the requests that only looked at it.
 
     Raises:
-        TraceError: it is no photo's id.
+        TraceError: it is not the id of a photo.
     """
     if not is_photo_id(photo_id):
-        raise TraceError(f"{photo_id!r} is no photo id, such as POST /photos answers.")
+        raise TraceError(f"{photo_id!r} is not a photo id: pass the id that POST /photos returned.")
     lines = list(_search(source, photo_id, created_at(photo_id) - _MARGIN))
     for correlation_id, (first, last) in requests(lines).items():
         lines += _search(source, correlation_id, first - _MARGIN, last + _MARGIN)

@@ -235,9 +235,9 @@ def test_the_same_picture_is_the_same_file(tmp_path: Path):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (["--hours", "0"], "'0' is no number of hours"),
-        (["--hours", "nan"], "'nan' is no number of hours"),
-        (["--hours", "337"], "'337' is no number of hours"),
+        (["--hours", "0"], "'0' is not a number of hours"),
+        (["--hours", "nan"], "'nan' is not a number of hours"),
+        (["--hours", "337"], "'337' is not a number of hours"),
         (["--plot", "picture.pdf"], "must end in .svg or .png"),
         (["--plot", "/nowhere/a.svg"], "there is no folder"),
     ],

@@ -214,8 +214,8 @@ def test_plot_is_drawn_of_however_few_reports(
     [
         (["--plot", "days.pdf"], "must end in .svg or .png"),
         (["--plot", "no/such/folder/days.svg"], "there is no folder 'no/such/folder'"),
-        (["--days", "0"], "no number of days"),
-        (["--days", "many"], "no number of days"),
+        (["--days", "0"], "not a number of days"),
+        (["--days", "many"], "not a number of days"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_is_started(

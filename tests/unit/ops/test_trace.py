@@ -94,7 +94,7 @@ def test_search_begins_with_the_creation_of_the_photo_not_with_the_logs():
     ids=["empty", "file name", "upper case", "line break", "quotes"],
 )
 def test_what_is_no_photo_id_is_never_searched_for(text: str):
-    with pytest.raises(TraceError, match="is no photo id"):
+    with pytest.raises(TraceError, match="is not a photo id"):
         trace.trace(LogSource("gallery", None, None, {}, "", ""), text)
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +18,8 @@ from botocore.config import Config
 
 from localcloud import owners
 from localcloud.environment import laptop_environment
+from localcloud.execution.code_store import remove_folder
+from localcloud.execution.time_limits import SETTING
 
 ROOT: Final = Path(__file__).parents[1]
 STATE: Final = ROOT / ".laptop"
@@ -98,7 +99,7 @@ def running(cloud: Cloud, settings: Mapping[str, str] | None = None) -> Iterator
     try:
         _await_free_port(cloud)
         owners.write(cloud.folder, cloud.host)
-        shutil.rmtree(cloud.folder / "tmp", ignore_errors=True)
+        remove_folder(cloud.folder / "tmp")
         (cloud.folder / "tmp").mkdir()
         with (cloud.folder / "ministack.log").open("wb") as log:
             process = _start(cloud, settings or {}, log)
@@ -108,7 +109,7 @@ def running(cloud: Cloud, settings: Mapping[str, str] | None = None) -> Iterator
             finally:
                 _end(process)
     finally:
-        shutil.rmtree(cloud.folder / "tmp", ignore_errors=True)
+        remove_folder(cloud.folder / "tmp")
         owners.remove(cloud.folder)
         lock.release()
 
@@ -173,6 +174,7 @@ def _start(cloud: Cloud, settings: Mapping[str, str], log: IO[bytes]) -> "subpro
         "BIND_HOST": cloud.host,
         "GATEWAY_PORT": str(cloud.port),
         "IOT_MTLS_ENABLED": "0",  # its port ignores BIND_HOST
+        SETTING: os.environ.get(SETTING, "1"),
         "S3_DATA_DIR": str(folder / "s3"),
         "STATE_DIR": str(folder / "state"),
         **settings,

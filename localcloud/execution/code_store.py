@@ -37,9 +37,14 @@ class CodeStore:
 
     def remove(self) -> None:
         """Delete all folders, for which they become writable."""
-        for folder, _, _ in os.walk(self._folder):
-            Path(folder).chmod(0o755)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove_folder(self._folder)
+
+
+def remove_folder(folder: Path) -> None:
+    """Delete a folder if it exists, with the read-only folders in it."""
+    for inner, _, _ in os.walk(folder):
+        Path(inner).chmod(0o755)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unpack(archive: bytes, folder: Path) -> None:

@@ -55,7 +55,6 @@ class Result:
     function_error: str
     error_type: str
     log: tuple[str, ...]
-    log_stream: str
     seconds: float
     init_seconds: float | None
 
@@ -142,6 +141,11 @@ class ExecutionEnvironment:
         else:
             process.freeze()
         return self._result(invocation, outcome, began)
+
+    def take_log(self) -> list[str]:
+        """What was logged and is not in a result yet: the lines of an initialization."""
+        log, self._log = self._log, []
+        return log
 
     def kill(self) -> None:
         """End the runtime for good; any thread may, and an invocation under way fails by it."""
@@ -310,12 +314,10 @@ class ExecutionEnvironment:
             payload=payload,
             function_error=function_error,
             error_type=error_type,
-            log=tuple(self._log),
-            log_stream=self.log_stream,
+            log=tuple(self.take_log()),
             seconds=seconds,
             init_seconds=self._init_seconds,
         )
-        self._log = []
         self._init_seconds = None
         self.idle_since = time.monotonic()
         return result

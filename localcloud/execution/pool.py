@@ -9,7 +9,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from localcloud.execution.concurrency import Concurrency, TooManyRequestsError
@@ -27,12 +27,15 @@ from localcloud.execution.time_limits import TimeLimits
 _CLOSING_SECONDS: Final = 5
 _RECYCLE_SECONDS: Final = 10
 
+type WriteLog = Callable[[FunctionVersion, str, Sequence[str]], None]
+
 
 class EnvironmentPool:
     """Gives each invocation an environment that no other uses meanwhile; `close` ends them all.
 
     At most `initializing` environments initialize at once, by default one per processor: many that
-    start together would run into the time limit of the init phase together.
+    start together would run into the time limit of the init phase together. `write_log` gets the
+    lines that an environment writes, in order, with its version and log stream.
     """
 
     def __init__(
@@ -41,7 +44,9 @@ class EnvironmentPool:
         concurrency: Concurrency,
         limits: TimeLimits,
         initializing: int | None = None,
+        write_log: WriteLog = lambda *_: None,
     ) -> None:
+        self._write_log = write_log
         self._host = host
         self._concurrency = concurrency
         self._limits = limits
@@ -64,7 +69,9 @@ class EnvironmentPool:
             if environment.is_new:
                 with self._initializing:
                     environment.initialize()
-            return environment.invoke(invocation)
+            result = environment.invoke(invocation)
+            self._write_log(version, environment.log_stream, result.log)
+            return result
 
     def provision(self, version: FunctionVersion, count: int) -> int:
         """Keep `count` initialized environments of a version, 0 to keep none; returns how many are.
@@ -85,6 +92,17 @@ class EnvironmentPool:
             self._give_back(lacking)
         with self._changed:
             return len(self._provisioned_of(version))
+
+    def prepare(self, version: FunctionVersion) -> bool:
+        """Initialize an environment for a later invocation; whether it succeeded."""
+        with self._changed:
+            environment = self._create(version, ON_DEMAND)
+        succeeded = self._initialize(environment)
+        if succeeded:
+            self._give_back(environment)
+        else:
+            self._discard(environment)
+        return succeeded
 
     def retire(self, function: str, version: str | None = None) -> None:
         """End the environments of a function, or of one version: each after what it runs."""
@@ -199,7 +217,9 @@ class EnvironmentPool:
 
     def _initialize(self, environment: ExecutionEnvironment) -> bool:
         with self._initializing:
-            return environment.initialize()
+            succeeded = environment.initialize()
+        self._write_log(environment.version, environment.log_stream, environment.take_log())
+        return succeeded
 
     def _lacking(self, version: FunctionVersion) -> ExecutionEnvironment | None:
         """A new environment, if fewer exist than are provisioned."""

@@ -43,16 +43,19 @@ _lock: Final = threading.Lock()
 _queued: Final[ContextVar[float | None]] = ContextVar("queued", default=None)
 
 type Around = Callable[..., Any]
+type Running = Callable[[Any], int]
 
 
-def install() -> None:
+def install(running: Running) -> None:
     """Wrap ministack's functions, before it serves.
+
+    `running` counts the other invocations of a function.
 
     Raises:
         AttributeError: this version of ministack lacks something that is needed here.
     """
     for module, name, around in (
-        (lambda_svc, "_execute_function_dispatch", _dispatched),
+        (lambda_svc, "_execute_function_dispatch", functools.partial(_dispatched, running)),
         (lambda_svc, "invoke_async_with_retry", _queued_event),
         (lambda_svc, "_emit_lambda_metrics", _own_metrics),
         (cloudwatch_logs, "_append_log_events", _logged),
@@ -74,7 +77,9 @@ def _put(data: Iterable[Datum]) -> None:
             )
 
 
-def _dispatched(run: Around, function: Any, config: Any, event: Any, *rest: Any) -> Any:
+def _dispatched(
+    running: Running, run: Around, function: Any, config: Any, event: Any, *rest: Any
+) -> Any:
     began = time.time()
     result = run(function, config, event, *rest)
     invocation = Invocation(
@@ -82,7 +87,7 @@ def _dispatched(run: Around, function: Any, config: Any, event: Any, *rest: Any)
         event=event,
         began=began,
         ended=time.time(),
-        concurrent=lambda_svc._inflight.get(lambda_svc._inflight_key(config), 1),  # noqa: SLF001
+        concurrent=running(config) + 1,
         failed=bool(result.get("error")),
         queued=_queued.get(),
     )

@@ -24,6 +24,7 @@ def main() -> None:
     from localcloud.ministack import (  # noqa: PLC0415 - its folder is on the path only now
         cloudwatch,
         deployments,
+        executions,
         functions,
         http_apis,
         rest_apis,
@@ -36,13 +37,17 @@ def main() -> None:
     functions.install()
     http_apis.install()
     rest_apis.install()
-    cloudwatch.install()
+    environments = executions.install(Path(sys.argv[1]))
+    cloudwatch.install(environments.running)
     scheduler.install()
     secure_transport.install()
     user_pools.install()
-    sys.executable = sys.argv.pop(1)  # ministack starts a function's workers with it
+    sys.executable = sys.argv.pop(1)  # ministack's own executors start it
     threading.Thread(target=_end_with_owner, daemon=True).start()
-    serve()
+    try:
+        serve()
+    finally:
+        environments.close()
 
 
 if __name__ == "__main__":

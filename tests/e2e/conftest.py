@@ -70,7 +70,9 @@ def cloud() -> Iterator[Cloud]:
             patch.delenv(name)
         for name, value in cloud.environment.items():
             patch.setenv(name, value)
-        with running(cloud, {"LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1"}):
+        # No function runs into a time limit because the machine is busy.
+        settings = {"LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1", "LOCALCLOUD_TIME_FACTOR": "5"}
+        with running(cloud, settings):
             yield cloud
 
 

@@ -214,7 +214,7 @@ def test_demo_after_a_killed_one_works_and_gets_nothing_of_a_persons_aws(
     assert not any(child.is_running() for child in started)
     own = " ".join(process.args) if isinstance(process.args, list) else process.args
     seen.pop(own, None)  # a child between fork and exec still looks like its parent
-    for part in ("ministack/server.py", "sam build", "sam deploy", "_worker.py"):
+    for part in ("ministack/server.py", "sam build", "sam deploy", "launcher.py"):
         assert any(part in name for name in seen), (part, sorted(seen))
     for name, environment in seen.items():
         held = " ".join(environment.values())

@@ -1,0 +1,382 @@
+"""Has every function of ministack run in an execution environment of `localcloud.execution`.
+
+All of ministack's callers (the Lambda API, API Gateway, S3, SNS, EventBridge, Step Functions and
+others) meet in `lambda_svc._execute_function`, which `install` replaces. Functions that no
+environment can run, container images and runtimes of other languages, stay with ministack's own
+executors.
+"""
+
+import contextvars
+import json
+import os
+import re
+import threading
+import time
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from ministack.core import lambda_runtime
+from ministack.core.responses import get_account_id, get_region, new_uuid
+from ministack.services import cloudwatch_logs, lambda_svc
+
+from localcloud.execution.code_store import CodeStore
+from localcloud.execution.concurrency import Concurrency, TooManyRequestsError
+from localcloud.execution.environment import Result
+from localcloud.execution.function_version import FunctionVersion, Host, is_supported
+from localcloud.execution.pool import EnvironmentPool
+from localcloud.execution.runtime_api import Invocation
+from localcloud.execution.time_limits import TimeLimits
+
+# Of the laptop's environment, what functions get too; credentials and region are their own.
+_HOST_VARIABLES: Final = (
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_ENDPOINT_URL",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+)
+_LINEAGE: Final = re.compile(r"Lineage=1:[0-9a-f]{8}:(\d+)")
+
+type Function = dict[str, Any]
+
+
+def install(python: Path) -> "Executions":
+    """Begin, before ministack serves; `python` is the functions' interpreter.
+
+    Raises:
+        AttributeError: this version of ministack lacks something that is needed here.
+        ValueError: LOCALCLOUD_TIME_FACTOR is no factor.
+    """
+    executions = Executions(python)
+    for module, name, replacement in (
+        (lambda_svc, "_execute_function", executions.execute),
+        (lambda_svc, "_execute_function_dispatch", executions.dispatch),
+        (lambda_svc, "_inbound_invoke_depth", _inbound_depth),
+        (lambda_svc, "invalidate_worker", executions.retire),
+        (lambda_svc, "_snapstart_provision_version_async", executions.prepare),
+        (lambda_runtime, "get_or_create_worker", executions.of_web_socket),
+    ):
+        getattr(module, name)
+        setattr(module, name, replacement)
+    executions.follow_provisioned_concurrency()
+    return executions
+
+
+class Executions:
+    """All functions' environments, and what ministack calls instead of its own executors."""
+
+    def __init__(self, python: Path) -> None:
+        folder = Path(os.environ["TMPDIR"]) / "lambda"
+        variables = {name: os.environ[name] for name in _HOST_VARIABLES if name in os.environ}
+        variables[lambda_runtime.HOST_PREFIX_ENV] = "true"
+        limit = lambda_svc._ACCOUNT_CONCURRENCY_CAP or 1000  # noqa: SLF001
+        self._execute_otherwise = lambda_svc._execute_function  # noqa: SLF001
+        self._dispatch_otherwise = lambda_svc._execute_function_dispatch  # noqa: SLF001
+        self._retire_otherwise = lambda_svc.invalidate_worker
+        self._prepare_otherwise = lambda_svc._snapstart_provision_version_async  # noqa: SLF001
+        self._concurrency = Concurrency(limit, _reserved)
+        self._code = CodeStore(folder / "code")
+        self._folders: dict[tuple[str, ...], Path] = {}
+        host = Host(folder, python, variables)
+        self._pool = EnvironmentPool(host, self._concurrency, TimeLimits.of(), write_log=_write_log)
+        self._provisioned: dict[tuple[str, str], tuple[FunctionVersion, int]] = {}
+        self._provisioning = threading.Lock()
+
+    def close(self) -> None:
+        """End all environments."""
+        self._pool.close()
+        self._code.remove()
+
+    def execute(self, function: Function, event: Any) -> Any:
+        """In place of lambda_svc._execute_function: once in the function's scope, and throttled."""
+        config = function.get("config") or function
+        if lambda_svc._function_config_scope_mismatch(config):  # noqa: SLF001
+            return lambda_svc._run_with_function_config_scope(  # noqa: SLF001
+                config,
+                lambda_svc._execute_function,  # noqa: SLF001
+                function,
+                event,
+            )
+        if not _is_ours(function, config):
+            return self._execute_otherwise(function, event)
+        try:
+            return lambda_svc._execute_function_dispatch(  # noqa: SLF001
+                function, config, event, new_uuid(), time.time()
+            )
+        except TooManyRequestsError as error:
+            lambda_svc._emit_lambda_metrics(  # noqa: SLF001
+                config["FunctionName"], duration_ms=0.0, error=False, throttle=True
+            )
+            return lambda_svc._throttle_response(error.reason, str(error))  # noqa: SLF001
+
+    def dispatch(
+        self, function: Function, config: Function, event: Any, request_id: str, started: float
+    ) -> Any:
+        """In place of lambda_svc._execute_function_dispatch: one invocation that is counted.
+
+        Raises:
+            TooManyRequestsError: a concurrency limit is reached.
+        """
+        if not _is_ours(function, config):
+            return self._dispatch_otherwise(function, config, event, request_id, started)
+        version = self._version(function, config)
+        invocation = Invocation(
+            request_id=request_id,
+            payload=json.dumps(event).encode(),
+            function_arn=config["FunctionArn"],
+            trace_id=_trace_id(config),
+        )
+        return _answer(self._pool.invoke(version, invocation))
+
+    def retire(
+        self,
+        name: str,
+        qualifier: str | None = None,
+        account: str | None = None,
+        region: str | None = None,
+    ) -> None:
+        """In place of lambda_svc.invalidate_worker."""
+        function = f"{account or get_account_id()}:{region or get_region()}:{name}"
+        self._pool.retire(function, qualifier)
+        self._retire_otherwise(name, qualifier=qualifier, account=account, region=region)
+
+    def prepare(self, name: str, record: Function) -> None:
+        """In place of lambda_svc._snapstart_provision_version_async, when a version is published.
+
+        There are no snapshots: one environment is initialized, and the version becomes active.
+        """
+        config = record["config"]
+        if not _is_ours(record, config):
+            self._prepare_otherwise(name, record)
+            return
+
+        def initialize() -> None:
+            if self._pool.prepare(self._version(record, config)):
+                config.update(State="Active", StateReason="", StateReasonCode="")
+                config["LastUpdateStatus"] = "Successful"
+            else:
+                reason = "The function's init code failed; its log says why."
+                config.update(State="Failed", StateReason=reason, StateReasonCode="FunctionError")
+
+        _in_background(initialize)
+
+    def of_web_socket(self, _: str, config: Function, code: bytes, **__: Any) -> "_WebSocketWorker":
+        """In place of lambda_runtime.get_or_create_worker, which WebSocket routes use."""
+        return _WebSocketWorker({"config": config, "code_zip": code}, self)
+
+    def running(self, config: Function) -> int:
+        """How many invocations of a function run now."""
+        return self._concurrency.running(_name(config))
+
+    def follow_provisioned_concurrency(self) -> None:
+        """Initialize environments when provisioned concurrency is put, and when its alias moves."""
+        put = lambda_svc._put_provisioned_concurrency  # noqa: SLF001
+        delete = lambda_svc._delete_provisioned_concurrency  # noqa: SLF001
+        update = lambda_svc._update_alias  # noqa: SLF001
+
+        def put_and_provision(name: str, qualifier: str, data: Any) -> Any:
+            answered = put(name, qualifier, data)
+            if answered[0] < 300:
+                setting = lambda_svc._functions[name]["provisioned_concurrency"][qualifier]  # noqa: SLF001
+                self._provision_later(name, qualifier, setting)
+                return answered[0], answered[1], json.dumps(setting).encode()
+            return answered
+
+        def delete_and_end(name: str, qualifier: str) -> Any:
+            answered = delete(name, qualifier)
+            if answered[0] < 300:
+                self._provision_later(name, qualifier, None)
+            return answered
+
+        def update_and_provision(name: str, alias: str, data: Any) -> Any:
+            answered = update(name, alias, data)
+            function = lambda_svc._functions.get(name) or {}  # noqa: SLF001
+            setting = function.get("provisioned_concurrency", {}).get(alias)
+            if answered[0] < 300 and setting:
+                self._provision_later(name, alias, setting)
+            return answered
+
+        lambda_svc._put_provisioned_concurrency = put_and_provision  # noqa: SLF001
+        lambda_svc._delete_provisioned_concurrency = delete_and_end  # noqa: SLF001
+        lambda_svc._update_alias = update_and_provision  # noqa: SLF001
+
+    def _provision_later(self, name: str, qualifier: str, setting: Function | None) -> None:
+        if setting:
+            setting["Status"] = "IN_PROGRESS"
+            setting["AvailableProvisionedConcurrentExecutions"] = 0
+            setting["AllocatedProvisionedConcurrentExecutions"] = 0
+        _in_background(self._provision, name, qualifier, setting)
+
+    def _provision(self, name: str, qualifier: str, setting: Function | None) -> None:
+        key = (f"{get_account_id()}:{get_region()}:{name}", qualifier)
+        with self._provisioning:
+            wanted = setting["RequestedProvisionedConcurrentExecutions"] if setting else 0
+            record, config = lambda_svc._get_func_record_for_qualifier(name, qualifier)  # noqa: SLF001
+            version = None
+            if record and config and wanted and _is_ours(record, config):
+                version = self._version(record, config)
+            before, _ = self._provisioned.pop(key, (None, 0))
+            if before and before != version:
+                self._pool.provision(before, 0)
+            if not version or not setting:
+                return
+            ready = self._pool.provision(version, wanted)
+            self._provisioned[key] = (version, wanted)
+        setting["AvailableProvisionedConcurrentExecutions"] = ready
+        setting["AllocatedProvisionedConcurrentExecutions"] = ready
+        setting["Status"] = "READY" if ready == wanted else "FAILED"
+        if ready < wanted:
+            setting["StatusReason"] = "FUNCTION_ERROR_INIT_FAILURE"
+
+    def _version(self, function: Function, config: Function) -> FunctionVersion:
+        logging = config.get("LoggingConfig") or {}
+        layers = config.get("Layers") or []
+        account, region = lambda_svc._account_region_from_function_config(config)  # noqa: SLF001
+        return FunctionVersion(
+            account=account,
+            region=region,
+            name=config["FunctionName"],
+            version=config.get("Version", "$LATEST"),
+            revision=config.get("RevisionId", ""),
+            runtime=config["Runtime"],
+            handler=config.get("Handler", ""),
+            memory_mb=int(config.get("MemorySize") or 128),
+            timeout_seconds=int(config.get("Timeout") or 3),
+            storage_mb=int((config.get("EphemeralStorage") or {}).get("Size", 512)),
+            task_folder=self._folder((config["CodeSha256"],), lambda: [function["code_zip"]]),
+            layers_folder=self._folder(
+                ("layers", *(each["Arn"] for each in layers)),
+                lambda: [zipped for each in layers if (zipped := _layer(each))],
+            ),
+            log_group=logging.get("LogGroup") or f"/aws/lambda/{config['FunctionName']}",
+            log_format=logging.get("LogFormat", "Text"),
+            log_level=logging.get("ApplicationLogLevel", ""),
+            variables=_variables(config),
+            credentials=lambda_runtime.execution_credentials(config),
+        )
+
+    def _folder(self, key: tuple[str, ...], archives: Callable[[], list[bytes]]) -> Path:
+        if key not in self._folders:
+            self._folders[key] = self._code.unpacked(archives())
+        return self._folders[key]
+
+
+class _WebSocketWorker:
+    """What ministack's WebSocket routes expect of a worker."""
+
+    def __init__(self, function: Function, executions: Executions) -> None:
+        self._function = function
+        self._executions = executions
+
+    def invoke(self, event: Any, _: str) -> Function:
+        answered = self._executions.execute(self._function, event)
+        if answered.get("error"):
+            return {"status": "error", "error": json.dumps(answered["body"])}
+        return {"status": "ok", "result": answered["body"]}
+
+
+def _in_background(run: Callable[..., None], *arguments: Any) -> None:
+    context = contextvars.copy_context()  # account and region of the request
+    threading.Thread(
+        target=context.run, args=(run, *arguments), name="initialize-environments", daemon=True
+    ).start()
+
+
+def _is_ours(function: Function, config: Function) -> bool:
+    is_image = config.get("PackageType") == "Image"
+    return (
+        bool(function.get("code_zip")) and not is_image and is_supported(config.get("Runtime", ""))
+    )
+
+
+def _name(config: Function) -> str:
+    account, region = lambda_svc._account_region_from_function_config(config)  # noqa: SLF001
+    return f"{account}:{region}:{config['FunctionName']}"
+
+
+def _reserved() -> Mapping[str, int]:
+    functions = list(lambda_svc._functions._data.items())  # noqa: SLF001 - of all accounts
+    return {
+        ":".join(key): int(function["concurrency"])
+        for key, function in functions
+        if function.get("concurrency") is not None
+    }
+
+
+def _layer(layer: Function) -> bytes | None:
+    zipped: bytes | None = lambda_svc._resolve_layer_zip(layer)  # noqa: SLF001
+    return zipped
+
+
+def _variables(config: Function) -> dict[str, str]:
+    own = (config.get("Environment") or {}).get("Variables") or {}
+    return {name: str(value) for name, value in own.items()}
+
+
+def _trace_id(config: Function) -> str:
+    """Lambda's trace header: its lineage tells how often functions have called functions."""
+    active = lambda_svc._xray_trace_id_for_invocation(config)  # noqa: SLF001
+    root = active or f"Root=1-{int(time.time()):08x}-{new_uuid().replace('-', '')[:24]};Sampled=0"
+    depth = lambda_svc._invoke_depth.get()  # noqa: SLF001
+    return f"{root};Lineage=1:{zlib.crc32(config['FunctionName'].encode()):08x}:{depth}"
+
+
+def _inbound_depth(headers: Mapping[str, str]) -> int:
+    """In place of lambda_svc._inbound_invoke_depth: from the header that each AWS SDK passes on."""
+    match = _LINEAGE.search(headers.get("x-amzn-trace-id", ""))
+    return int(match[1]) if match else 0
+
+
+def _answer(result: Result) -> Function:
+    """As ministack's own executors return it."""
+    answered: Function = {"log": "\n".join(result.log)}
+    try:
+        answered["body"] = json.loads(result.payload) if result.payload else None
+    except ValueError:
+        answered["body"] = result.payload.decode(errors="replace")
+        answered["raw_payload"] = True
+    if result.function_error:
+        answered["error"] = True
+        answered["function_error"] = result.function_error
+    return answered
+
+
+def _write_log(version: FunctionVersion, stream: str, lines: Sequence[str]) -> None:
+    """In the scope of the function, which the calling thread need not be in."""
+    arn = f"arn:aws:lambda:{version.region}:{version.account}:function:{version.name}"
+    lambda_svc._run_with_function_config_scope(  # noqa: SLF001
+        {"FunctionArn": arn}, _append_to_log, version.log_group, stream, lines
+    )
+
+
+def _append_to_log(group_name: str, stream_name: str, lines: Sequence[str]) -> None:
+    """As lambda_svc._emit_lambda_logs does it, but for the log stream."""
+    now = int(time.time() * 1000)
+    groups = cloudwatch_logs._log_groups  # noqa: SLF001
+    if group_name not in groups:
+        groups[group_name] = {
+            "arn": cloudwatch_logs._make_group_arn(group_name),  # noqa: SLF001
+            "creationTime": now,
+            "retentionInDays": None,
+            "tags": {},
+            "subscriptionFilters": {},
+            "streams": {},
+        }
+    new_stream = {
+        "events": [],
+        "uploadSequenceToken": "1",
+        "creationTime": now,
+        "firstEventTimestamp": None,
+        "lastEventTimestamp": None,
+        "lastIngestionTime": None,
+    }
+    stream = groups[group_name]["streams"].setdefault(stream_name, new_stream)
+    events = [{"timestamp": now, "message": line} for line in lines]
+    cloudwatch_logs._append_log_events(  # noqa: SLF001
+        stream, [{**event, "ingestionTime": now} for event in events]
+    )
+    cloudwatch_logs._fanout_to_subscription_filters(group_name, stream_name, events)  # noqa: SLF001

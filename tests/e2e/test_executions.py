@@ -1,0 +1,165 @@
+"""Execution environments through the Lambda API of the laptop cloud; rules are in docs."""
+
+import io
+import json
+import secrets
+import textwrap
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localcloud.cloud import Cloud
+from tests.e2e.conftest import awaited
+
+SOURCE = """
+    import os, pathlib, time
+    def handler(event, context):
+        if "raise" in event:
+            raise KeyError(event["raise"])
+        if "exit" in event:
+            os._exit(event["exit"])
+        if "wait" in event:
+            folder = pathlib.Path(event["wait"])
+            (folder / context.aws_request_id).touch()
+            while not (folder / "end").exists():
+                time.sleep(0.01)
+        return {"pid": os.getpid(), "by": os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]}
+"""
+
+type Function = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def role(cloud: Cloud) -> Iterator[str]:
+    iam, name = cloud.client("iam"), f"executed-{secrets.token_hex(4)}"
+    statement = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy)
+    yield made["Role"]["Arn"]
+    iam.delete_role(RoleName=name)
+
+
+@pytest.fixture
+def function(cloud: Cloud, role: str) -> Iterator[Function]:
+    """Makes a function of the source of its module; returns its name."""
+    client = cloud.client("lambda")
+    made: list[str] = []
+
+    def make(source: str = SOURCE, **settings: Any) -> str:
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            archive.writestr("function.py", textwrap.dedent(source))
+        made.append(f"executed-{secrets.token_hex(4)}")
+        client.create_function(
+            FunctionName=made[-1],
+            Runtime="python3.13",
+            Handler="function.handler",
+            Role=role,
+            Code={"ZipFile": content.getvalue()},
+            **{"Timeout": 60, "MemorySize": 512} | settings,
+        )
+        return made[-1]
+
+    yield make
+    for name in made:
+        client.delete_function(FunctionName=name)
+
+
+def answer(cloud: Cloud, name: str, **event: Any) -> Any:
+    response = cloud.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
+    return json.loads(response["Payload"].read())
+
+
+def test_an_exception_or_exit_ends_no_other_invocation_of_the_function(
+    cloud: Cloud, function: Function, tmp_path: Any
+):
+    name = function()
+    with ThreadPoolExecutor(4) as threads:
+        waiting = [threads.submit(answer, cloud, name, wait=str(tmp_path)) for _ in range(3)]
+        awaited(lambda: len(list(tmp_path.iterdir())) == 3)
+        assert answer(cloud, name, **{"raise": "photo"})["errorType"] == "KeyError"
+        assert answer(cloud, name, exit=1)["errorType"] == "Runtime.ExitError"
+        (tmp_path / "end").touch()
+        pids = {each.result()["pid"] for each in waiting}
+    assert len(pids) == 3
+    assert answer(cloud, name)["pid"] in pids
+
+
+def test_function_error_and_log_tail_are_lambdas(cloud: Cloud, function: Function):
+    client, name = cloud.client("lambda"), function()
+    response = client.invoke(FunctionName=name, Payload='{"raise": "photo"}', LogType="Tail")
+    assert response["FunctionError"] == "Unhandled"
+    assert json.loads(response["Payload"].read())["errorMessage"] == "'photo'"
+    logs = cloud.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+    kinds = [event["message"].split()[0] for event in logs]
+    assert kinds == ["INIT_START", "START", "[ERROR]", "END", "REPORT"]
+    answer(cloud, name)
+    streams = cloud.client("logs").describe_log_streams(logGroupName=f"/aws/lambda/{name}")
+    assert len(streams["logStreams"]) == 1
+
+
+def test_reserved_concurrency_throttles_with_429_and_a_metric(
+    cloud: Cloud, function: Function, tmp_path: Any
+):
+    client, name = cloud.client("lambda"), function()
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(answer, cloud, name, wait=str(tmp_path))
+        awaited(lambda: list(tmp_path.iterdir()))
+        with pytest.raises(ClientError) as refused:
+            answer(cloud, name)
+        (tmp_path / "end").touch()
+        waiting.result()
+    assert refused.value.response["Error"]["Code"] == "TooManyRequestsException"
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 429
+    assert refused.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    metrics = cloud.client("cloudwatch").list_metrics(
+        Namespace="AWS/Lambda",
+        MetricName="Throttles",
+        Dimensions=[{"Name": "FunctionName", "Value": name}],
+    )
+    assert metrics["Metrics"]
+    assert "pid" in answer(cloud, name)
+
+
+def test_provisioned_concurrency_is_warm_when_it_is_ready_and_follows_its_alias(
+    cloud: Cloud, function: Function
+):
+    client, name = cloud.client("lambda"), function()
+    client.publish_version(FunctionName=name)
+    client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    begun = client.put_provisioned_concurrency_config(
+        FunctionName=name, Qualifier="live", ProvisionedConcurrentExecutions=1
+    )
+    assert begun["Status"] == "IN_PROGRESS"
+
+    def is_ready() -> bool:
+        setting = client.get_provisioned_concurrency_config(FunctionName=name, Qualifier="live")
+        return bool(setting["Status"] == "READY")
+
+    awaited(is_ready)
+    first = answer(cloud, f"{name}:live")
+    assert first["by"] == "provisioned-concurrency"
+    assert answer(cloud, name)["by"] == "on-demand"
+    client.update_function_configuration(FunctionName=name, MemorySize=256)
+    client.publish_version(FunctionName=name)
+    client.update_alias(FunctionName=name, Name="live", FunctionVersion="2")
+    awaited(is_ready)
+    second = answer(cloud, f"{name}:live")
+    assert second["by"] == "provisioned-concurrency"
+    assert second["pid"] != first["pid"]
+
+
+def test_updated_function_runs_at_the_next_invocation(cloud: Cloud, function: Function):
+    client, name = cloud.client("lambda"), function()
+    before = answer(cloud, name)["pid"]
+    client.update_function_configuration(FunctionName=name, Environment={"Variables": {"A": "1"}})
+    assert answer(cloud, name)["pid"] != before

@@ -41,6 +41,10 @@ _HOST_VARIABLES: Final = (
 )
 _LINEAGE: Final = re.compile(r"Lineage=1:[0-9a-f]{8}:(\d+)")
 
+_FIRST_WAIT: Final = 1.0
+_LONGEST_WAIT: Final = 300.0
+_asynchronous: Final = contextvars.ContextVar("asynchronous", default=False)
+
 type Function = dict[str, Any]
 
 
@@ -57,6 +61,11 @@ def install(python: Path) -> "Executions":
         (lambda_svc, "_execute_function_dispatch", executions.dispatch),
         (lambda_svc, "_inbound_invoke_depth", _inbound_depth),
         (lambda_svc, "invalidate_worker", executions.retire),
+        (
+            lambda_svc,
+            "invoke_async_with_retry",
+            _asynchronously(lambda_svc.invoke_async_with_retry),
+        ),
         (lambda_svc, "_snapstart_provision_version_async", executions.prepare),
         (lambda_runtime, "get_or_create_worker", executions.of_web_socket),
     ):
@@ -92,7 +101,11 @@ class Executions:
         self._code.remove()
 
     def execute(self, function: Function, event: Any) -> Any:
-        """In place of lambda_svc._execute_function: once in the function's scope, and throttled."""
+        """In place of lambda_svc._execute_function: in the function's scope, and throttled.
+
+        An asynchronous event that is throttled waits, and uses up none of its retries.
+        https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+        """
         config = function.get("config") or function
         if lambda_svc._function_config_scope_mismatch(config):  # noqa: SLF001
             return lambda_svc._run_with_function_config_scope(  # noqa: SLF001
@@ -103,15 +116,21 @@ class Executions:
             )
         if not _is_ours(function, config):
             return self._execute_otherwise(function, event)
-        try:
-            return lambda_svc._execute_function_dispatch(  # noqa: SLF001
-                function, config, event, new_uuid(), time.time()
-            )
-        except TooManyRequestsError as error:
-            lambda_svc._emit_lambda_metrics(  # noqa: SLF001
-                config["FunctionName"], duration_ms=0.0, error=False, throttle=True
-            )
-            return lambda_svc._throttle_response(error.reason, str(error))  # noqa: SLF001
+        give_up = time.monotonic() + _longest_wait(function)
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                return lambda_svc._execute_function_dispatch(  # noqa: SLF001
+                    function, config, event, new_uuid(), time.time()
+                )
+            except TooManyRequestsError as error:
+                lambda_svc._emit_lambda_metrics(  # noqa: SLF001
+                    config["FunctionName"], duration_ms=0.0, error=False, throttle=True
+                )
+                if time.monotonic() + wait > give_up:
+                    return lambda_svc._throttle_response(error.reason, str(error))  # noqa: SLF001
+            time.sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
 
     def dispatch(
         self, function: Function, config: Function, event: Any, request_id: str, started: float
@@ -277,6 +296,27 @@ class _WebSocketWorker:
         if answered.get("error"):
             return {"status": "error", "error": json.dumps(answered["body"])}
         return {"status": "ok", "result": answered["body"]}
+
+
+def _asynchronously(invoke: Callable[[Function, Any], None]) -> Callable[[Function, Any], None]:
+    """Around lambda_svc.invoke_async_with_retry: its thread knows that it is asynchronous."""
+
+    def invoke_asynchronously(function: Function, event: Any) -> None:
+        token = _asynchronous.set(True)  # goes along into the thread
+        try:
+            invoke(function, event)
+        finally:
+            _asynchronous.reset(token)
+
+    return invoke_asynchronously
+
+
+def _longest_wait(function: Function) -> float:
+    """How long an event that is throttled may wait, in seconds: 0 if somebody waits for it."""
+    if not _asynchronous.get():
+        return 0
+    settings = function.get("event_invoke_config") or {}
+    return float(settings.get("MaximumEventAgeInSeconds", 21_600))
 
 
 def _in_background(run: Callable[..., None], *arguments: Any) -> None:

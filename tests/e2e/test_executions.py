@@ -7,6 +7,7 @@ import textwrap
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -78,6 +79,20 @@ def answer(cloud: Cloud, name: str, **event: Any) -> Any:
     return json.loads(response["Payload"].read())
 
 
+def throttles(cloud: Cloud, name: str) -> float:
+    now = datetime.now(UTC)
+    statistics = cloud.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/Lambda",
+        MetricName="Throttles",
+        Dimensions=[{"Name": "FunctionName", "Value": name}],
+        StartTime=now - timedelta(minutes=10),
+        EndTime=now + timedelta(minutes=1),
+        Period=60,
+        Statistics=["Sum"],
+    )
+    return float(sum(each["Sum"] for each in statistics["Datapoints"]))
+
+
 def test_an_exception_or_exit_ends_no_other_invocation_of_the_function(
     cloud: Cloud, function: Function, tmp_path: Any
 ):
@@ -119,15 +134,25 @@ def test_reserved_concurrency_throttles_with_429_and_a_metric(
         (tmp_path / "end").touch()
         waiting.result()
     assert refused.value.response["Error"]["Code"] == "TooManyRequestsException"
-    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 429
+    metadata = refused.value.response["ResponseMetadata"]
+    assert metadata["HTTPStatusCode"] == 429
     assert refused.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
-    metrics = cloud.client("cloudwatch").list_metrics(
-        Namespace="AWS/Lambda",
-        MetricName="Throttles",
-        Dimensions=[{"Name": "FunctionName", "Value": name}],
-    )
-    assert metrics["Metrics"]
+    assert throttles(cloud, name) == 1 + metadata["RetryAttempts"]
     assert "pid" in answer(cloud, name)
+
+
+def test_asynchronous_event_that_is_throttled_waits_and_is_not_lost(
+    cloud: Cloud, function: Function, tmp_path: Any
+):
+    client, name = cloud.client("lambda"), function()
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    event = json.dumps({"wait": str(tmp_path)})
+    (tmp_path / "end").touch()
+    client.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=0)
+    client.invoke(FunctionName=name, InvocationType="Event", Payload=event)
+    awaited(lambda: throttles(cloud, name))
+    client.delete_function_concurrency(FunctionName=name)
+    awaited(lambda: len(list(tmp_path.iterdir())) == 2)
 
 
 def test_provisioned_concurrency_is_warm_when_it_is_ready_and_follows_its_alias(

@@ -13,13 +13,13 @@ import re
 import threading
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id, get_region, new_uuid
-from ministack.services import cloudwatch_logs, lambda_svc
+from ministack.services import lambda_svc
 
 from localcloud.execution.code_store import CodeStore
 from localcloud.execution.concurrency import Concurrency, TooManyRequestsError
@@ -28,6 +28,7 @@ from localcloud.execution.function_version import FunctionVersion, Host, is_supp
 from localcloud.execution.pool import EnvironmentPool
 from localcloud.execution.runtime_api import Invocation
 from localcloud.execution.time_limits import TimeLimits
+from localcloud.ministack import function_logs
 
 # Of the laptop's environment, what functions get too; credentials and region are their own.
 _HOST_VARIABLES: Final = (
@@ -75,6 +76,12 @@ def install(python: Path) -> "Executions":
     return executions
 
 
+def running_in_workers(config: Function) -> int:
+    """How many other invocations of a function run now, where ministack runs them itself."""
+    running: int = lambda_svc._inflight.get(_name(config), 1)  # noqa: SLF001
+    return running - 1
+
+
 class Executions:
     """All functions' environments, and what ministack calls instead of its own executors."""
 
@@ -91,7 +98,9 @@ class Executions:
         self._code = CodeStore(folder / "code")
         self._folders: dict[tuple[str, ...], Path] = {}
         host = Host(folder, python, variables)
-        self._pool = EnvironmentPool(host, self._concurrency, TimeLimits.of(), write_log=_write_log)
+        self._pool = EnvironmentPool(
+            host, self._concurrency, TimeLimits.of(), write_log=function_logs.write
+        )
         self._provisioned: dict[tuple[str, str], tuple[FunctionVersion, int]] = {}
         self._provisioning = threading.Lock()
 
@@ -383,40 +392,3 @@ def _answer(result: Result) -> Function:
         answered["error"] = True
         answered["function_error"] = result.function_error
     return answered
-
-
-def _write_log(version: FunctionVersion, stream: str, lines: Sequence[str]) -> None:
-    """In the scope of the function, which the calling thread need not be in."""
-    arn = f"arn:aws:lambda:{version.region}:{version.account}:function:{version.name}"
-    lambda_svc._run_with_function_config_scope(  # noqa: SLF001
-        {"FunctionArn": arn}, _append_to_log, version.log_group, stream, lines
-    )
-
-
-def _append_to_log(group_name: str, stream_name: str, lines: Sequence[str]) -> None:
-    """As lambda_svc._emit_lambda_logs does it, but for the log stream."""
-    now = int(time.time() * 1000)
-    groups = cloudwatch_logs._log_groups  # noqa: SLF001
-    if group_name not in groups:
-        groups[group_name] = {
-            "arn": cloudwatch_logs._make_group_arn(group_name),  # noqa: SLF001
-            "creationTime": now,
-            "retentionInDays": None,
-            "tags": {},
-            "subscriptionFilters": {},
-            "streams": {},
-        }
-    new_stream = {
-        "events": [],
-        "uploadSequenceToken": "1",
-        "creationTime": now,
-        "firstEventTimestamp": None,
-        "lastEventTimestamp": None,
-        "lastIngestionTime": None,
-    }
-    stream = groups[group_name]["streams"].setdefault(stream_name, new_stream)
-    events = [{"timestamp": now, "message": line} for line in lines]
-    cloudwatch_logs._append_log_events(  # noqa: SLF001
-        stream, [{**event, "ingestionTime": now} for event in events]
-    )
-    cloudwatch_logs._fanout_to_subscription_filters(group_name, stream_name, events)  # noqa: SLF001

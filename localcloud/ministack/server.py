@@ -37,8 +37,15 @@ def main() -> None:
     functions.install()
     http_apis.install()
     rest_apis.install()
-    environments = executions.install(Path(sys.argv[1]))
-    cloudwatch.install(environments.running)
+    environments = None
+    if sys.platform == "linux":
+        environments = executions.install(Path(sys.argv[1]))
+        cloudwatch.install(environments.running)
+    else:
+        print(
+            f"Functions run in ministack's workers: awslambdaric has no wheels for {sys.platform}."
+        )
+        cloudwatch.install(executions.running_in_workers)
     scheduler.install()
     secure_transport.install()
     user_pools.install()
@@ -47,7 +54,8 @@ def main() -> None:
     try:
         serve()
     finally:
-        environments.close()
+        if environments:
+            environments.close()
 
 
 if __name__ == "__main__":

@@ -8,10 +8,13 @@ PAGE = (ROOT / "docs" / "conformance-execution.md").read_text()
 ROWS = [line for line in PAGE.splitlines() if line.startswith("| ") and "| rule |" not in line]
 
 
-TESTS = "\n".join(
-    path.read_text()
-    for layer in ("unit", "integration")
-    for path in (ROOT / "tests" / layer / "localcloud" / "execution").glob("test_*.py")
+TESTS = (
+    "\n".join(
+        path.read_text()
+        for layer in ("unit", "integration")
+        for path in (ROOT / "tests" / layer / "localcloud" / "execution").glob("test_*.py")
+    )
+    + (ROOT / "tests" / "e2e" / "test_executions.py").read_text()
 )
 
 

@@ -1,11 +1,12 @@
 """How long the phases of an execution environment may take."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-SETTING: Final = "LOCALCLOUD_TIME_FACTOR"
+SETTING: Final = "TIMEOUT_FACTOR"
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,7 @@ class TimeLimits:
     """In seconds. Every limit, the function's own included, is multiplied by `factor`.
 
     A slow or busy machine gets a larger factor; so do tests, whose outcome must not depend on it.
+    Functions get the variable too, so that what they wait for can take longer as well.
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
     """
 
@@ -23,18 +25,18 @@ class TimeLimits:
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> "TimeLimits":
-        """As the environment variable LOCALCLOUD_TIME_FACTOR says, 1 without it.
+        """As the environment variable TIMEOUT_FACTOR says, 1 without it.
 
         Raises:
-            ValueError: it is not a number above 0.
+            ValueError: it is not a number of at least 1.
         """
         text = environment.get(SETTING, "1")
         try:
             factor = float(text)
         except ValueError:
             factor = 0
-        if not factor > 0:
-            raise ValueError(f"{SETTING}={text}: expected a number above 0, such as 2.")
+        if not 1 <= factor < math.inf:
+            raise ValueError(f"{SETTING}={text}: expected a number of at least 1, such as 2.")
         return cls(factor=factor)
 
     def of_init(self, *, provisioned: bool, timeout: float) -> float:

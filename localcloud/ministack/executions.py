@@ -27,7 +27,7 @@ from localcloud.execution.environment import Result
 from localcloud.execution.function_version import FunctionVersion, Host, is_supported
 from localcloud.execution.pool import EnvironmentPool
 from localcloud.execution.runtime_api import Invocation
-from localcloud.execution.time_limits import TimeLimits
+from localcloud.execution.time_limits import SETTING, TimeLimits
 from localcloud.ministack import function_logs
 
 # Of the laptop's environment, what functions get too; credentials and region are their own.
@@ -39,6 +39,7 @@ _HOST_VARIABLES: Final = (
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "NO_PROXY",
+    SETTING,
 )
 _LINEAGE: Final = re.compile(r"Lineage=1:[0-9a-f]{8}:(\d+)")
 
@@ -54,7 +55,7 @@ def install(python: Path) -> "Executions":
 
     Raises:
         AttributeError: this version of ministack lacks something that is needed here.
-        ValueError: LOCALCLOUD_TIME_FACTOR is no factor.
+        ValueError: TIMEOUT_FACTOR is no factor.
     """
     executions = Executions(python)
     for module, name, replacement in (

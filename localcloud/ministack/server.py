@@ -54,7 +54,7 @@ def main() -> None:
     try:
         serve()
     finally:
-        if environments:
+        if environments is not None:
             environments.close()
 
 

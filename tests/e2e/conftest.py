@@ -71,7 +71,7 @@ def cloud() -> Iterator[Cloud]:
         for name, value in cloud.environment.items():
             patch.setenv(name, value)
         # No function runs into a time limit because the machine is busy.
-        settings = {"LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1", "LOCALCLOUD_TIME_FACTOR": "5"}
+        settings = {"LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1", "TIMEOUT_FACTOR": "5"}
         with running(cloud, settings):
             yield cloud
 

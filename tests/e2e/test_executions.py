@@ -3,6 +3,7 @@
 import io
 import json
 import secrets
+import sys
 import textwrap
 import zipfile
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from botocore.exceptions import ClientError
 from localcloud.cloud import Cloud
 from tests.e2e.conftest import awaited
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="awslambdaric needs Linux")
 SOURCE = """
     import os, pathlib, time
     def handler(event, context):

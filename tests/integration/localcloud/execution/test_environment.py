@@ -24,6 +24,7 @@ from tests.integration.localcloud.execution.conftest import (
 )
 from tests.support.repository import ROOT
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="awslambdaric needs Linux")
 UNHURRIED = TimeLimits(factor=20)
 ECHO = "def handler(event, context): return event"
 COUNTER = """

@@ -1,6 +1,7 @@
 """Environments of many invocations, with the real awslambdaric."""
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +16,8 @@ from localcloud.execution.pool import EnvironmentPool
 from localcloud.execution.time_limits import TimeLimits
 from tests.integration.localcloud.execution.conftest import MakePool, MakeVersion, invocation
 from tests.integration.localcloud.execution.test_environment import awaited, state
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="awslambdaric needs Linux")
 
 # Writes that it runs, and waits until the test lets it end.
 WAITING = """

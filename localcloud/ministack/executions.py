@@ -8,6 +8,7 @@ executors.
 
 import contextvars
 import json
+import math
 import os
 import re
 import threading
@@ -45,7 +46,9 @@ _LINEAGE: Final = re.compile(r"Lineage=1:[0-9a-f]{8}:(\d+)")
 
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 300.0
-_asynchronous: Final = contextvars.ContextVar("asynchronous", default=False)
+_queued_at: Final[contextvars.ContextVar[float | None]] = contextvars.ContextVar(
+    "queued_at", default=None
+)
 
 type Function = dict[str, Any]
 
@@ -126,7 +129,7 @@ class Executions:
             )
         if not _is_ours(function, config):
             return self._execute_otherwise(function, event)
-        give_up = time.monotonic() + _longest_wait(function)
+        last_attempt = _last_attempt(function)
         wait = _FIRST_WAIT
         while True:
             try:
@@ -137,7 +140,7 @@ class Executions:
                 lambda_svc._emit_lambda_metrics(  # noqa: SLF001
                     config["FunctionName"], duration_ms=0.0, error=False, throttle=True
                 )
-                if time.monotonic() + wait > give_up:
+                if time.monotonic() + wait > last_attempt:
                     return lambda_svc._throttle_response(error.reason, str(error))  # noqa: SLF001
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
@@ -309,24 +312,26 @@ class _WebSocketWorker:
 
 
 def _asynchronously(invoke: Callable[[Function, Any], None]) -> Callable[[Function, Any], None]:
-    """Around lambda_svc.invoke_async_with_retry: its thread knows that it is asynchronous."""
+    """Around lambda_svc.invoke_async_with_retry: its thread knows since when the event waits."""
 
     def invoke_asynchronously(function: Function, event: Any) -> None:
-        token = _asynchronous.set(True)  # goes along into the thread
+        token = _queued_at.set(time.monotonic())  # goes along into the thread
         try:
             invoke(function, event)
         finally:
-            _asynchronous.reset(token)
+            _queued_at.reset(token)
 
     return invoke_asynchronously
 
 
-def _longest_wait(function: Function) -> float:
-    """How long an event that is throttled may wait, in seconds: 0 if somebody waits for it."""
-    if not _asynchronous.get():
-        return 0
-    settings = function.get("event_invoke_config") or {}
-    return float(settings.get("MaximumEventAgeInSeconds", 21_600))
+def _last_attempt(function: Function) -> float:
+    """When an event that is throttled is given up: at once, if somebody waits for its answer."""
+    queued_at = _queued_at.get()
+    if queued_at is None:
+        return -math.inf
+    of_latest = (function.get("event_invoke_configs") or {}).get("$LATEST")
+    settings = function.get("event_invoke_config") or of_latest or {}
+    return queued_at + float(settings.get("MaximumEventAgeInSeconds", 21_600))
 
 
 def _in_background(run: Callable[..., None], *arguments: Any) -> None:

@@ -30,6 +30,7 @@ def main() -> None:
         rest_apis,
         scheduler,
         secure_transport,
+        stream_mappings,
         user_pools,
     )
 
@@ -48,6 +49,7 @@ def main() -> None:
         cloudwatch.install(executions.running_in_workers)
     scheduler.install()
     secure_transport.install()
+    stream_mappings.install()
     user_pools.install()
     sys.executable = sys.argv.pop(1)  # ministack's own executors start it
     threading.Thread(target=_end_with_owner, daemon=True).start()

@@ -6,6 +6,9 @@ All tests take an hour or more; `CLOCKS='leap_day_ends new_year'` in the environ
 
 Each test starts LEAD seconds before the clock's moment. So a test that reads the clock twice may
 see both sides of midnight, of New Year or of a change to or from daylight saving time.
+
+A process that a test starts with an environment of its own has the real clock. So
+tests/integration/localcloud/execution, which compares times of two processes, cannot be run so.
 """
 
 import os

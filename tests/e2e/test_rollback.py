@@ -22,7 +22,7 @@ from ops import stack_events
 from ops.change_sets import ChangeSet, execute_change_set
 from ops.deployed_stack import StackDescription
 from ops.leftover_versions import find_drift, set_back
-from ops.stack_events import Outcome
+from ops.stack_events import DeploymentOutcome
 from ops.stack_states import preserves
 from ops.stacks import Account, Stage, find_stack, list_resources, open_account
 
@@ -79,7 +79,9 @@ class Release:
         client.get_waiter("change_set_create_complete").wait(**names, WaiterConfig={"Delay": 1})
         return ChangeSet(created["Id"], created["StackId"])
 
-    def deploy(self, answer: str, *, breaking: bool = False, preserve: bool = False) -> Outcome:
+    def deploy(
+        self, answer: str, *, breaking: bool = False, preserve: bool = False
+    ) -> DeploymentOutcome:
         change_set = self.change_set(answer, breaking=breaking)
         return execute_change_set(self.account, change_set, SILENT, preserve=preserve)
 
@@ -150,7 +152,7 @@ def free_name(cloud: Cloud) -> None:
     cloud.client("ssm").delete_parameter(Name=TAKEN)
 
 
-def reasons(outcome: Outcome) -> dict[str, Any]:
+def reasons(outcome: DeploymentOutcome) -> dict[str, Any]:
     return {each.resource: each.reason for each in outcome.failures()}
 
 

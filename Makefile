@@ -127,20 +127,23 @@ install: .venv/installed .venv-ministack/installed .venv-runtime/installed ## cr
 	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
+# pip and not uv, which does not read pip's settings: an index or a certificate of a company.
+.venv-runtime/installed .venv-checkers/installed: PIP_INSTALL = $(BIN)/pip --python $(@D) install --quiet \
+  --disable-pip-version-check --only-binary :all: --require-hashes
+
 # Functions run in it. It has the packages of Lambda's runtime, and not even pip.
 .venv-runtime/installed: requirements/runtime.txt | .venv/installed
 	@echo "Installing $< into $(@D) (once; some seconds)"
 	@$(PYTHON) -m venv --clear --without-pip $(@D)
-	@$(BIN)/uv pip install --quiet --python $(@D) --only-binary :all: --require-hashes --requirement $<
+	@$(PIP_INSTALL) --requirement $<
 	@touch $@
 
-# What make check and make test need in addition. uv installs the hundred packages in a fraction of pip's time.
-.venv-checkers/installed: UV_INSTALL = $(BIN)/uv pip install --quiet --python $(@D) --only-binary :all: --require-hashes
+# What make check and make test need in addition.
 .venv-checkers/installed: requirements/checkers.txt requirements/guard.txt | .venv/installed
-	@echo "Installing $^ into $(@D) (once; half a minute or so)"
+	@echo "Installing $^ into $(@D) (once; a minute or so)"
 	@$(PYTHON) -m venv --clear --without-pip $(@D)
-	@$(UV_INSTALL) --requirement requirements/checkers.txt
-	@$(UV_INSTALL) --no-deps --requirement requirements/guard.txt
+	@$(PIP_INSTALL) --requirement requirements/checkers.txt
+	@$(PIP_INSTALL) --no-deps --requirement requirements/guard.txt
 	@mkdir $(@D)/guard
 	@tar -xzf $(@D)/lib/python3.13/site-packages/cdklabs/cdk_validator_cfnguard/_jsii/*.tgz \
 	  -C $(@D)/guard --strip-components 1

@@ -3,14 +3,15 @@
 S3 delivers events more than once, out of order and concurrently, and invocations crash. Two rules
 lead to the same end state, without orphaned renditions:
 
-- A photo leaves PENDING once, by one conditional write. The upload whose write succeeds is the
-  photo.
-- An invocation that sees a photo that is not PENDING removes all renditions that are not the
-  photo's. It keeps them while the photo is PENDING: a concurrent invocation may be about to name
-  them.
+- The status of a photo changes from PENDING once, by one conditional write. The upload whose write
+  succeeds becomes the photo.
+- An invocation that sees a photo that is not PENDING deletes every rendition that the photo's
+  record does not list. While the photo is PENDING it deletes none: a concurrent invocation may be
+  about to write their keys into the record.
 
-If an invocation crashes after it has stored renditions, Lambda repeats it, and it sees the photo
-READY or FAILED. If its upload was overwritten, the event of the newer upload sees that.
+If an invocation crashes after it has stored renditions, Lambda invokes the function again with the
+same event. That invocation settles the photo, or sees that it is settled and deletes what the
+record does not list. If the upload was overwritten, the invocation for the newer upload does so.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -33,12 +34,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
     from mypy_boto3_s3 import S3Client
 
-# The object under a key never changes. Shared caches keep it for a day, because photos get deleted.
+# The object under a key never changes. Shared caches keep it for a day only, as photos get deleted.
 CACHE_CONTROL: Final = "public, max-age=31536000, s-maxage=86400, immutable"
 
 
 class ThumbnailingError(ExceptionGroup[Exception]):
-    """Uploads that may succeed when Lambda repeats the event, with the cause of each failure."""
+    """The failures of uploads that may succeed when Lambda repeats the event."""
 
 
 class _UploadGoneError(Exception):
@@ -64,7 +65,7 @@ class Result(msgspec.Struct, frozen=True):
 class Thumbnailer(msgspec.Struct, frozen=True):
     """Processes uploads: from the uploads bucket to the media bucket and the photos table.
 
-    `found` is called with each record that is read, or with None, before anything is written.
+    `found` is called with each record that is read, or with None if there is none.
     """
 
     s3: "S3Client"
@@ -75,10 +76,10 @@ class Thumbnailer(msgspec.Struct, frozen=True):
     found: Callable[[Photo | None], None]
 
     def process(self, upload: Upload) -> Result:
-        """Make the upload the photo, unless the photo has an upload already or is deleted.
+        """Use this upload for its photo, unless the photo is not PENDING any more.
 
         Raises:
-            BotoCoreError, ClientError: AWS failed. Calling again, at any time, is safe.
+            BotoCoreError, ClientError: a call to AWS failed. It is safe to call this again.
         """
         photo_id = upload.photo_id
         if photo_id is None:
@@ -91,8 +92,8 @@ class Thumbnailer(msgspec.Struct, frozen=True):
             data = self._read(upload)
             rendered = render(data)
         except _UploadGoneError:
-            # The owner may have deleted the photo since it was read. No other event may follow, so
-            # this invocation removes what a crashed one has left.
+            # Perhaps the owner has deleted the photo, and no other event comes for it. So this
+            # invocation deletes the renditions that a crashed one has left.
             photo = self._find(photo_id)
             if not _is_pending(photo):
                 return self._ignore(photo_id, upload, photo)

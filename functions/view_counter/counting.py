@@ -1,4 +1,7 @@
-"""Count each stream record exactly once, also after redelivery, crashes, refusals and replays."""
+"""Count each stream record exactly once.
+
+This holds if a record is delivered again or replayed, the function crashes, or DynamoDB refuses.
+"""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Count(msgspec.Struct):
-    """The result: views in `left` are not counted, for these `reasons`."""
+    """The result. Views in `left` are not counted; `reasons` are those of all refused attempts."""
 
     left: list[View]
     counted: int = 0
@@ -25,7 +28,7 @@ class Count(msgspec.Struct):
 
 
 class _RefusedError(Exception):
-    """A transaction was refused or not answered; the reasons by photo."""
+    """A transaction was refused, or no answer came; `reasons` are by photo id."""
 
     def __init__(self, reasons: dict[str, str]) -> None:
         self.reasons = reasons
@@ -42,9 +45,10 @@ class ViewCounter(msgspec.Struct, frozen=True):
     def count(
         self, views: list[View], time_left: Callable[[], float], *, replay: bool = False
     ) -> Count:
-        """Count the views that have not been counted; a `replay` expects that most have been.
+        """Count the views that have not been counted; a `replay` assumes that most are counted.
 
-        No call begins when `time_left`, in seconds, is 0 or less. The rest stays in `left`.
+        It starts no call to AWS when `time_left()` returns 0 seconds or less. Views that are not
+        counted by then stay in `left`.
         """
         count = Count(views)
         longest_pause = 0.1
@@ -82,7 +86,7 @@ class ViewCounter(msgspec.Struct, frozen=True):
             items = [response["Item"] for response in found["Responses"] if response.get("Item")]
             seen = {(item["photo_id"]["S"], item["period"]["S"]): item for item in items}
             views = uncovered(views, seen)
-            if time_left() <= 0:  # the read took long
+            if time_left() <= 0:  # the read used up the time
                 raise _RefusedError({view.photo_id: "no time is left" for view in views})
         if views:
             actions = transaction(self.table, views, iso_milliseconds(self.clock()), seen)

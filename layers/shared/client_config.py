@@ -1,5 +1,6 @@
 """Timeouts and attempts of calls to AWS."""
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Final
@@ -27,7 +28,7 @@ def client_config(
         factor = float(text)
     except ValueError:
         factor = 0
-    if not factor >= 1:
+    if not 1 <= factor < math.inf:
         raise SettingsError(f"{VARIABLE}={text}: expected a number of at least 1, such as 5")
     return Config(
         connect_timeout=connect * factor,

@@ -45,7 +45,7 @@ class _Worker:
 
 
 class EventSources:
-    """Runs the stream mappings of a cloud; made by `running`."""
+    """Runs the stream mappings of a cloud. Use `running` to create it."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -79,7 +79,7 @@ class EventSources:
         """Wait until all records now in the streams, and those that they cause, are processed.
 
         Raises:
-            TimeoutError: some are not, after so many seconds.
+            TimeoutError: some records are not processed after `timeout` seconds.
         """
         deadline = time.monotonic() + timeout
         self._refresh()
@@ -124,7 +124,7 @@ class EventSources:
                 try:
                     self._refresh()
                 except ValueError as error:
-                    self._log.write(f"Settings have changed and cannot be followed: {error}")
+                    self._log.write(f"The new settings of a mapping cannot be used: {error}")
                 next_refresh = time.monotonic() + _REFRESH_SECONDS
             with self._changed:
                 for worker in self._workers.values():
@@ -190,7 +190,7 @@ class EventSources:
         return f"Not drained within {timeout:g} s: {streams}; {why}"
 
     def _refresh(self) -> None:
-        """Take over mappings that are new or enabled, and follow changed settings."""
+        """Take over mappings that are new or were enabled, and use changed settings."""
         with self._refreshing:
             try:
                 mappings = {each["UUID"]: self._mapping(each) for each in self._list_mappings()}
@@ -205,7 +205,7 @@ class EventSources:
                 }
 
     def _list_mappings(self) -> Iterator[dict[str, Any]]:
-        """Mappings of streams that were enabled when the template was deployed."""
+        """The mappings of streams, except those that were disabled when they were deployed."""
         pages = self._lambda.get_paginator("list_event_source_mappings").paginate()
         for mapping in (each for page in pages for each in page["EventSourceMappings"]):
             if not any(kind in mapping["EventSourceArn"] for kind in _STREAMS):
@@ -223,7 +223,7 @@ class EventSources:
         return EventSourceMapping.from_api(settings, function["Role"])
 
     def _worker(self, mapping: EventSourceMapping, old: _Worker | None) -> _Worker:
-        """The old worker, or one with the new settings once the old one has no task in progress."""
+        """The old worker, if its settings apply or it has a task in progress; or a new one."""
         if old:
             old.replaced = old.engine.mapping != mapping
             if old.under_way or not old.replaced:
@@ -301,12 +301,12 @@ def _loaded(file: Path) -> dict[str, Any]:
 def running(cloud: Cloud) -> Iterator[EventSources]:
     """Run all stream mappings of a cloud until the block ends.
 
-    ministack's own pollers of these mappings are disabled and stay disabled, because they keep
-    their own positions. The cloud's folder has the mappings and their checkpoints, so that the
-    next run continues from there.
+    The cloud's folder stores the mappings and their checkpoints, so that the next run continues
+    there. ministack shows these mappings as disabled, and never polls them.
 
     Raises:
-        CloudError: another process runs them already, or one has settings that are not modelled.
+        CloudError: another process already runs these mappings, or a mapping has settings that
+            are not supported.
     """
     lock = filelock.FileLock(cloud.folder / "event_sources.lock")
     try:

@@ -16,7 +16,7 @@ def test_factor_multiplies_timeouts_and_not_attempts(
     assert config.retries == {"mode": "standard", "total_max_attempts": 2}
 
 
-@pytest.mark.parametrize("text", ["", "0", "0.5", "-1", "nan", "many"])
+@pytest.mark.parametrize("text", ["", "0", "0.5", "-1", "nan", "inf", "many"])
 def test_factor_that_would_shorten_timeouts_is_refused(text: str):
     with pytest.raises(SettingsError, match=f"TIMEOUT_FACTOR={text}: expected"):
         client_config(1, 3, 2, {"TIMEOUT_FACTOR": text})

@@ -63,6 +63,9 @@ cost: install ## print what the stack costs and which limit it reaches first; AR
 e2e: install ## send a photo through the laptop or STACK=… and delete it again; ARGS=--url=…
 	@$(BIN)/pytest tests/e2e/test_journey.py $(if $(STACK),--stack $(STACK) --force-enable-socket) $(ARGS)
 
+attack: install ## attack the application that runs on this machine, and print each case with what it got
+	@PYTHONPATH=layers $(BIN)/python -m tests.hostile --host "$(HOST)" --port "$(PORT)" --edge-port "$(EDGE_PORT)" $(ARGS)
+
 openapi: install ## write docs/openapi.json from the template's routes and the API's models
 	@PYTHONPATH=functions:layers $(BIN)/python -m tools.openapi
 
@@ -75,12 +78,12 @@ build: install ## build functions and layers for the laptop by sam build
 	@$(DEMO) build
 
 test: install check ## run all tests except the slow ones
-	@$(BIN)/pytest --numprocesses 2 --durations 20 $(WITHOUT_CLOUD)
+	@$(BIN)/pytest --numprocesses 2 --durations 20 $(WITHOUT_CLOUD) tests/hostile
 	@$(BIN)/pytest --durations 20 tests/e2e tests/applications
 
 test-slow: install ## run the tests that take too long for make test: those marked slow, and long histories
 	@SIMULATION=long $(BIN)/pytest -m slow --numprocesses 2 --durations 20 $(WITHOUT_CLOUD)
-	@$(BIN)/pytest -m slow --durations 20 tests/applications
+	@$(BIN)/pytest -m slow --durations 20 tests/applications tests/hostile
 
 check: install .venv-checkers/installed ## run ruff, mypy, the linters of template and workflows, and the checks and proofs of IAM policies
 	@$(MAKE) --no-print-directory --jobs 2 check-code check-templates check-policies
@@ -152,4 +155,4 @@ install: .venv/installed .venv-ministack/installed .venv-runtime/installed ## cr
 clean: ## remove the environments and everything built
 	rm -rf .venv .venv-ministack .venv-runtime .venv-checkers .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo up down build test test-slow check check-code check-templates check-policies format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e openapi clean
+.PHONY: help demo up down build test test-slow check check-code check-templates check-policies format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e attack openapi clean

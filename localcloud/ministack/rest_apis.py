@@ -5,26 +5,32 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 _POLICY: Final = "x-amazon-apigateway-policy"
+_GATEWAY_RESPONSES: Final = "x-amazon-apigateway-gateway-responses"
 
 
 def install() -> None:
-    """Replace the functions of ministack that lose a policy, an id or a request's Referer."""
-    _keep_policy_of_body()
+    """Replace the functions of ministack that lose parts of a body, an id or a Referer."""
+    _keep_policy_and_responses_of_body()
     _keep_id_of_api()
     _check_policy_with_referer()
 
 
-def _keep_policy_of_body() -> None:
-    """Take the policy from the OpenAPI body, as API Gateway does; ministack drops it."""
+def _keep_policy_and_responses_of_body() -> None:
+    """Take policy and gateway responses from the OpenAPI body, as API Gateway does."""
     from ministack.services import apigateway_v1  # noqa: PLC0415
 
     import_rest_api = apigateway_v1._import_rest_api  # noqa: SLF001
 
-    def import_with_policy(body: dict[str, Any], settings: dict[str, Any] | None = None) -> Any:
+    def import_with_policy_and_responses(
+        body: dict[str, Any], settings: dict[str, Any] | None = None
+    ) -> Any:
         policy = {"policy": json.dumps(body[_POLICY])} if _POLICY in body else {}
-        return import_rest_api(body, {**(settings or {}), **policy})
+        api_id = import_rest_api(body, {**(settings or {}), **policy})
+        for response_type, response in body.get(_GATEWAY_RESPONSES, {}).items():
+            apigateway_v1._put_gateway_response(api_id, response_type, response)  # noqa: SLF001
+        return api_id
 
-    apigateway_v1._import_rest_api = import_with_policy  # noqa: SLF001
+    apigateway_v1._import_rest_api = import_with_policy_and_responses  # noqa: SLF001
 
 
 def _keep_id_of_api() -> None:
@@ -42,6 +48,7 @@ def _keep_id_of_api() -> None:
         apigateway_v1._resources,  # noqa: SLF001
         apigateway_v1._authorizers_v1,  # noqa: SLF001
         apigateway_v1._models,  # noqa: SLF001
+        apigateway_v1._gateway_responses,  # noqa: SLF001
     )
 
     def update_in_place(

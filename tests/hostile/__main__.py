@@ -1,0 +1,86 @@
+"""`python -m tests.hostile`: attack the application that runs on this machine."""
+
+import argparse
+import os
+import sys
+from http.client import HTTPException
+from ipaddress import ip_address
+from typing import Final
+
+from playwright.sync_api import Error as BrowserError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from demo import application
+from localcloud.arguments import port_number
+from localcloud.cloud import DEFAULT_PORT, Cloud, CloudError, require_owner
+from localcloud.stack import Stack
+from tests.hostile.browser_cases import NOT_RUN
+from tests.hostile.case import Case
+from tests.hostile.cases import CASES
+from tests.hostile.raw_http import Address
+from tests.hostile.target import Target, prepared
+
+OUTCOMES: Final = {True: "withstood", False: "not withstood", None: "not run"}
+
+
+def main(arguments: list[str]) -> int:
+    """Run every case and print the table; the exit status is 0 only if each was withstood."""
+    parser = argparse.ArgumentParser(prog="python -m tests.hostile")
+    parser.add_argument("--host", type=loopback_address, default="127.0.0.1")
+    parser.add_argument("--port", type=port_number, default=DEFAULT_PORT)
+    parser.add_argument("--edge-port", type=port_number, help="default: the port after --port")
+    parser.add_argument("--only", default="", help="run only the cases of one group")
+    given = parser.parse_args(arguments)
+    cloud = Cloud(given.host, given.port)
+    edge = Address(given.host, given.edge_port or given.port + 1)
+    console = Console(highlight=False)
+    os.environ.clear()
+    os.environ.update(cloud.environment)
+    try:
+        require_owner(cloud)
+        with prepared(cloud, Stack(cloud, application.STACK).outputs(), edge) as target:
+            cases = [case for case in CASES if case.group.startswith(given.only)]
+            return report([(case, got_by(case, target)) for case in cases], console)
+    except CloudError as error:
+        console.print(f"[bold red]✗[/] {escape(str(error))} `make up` starts one.")
+        return 1
+
+
+def loopback_address(text: str) -> str:
+    """An address of this machine; every other one is refused."""
+    try:
+        if ip_address(text).is_loopback:
+            return text
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(
+        f"invalid address '{text}': only this machine is attacked, by default 127.0.0.1"
+    )
+
+
+def got_by(case: Case, target: Target) -> str:
+    """The outcome of a case; an attack that cannot be carried out is one that was not withstood."""
+    try:
+        return case.attack(target)
+    except (OSError, ValueError, HTTPException, BrowserError) as error:
+        return f"not carried out: {type(error).__name__}: {error}"
+
+
+def report(results: list[tuple[Case, str]], console: Console) -> int:
+    """Print what each case expected and got; 1 if they differ in any, or none was run."""
+    table = Table("", "group", "case", "expected", "got", box=None, pad_edge=False)
+    marks = {True: "[green]✓[/]", False: "[bold red]✗[/]", None: "[yellow]-[/]"}
+    withstood = [None if got == NOT_RUN else got in case.expected for case, got in results]
+    for (case, got), each in zip(results, withstood, strict=True):
+        cells = (case.group, case.name, " or ".join(case.expected), got)
+        table.add_row(marks[each], *map(escape, cells))
+    console.print(table)
+    counts = [f"{withstood.count(each)} {word}" for each, word in OUTCOMES.items()]
+    console.print(f"{len(results)} cases: {', '.join(counts)}.")
+    return 0 if True in withstood and False not in withstood else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

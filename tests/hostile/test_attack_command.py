@@ -1,0 +1,98 @@
+"""`make attack` attacks this machine only, and what it prints and returns is what it got."""
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from tests.hostile.__main__ import main, report
+from tests.hostile.browser_cases import NOT_RUN
+from tests.hostile.case import Case
+from tests.hostile.cases import CASES
+from tests.hostile.outcomes import api_outcome, outcome
+from tests.hostile.raw_http import Address, Answer
+
+PROBLEM = {"content-type": "application/problem+json", "cache-control": "no-store"}
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "gallery.example", "0.0.0.0", "::", ""])  # noqa: S104
+def test_another_host_is_refused(capsys: pytest.CaptureFixture[str], host: str):
+    with pytest.raises(SystemExit) as ended:
+        main(["--host", host])
+    assert ended.value.code == 2
+    assert "only this machine is attacked" in capsys.readouterr().err
+
+
+def test_no_request_leaves_this_machine():
+    with pytest.raises(ValueError, match="not a loopback address"):
+        Address("192.0.2.1", 80)
+
+
+def test_every_case_has_a_name_of_its_own():
+    names = [(case.group, case.name) for case in CASES]
+    assert len(names) == len(set(names))
+    assert len({case.group for case in CASES}) == 11
+
+
+@pytest.mark.parametrize(
+    ("got", "status", "summary"),
+    [
+        (["404 problem", "404 problem"], 0, "2 cases: 2 withstood, 0 not withstood, 0 not run."),
+        (["404 problem", NOT_RUN], 0, "2 cases: 1 withstood, 0 not withstood, 1 not run."),
+        (["404 problem", "200"], 1, "2 cases: 1 withstood, 1 not withstood, 0 not run."),
+        ([NOT_RUN], 1, "1 cases: 0 withstood, 0 not withstood, 1 not run."),
+        ([], 1, "0 cases: 0 withstood, 0 not withstood, 0 not run."),
+    ],
+)
+def test_report_prints_every_case_and_fails_unless_all_were_withstood(
+    got: list[str], status: int, summary: str
+):
+    case = Case("ids", "a [bracketed] name", ("404 problem",), lambda _: "")
+    written = io.StringIO()
+    console = Console(file=written, width=200)
+    assert report([(case, each) for each in got], console) == status
+    assert summary in written.getvalue()
+    assert written.getvalue().count("a [bracketed] name") == len(got)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "expected"),
+    [
+        (200, PROBLEM, b"{}", "200"),
+        (404, PROBLEM, b'{"type":"about:blank","title":"Not Found"}', "404 problem"),
+        (404, PROBLEM, b'{"type":"about:blank","title":"x","status":400}', "404 with a body"),
+        (404, PROBLEM, b'{"title":"Not Found"}', "404 with a body that is not a problem"),
+        (404, PROBLEM, b'{"type":"a","title":"b","trace":"c"}', "404 with a body that is not"),
+        (404, PROBLEM, b"<html>", "404 with a body that is not JSON"),
+        (404, PROBLEM | {"content-type": "text/html"}, b"", "404 as text/html"),
+        (404, PROBLEM | {"cache-control": "max-age=1"}, b"", "404 that may be cached"),
+        (200, {}, b"", "200 that may be cached"),
+        (500, PROBLEM, b'{"type":"about:blank","title":"x"}', "500: "),
+        (200, PROBLEM, b"the secret", "200 with 'secret'"),
+    ],
+)
+def test_outcome_says_what_is_wrong(
+    status: int, headers: dict[str, str], body: bytes, expected: str
+):
+    assert api_outcome(Answer(status, headers, body), [b"secret"]).startswith(expected)
+    whole = outcome(Answer(status, headers, body), [b"secret"])
+    assert (
+        whole.startswith(expected) if status == 500 or b"secret" in body else whole == str(status)
+    )
+
+
+@pytest.mark.parametrize(
+    "internal",
+    [
+        "Traceback (most recent call last)",
+        'File \\"/var/task/gallery_api/handler.py\\"',
+        "ValidationError: Expected `int`",
+        "ResourceNotFoundException",
+        "arn:aws:lambda:us-east-1:000000000000:function:x",
+        "table lambda-gallery-local-PhotosTable",
+    ],
+)
+def test_internals_in_a_problem_are_found(internal: str):
+    body = f'{{"type":"about:blank","title":"Bad Request","detail":"{internal}"}}'.encode()
+    assert re.match("400 with internals: ", api_outcome(Answer(400, PROBLEM, body)))

@@ -86,6 +86,7 @@ class DeployedStack:
         if description is None:
             region = cloudformation.meta.region_name
             raise StackError(f"Stack {name} does not exist in {region}: pass another STACK.")
+        self.id = description.id
         self.outputs = description.outputs
         self.resources = {
             each.logical_id: each for each in stack_resources(cloudformation, description.id)

@@ -22,28 +22,39 @@ from rich.table import Table
 
 from ops.deployed_stack import DeployedStack, StackError
 from ops.failures import (
+    ALIAS,
     BATCHES_PREFIX,
     Failure,
-    UnreadableFailureError,
+    RefusedFailureError,
+    Target,
+    Targets,
     failed_event,
     failed_object,
 )
 from shared.quarantine import QUARANTINE_PREFIX
 
 KINDS: Final = ("batch", "poison", "event")
-FOLDERS: Final = ("thumbnailer", "view_counter", "catalog_replicator")
+_MOST_SHOWN: Final = 20  # of what is refused
 _HIDDEN_SECONDS: Final = 300  # a message that is read is nobody else's for so long
 
 
 class FailureSource(msgspec.Struct, frozen=True):
-    """The clients, and where a stack keeps what failed; `functions` are names by folder."""
+    """The clients, where a stack keeps what failed, and the functions that it is replayed to."""
 
     s3: Any
     sqs: Any
     lambda_: Any
     bucket: str
     queue: str
-    functions: dict[str, str]
+    targets: Targets
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """What waits and must not be replayed, why, and where it is."""
+
+    kind: str
+    reason: str
+    place: str
 
 
 def open_failures(name: str) -> FailureSource:
@@ -60,40 +71,67 @@ def open_failures(name: str) -> FailureSource:
         lambda_=stack.session.client("lambda", config=config),
         bucket=stack.output("FailedBatchesBucketName"),
         queue=stack.output("FailedEventsQueueUrl"),
-        functions={
-            folder: stack.output(folder.title().replace("_", "") + "FunctionName")
-            for folder in FOLDERS
-        },
+        targets=_targets(stack),
     )
 
 
-def failures(source: FailureSource, kinds: Collection[str], console: Console) -> Iterator[Failure]:
+def _targets(stack: DeployedStack) -> Targets:
+    _, partition, _, region, account, _ = stack.id.split(":", maxsplit=5)
+
+    def arn(service: str, resource: str) -> str:
+        return f"arn:{partition}:{service}:{region}:{account}:{resource}"
+
+    def function(name: str) -> str:
+        return arn("lambda", f"function:{stack.output(f'{name}FunctionName')}")
+
+    return Targets(
+        thumbnailer=Target(
+            folder="thumbnailer",
+            arn=function("Thumbnailer"),
+            source=stack.output("UploadsBucketName"),
+        ),
+        view_counter=Target(
+            folder="view_counter",
+            arn=function("ViewCounter"),
+            source=arn("kinesis", f"stream/{stack.output('ViewsStreamName')}"),
+            mapping=stack.physical_id("ViewCounterFunctionViewsRecorded"),
+        ),
+        catalog_replicator=Target(
+            folder="catalog_replicator",
+            arn=function("CatalogReplicator"),
+            source=arn("dynamodb", f"table/{stack.output('PhotosTableName')}"),
+            mapping=stack.physical_id("CatalogReplicatorFunctionPhotoChanged"),
+        ),
+    )
+
+
+def failures(source: FailureSource, kinds: Collection[str]) -> Iterator[Failure | Refusal]:
     """What waits of these kinds, batches first, since what they hold came before the poison.
 
     Each message received is hidden until it is deleted or passed to `keep`.
     """
     for kind, prefix in (("batch", BATCHES_PREFIX), ("poison", QUARANTINE_PREFIX)):
         if kind in kinds:
-            yield from _failed_objects(source, prefix, console)
+            yield from _failed_objects(source, kind, prefix)
     if "event" in kinds:
-        yield from _failed_events(source, console)
+        yield from _failed_events(source)
 
 
-def _failed_objects(source: FailureSource, prefix: str, console: Console) -> Iterator[Failure]:
+def _failed_objects(source: FailureSource, kind: str, prefix: str) -> Iterator[Failure | Refusal]:
     pages = source.s3.get_paginator("list_objects_v2").paginate(Bucket=source.bucket, Prefix=prefix)
     for found in (found for page in pages for found in page.get("Contents", [])):
+        key = found["Key"]
         try:
-            body = source.s3.get_object(Bucket=source.bucket, Key=found["Key"])["Body"].read()
-            yield failed_object(found["Key"], found["LastModified"], body, source.functions)
-        except UnreadableFailureError as error:
-            console.print(f"[yellow]![/] {escape(str(error))}; it stays")
+            body = source.s3.get_object(Bucket=source.bucket, Key=key)["Body"].read()
+            yield failed_object(key, found["LastModified"], body, source.targets)
+        except RefusedFailureError as error:
+            yield Refusal(kind, str(error), key)
         except ClientError as error:  # another redrive may have processed it meanwhile
             if error.response["Error"]["Code"] != "NoSuchKey":
                 raise
 
 
-def _failed_events(source: FailureSource, console: Console) -> Iterator[Failure]:
-    unreadable: list[str] = []  # released at the end, or they would be received again
+def _failed_events(source: FailureSource) -> Iterator[Failure | Refusal]:
     while messages := source.sqs.receive_message(
         QueueUrl=source.queue,
         MaxNumberOfMessages=10,
@@ -102,23 +140,20 @@ def _failed_events(source: FailureSource, console: Console) -> Iterator[Failure]
     ).get("Messages"):
         for message in messages:
             try:
-                yield failed_event(message)
-            except UnreadableFailureError as error:
-                console.print(f"[yellow]![/] {escape(str(error))}; it stays")
-                unreadable.append(message["ReceiptHandle"])
-    for receipt_handle in unreadable:
-        _release(source, receipt_handle)
+                yield failed_event(message, source.targets)
+            except RefusedFailureError as error:
+                yield Refusal("event", str(error), message["ReceiptHandle"])
 
 
 def replay(source: FailureSource, failure: Failure) -> str | None:
     """Invoke the function with what it failed on; the reason if it failed again."""
-    event = failure.event
-    if failure.function == source.functions["view_counter"]:
-        event = {"redrive": {"records": event["Records"]}}
+    event: dict[str, Any] = {"Records": failure.records}
+    if failure.target is source.targets.view_counter:
+        event = {"redrive": {"records": failure.records}}
     elif failure.kind != "event":
-        event = {**event, "redrive": {}}
+        event["redrive"] = {}
     answer = source.lambda_.invoke(
-        FunctionName=failure.function, Qualifier="live", Payload=json.dumps(event)
+        FunctionName=failure.target.function, Qualifier=ALIAS, Payload=json.dumps(event)
     )
     result = json.loads(answer["Payload"].read() or b"null")
     if "FunctionError" in answer:
@@ -139,38 +174,43 @@ def forget(source: FailureSource, failure: Failure) -> None:
         source.s3.delete_object(Bucket=source.bucket, Key=failure.place)
 
 
-def keep(source: FailureSource, failure: Failure) -> None:
+def keep(source: FailureSource, waiting: Failure | Refusal) -> None:
     """Let the next redrive find what was not processed, at once."""
-    if failure.kind == "event":
-        _release(source, failure.place)
-
-
-def _release(source: FailureSource, receipt_handle: str) -> None:
-    source.sqs.change_message_visibility(
-        QueueUrl=source.queue, ReceiptHandle=receipt_handle, VisibilityTimeout=0
-    )
+    if waiting.kind == "event":
+        source.sqs.change_message_visibility(
+            QueueUrl=source.queue, ReceiptHandle=waiting.place, VisibilityTimeout=0
+        )
 
 
 def redrive(
     source: FailureSource, console: Console, *, dry_run: bool, kinds: Collection[str], rate: float
 ) -> bool:
-    """Show what waits, replay it at `rate` a second; True if nothing of it failed again.
+    """Show what waits and replay it at `rate` a second; True if all of it was processed.
 
-    Whatever ends it, an error or Ctrl-C too, the next redrive finds what was not processed.
+    What is refused is shown with its reason and left where it is. Whatever ends the redrive, an
+    error or Ctrl-C too, the next one finds what was not processed.
     """
     left: dict[str, Failure] = {}
+    refused: list[Refusal] = []
     try:
-        for failure in failures(source, kinds, console):
-            left[failure.place] = failure
-        if not left:
+        for waiting in failures(source, kinds):
+            if isinstance(waiting, Refusal):
+                refused.append(waiting)
+            else:
+                left[waiting.place] = waiting
+        if left:
+            _show(sorted(left.values(), key=_order), console)
+        else:
             named = " or ".join(kind for kind in KINDS if kind in kinds)
             console.print(f"[green]✓[/] No {named} waits to be replayed.")
+        _show_refused(refused, console)
+        if dry_run:
             return True
-        _show(sorted(left.values(), key=_order), console)
-        return dry_run or _replay_all(source, left, rate, console)
+        return (not left or _replay_all(source, left, rate, console)) and not refused
     finally:
-        for failure in left.values():
-            keep(source, failure)
+        kept: list[Failure | Refusal] = [*left.values(), *refused]
+        for each in kept:
+            keep(source, each)
 
 
 def _replay_all(
@@ -183,14 +223,14 @@ def _replay_all(
         for failure in progress.track(waiting, description="replaying"):
             started = time.monotonic()
             if reason := replay(source, failure):
-                reasons.append(f"{failure.kind} of {failure.function}: {reason}")
+                reasons.append(f"{failure.kind} of {failure.target.function}: {reason}")
             else:
                 forget(source, failure)
                 del left[failure.place]
             time.sleep(max(0.0, 1 / rate - (time.monotonic() - started)))
     console.print(f"[green]✓[/] {len(waiting) - len(left)} of {len(waiting)} processed.")
     for reason in reasons:
-        console.print(f"[red]✗[/] failed again, and stays: {escape(reason)}")
+        console.print(f"[red]✗[/] failed again, and stays: {_printable(reason)}")
     return not left
 
 
@@ -206,14 +246,27 @@ def _show(waiting: list[Failure], console: Console) -> None:
         table.add_column(column, justify="right")
     groups: dict[tuple[str, str, str], list[Failure]] = {}
     for failure in waiting:
-        groups.setdefault((failure.kind, failure.function, failure.reason), []).append(failure)
+        group = (failure.kind, failure.target.function, failure.reason)
+        groups.setdefault(group, []).append(failure)
     now = datetime.now(UTC)
     for (kind, function, reason), members in groups.items():
         age = now - min(member.since for member in members)
-        records = sum(member.records for member in members)
+        records = sum(len(member.records) for member in members)
         row = (kind, function, reason[:120], str(len(members)), str(records))
-        table.add_row(*map(escape, row), str(age).split(".", maxsplit=1)[0])
+        table.add_row(*map(_printable, row), str(age).split(".", maxsplit=1)[0])
     console.print(table)
+
+
+def _show_refused(refused: list[Refusal], console: Console) -> None:
+    for refusal in refused[:_MOST_SHOWN]:
+        console.print(f"[red]✗[/] {refusal.kind} refused, and stays: {_printable(refusal.reason)}")
+    if len(refused) > _MOST_SHOWN:
+        console.print(f"[red]✗[/] {len(refused) - _MOST_SHOWN:,} more are refused, and stay.")
+
+
+def _printable(text: str) -> str:
+    """Reasons come from messages and objects: a control character must not reach the terminal."""
+    return escape("".join(letter if letter.isprintable() else " " for letter in text))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -21,6 +21,10 @@ SOURCES = {
     "view_counter": f"arn:aws:kinesis:{ACCOUNT}:stream/views",
     "catalog_replicator": f"arn:aws:dynamodb:{ACCOUNT}:table/photos/stream/2026-11-20T00:00:00.000",
 }
+MAPPINGS = {
+    "view_counter": "0a1b2c3d-0000-4000-8000-000000000001",
+    "catalog_replicator": "0a1b2c3d-0000-4000-8000-000000000002",
+}
 
 
 class Function:
@@ -64,7 +68,7 @@ def mapping_of(properties: dict[str, Any], folder: str) -> EventSourceMapping:
     [event] = properties["Events"].values()
     settings = {
         **event["Properties"],
-        "UUID": "0a1b2c3d-0000-4000-8000-000000000001",
+        "UUID": MAPPINGS[folder],
         "EventSourceArn": SOURCES[folder],
         "FunctionArn": f"arn:aws:lambda:{ACCOUNT}:function:{folder}",
         "DestinationConfig": {"OnFailure": {"Destination": f"arn:aws:s3:::{BUCKET}"}},

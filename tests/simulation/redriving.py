@@ -4,28 +4,47 @@ import contextlib
 import io
 import json
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.event_sources.answers import Answer, NotInvokedError
 from ops import redrive as tool
+from ops.failures import Target, Targets
 from tests.simulation import tally
 from tests.simulation.clients import Bucket
-from tests.simulation.functions import BUCKET
+from tests.simulation.functions import ACCOUNT, BUCKET, MAPPINGS, SOURCES
 from tests.support.faults import refusal
 
 type Invoke = Callable[[str], Answer]
 
 
+def _target(folder: str, source: str) -> Target:
+    return Target(
+        folder=folder,
+        arn=f"arn:aws:lambda:{ACCOUNT}:function:{folder}",
+        source=source.partition("/stream/")[0] if folder == "catalog_replicator" else source,
+        mapping=MAPPINGS.get(folder),
+    )
+
+
+_TARGETS = Targets(
+    thumbnailer=_target("thumbnailer", "uploads"),
+    view_counter=_target("view_counter", SOURCES["view_counter"]),
+    catalog_replicator=_target("catalog_replicator", SOURCES["catalog_replicator"]),
+)
+
+
 def redrive(bucket: Bucket, invoke: Invoke, complain: Callable[[str], None]) -> None:
     """Replay all that waits, and delete what was processed; an error of AWS ends it early."""
-    console: Any = SimpleNamespace(print=complain)
-    folders = {folder: folder for folder in tool.FOLDERS}
-    stack = tool.FailureSource(bucket, _NoQueue(), _Lambda(invoke), BUCKET, "queue", folders)
+    stack = tool.FailureSource(bucket, _NoQueue(), _Lambda(invoke), BUCKET, "queue", _TARGETS)
     with contextlib.suppress(ClientError, BotoCoreError):
-        waiting = tool.failures(stack, tool.KINDS, console)
+        waiting = []
+        for each in tool.failures(stack, tool.KINDS):
+            if isinstance(each, tool.Refusal):
+                complain(each.reason)
+            else:
+                waiting.append(each)
         for failure in sorted(waiting, key=lambda each: (each.kind, each.since)):
             tally.events["replays"] += 1
             if tool.replay(stack, failure) is None:

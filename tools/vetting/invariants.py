@@ -19,6 +19,7 @@ PAGE: Final = ROOT / "docs" / "security.md"
 ANYBODY: Final = "anybody"  # without AWS credentials
 _PATIENCE: Final = 240  # seconds; a question that Z3 can decide takes much less than one
 _CELL: Final = re.compile(r"`([^`]+)`")
+_NAMED: Final = re.compile(r"\$\{(\w+)\}")
 _LOGICAL_ID: Final = re.compile(r"([A-Z][A-Za-z]+)(.*)")
 
 
@@ -169,6 +170,8 @@ def violations(
 def arns(text: str, deployments: list[Deployment]) -> list[str]:
     """What a table calls `PhotosTable`, `MediaBucket/photos/*`, an ARN or `*`.
 
+    `${Name}` after a logical id is the physical name of a resource.
+
     Raises:
         ValueError: no deployment has it.
     """
@@ -177,7 +180,10 @@ def arns(text: str, deployments: list[Deployment]) -> list[str]:
     match = _LOGICAL_ID.fullmatch(text)
     for deployment in deployments:
         if match and match[1] in deployment.resources:
-            arn = deployment.arn(match[1]) + match[2]
+            rest = match[2]
+            for name in _NAMED.findall(rest):
+                rest = rest.replace(f"${{{name}}}", deployment.physical_name(name))
+            arn = deployment.arn(match[1]) + rest
             return [re.sub(r"(:log-group:.*):\*$", r"\1:log-stream:any", arn)]
     raise ValueError(f"docs/security.md speaks of {text!r}, which is not deployed")
 

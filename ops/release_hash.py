@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from samcli.lib.utils.hash import dir_checksum
 from samcli.yamlhelper import yaml_dump, yaml_parse
 
@@ -142,7 +141,13 @@ class _Stack:
         properties = resource["Properties"]
         if resource["Type"] == "AWS::Lambda::Version":
             return {"version": self.release_hash(properties["FunctionName"]["Ref"])}
-        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(self._region, resource["Type"]).schema
+        schema = _resource_schema(self._region, resource["Type"])
         replacing = {path.split("/")[2] for key in _REPLACING for path in schema.get(key, [])}
         given = {each: properties[each] for each in properties.keys() & replacing}
         return {"id": name, "replacing": self._identified(self._resolver.value(given))}
+
+
+def _resource_schema(region: str, resource_type: str) -> dict[str, Any]:
+    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # noqa: PLC0415 - slow to import
+
+    return dict(PROVIDER_SCHEMA_MANAGER.get_resource_schema(region, resource_type).schema)

@@ -1,6 +1,5 @@
 """`python -m tools.translate`: template.yaml as CloudFormation sees it, after all transforms."""
 
-import copy
 import functools
 import json
 import logging
@@ -24,12 +23,12 @@ class _NoManagedPolicies:
 
 def load_template() -> dict[str, Any]:
     """template.yaml with its included files in their places; a copy, to be changed at will."""
-    return copy.deepcopy(_load_source())
+    return dict(json.loads(_load_source()))
 
 
 @functools.cache  # it takes a quarter of a second, and tests ask for it a hundred times
-def _load_source() -> dict[str, Any]:
-    return read_template(ROOT / "template.yaml")
+def _load_source() -> str:
+    return json.dumps(read_template(ROOT / "template.yaml"))
 
 
 def read_template(path: Path) -> dict[str, Any]:

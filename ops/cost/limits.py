@@ -17,6 +17,7 @@ from ops.cost.usage import traced
 _FILE: Final = Path(__file__).with_name("quotas.toml")
 _LEAST, _MOST = 1e-9, 1e9  # times the traffic that are looked at
 _PRECISION: Final = 0.001
+_GUESSES: Final = 8  # by the secant method, before the interval is halved
 _ON_DEMAND_SHARDS: Final = 10_000  # 10 GB/s, to which a stream grows by itself here
 
 
@@ -152,12 +153,19 @@ def _throttle(route: str, stack: StackSettings) -> Quota:
 
 def _times(used_at: Callable[[float], float], limit: float) -> float:
     """How many times the traffic uses the limit up; `used_at` grows with its argument."""
-    used = used_at(1)
-    if used > 0:
-        guess = limit / used
-        if _LEAST < guess < _MOST and math.isclose(used_at(guess), limit, rel_tol=_PRECISION):
-            return guess
     low, high = math.log(_LEAST), math.log(_MOST)
+    position, used, slope = 0.0, used_at(1), 1.0  # in logarithms: use is a power of the traffic
+    for _ in range(_GUESSES):
+        if used <= 0 or slope <= 0:
+            break
+        if math.isclose(used, limit, rel_tol=_PRECISION):
+            return math.exp(position)
+        guess = position + math.log(limit / used) / slope
+        if not low < guess < high:
+            break
+        there = used_at(math.exp(guess))
+        slope = math.log(there / used) / (guess - position) if there > 0 else 0
+        position, used = guess, there
     if used_at(_MOST) < limit:
         return math.inf
     while high - low > _PRECISION:

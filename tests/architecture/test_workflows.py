@@ -9,7 +9,6 @@ import botocore.session
 import pytest
 import yaml
 from botocore import xform_name
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from samcli.yamlhelper import yaml_parse
 
 from ops.stacks import read_stage
@@ -237,6 +236,8 @@ def test_the_role_may_do_what_cloudformation_does_for_every_resource(resources: 
 
 def handlers(resource_type: str) -> dict[str, Any]:
     """What CloudFormation calls to make, read, change and delete one, as its registry says."""
+    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # slow to import
+
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource_type).schema
     return dict(schema["handlers"])
 

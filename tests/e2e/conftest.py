@@ -23,8 +23,9 @@ from ops import publish_site
 OWN_ENVIRONMENT = dict(os.environ)
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """For test_journey.py alone: every other test makes what it tests, and needs its own cloud."""
+    pluginmanager.import_plugin("schemathesis.pytest.plugin")  # for test_api_contract.py
     parser.addoption("--stack", help="run the journey through this deployed stack")
     parser.addoption("--url", help="where its page is, if not where its outputs say")
 

@@ -11,7 +11,6 @@ import pytest
 from rich.console import Console
 
 from ops.dashboard import fetch, main, query, show
-from ops.dashboard_plot import plot
 from ops.dashboard_widgets import (
     Axis,
     DashboardError,
@@ -198,6 +197,8 @@ def test_the_table_has_the_last_and_the_highest_value_and_says_where_there_is_no
 
 
 def test_the_picture_names_each_widget_and_says_where_there_is_no_data(tmp_path: Path):
+    from ops.dashboard_plot import plot  # matplotlib is slow to import
+
     values = list(zip(MINUTES, (1.0, 7.0, 3.0), strict=True))
     right = tuple(series(label=name, right=name == "spilled") for name in ("used", "spilled"))
     readings = [
@@ -227,6 +228,8 @@ def test_the_picture_names_each_widget_and_says_where_there_is_no_data(tmp_path:
 
 
 def test_the_same_picture_is_the_same_file(tmp_path: Path):
+    from ops.dashboard_plot import plot  # matplotlib is slow to import
+
     for name in ("a.svg", "b.svg"):
         plot([reading([(MINUTES[0], 1.0)])], SPAN, "gallery", tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()

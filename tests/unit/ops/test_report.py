@@ -16,7 +16,6 @@ from daily_report.state import Run, State
 from ops import report
 from ops.daily_reports import Made, Report, ReportError, ReportSource, last_reports, make_report
 from ops.report import show
-from ops.report_plot import plot
 
 NOW = datetime(2026, 11, 21, 3, tzinfo=UTC)
 COUNTS = {
@@ -204,6 +203,8 @@ def test_last_reports_are_those_of_the_days_asked_for():
 def test_plot_is_drawn_of_however_few_reports(
     reports: Sequence[Report], suffix: str, begin: bytes, tmp_path: Path
 ):
+    from ops.report_plot import plot  # matplotlib is slow to import
+
     file = tmp_path / f"days{suffix}"
     plot(reports, file)
     assert file.read_bytes().startswith(begin)

@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 
 import contextlib
 import json
-import queue
 import shutil
 import signal
 import time
@@ -83,7 +82,6 @@ class ExecutionEnvironment:
         self.initialization_type = initialization_type
         self.log_stream = _log_stream(version)
         self.idle_since = time.monotonic()
-        self.is_new = True
         self.is_retired = False
         self._host = host
         self._keeper = keeper
@@ -94,7 +92,6 @@ class ExecutionEnvironment:
         self._output = _Output(self._folder / "output.log")
         self._process: FunctionProcess | None = None
         self._api: RuntimeApi | None = None
-        self._events: queue.SimpleQueue[RuntimeEvent] = queue.SimpleQueue()
         self._init_seconds: float | None = None
         self._log: list[str] = []
         self._used_mb = 0.0
@@ -166,11 +163,9 @@ class ExecutionEnvironment:
 
     def _start(self, deadline: float, phase: str) -> _Ended | None:
         """Start a runtime and wait until it polls; what ended it, if it did not."""
-        self.is_new = False
         self._end_runtime()
         began = time.monotonic()
         self._log.append(platform_log.init_start(self.version.runtime))
-        self._events = queue.SimpleQueue()
         ended = self._launch() or self._await_first_poll(deadline)
         if ended:
             self._end_runtime()
@@ -187,7 +182,7 @@ class ExecutionEnvironment:
             runtime = command(self.version, self._host)
         except FileNotFoundError as error:
             return _Ended("Runtime.InvalidEntrypoint", str(error))
-        self._api = RuntimeApi(self._events.put)
+        self._api = RuntimeApi()
         variables = environment_variables(
             self.version,
             self._host,
@@ -240,15 +235,14 @@ class ExecutionEnvironment:
 
     def _event(self, deadline: float) -> RuntimeEvent | _Ended:
         """The next event of the runtime, or what ended it: exit, time, memory or storage."""
+        _, api = self._runtime
         while True:
             remaining = deadline - time.monotonic()
-            with contextlib.suppress(queue.Empty):
-                return self._events.get(timeout=max(min(remaining, _LOOK_SECONDS), 0))
+            if event := api.event(min(remaining, _LOOK_SECONDS)):
+                return event
             if (ended := self._exit()) is not None:
                 # What it reported before its end counts first.
-                with contextlib.suppress(queue.Empty):
-                    return self._events.get_nowait()
-                return ended
+                return api.event(0) or ended
             if self._measured_mb() > self.version.memory_mb:
                 return _Ended(OUT_OF_MEMORY, "Runtime exited with error: signal: killed")
             if (stored := _megabytes(self._temporary)) > self.version.storage_mb:

@@ -9,7 +9,10 @@ import os
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Final
 
 from localcloud.execution.concurrency import Concurrency, TooManyRequestsError
@@ -30,9 +33,21 @@ _RECYCLE_SECONDS: Final = 10
 type WriteLog = Callable[[FunctionVersion, str, Sequence[str]], None]
 
 
+@dataclass(eq=False)
+class _Waiting:
+    """An invocation that waits for an environment."""
+
+    version: FunctionVersion
+    environment: "Future[ExecutionEnvironment]" = field(default_factory=Future)
+    is_patient: bool = True  # no environment is initialized for it yet
+
+
 class EnvironmentPool:
     """Gives each invocation an environment that no other uses meanwhile; `close` ends them all.
 
+    An invocation that finds none idle gets the first that another gives back or that is initialized
+    for it. It waits as long as the version's latest initialization took before another is begun:
+    where processors are the limit, more environments than they can run only cost memory and time.
     At most `initializing` environments initialize at once, by default one per processor: many that
     start together would run into the time limit of the init phase together. `write_log` gets the
     lines that an environment writes, in order, with its version and log stream.
@@ -55,6 +70,9 @@ class EnvironmentPool:
         self._idle: dict[FunctionVersion, list[ExecutionEnvironment]] = {}
         self._provisioned: dict[FunctionVersion, int] = {}
         self._busy: set[ExecutionEnvironment] = set()
+        self._waiting: list[_Waiting] = []
+        self._begun: Counter[FunctionVersion] = Counter()
+        self._init_seconds: dict[str, float] = {}
         self._changed = threading.Condition()
         self._closed = threading.Event()
         threading.Thread(target=self._recycle, name="recycle-environments", daemon=True).start()
@@ -66,9 +84,6 @@ class EnvironmentPool:
             TooManyRequestsError: a concurrency limit is reached.
         """
         with self._environment(version) as environment:
-            if environment.is_new:
-                with self._initializing:
-                    environment.initialize()
             result = environment.invoke(invocation)
             self._write_log(version, environment.log_stream, result.log)
             return result
@@ -132,6 +147,9 @@ class EnvironmentPool:
         with self._changed:
             idle = self._retire([*itertools.chain(*self._idle.values())])
             busy = list(self._busy)
+            for waiting in self._waiting:
+                waiting.environment.set_result(self._create(waiting.version, ON_DEMAND))
+            self._waiting.clear()
         for environment in busy:
             environment.kill()
         for environment in idle:
@@ -153,13 +171,70 @@ class EnvironmentPool:
             raise
         try:
             if environment is None:
-                with self._changed:
-                    environment = self._create(version, ON_DEMAND)
+                environment = self._await_environment(version)
             yield environment
         finally:
             self._concurrency.release(version.function, provisioned=is_provisioned)
             if environment is not None:
                 self._give_back(environment)
+
+    def _await_environment(self, version: FunctionVersion) -> ExecutionEnvironment:
+        """The first that is given back or initialized, of invocations that wait in turn."""
+        with self._changed:
+            if idle := self._take_idle(version):
+                return idle
+            if self._closed.is_set():
+                return self._create(version, ON_DEMAND)
+            waiting = _Waiting(version)
+            self._waiting.append(waiting)
+            patience = self._init_seconds.get(version.function, 0)
+        with contextlib.suppress(TimeoutError):
+            return waiting.environment.result(patience)
+        with self._changed:
+            waiting.is_patient = False
+            self._begin_initializations()
+        return waiting.environment.result()
+
+    def _begin_initializations(self) -> None:
+        """One for each invocation that has waited long enough, as far as processors are free."""
+        wanted = Counter(each.version for each in self._waiting if not each.is_patient)
+        for version, count in wanted.items():
+            while self._begun[version] < count and self._initializing.acquire(blocking=False):
+                self._begun[version] += 1
+                threading.Thread(
+                    target=self._initialize_for_waiting,
+                    args=(version,),
+                    name="initialize-environment",
+                    daemon=True,
+                ).start()
+
+    def _initialize_for_waiting(self, version: FunctionVersion) -> None:
+        """Also where the init phase fails: the invocation that gets the environment repeats it."""
+        began = time.monotonic()
+        try:
+            with self._changed:
+                environment = self._create(version, ON_DEMAND)
+            environment.initialize()
+        except Exception as error:  # noqa: BLE001 - raised where an invocation waits for it
+            if waiting := self._next_waiting(version):
+                waiting.environment.set_exception(error)
+        else:
+            self._init_seconds[version.function] = time.monotonic() - began
+            self._give_back(environment)
+        finally:
+            self._initializing.release()
+            with self._changed:
+                self._begun[version] -= 1
+                self._begin_initializations()
+
+    def _next_waiting(self, version: FunctionVersion) -> _Waiting | None:
+        """The invocation that waits longest; it no longer does."""
+        with self._changed:
+            for waiting in self._waiting:
+                if waiting.version == version:
+                    self._waiting.remove(waiting)
+                    return waiting
+        return None
 
     def _take_idle(self, version: FunctionVersion) -> ExecutionEnvironment | None:
         """A provisioned one if there is, else the one used last, whose memory is warmest."""
@@ -195,7 +270,9 @@ class EnvironmentPool:
             return
         with self._changed:
             is_kept = not (environment.is_retired or self._closed.is_set())
-            if is_kept:
+            if is_kept and (waiting := self._next_waiting(environment.version)):
+                waiting.environment.set_result(environment)
+            elif is_kept:
                 self._idle.setdefault(environment.version, []).append(environment)
                 self._busy.discard(environment)
                 self._changed.notify_all()
@@ -218,6 +295,8 @@ class EnvironmentPool:
     def _initialize(self, environment: ExecutionEnvironment) -> bool:
         with self._initializing:
             succeeded = environment.initialize()
+        with self._changed:
+            self._begin_initializations()
         self._write_log(environment.version, environment.log_stream, environment.take_log())
         return succeeded
 

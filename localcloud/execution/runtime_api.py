@@ -6,16 +6,24 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 import contextlib
 import json
 import re
+import selectors
 import socket
-import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler
-from queue import SimpleQueue
-from typing import Any, Final
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from localcloud.execution.http_requests import (
+    CONTINUE,
+    BadRequestError,
+    Request,
+    RequestReader,
+    answer,
+)
 
 MAXIMUM_PAYLOAD: Final = 6 * 2**20 + 100  # what Lambda's messages name
 _PREFIX: Final = "/2018-06-01/runtime"
+_SEND_SECONDS: Final = 10
 _RESULT: Final = re.compile(rf"{_PREFIX}/invocation/([^/]+)/(response|error)")
 
 
@@ -77,122 +85,134 @@ class InitFailed:
 type RuntimeEvent = Polled | Responded | Failed | InitFailed
 
 
-class RuntimeApi:
-    """Listens on a loopback port of its own and reports what the runtime does to `report`."""
+@dataclass(eq=False)
+class _Connection:
+    """A connection of the runtime, and what was received on it."""
 
-    def __init__(self, report: Callable[[RuntimeEvent], None]) -> None:
-        self.report = report
-        self._next: SimpleQueue[Invocation | None] = SimpleQueue()
-        self._expected: str | None = None
-        self._lock = threading.Lock()
+    socket: socket.socket
+    reader: RequestReader = field(default_factory=RequestReader)
+    is_last: bool = False  # to be closed after the next answer
+
+
+class RuntimeApi:
+    """Listens on a loopback port of its own; `event` answers the runtime in the caller's thread.
+
+    Nobody answers while nobody waits for an event. The runtime is frozen then.
+    """
+
+    def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, name="runtime-api", daemon=True).start()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._events: deque[RuntimeEvent] = deque()
+        self._asking: _Connection | None = None
+        self._undelivered: Invocation | None = None
+        self._expected: str | None = None
 
     def deliver(self, invocation: Invocation) -> None:
         """Answer the runtime's pending, or next, request for an invocation."""
-        with self._lock:
-            self._expected = invocation.request_id
-        self._next.put(invocation)
+        self._expected = invocation.request_id
+        self._undelivered = invocation
+        self._deliver()
 
-    def next_invocation(self) -> Invocation | None:
-        """Wait for what `deliver` brings; None when the API is closed."""
-        self.report(Polled())
-        return self._next.get()
-
-    def take_result(self, request_id: str) -> bool:
-        """Whether a result for this request is expected; it is so once."""
-        with self._lock:
-            expected = self._expected == request_id
-            if expected:
-                self._expected = None
-        return expected
+    def event(self, timeout: float) -> RuntimeEvent | None:
+        """What the runtime does next; None if it does nothing within `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while not self._events:
+            ready = self._selector.select(max(deadline - time.monotonic(), 0))
+            if not ready:
+                return None
+            for key, _ in ready:
+                if key.fileobj is self._listener:
+                    self._accept()
+                else:
+                    self._receive(key.data)
+        return self._events.popleft()
 
     def close(self) -> None:
         """Listen no longer, and end the requests that wait."""
-        # shutdown, not only close: it ends the accept that another thread waits in.
-        self._listener.shutdown(socket.SHUT_RDWR)
+        for key in list(self._selector.get_map().values()):
+            if key.data:
+                key.data.socket.close()
+        self._selector.close()
         self._listener.close()
-        self._next.put(None)
 
     def _accept(self) -> None:
-        while True:
-            try:
-                connection, address = self._listener.accept()
-            except OSError:  # closed
-                return
-            threading.Thread(
-                target=self._serve, args=(connection, address), name="runtime-api", daemon=True
-            ).start()
+        accepted, _ = self._listener.accept()
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        accepted.settimeout(_SEND_SECONDS)
+        self._selector.register(accepted, selectors.EVENT_READ, _Connection(accepted))
 
-    def _serve(self, connection: socket.socket, address: Any) -> None:
-        # The process may end meanwhile; whoever waits for it notices.
-        with connection, contextlib.suppress(ConnectionError, TimeoutError):
-            _Handler(connection, address, self)  # type: ignore[arg-type] # it only stores it
+    def _receive(self, connection: _Connection) -> None:
+        try:
+            received = connection.socket.recv(2**18)
+            connection.reader.feed(received)
+            while request := connection.reader.next_request():
+                self._handle(connection, request)
+            if connection.reader.awaits_continue:
+                connection.socket.sendall(CONTINUE)
+        except (OSError, BadRequestError):
+            received = b""  # the process may end meanwhile; whoever waits for it notices
+        if not received:
+            self._drop(connection)
 
+    def _drop(self, connection: _Connection) -> None:
+        if self._asking is connection:
+            self._asking = None
+        with contextlib.suppress(KeyError):  # dropped already
+            self._selector.unregister(connection.socket)
+        connection.socket.close()
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1  # head and body in one packet
-    server: RuntimeApi  # type: ignore[assignment]
-
-    def do_GET(self) -> None:
-        if self.path != f"{_PREFIX}/invocation/next":
-            self._answer(404, _error("InvalidRequest", f"unknown path {self.path}"))
+    def _handle(self, connection: _Connection, request: Request) -> None:
+        connection.is_last = request.is_last
+        if request.method == "GET" and request.path == f"{_PREFIX}/invocation/next":
+            self._asking = connection
+            self._events.append(Polled())
+            self._deliver()
             return
-        invocation = self.server.next_invocation()
-        if invocation is None:
-            self.close_connection = True
-            return
-        self._answer(200, invocation.payload, invocation.headers)
+        if request.method == "POST":
+            status, body = self._take(request)
+        else:
+            status, body = 404, _error("InvalidRequest", f"unknown path {request.path}")
+        self._send(connection, answer(status, body, {}))
 
-    def do_POST(self) -> None:
-        body = self._body()
-        error_type = self.headers.get("Lambda-Runtime-Function-Error-Type", "")
-        if self.path == f"{_PREFIX}/init/error":
-            self._answer(202, _OK)
-            self.server.report(InitFailed(body, error_type or _type_in(body)))
-            return
-        match = _RESULT.fullmatch(self.path)
+    def _deliver(self) -> None:
+        invocation, connection = self._undelivered, self._asking
+        if invocation and connection:
+            self._undelivered = self._asking = None
+            self._send(connection, answer(200, invocation.payload, invocation.headers))
+
+    def _send(self, connection: _Connection, content: bytes) -> None:
+        with contextlib.suppress(OSError):  # the process may have ended
+            connection.socket.sendall(content)
+        if connection.is_last:
+            self._drop(connection)
+
+    def _take(self, request: Request) -> tuple[int, bytes]:
+        """The status and body that answer what the runtime reports."""
+        body = request.body
+        error_type = request.headers.get("lambda-runtime-function-error-type", "")
+        if request.path == f"{_PREFIX}/init/error":
+            self._events.append(InitFailed(body, error_type or _type_in(body)))
+            return 202, _OK
+        match = _RESULT.fullmatch(request.path)
         if not match:
-            self._answer(404, _error("InvalidRequest", f"unknown path {self.path}"))
-        elif not self.server.take_result(match[1]):
-            self._answer(400, _error("InvalidRequestID", "Invalid request ID"))
-        elif match[2] == "error":
-            self._answer(202, _OK)
-            self.server.report(Failed(body, error_type or _type_in(body)))
+            return 404, _error("InvalidRequest", f"unknown path {request.path}")
+        if self._expected != match[1]:
+            return 400, _error("InvalidRequestID", "Invalid request ID")
+        self._expected = None
+        if match[2] == "error":
+            self._events.append(Failed(body, error_type or _type_in(body)))
         elif len(body) > MAXIMUM_PAYLOAD:
             limit = f"maximum allowed payload size ({MAXIMUM_PAYLOAD} bytes)."
-            self._answer(413, _error("RequestEntityTooLarge", f"Exceeded {limit}"))
             name = "Function.ResponseSizeTooLarge"
-            self.server.report(
-                Failed(_error(name, f"Response payload size exceeded {limit}"), name)
-            )
+            failure = _error(name, f"Response payload size exceeded {limit}")
+            self._events.append(Failed(failure, name))
+            return 413, _error("RequestEntityTooLarge", f"Exceeded {limit}")
         else:
-            self._answer(202, _OK)
-            self.server.report(Responded(body))
-
-    def _answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-        self.send_response_only(status)
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()
-
-    def _body(self) -> bytes:
-        if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        chunks = []
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            chunks.append(self.rfile.read(size))
-            self.rfile.readline()
-        while self.rfile.readline().strip():  # trailers
-            pass
-        return b"".join(chunks)
+            self._events.append(Responded(body))
+        return 202, _OK
 
 
 _OK: Final = b'{"status":"OK"}'

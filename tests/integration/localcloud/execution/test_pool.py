@@ -2,6 +2,7 @@
 
 import json
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from localcloud.execution.concurrency import TooManyRequestsError
-from localcloud.execution.function_version import FunctionVersion
+from localcloud.execution.function_version import FunctionVersion, Host
 from localcloud.execution.pool import EnvironmentPool
 from localcloud.execution.time_limits import TimeLimits
 from tests.integration.localcloud.execution.conftest import MakePool, MakeVersion, invocation
@@ -241,3 +242,67 @@ def test_callers_threads_may_end_before_the_environment(function: MakeVersion, p
         thread.start()
         thread.join()
     assert answers[0] == answers[1]
+
+
+def test_twenty_environments_that_start_at_once_all_answer(
+    function: MakeVersion, pool: MakePool, threads: ThreadPoolExecutor, tmp_path: Path
+):
+    """Each invocation needs an environment of its own: all wait until the last one runs."""
+    running = tmp_path / "running"
+    running.mkdir()
+    version = function(
+        f"""
+        import os, pathlib, time
+        def handler(event, context):
+            folder = pathlib.Path({str(running)!r})
+            (folder / str(os.getpid())).touch()
+            while len(list(folder.iterdir())) < 20:
+                time.sleep(0.05)
+            return os.getpid()
+        """
+    )
+    tested = pool(initializing=2)
+    answers = list(threads.map(lambda _: answer(tested, version), range(20)))
+    assert len(set(answers)) == 20
+
+
+def test_environment_that_becomes_free_is_given_to_an_invocation_that_waits_for_another(
+    function: MakeVersion, pool: MakePool, threads: ThreadPoolExecutor, tmp_path: Path
+):
+    """Whose initialization goes on, for a later invocation."""
+    folder, slow, runs = tmp_path / "waiting", tmp_path / "slow", tmp_path / "inits"
+    folder.mkdir()
+    runs.mkdir()
+    version = function(
+        f"""
+        import pathlib, time
+        (pathlib.Path({str(runs)!r}) / str(time.monotonic())).touch()
+        while pathlib.Path({str(slow)!r}).exists():
+            time.sleep(0.01)
+        {textwrap.indent(textwrap.dedent(WAITING), " " * 8).strip()}
+        """
+    )
+    tested = pool(initializing=1)
+    first = threads.submit(answer, tested, version, folder=str(folder))
+    awaited(lambda: list(folder.iterdir()))
+    slow.touch()
+    second = threads.submit(answer, tested, version)
+    awaited(lambda: len(list(runs.iterdir())) == 2)
+    (folder / "end").touch()
+    try:
+        assert second.result(60)["pid"] == first.result()["pid"]
+    finally:
+        slow.unlink()
+    awaited(lambda: len(tested.idle_environments(version)) == 2)
+
+
+def test_error_at_the_start_of_an_environment_is_raised_where_an_invocation_waits(
+    function: MakeVersion, pool: MakePool, host: Host
+):
+    tested = pool()
+    host.folder.mkdir()
+    (host.folder / "environments").write_text("not a folder")
+    with pytest.raises(NotADirectoryError):
+        answer(tested, function(WAITING))
+    (host.folder / "environments").unlink()
+    assert "pid" in answer(tested, function(WAITING))

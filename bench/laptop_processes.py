@@ -1,0 +1,80 @@
+"""The processes of a laptop cloud, by what they are: processor time and resident memory."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from localcloud.owners import Owner
+
+_TICK = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Processes:
+    """Those of the laptop cloud on a port: ministack, its functions, and their owner.
+
+    The owner is the process that runs event source mappings and CloudFront.
+    """
+
+    def __init__(self, port: int, owner: Owner | None) -> None:
+        if owner is None:
+            raise ValueError(f"No laptop cloud runs on port {port}.")
+        self._owner = owner.process
+        [self._ministack] = [
+            pid
+            for pid in _children(owner.process)
+            if b"ministack/server.py" in _read(pid, "cmdline")
+        ]
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """Since each began; what functions that have ended have used is counted as theirs too."""
+        own, of_children = _cpu(self._ministack)
+        functions = sum(sum(_cpu(pid)) for pid in _descendants(self._ministack))
+        return {
+            "ministack": own,
+            "functions": functions + of_children,
+            "event sources, CloudFront": _cpu(self._owner)[0],
+        }
+
+    def memory_mb(self) -> dict[str, float]:
+        """Resident; pages that processes share are counted in each of them."""
+        functions = list(_descendants(self._ministack))
+        return {
+            "ministack": _resident(self._ministack),
+            "functions": sum(map(_resident, functions)),
+            "event sources, CloudFront": _resident(self._owner),
+            "processes of functions": len(functions),
+        }
+
+
+def _read(pid: int, name: str) -> bytes:
+    with contextlib.suppress(OSError):  # it ended meanwhile
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    return b""
+
+
+def _cpu(pid: int) -> tuple[float, float]:
+    """Of a process, and of those of its children that have ended."""
+    fields = _read(pid, "stat").rpartition(b")")[2].split()
+    if not fields:
+        return 0, 0
+    user, system, of_children, system_of_children = map(int, fields[11:15])
+    return (user + system) / _TICK, (of_children + system_of_children) / _TICK
+
+
+def _resident(pid: int) -> float:
+    fields = _read(pid, "statm").split()
+    return int(fields[1]) * _PAGE / 2**20 if fields else 0
+
+
+def _children(pid: int) -> Iterator[int]:
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            yield from map(int, children.read_text().split())
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    for child in _children(pid):
+        yield child
+        yield from _descendants(child)

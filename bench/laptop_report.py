@@ -1,0 +1,128 @@
+"""The figures of bench/laptop.py as tables and as a chart."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
+from rich.console import Console
+from rich.table import Table
+
+PHOTO = "GET /photos/{id}"
+GET_ITEM = "GetItem alone"
+
+
+@dataclass(frozen=True)
+class Load:
+    """Requests of one kind from some clients; `cpu_ms` is processor time per request."""
+
+    name: str
+    clients: int
+    per_second: float
+    p50: float
+    p99: float
+    not_200: int
+    statuses: Mapping[str, int]
+    cpu_ms: Mapping[str, float]
+
+    def line(self) -> str:
+        spent = ", ".join(f"{name} {each:.1f}" for name, each in self.cpu_ms.items())
+        return (
+            f"{self.name}, {self.clients} clients: {self.per_second:.0f} requests/s,"
+            f" p50 {self.p50:.0f} ms, p99 {self.p99:.0f} ms, {self.not_200} not 200;"
+            f" CPU ms per request: {spent}"
+        )
+
+
+@dataclass(frozen=True)
+class Burst:
+    """Photos that were uploaded at once; seconds from upload to READY."""
+
+    photos: int
+    median: float
+    longest: float
+    all_ready: float
+
+    def line(self) -> str:
+        return (
+            f"burst of {self.photos}: upload to READY median {self.median:.2f} s,"
+            f" longest {self.longest:.2f} s; {self.photos / self.all_ready:.1f} photos/s"
+        )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run; `memory` in MB, and the number of processes, by point in time."""
+
+    loads: list[Load]
+    bursts: list[Burst]
+    views: int
+    drained: float
+    memory: Mapping[str, Mapping[str, float]]
+
+
+def show(measured: Measured) -> None:
+    console = Console(highlight=False)
+    table = Table(title="Requests; CPU in ms per request", title_justify="left")
+    parts = list(measured.loads[0].cpu_ms) if measured.loads else []
+    for column in ("what", "clients", "requests/s", "p50 ms", "p99 ms", "not 200", *parts):
+        table.add_column(column, justify="left" if column == "what" else "right")
+    for each in sorted(measured.loads, key=lambda load: load.name):
+        times = (f"{each.per_second:.0f}", f"{each.p50:.0f}", f"{each.p99:.0f}")
+        spent = (f"{each.cpu_ms[part]:.1f}" for part in parts)
+        table.add_row(each.name, str(each.clients), *times, str(each.not_200), *spent)
+    console.print(table)
+    for burst in measured.bursts:
+        console.print(burst.line())
+    console.print(f"{measured.views:,} views: {measured.drained:,.0f} drained per second")
+    table = Table(title="Resident memory in MB", title_justify="left")
+    table.add_column("when")
+    for part in next(iter(measured.memory.values())):
+        table.add_column(part, justify="right")
+    for when, used in measured.memory.items():
+        table.add_row(when, *(f"{value:.0f}" for value in used.values()))
+    console.print(table)
+
+
+def plot(measured: Measured, file: Path) -> None:
+    figure, axes = plt.subplots(1, 4, figsize=(17, 4.5), layout="constrained")
+    for name in (PHOTO, GET_ITEM):
+        loads = [each for each in measured.loads if each.name == name]
+        clients = [each.clients for each in loads]
+        axes[0].plot(clients, [each.per_second for each in loads], marker="o", label=name)
+        [line] = axes[1].plot(
+            clients, [each.p50 for each in loads], marker="o", label=f"{name} p50"
+        )
+        times, color = [each.p99 for each in loads], line.get_color()
+        axes[1].plot(clients, times, marker="o", linestyle=":", color=color, label=f"{name} p99")
+    for axis, title in ((axes[0], "requests/s"), (axes[1], "latency, ms")):
+        axis.set_xscale("log", base=2)
+        axis.xaxis.set_major_formatter("{x:.0f}")
+        axis.set_xlabel("clients")
+        axis.set_title(title)
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=8)
+    sizes = [str(each.photos) for each in measured.bursts]
+    for position, name in ((-0.2, "median"), (0.2, "longest")):
+        heights = [getattr(each, name) for each in measured.bursts]
+        places = [place + position for place in range(len(sizes))]
+        axes[2].bar_label(axes[2].bar(places, heights, 0.4, label=name), fmt="{:.1f}", fontsize=8)
+    axes[2].set_xticks(range(len(sizes)), sizes)
+    axes[2].set_xlabel("photos uploaded at once")
+    axes[2].set_title("upload to READY, s")
+    axes[2].legend(fontsize=8)
+    points = list(measured.memory)
+    bottom = [0.0] * len(points)
+    for part in ("ministack", "event sources, CloudFront", "functions"):
+        heights = [measured.memory[point][part] for point in points]
+        axes[3].bar(points, heights, bottom=bottom, label=part)
+        bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
+    axes[3].tick_params(axis="x", labelsize=7)
+    axes[3].set_title("resident memory, MB")
+    axes[3].legend(fontsize=8)
+    figure.savefig(file)
+    print(f"drawn: {file}")

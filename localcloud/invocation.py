@@ -80,6 +80,7 @@ def _version(cloud: Cloud, deployed: Mapping[str, Any], code: CodeStore) -> Func
         log_group=logging["LogGroup"],
         log_format=logging["LogFormat"],
         log_level=logging.get("ApplicationLogLevel", ""),
+        system_log_level=logging.get("SystemLogLevel", ""),
         variables=configuration.get("Environment", {}).get("Variables", {}),
         credentials=_credentials(cloud, configuration),
     )

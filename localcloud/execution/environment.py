@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from localcloud.execution import platform_log
 from localcloud.execution.function_version import (
     FunctionVersion,
     Host,
     command,
     environment_variables,
 )
+from localcloud.execution.platform_log import TIMED_OUT, platform_log
 from localcloud.execution.processes import FunctionProcess, ProcessKeeper
 from localcloud.execution.runtime_api import (
     Failed,
@@ -35,7 +35,6 @@ from localcloud.execution.time_limits import TimeLimits
 
 ON_DEMAND: Final = "on-demand"
 PROVISIONED: Final = "provisioned-concurrency"
-TIMED_OUT: Final = "Sandbox.Timedout"
 OUT_OF_MEMORY: Final = "Runtime.OutOfMemory"
 EXITED: Final = "Runtime.ExitError"
 _LOOK_SECONDS: Final = 0.1  # how often memory, storage and process are looked at
@@ -81,6 +80,7 @@ class ExecutionEnvironment:
         self.version = version
         self.initialization_type = initialization_type
         self.log_stream = _log_stream(version)
+        self._lambda_log = platform_log(version, initialization_type, self.log_stream)
         self.idle_since = time.monotonic()
         self.is_retired = False
         self._host = host
@@ -125,7 +125,7 @@ class ExecutionEnvironment:
         deadline = began + limit
         self._used_mb = 0.0
         ended = None if self.is_initialized else self._start(deadline, "invoke")
-        self._log.append(platform_log.start(invocation.request_id, self.version.version))
+        self._log += self._lambda_log.start(invocation.request_id, invocation.function_arn)
         if ended:
             return self._result(invocation, ended, began)
         process, api = self._runtime
@@ -165,15 +165,15 @@ class ExecutionEnvironment:
         """Start a runtime and wait until it polls; what ended it, if it did not."""
         self._end_runtime()
         began = time.monotonic()
-        self._log.append(platform_log.init_start(self.version.runtime))
+        self._log += self._lambda_log.init_start(phase)
         ended = self._launch() or self._await_first_poll(deadline)
         if ended:
             self._end_runtime()
         self._log += self._output.take()
-        if ended:
-            seconds = time.monotonic() - began
-            self._log.append(platform_log.init_report(seconds, phase, ended.error_type))
-        elif phase == "init":
+        seconds = time.monotonic() - began
+        error_type = ended.error_type if ended else ""
+        self._log += self._lambda_log.init_end(seconds, phase, error_type)
+        if ended is None and phase == "init":
             self._runtime[0].freeze()
         return ended
 
@@ -287,22 +287,19 @@ class ExecutionEnvironment:
                 timeout = self.version.timeout_seconds
                 if error_type == TIMED_OUT:
                     message = f"Task timed out after {timeout:.2f} seconds"
-                    self._log.append(platform_log.timed_out(request_id, timeout, datetime.now(UTC)))
+                    self._log += self._lambda_log.timed_out(request_id)
                 elif not of_runtime:
                     self._log.append(f"RequestId: {request_id} Error: {message}\n{error_type}")
                 payload = of_runtime or _error(
                     error_type, f"RequestId: {request_id} Error: {message}"
                 )
-        self._log.append(platform_log.end(request_id))
-        self._log.append(
-            platform_log.report(
-                request_id,
-                seconds=seconds,
-                init_seconds=self._init_seconds,
-                memory_mb=self.version.memory_mb,
-                used_mb=self._used_mb,
-                error_type=error_type,
-            )
+        self._log += self._lambda_log.end(
+            request_id,
+            seconds=seconds,
+            init_seconds=self._init_seconds,
+            used_mb=self._used_mb,
+            error_type=error_type,
+            raised=isinstance(outcome, Failed),
         )
         result = Result(
             payload=payload,

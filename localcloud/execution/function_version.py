@@ -29,6 +29,7 @@ class FunctionVersion:
     log_group: str
     log_format: str = "Text"
     log_level: str = ""
+    system_log_level: str = ""
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
     credentials: Mapping[str, str] = field(default_factory=dict, hash=False, compare=False)
 

@@ -1,61 +1,202 @@
-"""The lines that Lambda itself writes into a function's log.
+"""The lines that Lambda itself writes into a function's log: text, or JSON if the function says so.
 
 https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
-https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
+https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
 """
 
+import json
 import math
 from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+from localcloud.execution.function_version import FunctionVersion
+
+TIMED_OUT: Final = "Sandbox.Timedout"
+_LEVELS: Final = ("DEBUG", "INFO", "WARN")
 
 
-def init_start(runtime: str) -> str:
-    return f"INIT_START Runtime Version: {runtime}"
+class PlatformLog(Protocol):
+    """Lambda's lines of one execution environment.
 
-
-def init_report(seconds: float, phase: str, error_type: str) -> str:
-    """Of an initialization that failed; `phase` is `init` or `invoke`."""
-    status = "timeout" if error_type == "Sandbox.Timedout" else f"error\tError Type: {error_type}"
-    return f"INIT_REPORT Init Duration: {seconds * 1000:.2f} ms\tPhase: {phase}\tStatus: {status}"
-
-
-def start(request_id: str, version: str) -> str:
-    return f"START RequestId: {request_id} Version: {version}"
-
-
-def end(request_id: str) -> str:
-    return f"END RequestId: {request_id}"
-
-
-def report(
-    request_id: str,
-    *,
-    seconds: float,
-    init_seconds: float | None,
-    memory_mb: int,
-    used_mb: float,
-    error_type: str = "",
-) -> str:
-    """What an invocation took; the time of an init phase is billed too.
-
-    `error_type` is set where the runtime ended or was ended, not where the handler raised.
+    `phase` is `init` or `invoke`. `error_type` is empty where the runtime neither ended nor was
+    ended; `raised` says whether the handler raised instead of returning.
     """
-    billed = math.ceil((seconds + (init_seconds or 0)) * 1000)
-    fields = [
-        f"REPORT RequestId: {request_id}",
-        f"Duration: {seconds * 1000:.2f} ms",
-        f"Billed Duration: {billed} ms",
-        f"Memory Size: {memory_mb} MB",
-        f"Max Memory Used: {math.ceil(used_mb)} MB",
-    ]
-    if init_seconds is not None:
-        fields.append(f"Init Duration: {init_seconds * 1000:.2f} ms")
-    if error_type == "Sandbox.Timedout":
-        fields.append("Status: timeout")
-    elif error_type:
-        fields += ["Status: error", f"Error Type: {error_type}"]
-    return "\t".join(fields)
+
+    def init_start(self, phase: str) -> list[str]: ...
+
+    def init_end(self, seconds: float, phase: str, error_type: str = "") -> list[str]: ...
+
+    def start(self, request_id: str, function_arn: str) -> list[str]: ...
+
+    def timed_out(self, request_id: str) -> list[str]: ...
+
+    def end(
+        self,
+        request_id: str,
+        *,
+        seconds: float,
+        init_seconds: float | None,
+        used_mb: float,
+        error_type: str = "",
+        raised: bool = False,
+    ) -> list[str]:
+        """What an invocation took; the time of an init phase is billed too."""
+        ...
 
 
-def timed_out(request_id: str, timeout_seconds: float, at: datetime | None = None) -> str:
-    time = (at or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
-    return f"{time}Z {request_id} Task timed out after {timeout_seconds:.2f} seconds"
+def platform_log(
+    version: FunctionVersion, initialization_type: str, log_stream: str
+) -> PlatformLog:
+    """In the format that the function's LoggingConfig says."""
+    if version.log_format == "JSON":
+        return _JsonLog(version, initialization_type, log_stream)
+    return _TextLog(version)
+
+
+class _TextLog:
+    def __init__(self, version: FunctionVersion) -> None:
+        self._version = version
+
+    def init_start(self, phase: str) -> list[str]:  # noqa: ARG002 - the text does not say it
+        return [f"INIT_START Runtime Version: {self._version.runtime}"]
+
+    def init_end(self, seconds: float, phase: str, error_type: str = "") -> list[str]:
+        if not error_type:
+            return []
+        status = "timeout" if error_type == TIMED_OUT else f"error\tError Type: {error_type}"
+        milliseconds = f"{seconds * 1000:.2f} ms"
+        return [f"INIT_REPORT Init Duration: {milliseconds}\tPhase: {phase}\tStatus: {status}"]
+
+    def start(self, request_id: str, function_arn: str) -> list[str]:  # noqa: ARG002 - as above
+        return [f"START RequestId: {request_id} Version: {self._version.version}"]
+
+    def timed_out(self, request_id: str) -> list[str]:
+        seconds = f"{self._version.timeout_seconds:.2f} seconds"
+        return [f"{_now()} {request_id} Task timed out after {seconds}"]
+
+    def end(
+        self,
+        request_id: str,
+        *,
+        seconds: float,
+        init_seconds: float | None,
+        used_mb: float,
+        error_type: str = "",
+        raised: bool = False,  # noqa: ARG002 - the text does not say it
+    ) -> list[str]:
+        fields = [
+            f"REPORT RequestId: {request_id}",
+            f"Duration: {seconds * 1000:.2f} ms",
+            f"Billed Duration: {_billed_ms(seconds, init_seconds)} ms",
+            f"Memory Size: {self._version.memory_mb} MB",
+            f"Max Memory Used: {math.ceil(used_mb)} MB",
+        ]
+        if init_seconds is not None:
+            fields.append(f"Init Duration: {init_seconds * 1000:.2f} ms")
+        if error_type == TIMED_OUT:
+            fields.append("Status: timeout")
+        elif error_type:
+            fields += ["Status: error", f"Error Type: {error_type}"]
+        return [f"END RequestId: {request_id}", "\t".join(fields)]
+
+
+class _JsonLog:
+    def __init__(self, version: FunctionVersion, initialization_type: str, log_stream: str) -> None:
+        self._version = version
+        self._initialization_type = initialization_type
+        self._log_stream = log_stream
+
+    def init_start(self, phase: str) -> list[str]:
+        record = {
+            "initializationType": self._initialization_type,
+            "phase": phase,
+            "runtimeVersion": self._version.runtime,
+            "functionName": self._version.name,
+            "functionVersion": self._version.version,
+            "instanceId": self._log_stream,
+            "instanceMaxMemory": self._version.memory_mb * 2**20,
+        }
+        return self._event("INFO", "initStart", record)
+
+    def init_end(self, seconds: float, phase: str, error_type: str = "") -> list[str]:
+        record = {
+            "initializationType": self._initialization_type,
+            "phase": phase,
+            **_status(error_type),
+        }
+        report = {**record, "metrics": {"durationMs": round(seconds * 1000, 3)}}
+        is_on_demand = self._initialization_type == "on-demand"
+        return [
+            *self._event("WARN" if error_type else "DEBUG", "initRuntimeDone", record),
+            *self._event("DEBUG" if is_on_demand else "INFO", "initReport", report),
+        ]
+
+    def start(self, request_id: str, function_arn: str) -> list[str]:
+        record = {
+            "requestId": request_id,
+            "functionArn": function_arn,
+            "version": self._version.version,
+        }
+        return self._event("INFO", "start", record)
+
+    def timed_out(self, request_id: str) -> list[str]:  # noqa: ARG002 - the report says it
+        return []
+
+    def end(
+        self,
+        request_id: str,
+        *,
+        seconds: float,
+        init_seconds: float | None,
+        used_mb: float,
+        error_type: str = "",
+        raised: bool = False,
+    ) -> list[str]:
+        metrics = {
+            "durationMs": round(seconds * 1000, 3),
+            "billedDurationMs": _billed_ms(seconds, init_seconds),
+            "memorySizeMB": self._version.memory_mb,
+            "maxMemoryUsedMB": math.ceil(used_mb),
+        }
+        if init_seconds is not None:
+            metrics["initDurationMs"] = round(init_seconds * 1000, 3)
+        failed = error_type or raised
+        done = {
+            "requestId": request_id,
+            **_status(error_type, raised=raised),
+            "metrics": {"durationMs": metrics["durationMs"]},
+        }
+        report = {
+            "requestId": request_id,
+            "metrics": metrics,
+            **_status(error_type, raised=raised),
+        }
+        return [
+            *self._event("WARN" if failed else "DEBUG", "runtimeDone", done),
+            *self._event("WARN" if failed else "INFO", "report", report),
+        ]
+
+    def _event(self, level: str, name: str, record: dict[str, Any]) -> list[str]:
+        """The line of an event, if the function's system log level lets it through."""
+        least = self._version.system_log_level or "INFO"
+        if _LEVELS.index(level) < _LEVELS.index(least):
+            return []
+        event = {"time": _now(), "type": f"platform.{name}", "record": record}
+        return [json.dumps(event, separators=(",", ":"))]
+
+
+def _status(error_type: str, *, raised: bool = False) -> dict[str, str]:
+    if error_type == TIMED_OUT:
+        return {"status": "timeout"}
+    if error_type:
+        return {"status": "error", "errorType": error_type}
+    return {"status": "error" if raised else "success"}
+
+
+def _billed_ms(seconds: float, init_seconds: float | None) -> int:
+    return math.ceil((seconds + (init_seconds or 0)) * 1000)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -11,7 +11,6 @@ import json
 import math
 import os
 import re
-import threading
 import time
 import zlib
 from collections.abc import Callable, Mapping
@@ -30,6 +29,7 @@ from localcloud.execution.pool import EnvironmentPool
 from localcloud.execution.runtime_api import Invocation
 from localcloud.execution.time_limits import SETTING, TimeLimits
 from localcloud.ministack import function_logs
+from localcloud.ministack.provisioned_concurrency import ProvisionedConcurrency, in_background
 
 # Of the laptop's environment, what functions get too; credentials and region are their own.
 _HOST_VARIABLES: Final = (
@@ -76,7 +76,7 @@ def install(python: Path) -> "Executions":
     ):
         getattr(module, name)
         setattr(module, name, replacement)
-    executions.follow_provisioned_concurrency()
+    ProvisionedConcurrency(executions.pool, executions.version_of).follow_settings()
     return executions
 
 
@@ -102,15 +102,13 @@ class Executions:
         self._code = CodeStore(folder / "code")
         self._folders: dict[tuple[str, ...], Path] = {}
         host = Host(folder, python, variables)
-        self._pool = EnvironmentPool(
+        self.pool = EnvironmentPool(
             host, self._concurrency, TimeLimits.of(), write_log=function_logs.write
         )
-        self._provisioned: dict[tuple[str, str], tuple[FunctionVersion, int]] = {}
-        self._provisioning = threading.Lock()
 
     def close(self) -> None:
         """End all environments."""
-        self._pool.close()
+        self.pool.close()
         self._code.remove()
 
     def execute(self, function: Function, event: Any) -> Any:
@@ -162,7 +160,7 @@ class Executions:
             function_arn=config["FunctionArn"],
             trace_id=_trace_id(config),
         )
-        return _answer(self._pool.invoke(version, invocation))
+        return _answer(self.pool.invoke(version, invocation))
 
     def retire(
         self,
@@ -173,7 +171,7 @@ class Executions:
     ) -> None:
         """In place of lambda_svc.invalidate_worker."""
         function = f"{account or get_account_id()}:{region or get_region()}:{name}"
-        self._pool.retire(function, qualifier)
+        self.pool.retire(function, qualifier)
         self._retire_otherwise(name, qualifier=qualifier, account=account, region=region)
 
     def prepare(self, name: str, record: Function) -> None:
@@ -187,14 +185,14 @@ class Executions:
             return
 
         def initialize() -> None:
-            if self._pool.prepare(self._version(record, config)):
+            if self.pool.prepare(self._version(record, config)):
                 config.update(State="Active", StateReason="", StateReasonCode="")
                 config["LastUpdateStatus"] = "Successful"
             else:
                 reason = "The function's init code failed; its log says why."
                 config.update(State="Failed", StateReason=reason, StateReasonCode="FunctionError")
 
-        _in_background(initialize)
+        in_background(initialize)
 
     def of_web_socket(self, _: str, config: Function, code: bytes, **__: Any) -> "_WebSocketWorker":
         """In place of lambda_runtime.get_or_create_worker, which WebSocket routes use."""
@@ -204,65 +202,12 @@ class Executions:
         """How many invocations of a function run now."""
         return self._concurrency.running(_name(config))
 
-    def follow_provisioned_concurrency(self) -> None:
-        """Initialize environments when provisioned concurrency is put, and when its alias moves."""
-        put = lambda_svc._put_provisioned_concurrency  # noqa: SLF001
-        delete = lambda_svc._delete_provisioned_concurrency  # noqa: SLF001
-        update = lambda_svc._update_alias  # noqa: SLF001
-
-        def put_and_provision(name: str, qualifier: str, data: Any) -> Any:
-            answered = put(name, qualifier, data)
-            if answered[0] < 300:
-                setting = lambda_svc._functions[name]["provisioned_concurrency"][qualifier]  # noqa: SLF001
-                self._provision_later(name, qualifier, setting)
-                return answered[0], answered[1], json.dumps(setting).encode()
-            return answered
-
-        def delete_and_end(name: str, qualifier: str) -> Any:
-            answered = delete(name, qualifier)
-            if answered[0] < 300:
-                self._provision_later(name, qualifier, None)
-            return answered
-
-        def update_and_provision(name: str, alias: str, data: Any) -> Any:
-            answered = update(name, alias, data)
-            function = lambda_svc._functions.get(name) or {}  # noqa: SLF001
-            setting = function.get("provisioned_concurrency", {}).get(alias)
-            if answered[0] < 300 and setting:
-                self._provision_later(name, alias, setting)
-            return answered
-
-        lambda_svc._put_provisioned_concurrency = put_and_provision  # noqa: SLF001
-        lambda_svc._delete_provisioned_concurrency = delete_and_end  # noqa: SLF001
-        lambda_svc._update_alias = update_and_provision  # noqa: SLF001
-
-    def _provision_later(self, name: str, qualifier: str, setting: Function | None) -> None:
-        if setting:
-            setting["Status"] = "IN_PROGRESS"
-            setting["AvailableProvisionedConcurrentExecutions"] = 0
-            setting["AllocatedProvisionedConcurrentExecutions"] = 0
-        _in_background(self._provision, name, qualifier, setting)
-
-    def _provision(self, name: str, qualifier: str, setting: Function | None) -> None:
-        key = (f"{get_account_id()}:{get_region()}:{name}", qualifier)
-        with self._provisioning:
-            wanted = setting["RequestedProvisionedConcurrentExecutions"] if setting else 0
-            record, config = lambda_svc._get_func_record_for_qualifier(name, qualifier)  # noqa: SLF001
-            version = None
-            if record and config and wanted and _is_ours(record, config):
-                version = self._version(record, config)
-            before, _ = self._provisioned.pop(key, (None, 0))
-            if before and before != version:
-                self._pool.provision(before, 0)
-            if not version or not setting:
-                return
-            ready = self._pool.provision(version, wanted)
-            self._provisioned[key] = (version, wanted)
-        setting["AvailableProvisionedConcurrentExecutions"] = ready
-        setting["AllocatedProvisionedConcurrentExecutions"] = ready
-        setting["Status"] = "READY" if ready == wanted else "FAILED"
-        if ready < wanted:
-            setting["StatusReason"] = "FUNCTION_ERROR_INIT_FAILURE"
+    def version_of(self, name: str, qualifier: str) -> FunctionVersion | None:
+        """What a function's alias or version is; None if it does not run in an environment."""
+        record, config = lambda_svc._get_func_record_for_qualifier(name, qualifier)  # noqa: SLF001
+        if record and config and _is_ours(record, config):
+            return self._version(record, config)
+        return None
 
     def _version(self, function: Function, config: Function) -> FunctionVersion:
         logging = config.get("LoggingConfig") or {}
@@ -287,6 +232,7 @@ class Executions:
             log_group=logging.get("LogGroup") or f"/aws/lambda/{config['FunctionName']}",
             log_format=logging.get("LogFormat", "Text"),
             log_level=logging.get("ApplicationLogLevel", ""),
+            system_log_level=logging.get("SystemLogLevel", ""),
             variables=_variables(config),
             credentials=lambda_runtime.execution_credentials(config),
         )
@@ -332,13 +278,6 @@ def _last_attempt(function: Function) -> float:
     of_latest = (function.get("event_invoke_configs") or {}).get("$LATEST")
     settings = function.get("event_invoke_config") or of_latest or {}
     return queued_at + float(settings.get("MaximumEventAgeInSeconds", 21_600))
-
-
-def _in_background(run: Callable[..., None], *arguments: Any) -> None:
-    context = contextvars.copy_context()  # account and region of the request
-    threading.Thread(
-        target=context.run, args=(run, *arguments), name="initialize-environments", daemon=True
-    ).start()
 
 
 def _is_ours(function: Function, config: Function) -> bool:

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,6 +80,18 @@ def function(cloud: Cloud, role: str) -> Iterator[Function]:
 def answer(cloud: Cloud, name: str, **event: Any) -> Any:
     response = cloud.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
     return json.loads(response["Payload"].read())
+
+
+def is_running(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def is_ready(cloud: Cloud, name: str, qualifier: str) -> bool:
+    """Whether what is provisioned for the qualifier is initialized."""
+    setting = cloud.client("lambda").get_provisioned_concurrency_config(
+        FunctionName=name, Qualifier=qualifier
+    )
+    return bool(setting["Status"] == "READY")
 
 
 def throttles(cloud: Cloud, name: str) -> float:
@@ -168,21 +181,66 @@ def test_provisioned_concurrency_is_warm_when_it_is_ready_and_follows_its_alias(
     )
     assert begun["Status"] == "IN_PROGRESS"
 
-    def is_ready() -> bool:
-        setting = client.get_provisioned_concurrency_config(FunctionName=name, Qualifier="live")
-        return bool(setting["Status"] == "READY")
-
-    awaited(is_ready)
+    awaited(lambda: is_ready(cloud, name, "live"))
     first = answer(cloud, f"{name}:live")
     assert first["by"] == "provisioned-concurrency"
     assert answer(cloud, name)["by"] == "on-demand"
     client.update_function_configuration(FunctionName=name, MemorySize=256)
     client.publish_version(FunctionName=name)
     client.update_alias(FunctionName=name, Name="live", FunctionVersion="2")
-    awaited(is_ready)
+    awaited(lambda: is_ready(cloud, name, "live"))
     second = answer(cloud, f"{name}:live")
     assert second["by"] == "provisioned-concurrency"
     assert second["pid"] != first["pid"]
+
+
+def test_environments_end_with_their_alias_or_version(cloud: Cloud, function: Function):
+    client, name = cloud.client("lambda"), function()
+    client.publish_version(FunctionName=name)
+    client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    client.put_provisioned_concurrency_config(
+        FunctionName=name, Qualifier="live", ProvisionedConcurrentExecutions=1
+    )
+    awaited(lambda: is_ready(cloud, name, "live"))
+    of_alias = answer(cloud, f"{name}:live")
+    assert of_alias["by"] == "provisioned-concurrency"
+    client.delete_alias(FunctionName=name, Name="live")
+    awaited(lambda: not is_running(of_alias["pid"]))
+    of_version, of_latest = answer(cloud, f"{name}:1"), answer(cloud, name)
+    assert of_version["by"] == "on-demand"
+    client.delete_function(FunctionName=name, Qualifier="1")
+    awaited(lambda: not is_running(of_version["pid"]))
+    assert answer(cloud, name) == of_latest
+
+
+def test_environments_end_with_their_stack(cloud: Cloud, role: str):
+    code = {"ZipFile": textwrap.dedent(SOURCE)}
+    properties = {"Runtime": "python3.13", "Handler": "index.handler", "Role": role, "Code": code}
+    of_function = {"FunctionName": {"Ref": "Function"}}
+    of_version = {"FunctionVersion": {"Fn::GetAtt": ["Version", "Version"]}, "Name": "live"}
+    provisioned = {"ProvisionedConcurrencyConfig": {"ProvisionedConcurrentExecutions": 1}}
+    resources = {
+        "Function": {"Type": "AWS::Lambda::Function", "Properties": properties},
+        "Version": {"Type": "AWS::Lambda::Version", "Properties": of_function},
+        "Alias": {
+            "Type": "AWS::Lambda::Alias",
+            "Properties": of_function | of_version | provisioned,
+        },
+    }
+    cloudformation, stack = cloud.client("cloudformation"), f"executed-{secrets.token_hex(4)}"
+    template = json.dumps({"Resources": resources})
+    cloudformation.create_stack(StackName=stack, TemplateBody=template)
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=stack, WaiterConfig={"Delay": 1}
+    )
+    described = cloudformation.describe_stack_resource(
+        StackName=stack, LogicalResourceId="Function"
+    )
+    name = described["StackResourceDetail"]["PhysicalResourceId"]
+    awaited(lambda: is_ready(cloud, name, "live"))
+    pids = [answer(cloud, each)["pid"] for each in (name, f"{name}:live")]
+    cloudformation.delete_stack(StackName=stack)
+    awaited(lambda: not any(map(is_running, pids)))
 
 
 def test_updated_function_runs_at_the_next_invocation(cloud: Cloud, function: Function):

@@ -219,6 +219,21 @@ def test_log_has_the_lines_of_lambda_around_those_of_the_function(
     assert re.fullmatch(report.format("two"), warm.log[-1])
 
 
+def test_log_of_a_function_with_json_logs_is_json(
+    function: MakeVersion, environment: MakeEnvironment
+):
+    source = """
+        import logging
+        def handler(event, context):
+            logging.getLogger().warning("logged")
+    """
+    tested = environment(function(source, log_format="JSON"))
+    tested.initialize()
+    entries = [json.loads(line) for line in tested.invoke(invocation(request_id="one")).log]
+    kinds = [each.get("type") or each["message"] for each in entries]
+    assert kinds == ["platform.initStart", "platform.start", "logged", "platform.report"]
+
+
 def test_init_that_fails_is_repeated_in_the_invocation_and_its_error_is_the_answer(
     function: MakeVersion, environment: MakeEnvironment
 ):

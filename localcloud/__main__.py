@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Final
@@ -15,7 +16,15 @@ from rich.markup import escape
 from localcloud import invocation, logs, owners
 from localcloud.application import Application, default_stack_name
 from localcloud.arguments import listening_address, parameter, port_number
-from localcloud.cloud import STATE, Cloud, CloudError, NotRunningError, end, free_port
+from localcloud.cloud import (
+    STATE,
+    AlreadyRunningError,
+    Cloud,
+    CloudError,
+    NotRunningError,
+    end,
+    free_port,
+)
 from localcloud.running_application import (
     RunningApplication,
     build_and_deploy,
@@ -136,9 +145,25 @@ def _up(
         arguments.stack_name or default_stack_name(template),
         dict(arguments.parameter),
     )
-    cloud = Cloud(arguments.host, arguments.port or free_port(arguments.host))
+    while True:
+        cloud = Cloud(arguments.host, arguments.port or free_port(arguments.host))
+        try:
+            _run(application, cloud, arguments.cdn_port or cloud.port + 1, own_environment, console)
+            return
+        except AlreadyRunningError:
+            if arguments.port:
+                raise
+            time.sleep(0.1)  # another one began at the same time and has the port now
+
+
+def _run(
+    application: Application,
+    cloud: Cloud,
+    cdn_port: int,
+    own_environment: Mapping[str, str],
+    console: Console,
+) -> None:
     os.environ.update(cloud.environment)
-    cdn_port = arguments.cdn_port or cloud.port + 1
     with running_application(application, cloud, cdn_port, own_environment, console) as running:
         try:
             _introduce(running, console)

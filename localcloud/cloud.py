@@ -117,11 +117,18 @@ def running(cloud: Cloud, settings: Mapping[str, str] | None = None) -> Iterator
 def free_port(host: str) -> int:
     """The first port from the default one on that is free and whose next port is free too.
 
+    A laptop cloud of this folder that does not listen yet has its port too.
+
     Raises:
         PortInUseError: there is none among those that are tried.
     """
+    taken = {port for port, _ in owners.running(STATE)}
     for port in range(DEFAULT_PORT, DEFAULT_PORT + 200, 10):
-        if not _listening_error(host, port) and not _listening_error(host, port + 1):
+        if (
+            port not in taken
+            and not _listening_error(host, port)
+            and not _listening_error(host, port + 1)
+        ):
             return port
     raise PortInUseError(f"No port of {host} from {DEFAULT_PORT} on is free. Name one with --port.")
 

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import time
@@ -135,9 +136,13 @@ class ExecutionEnvironment:
         outcome = self._until_polled(deadline)
         if isinstance(outcome, _Ended):
             self._end_runtime()
-        else:
-            process.freeze()
         return self._result(invocation, outcome, began)
+
+    def freeze(self) -> None:
+        """Stop the runtime until the next invocation."""
+        if self._process:
+            self._process.freeze()
+            self._output.shorten()
 
     def take_log(self) -> list[str]:
         """What was logged and is not in a result yet: the lines of an initialization."""
@@ -173,8 +178,6 @@ class ExecutionEnvironment:
         seconds = time.monotonic() - began
         error_type = ended.error_type if ended else ""
         self._log += self._lambda_log.init_end(seconds, phase, error_type)
-        if ended is None and phase == "init":
-            self._runtime[0].freeze()
         return ended
 
     def _launch(self) -> _Ended | None:
@@ -331,17 +334,20 @@ class _Output:
         path.touch()
 
     def take(self) -> list[str]:
-        """The lines since the last time; nothing may write meanwhile."""
-        with self.path.open("r+b") as file:
+        """The lines since the last time."""
+        with self.path.open("rb") as file:
             file.seek(self._offset)
             written = file.read()
-            self._offset += len(written)
-            if self._offset > _KEPT_OUTPUT:
-                file.truncate(0)
-                self._offset = 0
+        self._offset += len(written)
         text = written.decode(errors="replace")
         # awslambdaric separates the lines of one entry by carriage returns.
         return [line.replace("\r", "\n") for line in text.split("\n") if line.strip()]
+
+    def shorten(self) -> None:
+        """Delete what was taken, if it is much; nothing may write meanwhile."""
+        if self._offset > _KEPT_OUTPUT and self._offset == self.path.stat().st_size:
+            os.truncate(self.path, 0)
+            self._offset = 0
 
 
 def _log_stream(version: FunctionVersion) -> str:

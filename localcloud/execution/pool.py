@@ -273,6 +273,7 @@ class EnvironmentPool:
             if is_kept and (waiting := self._next_waiting(environment.version)):
                 waiting.environment.set_result(environment)
             elif is_kept:
+                environment.freeze()
                 self._idle.setdefault(environment.version, []).append(environment)
                 self._busy.discard(environment)
                 self._changed.notify_all()

@@ -76,6 +76,7 @@ class FunctionProcess:
                 start_new_session=True,
             )
         self._is_over = False
+        self._is_frozen = False
         keeper.watch(self._process.pid)
 
     @property
@@ -89,10 +90,13 @@ class FunctionProcess:
 
     def freeze(self) -> None:
         """Stop the group, until `thaw`."""
+        self._is_frozen = True
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        self._signal(signal.SIGCONT)
+        if self._is_frozen:
+            self._is_frozen = False
+            self._signal(signal.SIGCONT)
 
     def end(self) -> None:
         """Kill the group, as Lambda ends a runtime without extensions, and collect its leader."""

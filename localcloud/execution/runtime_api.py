@@ -146,7 +146,7 @@ class RuntimeApi:
 
     def _receive(self, connection: _Connection) -> None:
         try:
-            received = connection.socket.recv(2**18)
+            received = connection.socket.recv(2**16)
             connection.reader.feed(received)
             while request := connection.reader.next_request():
                 self._handle(connection, request)

@@ -397,29 +397,6 @@ def test_more_in_tmp_than_the_function_may_store_ends_the_runtime(
     assert "holds 2 MB, more than EphemeralStorage's 1 MB" in error["errorMessage"]
 
 
-def test_runtime_is_frozen_between_invocations_with_its_children(
-    function: MakeVersion, environment: MakeEnvironment
-):
-    version = function(
-        """
-        import os, subprocess
-        children = []
-        def handler(event, context):
-            children.append(subprocess.Popen(["sleep", "600"]))
-            return [os.getpid(), *(child.pid for child in children)]
-        """
-    )
-    tested = environment(version)
-    tested.initialize()
-    assert tested.pid
-    assert awaited(lambda: state(tested.pid) == "T")
-    pids = answer(tested)
-    assert awaited(lambda: {state(pid) for pid in pids} == {"T"})
-    assert len(answer(tested)) == 3
-    tested.close()
-    assert awaited(lambda: not any(state(pid) in ("R", "S", "T") for pid in pids))
-
-
 def test_deployed_code_is_read_only_for_the_function(
     function: MakeVersion, environment: MakeEnvironment
 ):
@@ -514,6 +491,7 @@ def test_frozen_runtime_does_not_outlive_an_owner_that_is_killed(host: Host, tmp
             version, Host(folder / "host", python), ProcessKeeper(), TimeLimits(20)
         )
         environment.initialize()
+        environment.freeze()
         print(environment.pid, flush=True)
         time.sleep(600)
     """)

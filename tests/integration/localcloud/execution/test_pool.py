@@ -233,6 +233,30 @@ def test_only_as_many_environments_initialize_at_once_as_the_pool_may(
     assert max(overlaps) <= 2
 
 
+def test_runtime_is_frozen_between_invocations_with_its_children(
+    function: MakeVersion, pool: MakePool
+):
+    version = function(
+        """
+        import os, subprocess
+        children = []
+        def handler(event, context):
+            children.append(subprocess.Popen(["sleep", "600"]))
+            return [os.getpid(), *(child.pid for child in children)]
+        """
+    )
+    tested = pool()
+    tested.prepare(version)
+    [environment] = tested.idle_environments(version)
+    assert environment.pid
+    assert awaited(lambda: state(environment.pid) == "T")
+    pids = answer(tested, version)
+    assert awaited(lambda: {state(pid) for pid in pids} == {"T"})
+    assert len(answer(tested, version)) == 3
+    tested.close()
+    assert awaited(lambda: not any(state(pid) in ("R", "S", "T") for pid in pids))
+
+
 def test_callers_threads_may_end_before_the_environment(function: MakeVersion, pool: MakePool):
     tested, version = pool(), function(WAITING)
     answers: list[Any] = []

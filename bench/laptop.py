@@ -1,9 +1,10 @@
 """The gallery on the laptop cloud under load: requests, uploads, views, and memory.
 
-`python bench/laptop.py` starts a laptop cloud of its own; with `--running PORT` it uses the one that
-`make up` runs there. The baseline of the requests is ministack's own GetItem, with IAM enforced
-too. The clients run in a process of their own, whose processor time is stated: on a machine with
-few processors it is time that the laptop cloud does not get.
+`python bench/laptop.py` starts a laptop cloud of its own; with `--running PORT` it uses the one
+that `make up` runs there. The baseline of the requests is ministack's own GetItem, with IAM
+enforced too. The clients run in a process of their own, whose processor time is stated: on a
+machine with few processors it is time that the laptop cloud does not get. Processor time per
+request is without what the same processes use while nobody asks.
 """
 
 import argparse
@@ -138,40 +139,50 @@ def deployed(port: int | None) -> Iterator[Deployed]:
         yield Deployed(cloud, running.outputs, url)
 
 
-def load(
-    name: str, request: str, clients: int, seconds: float, at: Deployed, processes: Processes
-) -> report.Load:
-    """What so many clients get within some seconds, and the processor time that it took."""
-    asked = {
-        "host": at.cloud.host,
-        "port": at.cloud.port,
-        "request": request,
-        "clients": clients,
-        "seconds": seconds,
-    }
-    before = processes.cpu_seconds()
-    ran = subprocess.run(
-        [sys.executable, Path(__file__).with_name("laptop_clients.py")],
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    after = processes.cpu_seconds()
-    answer = json.loads(ran.stdout)
-    times = sorted(answer["milliseconds"])
-    count = len(times)
-    per_request = {each: (after[each] - before[each]) * 1000 / count for each in after}
-    return report.Load(
-        name=name,
-        clients=clients,
-        per_second=count / answer["seconds"],
-        p50=statistics.median(times),
-        p99=times[min(int(count * 0.99), count - 1)],
-        not_200=sum(answer["statuses"].values()) - answer["statuses"].get("200", 0),
-        statuses=answer["statuses"],
-        cpu_ms={**per_request, "clients": answer["cpu_seconds"] * 1000 / count},
-    )
+class Clients:
+    """Asks a laptop cloud, and measures the processor time that its processes take."""
+
+    def __init__(self, at: Deployed, idle_seconds: float) -> None:
+        self._at = at
+        self.processes = Processes(at.cloud.port, owners.read(at.cloud.folder))
+        before = self.processes.cpu_seconds()
+        time.sleep(idle_seconds)
+        after = self.processes.cpu_seconds()
+        self.idle = {name: (after[name] - before[name]) / idle_seconds for name in before}
+
+    def load(self, name: str, request: str, clients: int, seconds: float) -> report.Load:
+        """What so many clients get within some seconds."""
+        asked = {
+            "host": self._at.cloud.host,
+            "port": self._at.cloud.port,
+            "request": request,
+            "clients": clients,
+            "seconds": seconds,
+        }
+        before = self.processes.cpu_seconds()
+        ran = subprocess.run(
+            [sys.executable, Path(__file__).with_name("laptop_clients.py")],
+            input=json.dumps(asked),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        after = self.processes.cpu_seconds()
+        answer = json.loads(ran.stdout)
+        times, took = sorted(answer["milliseconds"]), answer["seconds"]
+        count = len(times)
+        spent = {each: after[each] - before[each] - self.idle[each] * took for each in after}
+        spent["clients"] = answer["cpu_seconds"]
+        return report.Load(
+            name=name,
+            clients=clients,
+            per_second=count / took,
+            p50=statistics.median(times),
+            p99=times[min(int(count * 0.99), count - 1)],
+            not_200=sum(answer["statuses"].values()) - answer["statuses"].get("200", 0),
+            statuses=answer["statuses"],
+            cpu_ms={each: seconds * 1000 / count for each, seconds in spent.items()},
+        )
 
 
 def burst(gallery: Gallery, count: int, file: bytes, table: Any) -> report.Burst:
@@ -241,8 +252,9 @@ def drain(at: Deployed, photo_id: str, count: int) -> float:
 
 
 def measure(arguments: argparse.Namespace, at: Deployed) -> report.Measured:
-    processes = Processes(at.cloud.port, owners.read(at.cloud.folder))
-    memory = {"started": processes.memory_mb()}
+    with CONSOLE.status("idle"):
+        asking = Clients(at, arguments.seconds)
+    memory = {"started": asking.processes.memory_mb()}
     token = sign_in(at.cloud, at.outputs)["IdToken"]
     file = encode(photo(*PHOTO), "JPEG", quality=90)
     ready = ready_photos(at)
@@ -259,27 +271,27 @@ def measure(arguments: argparse.Namespace, at: Deployed) -> report.Measured:
         for clients in arguments.clients:
             for name, request in requests.items():
                 status.update(f"{name}, {clients} clients")
-                load(name, request, clients, 1, at, processes)  # until it is warm
-                loads.append(load(name, request, clients, arguments.seconds, at, processes))
+                asking.load(name, request, clients, 1)  # until it is warm
+                loads.append(asking.load(name, request, clients, arguments.seconds))
                 CONSOLE.print(loads[-1].line())
-        memory["after the readers"] = processes.memory_mb()
+        memory["after the readers"] = asking.processes.memory_mb()
         for count in arguments.bursts:
             status.update(f"burst of {count} photos")
             bursts.append(burst(gallery, count, file, ready))
             CONSOLE.print(bursts[-1].line())
-        memory["after the uploads"] = processes.memory_mb()
+        memory["after the uploads"] = asking.processes.memory_mb()
         status.update(f"{arguments.views} views")
         drained = drain(at, photo_id, arguments.views)
         CONSOLE.print(f"{drained:,.0f} views drained per second")
-        memory["after the views"] = processes.memory_mb()
-    return report.Measured(loads, bursts, arguments.views, drained, memory)
+        memory["after the views"] = asking.processes.memory_mb()
+    return report.Measured(asking.idle, loads, bursts, arguments.views, drained, memory)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--running", type=port_number, metavar="PORT", help="use the gallery there")
     parser.add_argument("--clients", type=int, nargs="+", default=CLIENTS)
-    parser.add_argument("--seconds", type=float, default=8, help="per number of clients")
+    parser.add_argument("--seconds", type=float, default=8, help="per measurement")
     parser.add_argument("--bursts", type=int, nargs="*", default=BURSTS, metavar="PHOTOS")
     parser.add_argument("--views", type=int, default=20_000)
     parser.add_argument("--plot", type=Path, metavar="FILE.svg")

@@ -55,8 +55,9 @@ class Burst:
 
 @dataclass(frozen=True)
 class Measured:
-    """One run; `memory` in MB, and the number of processes, by point in time."""
+    """One run; `idle` in processors, `memory` in MB and number of processes by point in time."""
 
+    idle: Mapping[str, float]
     loads: list[Load]
     bursts: list[Burst]
     views: int
@@ -65,8 +66,10 @@ class Measured:
 
 
 def show(measured: Measured) -> None:
-    console = Console(highlight=False)
-    table = Table(title="Requests; CPU in ms per request", title_justify="left")
+    console = Console(highlight=False, width=150)
+    table = Table(
+        title="Requests; CPU in ms per request above that of the idle cloud", title_justify="left"
+    )
     parts = list(measured.loads[0].cpu_ms) if measured.loads else []
     for column in ("what", "clients", "requests/s", "p50 ms", "p99 ms", "not 200", *parts):
         table.add_column(column, justify="left" if column == "what" else "right")
@@ -75,6 +78,8 @@ def show(measured: Measured) -> None:
         spent = (f"{each.cpu_ms[part]:.1f}" for part in parts)
         table.add_row(each.name, str(each.clients), *times, str(each.not_200), *spent)
     console.print(table)
+    idle = ", ".join(f"{name} {share:.3f}" for name, share in measured.idle.items())
+    console.print(f"Processors in use while nobody asks: {idle}")
     for burst in measured.bursts:
         console.print(burst.line())
     console.print(f"{measured.views:,} views: {measured.drained:,.0f} drained per second")

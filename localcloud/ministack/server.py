@@ -30,6 +30,7 @@ def main() -> None:
         rest_apis,
         scheduler,
         secure_transport,
+        shard_iterators,
         stream_mappings,
         user_pools,
     )
@@ -49,6 +50,7 @@ def main() -> None:
         cloudwatch.install(executions.running_in_workers)
     scheduler.install()
     secure_transport.install()
+    shard_iterators.install()
     stream_mappings.install()
     user_pools.install()
     sys.executable = sys.argv.pop(1)  # ministack's own executors start it

@@ -158,6 +158,7 @@ class ExecutionEnvironment:
     def close(self) -> None:
         """End the runtime and delete /tmp."""
         self._end_runtime()
+        self._output.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
@@ -332,12 +333,15 @@ class _Output:
         self.path = path
         self._offset = 0
         path.touch()
+        self._file = path.open("rb", buffering=0)
+
+    def close(self) -> None:
+        self._file.close()
 
     def take(self) -> list[str]:
         """The lines since the last time."""
-        with self.path.open("rb") as file:
-            file.seek(self._offset)
-            written = file.read()
+        self._file.seek(self._offset)
+        written = self._file.readall()
         self._offset += len(written)
         text = written.decode(errors="replace")
         # awslambdaric separates the lines of one entry by carriage returns.

@@ -116,9 +116,9 @@ class FunctionProcess:
     def peak_memory_mb(self) -> float:
         """The most that the process itself has had resident, in MB."""
         with contextlib.suppress(OSError):
-            for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) / _KILOBYTE
+            status = Path(f"/proc/{self.pid}/status").read_bytes()
+            if peak := status.partition(b"VmHWM:")[2]:
+                return int(peak.split(maxsplit=1)[0]) / _KILOBYTE
         return 0
 
     def _signal(self, number: signal.Signals) -> None:

@@ -28,6 +28,14 @@ export function svgElement(name, attributes = {}, ...children) {
   return made;
 }
 
+const DIRECTIONS = /[\u202a-\u202e\u2066-\u2069]/g; // embeddings, overrides and isolates
+
+/** A text of a person for a sentence of ours: it never reorders what stands around it. */
+export const isolated = (text) => `\u2068${withoutDirections(text)}\u2069`;
+
+/** A text of a person without the characters that change the direction of the text after it. */
+export const withoutDirections = (text) => text.replace(DIRECTIONS, "");
+
 export const byId = (id) => document.getElementById(id);
 
 export const photoAddress = (photo) => `/photo.html?id=${encodeURIComponent(photo.photo_id)}`;

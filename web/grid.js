@@ -87,7 +87,12 @@ function createTile(photo) {
     "a",
     { href: photoAddress(photo) },
     image,
-    element("span", { className: "caption", textContent: photo.title, "aria-hidden": "true" }),
+    element("span", {
+      className: "caption",
+      textContent: photo.title,
+      dir: "auto",
+      "aria-hidden": "true",
+    }),
   );
   const tile = element("li", { "data-photo-id": photo.photo_id }, link);
   tile.style.setProperty("--color", photo.color);

@@ -2,7 +2,7 @@
 
 import { askToSignIn } from "./account.js";
 import * as api from "./api.js";
-import { announce, duration, Trouble, wordsFor } from "./dom.js";
+import { announce, duration, isolated, Trouble, wordsFor } from "./dom.js";
 import { addPhotos } from "./grid.js";
 import { deleted, rememberDeleted } from "./memory.js";
 import { showMeasure } from "./picture.js";
@@ -108,7 +108,7 @@ function fail(journey, error, ...actions) {
   journey.error = wordsFor(error);
   journey.actions = actions;
   drawRow(journey);
-  announce(`${journey.title}: ${journey.error}`);
+  announce(`${isolated(journey.title)}: ${journey.error}`);
 }
 
 function drop(journey) {
@@ -217,7 +217,7 @@ async function follow(journey) {
     const words = ["thumbnailed", "replicated", "counted"].map(
       (stage) => `${stage} in ${duration(measure(journey, stage) ?? 0)}`,
     );
-    announce(`${journey.title}: ${words.join(", ")}.`);
+    announce(`${isolated(journey.title)}: ${words.join(", ")}.`);
   } catch (error) {
     if (error.status === 404) return drop(journey); // deleted meanwhile
     journey.token?.gone();
@@ -236,12 +236,12 @@ function failed(journey, { error }) {
 async function remove(journey) {
   const { confirmed } = await import("./confirm.js");
   const explanation = "Its upload goes too. This cannot be undone.";
-  if (!(await confirmed(`Delete “${journey.title}”?`, explanation, "Delete"))) return;
+  if (!(await confirmed(`Delete “${isolated(journey.title)}”?`, explanation, "Delete"))) return;
   try {
     await api.deletePhoto(idOf(journey));
     rememberDeleted(idOf(journey));
     drop(journey);
-    announce(`${journey.title}: deleted.`);
+    announce(`${isolated(journey.title)}: deleted.`);
   } catch (error) {
     if (error instanceof api.SignedOutError) return askToSignIn(OWNERS_ONLY);
     fail(journey, error, ["Delete", () => remove(journey)]);

@@ -10,8 +10,10 @@ import {
   count,
   duration,
   element,
+  isolated,
   megabytes,
   wait,
+  withoutDirections,
   wordsFor,
 } from "./dom.js";
 import { flash, rememberDeleted } from "./memory.js";
@@ -46,7 +48,7 @@ async function show() {
 
 function draw(photo) {
   const { large } = photo.renditions;
-  document.title = `${photo.title} · Lambda Gallery`;
+  document.title = `${withoutDirections(photo.title)} · Lambda Gallery`;
   byId("title").textContent = photo.title;
   byId("state").hidden = photo.status === "READY";
   byId("state").textContent =
@@ -161,13 +163,13 @@ async function offerDeletion(photo) {
 async function remove(photo) {
   const explanation = "Its renditions, its upload and its counts go too. This cannot be undone.";
   const { confirmed } = await import("./confirm.js");
-  if (!(await confirmed(`Delete “${photo.title}”?`, explanation, "Delete"))) return;
+  if (!(await confirmed(`Delete “${isolated(photo.title)}”?`, explanation, "Delete"))) return;
   byId("delete").disabled = true;
   byId("delete-problem").textContent = "";
   try {
     await api.deletePhoto(id);
     rememberDeleted(id);
-    flash(`“${photo.title}” was deleted.`);
+    flash(`“${isolated(photo.title)}” was deleted.`);
     location.assign("/");
   } catch (error) {
     byId("delete").disabled = false;

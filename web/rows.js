@@ -1,6 +1,6 @@
 // The list of journeys: a row a photo, from its first byte to its first counted view.
 
-import { between, byId, duration, element, photoAddress } from "./dom.js";
+import { between, byId, duration, element, isolated, photoAddress } from "./dom.js";
 
 const list = byId("journeys");
 const STAGES = [
@@ -93,7 +93,7 @@ const picture = (address) =>
   element("img", { src: address, alt: "", width: 40, height: 40, decoding: "async" });
 
 function title(journey) {
-  const words = { className: "title", textContent: journey.title };
+  const words = { className: "title", textContent: journey.title, dir: "auto" };
   return journey.times.replicated_at
     ? element("a", { ...words, href: photoAddress(journey.photo) })
     : element("span", words);
@@ -101,7 +101,7 @@ function title(journey) {
 
 function bar(journey) {
   if (journey.state === "sending") {
-    const label = `Upload of ${journey.title}`;
+    const label = `Upload of ${isolated(journey.title)}`;
     const progress = element("progress", { max: 1, value: 0, "aria-label": label });
     return element("span", { className: "bar" }, progress);
   }

@@ -5,6 +5,9 @@ import { Trouble } from "./dom.js";
 const TYPES = ["avif", "gif", "heic", "heif", "jpeg", "png", "webp"].map((name) => `image/${name}`);
 const MOST_BYTES = 25 * 1024 * 1024;
 const THUMBNAIL = 96;
+const MOST_CHARACTERS = 200;
+// The API refuses such a title.
+const INVISIBLE = /^[\s\p{C}\p{M}\u115f\u1160\u2800\u3164\uffa0]*$/u;
 
 export class UploadError extends Trouble {}
 
@@ -21,8 +24,10 @@ export function describe(file) {
     const size = (Math.ceil((file.size / 2 ** 20) * 10) / 10).toFixed(1);
     throw new UploadError(`Too large: ${size} MB. The limit is 25 MB.`);
   }
-  const title = file.name.replace(/\.[^.]+$/, "").trim().slice(0, 200).trim();
-  return { title: title || "Untitled", content_type: type, bytes: file.size };
+  const characters = [...file.name.replace(/\.[^.]+$/, "").trim()];
+  const name = characters.slice(0, MOST_CHARACTERS).join("").trim();
+  const title = INVISIBLE.test(name) ? "Untitled" : name;
+  return { title, content_type: type, bytes: file.size };
 }
 
 /** Post the file with the form that the API gave out; `onProgress` hears the share that is sent. */

@@ -18,7 +18,7 @@ MAX_BODY_CHARACTERS = 32 * 1024
 
 _MISSING = "Object missing required field `"
 _UNKNOWN = "Object contains unknown field `"
-_PATH = re.compile(r" - at `\$\.(\w+)`$")
+_PATH = re.compile(r" - at `\$\.(\w+)`\Z")
 
 
 def decode_body[T: msgspec.Struct](event: "APIGatewayProxyEvent", type_: type[T]) -> T:

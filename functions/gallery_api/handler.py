@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.logging.correlation_paths import API_GATEWAY_REST
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -25,6 +27,21 @@ app.include_router(feed.router)
 app.include_router(health.router)
 app.include_router(photos.router)
 app.include_router(views.router)
+
+
+def _refuse_line_break(
+    app: APIGatewayRestResolver, next_middleware: NextMiddleware
+) -> Response[Any]:
+    """Answer 404 to a path that ends with a line break.
+
+    The patterns of Powertools end with `$`, which also matches before a line break at the end.
+    """
+    if app.current_event.path.endswith("\n"):
+        raise NotFoundError
+    return next_middleware(app)
+
+
+app.use([_refuse_line_break])
 
 
 @app.exception_handler(Exception)  # type: ignore[untyped-decorator]

@@ -1,7 +1,8 @@
 """Requests and answers of the API, as JSON."""
 
+import unicodedata
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -14,6 +15,17 @@ ContentType = Literal[
     "image/avif", "image/gif", "image/heic", "image/heif", "image/jpeg", "image/png", "image/webp"
 ]
 
+_VISIBLE_CATEGORIES: Final = "LNPS"  # letters, numbers, punctuation and symbols
+_BLANK_LETTERS_AND_SYMBOLS: Final = frozenset(
+    (
+        "\N{HANGUL CHOSEONG FILLER}",
+        "\N{HANGUL JUNGSEONG FILLER}",
+        "\N{HANGUL FILLER}",
+        "\N{HALFWIDTH HANGUL FILLER}",
+        "\N{BRAILLE PATTERN BLANK}",
+    )
+)
+
 
 class NewPhoto(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `POST /photos`."""
@@ -25,7 +37,7 @@ class NewPhoto(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             min_length=1,
             max_length=200,
             pattern=r"\S",
-            description="a string of 1 to 200 characters, not only blanks",
+            description="a string of 1 to 200 characters, at least one of them visible",
         ),
     ]
     content_type: Annotated[
@@ -35,6 +47,15 @@ class NewPhoto(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         int,
         Meta(ge=1, le=MAX_UPLOAD_BYTES, description=f"a whole number from 1 to {MAX_UPLOAD_BYTES}"),
     ]
+
+    def __post_init__(self) -> None:
+        """Refuse what no pattern can express in all regular-expression dialects.
+
+        Raises:
+            ValueError: names the field as msgspec does.
+        """
+        if not has_visible_character(self.title):
+            raise ValueError("Expected a visible character - at `$.title`")
 
 
 class PublicRendition(msgspec.Struct, frozen=True):
@@ -130,3 +151,12 @@ def public_photo(row: Photo | Mapping[str, Any]) -> PublicPhoto:
         for name, rendition in values.get("renditions", {}).items()
     }
     return msgspec.convert({**values, "renditions": renditions}, PublicPhoto)
+
+
+def has_visible_character(text: str) -> bool:
+    """Whether `text` has more than blanks, control characters, marks and invisible characters."""
+    return any(
+        unicodedata.category(character)[0] in _VISIBLE_CATEGORIES
+        and character not in _BLANK_LETTERS_AND_SYMBOLS
+        for character in text
+    )

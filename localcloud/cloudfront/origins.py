@@ -146,7 +146,7 @@ class Origins:
         request = httpx.Request(
             method,
             self._endpoint,
-            headers=list(headers),
+            headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
             content=body or None,
             extensions={"timeout": timeout, "target": target.encode("latin-1")},
         )

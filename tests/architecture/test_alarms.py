@@ -237,7 +237,7 @@ def test_alarms_and_the_budget_can_publish_to_both_topics(resources: Resources):
     for topic in topics:
         properties = policies[f"{topic}Policy"]["Properties"]
         assert properties["Topics"] == [{"Ref": topic}]
-        [statement] = properties["PolicyDocument"]["Statement"]
+        [statement, denial] = properties["PolicyDocument"]["Statement"]
         assert statement["Effect"] == "Allow"
         assert statement["Resource"] == {"Ref": topic}, "SNS takes one topic a policy, its own"
         assert as_list(statement["Action"]) == ["sns:Publish"]
@@ -245,6 +245,8 @@ def test_alarms_and_the_budget_can_publish_to_both_topics(resources: Resources):
         assert set(statement["Principal"]["Service"]) == services
         account = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
         assert statement["Condition"] == account, "nobody else's alarms"
+        assert denial["Effect"] == "Deny"
+        assert denial["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert set(resources["BudgetAlarm"]["DependsOn"]) == set(policies)
 
 

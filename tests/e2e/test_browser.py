@@ -61,6 +61,28 @@ addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) 
 );
 """
 
+# Whether what stands around a title in a sentence is shown in its order.
+IN_ORDER = """
+async (title) => {
+  const { isolated } = await import("/dom.js");
+  const inOrder = (text) => {
+    const line = document.createElement("p");
+    line.textContent = `A ${text}: 1 2`;
+    document.body.append(line);
+    const node = line.firstChild;
+    const range = document.createRange();
+    const places = [0, node.length - 3, node.length - 1].map((index) => {
+      range.setStart(node, index);
+      range.setEnd(node, index + 1);
+      return range.getBoundingClientRect().left;
+    });
+    line.remove();
+    return places[0] < places[1] && places[1] < places[2];
+  };
+  return { asItIs: inOrder(title), isolated: inOrder(isolated(title)) };
+}
+"""
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -188,6 +210,11 @@ def facts_of_more_than_one_line(page: Page) -> list[str]:
     return found
 
 
+def isolated(title: str) -> str:
+    """As the page writes it in a sentence."""
+    return f"\N{FIRST STRONG ISOLATE}{title}\N{POP DIRECTIONAL ISOLATE}"
+
+
 def is_dark(page: Page) -> bool:
     paper = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     return all(int(channel) < 128 for channel in re.findall(r"\d+", paper)[:3])
@@ -251,9 +278,9 @@ def test_photos_are_uploaded_watched_viewed_and_deleted(
 
         page.locator("#delete").click()
         question = page.get_by_role("dialog")
-        expect(question).to_contain_text("Delete “gone”?")
+        expect(question).to_contain_text(f"Delete “{isolated('gone')}”?")
         question.get_by_role("button", name="Delete", exact=True).click()
-        expect(page.locator("#notice")).to_have_text("“gone” was deleted.")
+        expect(page.locator("#notice")).to_have_text(f"“{isolated('gone')}” was deleted.")
         for _ in range(2):
             expect(kept).to_contain_class("loaded")
             expect(gone).to_have_count(0)
@@ -316,6 +343,27 @@ def test_everyone_can_use_the_page(
         page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
         expect(page.get_by_role("dialog")).to_have_count(0)
         expect(page.locator("#title")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "שלום 7",
+        "\N{RIGHT-TO-LEFT OVERRIDE}fdp.exe",
+        "\N{RIGHT-TO-LEFT EMBEDDING}שלום",
+        "closed\N{POP DIRECTIONAL ISOLATE}\N{RIGHT-TO-LEFT OVERRIDE}again",
+    ],
+)
+def test_a_title_reorders_nothing_around_it(browser: Browser, url: str, photo_id: str, title: str):
+    def with_title(route: Route) -> None:
+        route.fulfill(json=route.fetch().json() | {"title": title})
+
+    with visit(browser, url) as page:
+        page.route(f"**/api/photos/{photo_id}", with_title)
+        page.goto(f"/photo.html?id={photo_id}")
+        expect(page.locator("#title")).to_have_text(title)
+        expect(page.locator("#title")).to_have_attribute("dir", "auto")
+        assert page.evaluate(IN_ORDER, title) == {"asItIs": False, "isolated": True}
 
 
 @pytest.mark.parametrize("width", [320, 1280])

@@ -88,6 +88,18 @@ def test_a_deny_and_a_boundary_are_respected(prod: Deployment):
     assert {each.who for each in found} == {"Reads"}
 
 
+def test_a_condition_on_all_keys_of_a_request_is_respected(prod: Deployment):
+    key = "dynamodb:LeadingKeys"
+    invariant = Invariant("", ["dynamodb:PutItem"], ["PhotosTable"], set(), when={key: ["a#1"]})
+    writes = {"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": "*"}
+    roles = [
+        Principal(operator, [writes | {"Condition": {f"ForAllValues:{operator}": {key: "a#*"}}}])
+        for operator in ("StringLike", "StringNotLike")
+    ]
+    [found] = who_can([invariant], roles, [prod], [])
+    assert {each.who for each in found} == {"StringLike"}
+
+
 def test_an_unknown_resource_in_the_table_is_refused(prod: Deployment):
     with pytest.raises(ValueError, match="'PhotoTable', which is not deployed"):
         arns("PhotoTable", [prod])

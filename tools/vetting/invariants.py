@@ -184,7 +184,7 @@ def arns(text: str, deployments: list[Deployment]) -> list[str]:
             for name in _NAMED.findall(rest):
                 rest = rest.replace(f"${{{name}}}", deployment.physical_name(name))
             arn = deployment.arn(match[1]) + rest
-            return [re.sub(r"(:log-group:.*):\*$", r"\1:log-stream:any", arn)]
+            return [re.sub(r"(:log-group:.*):\*\Z", r"\1:log-stream:any", arn)]
     raise ValueError(f"docs/security.md speaks of {text!r}, which is not deployed")
 
 
@@ -201,7 +201,18 @@ def _limits(invariant: Invariant) -> list[list[dict[str, Any]]]:
 
 
 def _as_principal(each: Principal) -> dict[str, Any]:
-    return {"name": each.name, "statements": each.statements, "boundary": each.boundary}
+    statements = [_with_single_values(statement) for statement in each.statements]
+    return {"name": each.name, "statements": statements, "boundary": each.boundary}
+
+
+def _with_single_values(statement: dict[str, Any]) -> dict[str, Any]:
+    """With ForAllValues left out, which the prover does not know.
+
+    All values of a key fulfill the condition exactly if each of them fulfills it alone.
+    """
+    conditions = statement.get("Condition", {})
+    alone = {operator.removeprefix("ForAllValues:"): keys for operator, keys in conditions.items()}
+    return statement | {"Condition": alone}
 
 
 def _with_named_principals(statement: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
-from tests.support.gallery_api import Api, assert_problem
+from gallery_api.models import has_visible_character
+from shared.photos import Status
+from tests.support.gallery_api import Api, assert_problem, put
 from tests.support.moto_stack import REGION, MotoStack
 
 
@@ -26,6 +28,23 @@ def test_health_says_version_and_region_and_touches_no_table(
 )
 def test_unknown_route_is_a_problem(api: Api, method: str, path: str):
     assert_problem(api.call("get_health", httpMethod=method, path=path), 404)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("get_health", "/health"),
+        ("list_photos", "/photos"),
+        ("get_photo", "/photos/019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"),
+        ("get_views", "/photos/019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60/views"),
+    ],
+)
+def test_path_with_a_line_break_at_its_end_is_unknown(
+    stack: MotoStack, api: Api, name: str, path: str
+):
+    put(stack, photo_id="019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60", status=Status.READY)
+    assert api.call(name, path=path).status == 200
+    assert_problem(api.call(name, path=f"{path}\n"), 404)
 
 
 def longest_call(client: Any) -> float:
@@ -82,15 +101,17 @@ with_one_api = settings(
 @example(body={"title": "a" * 201, "content_type": "image/png", "bytes": 1})
 @example(body={"title": "\N{CAMERA}" * 200, "content_type": "image/png", "bytes": 26_214_400})
 @example(body={"title": "a", "content_type": "image/png", "bytes": 26_214_401})
+@example(body={"title": "\u200b", "content_type": "image/png", "bytes": 1})
 @example(body={"title": "\u200b", "content_type": "image/png", "bytes": True})
 def test_any_json_is_judged_as_the_gateway_model_judges_it(
     stack: MotoStack, api: Api, body: object
 ):
+    """A JSON Schema cannot say which characters are visible; only the function judges that."""
     models = stack.template["Resources"]["GalleryApi"]["Properties"]["Models"]
     text = json.dumps(body)
     answer = api.call("create_photo", body=text)
     valid = Draft4Validator(models["NewPhoto"]).is_valid(json.loads(text))
-    if valid:
+    if valid and has_visible_character(json.loads(text)["title"]):
         assert answer.status == 201
     else:
         assert_problem(answer, 400)

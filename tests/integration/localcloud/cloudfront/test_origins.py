@@ -1,5 +1,6 @@
 """Buckets and APIs of a laptop cloud as origins, over loopback."""
 
+import json
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -114,6 +115,14 @@ def test_api_is_called_by_its_host_with_all_that_is_forwarded(stub: StubCloud, o
         f'"host": "abc123.execute-api.localhost:{port}", "authorization": "token",'
         ' "user-agent": "viewer", "content-length": "8"}, "body": "{\\"a\\": 1}"}'
     )
+
+
+def test_header_that_is_not_ascii_is_passed_on_as_it_is(stub: StubCloud, origins: Origins):
+    stub.objects = {"a": b"page"}
+    header = ("x-name", "J\xc3\xb6rg \xff")
+    sent = origins.fetch(distribution(), API, Request("GET", "/api", headers=(header,)))
+    assert json.loads(sent.body)["headers"]["x-name"] == header[1]
+    assert read(origins, "/a", "GET", ("If-None-Match", '"\xfc"')).status == 200
 
 
 def test_origin_that_cannot_be_reached_is_502_and_one_that_is_too_slow_504():

@@ -109,8 +109,8 @@ def test_unknown_field_is_named(field: str, pointer: str):
     [
         (
             "title",
-            ["", " \t\n", "\u00a0", "a" * 201, 1, None, ["a"]],
-            "must be a string of 1 to 200 characters, not only blanks",
+            ["", " \t\n", "\u00a0", "\u200b", "\x00", "a" * 201, 1, None, ["a"]],
+            "must be a string of 1 to 200 characters, at least one of them visible",
         ),
         (
             "content_type",

@@ -1,6 +1,9 @@
-import msgspec
+import unicodedata
 
-from gallery_api.models import public_photo
+import msgspec
+import pytest
+
+from gallery_api.models import has_visible_character, public_photo
 from shared.photos import Photo, Rendition, Status
 
 PENDING = Photo(
@@ -54,3 +57,34 @@ def test_public_photo_tells_the_moment_of_replication_from_the_catalog_alone():
     }
     assert public_photo(row).replicated_at == "2026-11-20T12:35:02Z"
     assert public_photo(PENDING).replicated_at is None
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "\x00",
+        "\x7f\x85",
+        "\N{SOFT HYPHEN}",
+        "\N{COMBINING GRAPHEME JOINER}",
+        "\N{HANGUL CHOSEONG FILLER}\N{HANGUL JUNGSEONG FILLER}",
+        "\N{HANGUL FILLER}\N{HALFWIDTH HANGUL FILLER}",
+        "\N{ZERO WIDTH SPACE}\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}",
+        "\N{RIGHT-TO-LEFT OVERRIDE} \N{POP DIRECTIONAL FORMATTING}",
+        "\N{BRAILLE PATTERN BLANK}",
+        "\N{IDEOGRAPHIC SPACE}\N{ZERO WIDTH NO-BREAK SPACE}",
+        "\N{VARIATION SELECTOR-16}",
+        "\U000e0041",
+        "\ue000\U0010ffff",
+    ],
+)
+def test_title_without_a_visible_character_is_found(title: str):
+    assert not has_visible_character(title)
+    assert has_visible_character(f"{title}a")
+
+
+@pytest.mark.parametrize(
+    "title", ["a", "7", "!", "€", "é", "写", "한", "ⵣ", "\N{CAMERA}", "👩‍👩‍👧"]
+)
+def test_visible_title_is_accepted(title: str):
+    assert has_visible_character(title)
+    assert has_visible_character(unicodedata.normalize("NFD", title))

@@ -1,14 +1,14 @@
-"""The catalog rows that a batch of changes leads to, and the CDN paths to invalidate."""
+"""The catalog rows that a batch of changes leads to, and the cache tags to invalidate."""
 
 import hashlib
 import traceback
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
 import msgspec
 
+from shared.cache_tags import photo_tag
 from shared.catalog import catalog_row
 from shared.dynamodb import from_item, to_item
 from shared.photos import Photo, Status
@@ -25,13 +25,13 @@ _LOGGED: Final = ("photo_id", "version", "status", "correlation_id")
 class Change(msgspec.Struct, frozen=True):
     """A row to write; `position` is its record's sequence number, `changed_at` is in Unix seconds.
 
-    `cached_paths` are the CDN paths of a deleted photo. They are invalidated after the write.
+    `deleted_tag` is the cache tag of a deleted photo. It is invalidated after the write.
     """
 
     position: str
     changed_at: float
     row: "dict[str, AttributeValueTypeDef]"
-    cached_paths: set[str]
+    deleted_tag: str | None
     record: Mapping[str, Any]
 
 
@@ -50,12 +50,12 @@ def plan(event: Mapping[str, Any], now: datetime) -> list[Change | Poison]:
             continue
         change = record["dynamodb"]
         position, changed_at = change["SequenceNumber"], change["ApproximateCreationDateTime"]
-        new, old = change.get("NewImage", {}), change.get("OldImage", {})
         try:
-            row = catalog_row(from_item(new, Photo), now)
+            photo = from_item(change.get("NewImage", {}), Photo)
+            row = catalog_row(photo, now)
             if row:
-                paths = cached_paths(from_item(old | new, Photo))
-                steps.append(Change(position, changed_at, to_item(row), paths, record))
+                tag = photo_tag(photo.photo_id) if photo.status is Status.DELETED else None
+                steps.append(Change(position, changed_at, to_item(row), tag, record))
         except msgspec.ValidationError as error:
             steps.append(Poison(FUNCTION, position, str(error), record))
         except Exception as error:  # noqa: BLE001
@@ -79,18 +79,9 @@ def poison_count(event: Mapping[str, Any], steps: list[Change | Poison]) -> dict
     return {"poison": sum(isinstance(step, Poison) for step in steps)}
 
 
-def cached_paths(photo: Photo) -> set[str]:
-    """The paths that the CDN may have cached of a deleted photo: its page and renditions."""
-    if photo.status is not Status.DELETED:
-        return set()
-    # Quoted also because CloudFront takes a star at the end for a wildcard.
-    keys = [rendition.key for rendition in photo.renditions.values()]
-    return {f"/photo.html?id={quote(photo.photo_id)}", *(f"/{quote(key)}" for key in keys)}
-
-
 def invalidation_batch(deletions: Sequence[Change]) -> "InvalidationBatchTypeDef":
     """One request for all deletions; CloudFront ignores a repeated one with the same reference."""
-    paths = sorted(set[str]().union(*(change.cached_paths for change in deletions)))
+    paths = sorted({f"#{change.deleted_tag}" for change in deletions})
     identity = msgspec.json.encode([[change.position for change in deletions], paths])
     reference = hashlib.sha256(identity).hexdigest()
     return {"CallerReference": reference, "Paths": {"Quantity": len(paths), "Items": paths}}

@@ -60,7 +60,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             logger.exception("record_failed", extra=log_fields(step))
             failures = [{"itemIdentifier": step.position}]
             break
-        if isinstance(step, Change) and step.cached_paths:
+        if isinstance(step, Change) and step.deleted_tag:
             deletions.append(step)
     if deletions and settings.distribution_id != "none":
         try:

@@ -6,7 +6,9 @@ Each import prolongs the cold start, so a path imports only what it needs.
 import os
 import time
 
+from edge_headers import cache_tags
 from edge_headers.caching import FRESH, cache_control
+from edge_headers.canonical_paths import photo_of_rendition
 from edge_headers.security_headers import file_headers, page_headers
 
 TYPE_CHECKING = False  # without an import of typing
@@ -25,6 +27,8 @@ def handler(event: "dict[str, Any]", _context: object) -> "dict[str, Any]":
     connect = settings.get("x-gallery-connect", "")
     added = page_headers(connect) if path.endswith((".html", "/")) else file_headers()
     added["Cache-Control"] = cache_control(path, status, _values(headers).get("content-type", ""))
+    if photo_id := photo_of_rendition(path):
+        added[cache_tags.HEADER] = cache_tags.photo_tag(photo_id)
     if path == "/photo.html" and status in FRESH:
         from edge_headers.photo_pages import photo_headers  # noqa: PLC0415
 

@@ -5,14 +5,16 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from edge_headers.cache_tags import HEADER, photo_tag
 from edge_headers.caching import BRIEF
+from edge_headers.canonical_paths import PHOTO_ID
 from edge_headers.catalog import Strings, get_row
 
 REMEMBERED, READY_SECONDS, OTHER_SECONDS = 256, 5, 1
 # Enough for the three round trips of a new connection, also from the other side of the world.
 LIMIT_SECONDS = 1.0
 
-_QUERY = r"id=([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})"
+_QUERY = re.compile(f"id=({PHOTO_ID})")
 _NOT_INDEXED = {"X-Robots-Tag": "noindex", "Cache-Control": BRIEF}
 _known: dict[str, tuple[float, dict[str, str]]] = {}
 logger = logging.getLogger(__name__)
@@ -24,9 +26,15 @@ def photo_headers(query: str, origin: Strings, environment: Strings, now: float)
     `origin` has the origin's custom headers, `environment` the role's credentials. `now` is Unix
     time: a monotonic clock may stop while the execution environment is frozen.
     """
-    if not (asked := re.fullmatch(_QUERY, query)):
+    if not (asked := _QUERY.fullmatch(query)):
         return _NOT_INDEXED
-    photo_id = asked[1]
+    found = _found_or_remembered(asked[1], origin, environment, now)
+    return {HEADER: photo_tag(asked[1]), **found}
+
+
+def _found_or_remembered(
+    photo_id: str, origin: Strings, environment: Strings, now: float
+) -> dict[str, str]:
     until, headers = _known.pop(photo_id, (0.0, _NOT_INDEXED))
     if now >= until:
         try:

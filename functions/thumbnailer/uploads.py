@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 from botocore.exceptions import ClientError
 
+from shared.cache_tags import METADATA_KEY, photo_tag
 from shared.dynamodb import from_item, to_item
 from shared.photos import MEDIA_PREFIX, Photo, Rendition, Status, rendition_key
 from shared.timestamps import iso_milliseconds
@@ -154,6 +155,7 @@ class Thumbnailer(msgspec.Struct, frozen=True):
                 Body=encoded.data,
                 ContentType="image/webp",
                 CacheControl=CACHE_CONTROL,
+                Metadata={METADATA_KEY: photo_tag(photo_id)},
             )
             renditions[name] = Rendition(
                 key=key, width=encoded.width, height=encoded.height, bytes=len(encoded.data)

@@ -86,7 +86,11 @@ class Behaviour:
 
 @dataclass(frozen=True)
 class Distribution:
-    """A distribution as far as it is modelled; the last behaviour is the default one."""
+    """A distribution as far as it is modelled; the last behaviour is the default one.
+
+    `tag_header` is the response header with the cache tags, in lower case; without it, there are
+    none.
+    """
 
     id: str
     arn: str
@@ -94,6 +98,7 @@ class Distribution:
     root_object: str
     behaviours: tuple[Behaviour, ...]
     error_ttls: Mapping[int, int]
+    tag_header: str | None = None
 
     def behaviour(self, path: str) -> Behaviour:
         return next(each for each in self.behaviours if matches(each.pattern, path))
@@ -169,6 +174,7 @@ def distribution_from_api(
             behaviour(config["DefaultCacheBehavior"], "*"),
         ),
         error_ttls=_error_ttls(config),
+        tag_header=(config.get("CacheTagConfig") or {}).get("HeaderName", "").lower() or None,
     )
 
 

@@ -1,5 +1,6 @@
 """Cache keys, lifetimes and the cache itself."""
 
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,8 @@ _ALWAYS_CACHED: Final = (404, 410, 414, 500, 501, 502, 503, 504)
 _CACHED_IF_SAID: Final = (400, 403, 405, 412, 415)
 _MAY_FORBID: Final = (404, 410, 414, 501)
 _FORBIDDING: Final = frozenset(("no-cache", "no-store", "private"))
+_MOST_TAGS: Final = 50
+_TAG: Final = re.compile(r"[!-+\--~]{1,256}")  # visible ASCII characters without the comma
 _OVERHEAD: Final = 1_000  # per object, without its body; an estimate
 
 
@@ -33,12 +36,16 @@ class CacheKey:
 
 @dataclass(frozen=True)
 class Cached:
-    """An object in the cache; `etag` is what the origin called it, before compression."""
+    """An object in the cache; `etag` is what the origin called it, before compression.
+
+    `tags` are its cache tags, in lower case.
+    """
 
     response: Response
     etag: str | None
     stored_at: float
     fresh_until: float
+    tags: frozenset[str] = frozenset()
 
 
 def cache_key(request: Request, policy: CachePolicy) -> CacheKey:
@@ -131,14 +138,24 @@ def _moment(date: str) -> float | None:
         return None
 
 
-def refreshed(cached: Cached, not_modified: Response, now: float, seconds: float) -> Cached:
+def cache_tags(response: Response, header: str | None) -> frozenset[str]:
+    """The cache tags in this header of the response, in lower case: tags ignore case."""
+    given = (response.header(header) or "").split(",") if header else []
+    tags = [tag for each in given if _TAG.fullmatch(tag := each.strip().lower())]
+    return frozenset(tags[:_MOST_TAGS])
+
+
+def refreshed(
+    cached: Cached, not_modified: Response, now: float, seconds: float, tag_header: str | None
+) -> Cached:
     """A stale object after the origin's 304, whose headers outrank the older ones."""
     headers = without(not_modified.headers, {"content-length", "content-encoding", "etag", "vary"})
     names = {name.lower() for name, _ in headers}
     response = replace(
         cached.response, headers=(*without(cached.response.headers, names), *headers)
     )
-    return replace(cached, response=response, stored_at=now, fresh_until=now + seconds)
+    tags = cache_tags(response, tag_header)
+    return replace(cached, response=response, stored_at=now, fresh_until=now + seconds, tags=tags)
 
 
 class Cache:
@@ -174,11 +191,20 @@ class Cache:
                 self._drop(next(iter(self._objects)))
 
     def invalidate(self, paths: Iterable[str]) -> int:
-        """Remove the objects of these paths, which may end with `*`; returns how many."""
-        patterns = [_written_alike(path) for path in paths]
+        """Remove the objects of these paths, which may end with `*`; returns how many.
+
+        A path that begins with `#` is a tag: it removes all objects that carry it.
+        """
+        given = list(paths)
+        patterns = [_written_alike(each) for each in given if not each.startswith("#")]
+        tags = {each[1:].lower() for each in given if each.startswith("#")}
         with self._lock:
             self.invalidations += 1
-            gone = [key for key in self._objects if any(_about(each, key) for each in patterns)]
+            gone = [
+                key
+                for key, cached in self._objects.items()
+                if not tags.isdisjoint(cached.tags) or any(_about(each, key) for each in patterns)
+            ]
             for key in gone:
                 self._drop(key)
             return len(gone)

@@ -14,6 +14,7 @@ from localcloud.cloudfront.caching import (
     Cached,
     CacheKey,
     cache_key,
+    cache_tags,
     lifetime,
     not_modified,
     refreshed,
@@ -132,18 +133,20 @@ class Edge:
         response = self._from_origin(visit, stale)
         now = self._clock()
         policy, error_ttls = visit.behaviour.cache, visit.distribution.error_ttls
+        tag_header = visit.distribution.tag_header
         seconds = lifetime(response, policy, error_ttls, now)
         if stale and response.status >= 500:
             kept = replace(stale, fresh_until=now + seconds)
             outcome = _Outcome(stale.response, "Hit", int(now - stale.stored_at))
         elif stale and response.status == 304:
-            kept = refreshed(stale, response, now, seconds)
+            kept = refreshed(stale, response, now, seconds, tag_header)
             outcome = _Outcome(kept.response, "RefreshHit")
         else:
             etag = response.header("etag")
             accepted = encoding(visit.request, policy)
             response = compressed(response, visit.behaviour, accepted)
-            kept = Cached(response, etag, now, now + seconds)
+            tags = cache_tags(response, tag_header)
+            kept = Cached(response, etag, now, now + seconds, tags)
             outcome = _miss(response)
         if visit.request.method == "GET" and seconds > 0:
             self._cache.put(visit.key(), kept, invalidations)

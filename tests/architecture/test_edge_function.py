@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from edge_headers import canonical_paths
+from shared import cache_tags
+from shared.photo_ids import PHOTO_ID
 from tests.support.repository import ROOT, load_template
 from tools.translate import translate
 
@@ -119,11 +122,20 @@ def test_the_functions_configuration_comes_with_the_origin_of_every_page():
     assert given == set(re.findall(r'"(x-gallery-[a-z-]+)"', sources))
 
 
-def test_the_policy_module_is_the_shared_one():
-    link = PACKAGE / "security_headers.py"
+@pytest.mark.parametrize("name", ["cache_tags.py", "security_headers.py"])
+def test_a_module_that_the_layer_has_too_is_the_same_file(name: str):
+    link = PACKAGE / name
     assert link.is_symlink()
     assert not link.readlink().is_absolute()
-    assert link.resolve() == (ROOT / "layers" / "shared" / "security_headers.py").resolve()
+    assert link.resolve() == (ROOT / "layers" / "shared" / name).resolve()
+
+
+def test_cloudfront_reads_tags_from_the_header_that_the_function_sets():
+    assert DISTRIBUTION["CacheTagConfig"] == {"HeaderName": cache_tags.HEADER}
+
+
+def test_a_photo_id_has_the_form_of_the_shared_one():
+    assert PHOTO_ID.pattern == canonical_paths.PHOTO_ID
 
 
 def test_the_package_is_small_and_needs_no_package():

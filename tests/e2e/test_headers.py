@@ -72,6 +72,12 @@ TABLE: Final = {
     ),
     "missing page": Row("/missing.html", "application/xml", PAGE, BRIEF, 404),
     "missing file": Row("/missing.js", "application/xml", FILE, BRIEF, 404),
+    "another spelling of a rendition's path": Row(
+        "{encoded_large}", "image/webp", FILE, "no-store", kept=False
+    ),
+    "another spelling of a file's path": Row(
+        "/web%2fgallery.js", "application/xml", FILE, "no-store", 404, kept=False
+    ),
     "list": Row("/api/photos", JSON, FILE, "no-store", kept=False),
     "photo": Row("/api/photos/{photo_id}", JSON, FILE, "no-store", kept=False),
     "health": Row("/api/health", JSON, FILE, "no-store", kept=False),
@@ -85,7 +91,18 @@ def run(cloud: Cloud, gallery: Gallery, event_sources: EventSources) -> dict[str
     """What is only known once the stack runs, by its name in the table."""
     photo_id = listed_photo(gallery, event_sources)
     large = gallery.photo(photo_id)["renditions"]["large"]["path"]
-    return {"photo_id": photo_id, "large": large, "endpoint": cloud.endpoint}
+    return {
+        "photo_id": photo_id,
+        "large": large,
+        "encoded_large": encoded(large),
+        "endpoint": cloud.endpoint,
+    }
+
+
+def encoded(path: str) -> str:
+    """Another spelling of a rendition's path, which S3 decodes to the same key."""
+    directory, _, name = path.rpartition("/")
+    return f"{directory}%2f{name}"
 
 
 @pytest.fixture
@@ -147,12 +164,14 @@ def test_deleted_photo_is_gone_from_cloudfront_too(
     photo_id = listed_photo(gallery, event_sources)
     page = f"/photo.html?id={photo_id}"
     renditions = [each["path"] for each in gallery.photo(photo_id)["renditions"].values()]
+    spellings = [encoded(path) for path in renditions]
+    assert [viewer.get(path).status_code for path in spellings] == [200] * len(spellings)
     for path in (page, *renditions):
         answers = [viewer.get(path) for _ in range(2)]
         assert [x_cache(answer) for answer in answers] == ["Miss", "Hit"]
         assert "x-robots-tag" not in answers[1].headers
     gallery.delete_photo(photo_id)
-    for path in renditions:
+    for path in (*renditions, *spellings):
         awaited(lambda path=path: viewer.get(path).status_code == 404)
     # The function remembers a photo for some seconds, and CloudFront keeps what a GET gets.
     awaited(lambda: viewer.head(page).headers.get("x-robots-tag") == "noindex")

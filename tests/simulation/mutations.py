@@ -152,7 +152,7 @@ def invalidation_after_the_row(function: Function, patch: pytest.MonkeyPatch) ->
     apply, invalidate = function.module._apply, function.module._invalidate
 
     def invalidate_and_apply(step: Any) -> float:
-        if getattr(step, "cached_paths", None):
+        if getattr(step, "deleted_tag", None):
             invalidate([step])
         seconds: float = apply(step)
         return seconds

@@ -11,6 +11,7 @@ import msgspec
 from fakes.memory_stream import MemoryStream
 from fakes.tables import ConditionalCheckFailedError
 from localcloud.event_sources.records import Record, dynamodb_record
+from shared.cache_tags import photo_tag
 from shared.dynamodb import from_item, to_item
 from shared.photos import Photo, Status
 from tests.simulation import tally
@@ -76,7 +77,7 @@ class Photos(World):
         self.tables.watch = self._watch
         self.cdn = Cdn(self.sky)
         self.cdn.watch = self._watch_cdn
-        self.cached: dict[str, set[str]] = {}  # paths of deleted photos, by sequence number
+        self.deleted: dict[str, str] = {}  # cache tags of deleted photos, by sequence number
         self._numbers: dict[tuple[str, int], str] = {}
         self._written: dict[str, int] = {}
         catalog = function.part("catalog")
@@ -131,16 +132,17 @@ class Photos(World):
             if found["version"] == row["version"]:
                 assert found == row, "the catalog shows something else"
             assert found["version"] >= row["version"] or number in waiting, "a change is lost"
-        for number, paths in self.cached.items():
-            assert paths <= self.cdn.forgotten or number in waiting, "a deletion is not handed on"
+        for number, tag in self.deleted.items():
+            assert tag in self.cdn.forgotten or number in waiting, "a deletion is not handed on"
         assert self.poisonous <= waiting, "poison is lost"
         self.check_quarantine(self.poisonous)
 
     def check_redriven(self) -> None:
         source = {row["photo_id"]: row for row in self.public.values()}
         assert self._rows() == source, "the catalog is not the filtered source"
-        paths = {path for each in self.cached.values() for path in each}
-        assert self.cdn.forgotten == paths, "the CDN has forgotten too little, or too much"
+        assert self.cdn.forgotten == set(self.deleted.values()), (
+            "the CDN has forgotten too little, or too much"
+        )
         self.check_redriven_bucket(self.poisonous)
 
     def _step(self, slot: int, which: int) -> dict[str, Any]:
@@ -170,7 +172,7 @@ class Photos(World):
             if photo.status in (Status.READY, Status.DELETED):
                 self.public[number] = row_of(photo)
             if photo.status is Status.DELETED:
-                self.cached[number] = cached(photo)
+                self.deleted[number] = f"#{photo_tag(photo_id)}"
         return number
 
     def _watch(self, _: str, request: dict[str, Any], call: Callable[[], Any]) -> Any:
@@ -195,11 +197,11 @@ class Photos(World):
     def _watch_cdn(self, paths: list[str]) -> None:
         """What can still be seen would be cached again."""
         standing = {
-            f"/photo.html?id={item['photo_id']['S']}"
+            f"#{photo_tag(item['photo_id']['S'])}"
             for item in self.tables.items(TABLE)
             if item["status"]["S"] == Status.DELETED
         }
-        if not {path for path in paths if path.startswith("/photo.html")} <= standing:
+        if not set(paths) <= standing:
             self.violations.append("a photo was invalidated before its tombstone stood")
 
     def _calm_down(self) -> None:
@@ -212,11 +214,6 @@ class Photos(World):
             row["photo_id"]: {name: row[name] for name in row if name != "replicated_at"}
             for row in rows
         }
-
-
-def cached(photo: Photo) -> set[str]:
-    """Where the CDN may hold it."""
-    return {f"/photo.html?id={photo.photo_id}", *(f"/{r.key}" for r in photo.renditions.values())}
 
 
 def row_of(photo: Photo) -> dict[str, Any]:

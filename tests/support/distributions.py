@@ -54,6 +54,7 @@ def distribution(
     function: str | None = None,
     cache: CachePolicy = OPTIMIZED,
     error_ttls: dict[int, int] | None = None,
+    tag_header: str | None = None,
 ) -> Distribution:
     return Distribution(
         id="E1",
@@ -66,6 +67,7 @@ def distribution(
             Behaviour("*", BUCKET, READING, cache, compress=True, function=function),
         ),
         error_ttls=error_ttls or {},
+        tag_header=tag_header,
     )
 
 

@@ -20,7 +20,6 @@ from tests.support.photo_stream import (
     position,
 )
 
-SIZES = ("thumb", "large")
 FAULTS = [
     refusal("Throttling"),
     refusal("TooManyInvalidationsInProgress"),
@@ -63,21 +62,15 @@ def throttled_write(module: ModuleType, which: int) -> Iterator[None]:
     assert next(writes) > which, "the write did not come"
 
 
-def paths(*photo_ids: str) -> set[str]:
-    """Where the CDN may hold these photos."""
-    renditions = {f"/photos/{each}/abc/{name}.webp" for each in photo_ids for name in SIZES}
-    return {f"/photo.html?id={each}" for each in photo_ids} | renditions
+def tags(*photo_ids: str) -> set[str]:
+    """The cache tags of these photos, as paths of an invalidation."""
+    return {f"#photo-{each}" for each in photo_ids}
 
 
-def test_page_and_renditions_of_a_deleted_photo_are_invalidated(
-    catalog: Catalog, invoke: Invoke, cdn: Cdn
-):
+def test_tag_of_a_deleted_photo_is_invalidated(catalog: Catalog, invoke: Invoke, cdn: Cdn):
     assert invoke(load_event("photo_deleted")) == []
-    photo_id, etag = "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60", "7d7ac77c0c54d8b35d70c2670e0b6631"
-    assert cdn.forgotten == {
-        f"/photo.html?id={photo_id}",
-        *(f"/photos/{photo_id}/{etag}/{name}.webp" for name in ("thumb", "small", "large")),
-    }
+    photo_id = "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"
+    assert cdn.forgotten == tags(photo_id)
     assert catalog.rows()[photo_id]["status"] == Status.DELETED
 
 
@@ -100,7 +93,7 @@ def test_deletions_of_a_batch_are_one_invalidation_once_all_tombstones_stand(
     cdn.watch = lambda: seen.extend(catalog.feed())
     assert invoke(batch([*photos.stream, *records])) == []
     assert cdn.calls == 1
-    assert cdn.forgotten == paths("a", "c")
+    assert cdn.forgotten == tags("a", "c")
     assert sorted(seen) == ["b", "d"]
 
 
@@ -114,7 +107,7 @@ def test_failed_invalidation_is_retried_from_the_first_deletion(
     assert cdn.forgotten == set()
     assert set(catalog.feed()) == {"b", "d"}  # the catalog does not wait for the CDN
     assert invoke(batch(records[1:])) == []
-    assert cdn.forgotten == paths("a", "c")
+    assert cdn.forgotten == tags("a", "c")
 
 
 def test_deletions_before_a_failed_write_are_invalidated_at_once_and_later_ones_on_retry(
@@ -123,10 +116,10 @@ def test_deletions_before_a_failed_write_are_invalidated_at_once_and_later_ones_
     records = [photos.delete("a"), photos.delete("b"), photos.delete("c")]
     with throttled_write(module, 2):
         assert invoke(batch(records)) == [position(records[1])]
-    assert cdn.forgotten == paths("a")
+    assert cdn.forgotten == tags("a")
     assert set(catalog.rows()) == {"a"}
     assert invoke(batch(records[1:])) == []
-    assert cdn.forgotten == paths("a", "b", "c")
+    assert cdn.forgotten == tags("a", "b", "c")
 
 
 def test_first_deletion_is_reported_if_its_invalidation_and_a_later_write_fail(
@@ -137,7 +130,7 @@ def test_first_deletion_is_reported_if_its_invalidation_and_a_later_write_fail(
         assert invoke(batch(records)) == [position(records[1])]
     assert set(catalog.rows()) == {"a", "c", "d"}
     assert invoke(batch(records[1:])) == []
-    assert cdn.forgotten == paths("a", "d")
+    assert cdn.forgotten == tags("a", "d")
     assert set(catalog.rows()) == {"a", "b", "c", "d"}
 
 
@@ -151,7 +144,7 @@ def test_deletion_whose_row_stood_already_is_invalidated(
     assert catalog.rows()["a"]["status"] == Status.DELETED
     assert cdn.forgotten == set()
     assert invoke(event) == []
-    assert cdn.forgotten == paths("a")
+    assert cdn.forgotten == tags("a")
 
 
 def test_invalidation_whose_answer_was_lost_is_made_once(
@@ -171,9 +164,9 @@ def test_same_deletion_in_another_batch_is_another_invalidation(
     first, second = photos.delete("a"), photos.delete("b")
     assert invoke(batch([first])) == invoke(batch([first, second])) == invoke(batch([second])) == []
     assert [set(each) for each in cdn.invalidations.values()] == [
-        paths("a"),
-        paths("a", "b"),
-        paths("b"),
+        tags("a"),
+        tags("a", "b"),
+        tags("b"),
     ]
 
 
@@ -208,7 +201,7 @@ def test_largest_batch_of_the_template_fits_one_invalidation(invoke: Invoke, cdn
         photos.settle(photo_id)
     assert invoke(batch([photos.delete(photo_id) for photo_id in ids])) == []
     [invalidation] = cdn.invalidations.values()
-    assert set(invalidation) == paths(*ids)
+    assert set(invalidation) == tags(*ids)
     assert len(invalidation) < 3000  # in progress at once, of one distribution
 
 

@@ -42,6 +42,7 @@ def test_renditions_are_cached_for_ever_by_browsers_and_a_day_by_the_cdn(
     stored = uploads.rendition(uploads.photo(photo_id).renditions["thumb"].key)
     assert stored["ContentType"] == "image/webp"
     assert stored["CacheControl"] == "public, max-age=31536000, s-maxage=86400, immutable"
+    assert stored["Metadata"] == {"cache-tag": f"photo-{photo_id}"}
 
 
 @pytest.mark.parametrize(

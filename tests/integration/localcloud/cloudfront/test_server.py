@@ -22,7 +22,7 @@ class FakeApi:
 
     def __init__(self) -> None:
         self.deployed: Distribution | Exception = distribution(
-            function=FUNCTION, error_ttls={404: 0}
+            function=FUNCTION, error_ttls={404: 0}, tag_header="x-tag"
         )
         self.invalidations: list[str] = []
 
@@ -40,7 +40,10 @@ class FakeApi:
         cf = event["Records"][0]["cf"]
         if cf["request"]["uri"] == "/bug":
             raise RuntimeError("a bug of our own, with a secret")
-        seen = cf_headers(x_function=cf["response"]["status"], cache_control="max-age=60")
+        status = cf["response"]["status"]
+        seen = cf_headers(
+            x_function=status, cache_control="max-age=60", x_tag=f"other-{status}, status-{status}"
+        )
         return {**cf["response"], "headers": {**cf["response"]["headers"], **seen}}
 
 
@@ -120,6 +123,19 @@ def test_invalidation_takes_effect_while_it_runs(
     stub.objects = {"a": b"new"}
     assert viewer.get("/a").text == "old"
     api.invalidations = ["/a"]
+    eventually(lambda: viewer.get("/a").text == "new")
+
+
+def test_invalidation_of_a_tag_takes_effect_while_it_runs(
+    stub: StubCloud, api: FakeApi, viewer: httpx.Client
+):
+    stub.objects = {"a": b"old"}
+    viewer.get("/a")
+    stub.objects = {"a": b"new"}
+    api.invalidations = ["#other"]
+    eventually(lambda: not api.invalidations)
+    assert viewer.get("/a").text == "old"
+    api.invalidations = ["#status-200"]
     eventually(lambda: viewer.get("/a").text == "new")
 
 

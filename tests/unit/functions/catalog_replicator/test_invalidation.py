@@ -2,15 +2,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-import pytest
 
-from catalog_replicator.catalog import Change, cached_paths, invalidation_batch, plan
+from catalog_replicator.catalog import Change, invalidation_batch, plan
 from shared.dynamodb import to_item
-from shared.photos import Photo, Rendition, Status
+from shared.photos import Photo, Status
 from tests.support.photo_stream import PhotosTable, batch
 
 NOW = datetime(2026, 11, 20, 12, 35, tzinfo=UTC)
-PATHS = {"/photo.html?id=a", "/photos/a/abc/thumb.webp", "/photos/a/abc/large.webp"}
 
 
 def deletion(photo_id: str, **values: Any) -> tuple[dict[str, Any], Photo]:
@@ -25,47 +23,35 @@ def changes(*records: dict[str, Any]) -> list[Change]:
     return [step for step in plan(batch(list(records)), NOW) if isinstance(step, Change)]
 
 
-def test_photo_that_lives_has_nothing_to_be_forgotten():
+def test_photo_that_lives_is_not_invalidated():
     photos = PhotosTable()
     created, ready = photos.create("a"), photos.settle("a")
-    assert cached_paths(photos.rows["a"]) == set()
     [change] = changes(created, ready)
-    assert change.cached_paths == set()
+    assert change.deleted_tag is None
 
 
-def test_photo_that_was_never_ready_has_its_page_forgotten():
+def test_photo_that_was_never_ready_is_invalidated_too():
     photos = PhotosTable()
     photos.create("a")
     [change] = changes(photos.delete("a"))
-    assert change.cached_paths == {"/photo.html?id=a"}
-
-
-@pytest.mark.parametrize("image", ["NewImage", "OldImage"])
-def test_renditions_are_found_in_either_image(image: str):
-    record, _ = deletion("a")
-    del record["dynamodb"][image]["renditions"]
-    [change] = changes(record)
-    assert change.cached_paths == PATHS
+    assert change.deleted_tag == "photo-a"
 
 
 def test_old_image_that_nobody_could_read_does_not_keep_a_photo_from_being_deleted():
     record, _ = deletion("a")
     record["dynamodb"]["OldImage"] |= {"version": {"S": "two"}, "renditions": {"L": []}}
     [change] = changes(record)
-    assert change.cached_paths == PATHS
+    assert change.deleted_tag == "photo-a"
 
 
-def test_paths_are_quoted_so_that_none_means_more_than_itself():
-    _, photo = deletion("a")
-    strange = {"thumb": Rendition(key="photos/a/ü 1?/*", width=1, height=1, bytes=1)}
-    photo = msgspec.structs.replace(photo, photo_id="a&b*", renditions=strange)
-    assert cached_paths(photo) == {"/photo.html?id=a%26b%2A", "/photos/a/%C3%BC%201%3F/%2A"}
+def test_tag_has_only_characters_that_cloudfront_accepts():
+    strange = changes(deletion("a-1ü, *")[0])
+    assert invalidation_batch(strange)["Paths"]["Items"] == ["#photo-a-1____"]
 
 
 def test_one_request_is_for_all_deletions():
     request = invalidation_batch(changes(deletion("a")[0], deletion("b")[0]))
-    paths = [*PATHS, *(path.replace("/a/", "/b/").replace("=a", "=b") for path in PATHS)]
-    assert request["Paths"] == {"Quantity": 6, "Items": sorted(paths)}
+    assert request["Paths"] == {"Quantity": 2, "Items": ["#photo-a", "#photo-b"]}
 
 
 def test_same_records_make_the_same_request_and_others_another():
@@ -84,12 +70,12 @@ def test_same_records_make_the_same_request_and_others_another():
 
 def test_request_of_another_release_for_the_same_records_has_another_reference():
     [change] = changes(deletion("a")[0])
-    fewer = msgspec.structs.replace(change, cached_paths={"/photo.html?id=a"})
-    references = [invalidation_batch([each])["CallerReference"] for each in (change, fewer)]
+    other = msgspec.structs.replace(change, deleted_tag="a")
+    references = [invalidation_batch([each])["CallerReference"] for each in (change, other)]
     assert references[0] != references[1]
 
 
-def test_tombstone_shows_none_of_the_paths():
+def test_tombstone_shows_no_renditions():
     record, photo = deletion("a")
     assert photo.status is Status.DELETED
     [change] = changes(record)

@@ -1,12 +1,18 @@
 """How long browsers and CloudFront keep what."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_headers.caching import BRIEF, FRESH, cache_control
+from edge_headers.caching import BRIEF, FRESH, NOT_CACHED, cache_control
+from edge_headers.canonical_paths import is_file, photo_of_rendition
+from ops.publish_site import WEB
+from shared.photo_ids import new_photo_id
+from shared.photos import rendition_key
+from thumbnailer.renditions import RENDITION_SIZES
 
 RENDITION = (
     "/photos/019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60/7d7ac77c0c54d8b35d70c2670e0b6631/large.webp"
@@ -66,8 +72,74 @@ def test_what_is_under_photos_but_no_rendition_is_not_kept_for_ever():
     assert seconds(cache_control(RENDITION, "200", "application/xml")) == (0, 60)
 
 
+# S3 decodes each of these to a key that exists, or could. CloudFront caches them separately, and an
+# invalidation of the canonical path does not remove them.
+OTHER_SPELLINGS = [
+    RENDITION.replace("/large", "%2Flarge"),
+    RENDITION.replace("/large", "%2flarge"),
+    RENDITION.replace("/photos", "/%70hotos"),
+    RENDITION.replace(".webp", "%2ewebp"),
+    RENDITION.replace("/photos/", "/photos/./"),
+    RENDITION.replace("/photos/", "/x/../photos/"),
+    RENDITION.replace("/photos/", "//photos/"),
+    RENDITION.replace("/photos/", "/photos//"),
+    RENDITION.replace("large", "huge"),
+    RENDITION.replace("019aa1a0", "019AA1A0"),
+    RENDITION.replace("/large", "/large/large"),
+    f"{RENDITION}%00",
+    f"{RENDITION}%0a",
+    f"{RENDITION}\n",
+    "/photos/large.webp",
+    "/photos/%2e%2e/gallery.js",
+    "/gallery%2ejs",
+    "/%67allery.js",
+    "/./gallery.js",
+    "/a/../gallery.js",
+    "//gallery.js",
+    "/.hidden.js",
+]
+
+
+@pytest.mark.parametrize("path", OTHER_SPELLINGS)
+@pytest.mark.parametrize("status", [*FRESH, "403", "404"])
+@pytest.mark.parametrize("content_type", ["image/webp", "text/javascript", ""])
+def test_another_spelling_of_a_path_is_not_cached(path: str, status: str, content_type: str):
+    assert cache_control(path, status, content_type) == NOT_CACHED == "no-store"
+
+
+@given(st.text("/.%2fFeE-_~ \n" + RENDITION, max_size=150) | st.text())
+def test_only_a_canonical_path_is_cached_for_longer_than_a_second(path: str):
+    kept = [
+        each
+        for status in FRESH
+        for content_type in ("image/webp", "text/html", "")
+        if (each := cache_control(path, status, content_type)) != NOT_CACHED
+    ]
+    if kept:
+        assert photo_of_rendition(path) or is_file(path)
+        assert not set(path) - set(CANONICAL_CHARACTERS)
+        assert not {".", ".."} & set(path.split("/"))
+
+
+CANONICAL_CHARACTERS = (
+    "/.-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # none has to be encoded
+)
+
+
+@pytest.mark.parametrize("etag", ["7d7ac77c0c54d8b35d70c2670e0b6631", f"{'0' * 32}-5"])
+@pytest.mark.parametrize("name", RENDITION_SIZES)
+def test_path_of_every_rendition_is_canonical_and_names_its_photo(etag: str, name: str):
+    photo_id = new_photo_id(datetime.now(UTC))
+    assert photo_of_rendition(f"/{rendition_key(photo_id, etag, name)}") == photo_id
+
+
+@pytest.mark.parametrize("path", [f"/{each.relative_to(WEB)}" for each in WEB.rglob("*.*")])
+def test_path_of_every_file_of_the_page_is_canonical(path: str):
+    assert is_file(path)
+
+
 @given(
-    path=st.sampled_from([RENDITION, "/index.html", "/gallery.js", "/"]) | st.text(),
+    path=st.sampled_from([RENDITION, "/index.html", "/gallery.js", "/"]),
     status=st.integers(100, 599).map(str).filter(lambda status: status not in FRESH),
     content_type=st.sampled_from(["image/webp", "text/html", "application/xml", ""]),
 )

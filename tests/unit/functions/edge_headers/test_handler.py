@@ -25,6 +25,7 @@ OURS = {
     "permissions-policy",
     "referrer-policy",
     "strict-transport-security",
+    "x-amz-meta-cache-tag",
     "x-content-type-options",
     "x-robots-tag",
 }
@@ -99,6 +100,7 @@ def test_a_photos_page_gets_policy_lifetime_and_preload():
         **{name: line["value"] for name, [line] in cf["response"]["headers"].items()},
         **expected(page_headers(connect)),
         "cache-control": "public, max-age=0, s-maxage=60",
+        "x-amz-meta-cache-tag": f"photo-{PHOTO}",
         "link": f'</{KEY}>; rel=preload; as=image; type="image/webp"; fetchpriority=high',
     }
     assert len(connect.split()) == 2
@@ -117,8 +119,27 @@ def test_a_page_of_no_ready_photo_is_not_indexed(catalog: dict[str, Any]):
 def test_a_rendition_is_kept_and_is_no_page():
     answered = values(handler(event("photo_file"), None))
     assert answered["cache-control"] == "public, max-age=31536000, s-maxage=86400, immutable"
+    assert answered["x-amz-meta-cache-tag"] == f"photo-{PHOTO}"
     assert answered.items() >= expected(file_headers()).items()
     assert not answered.keys() & {"link", "x-robots-tag"}
+
+
+def test_another_spelling_of_a_renditions_path_is_not_cached():
+    asked = event("photo_file")
+    request = asked["Records"][0]["cf"]["request"]
+    directory, name = request["uri"].rsplit("/", 1)
+    request["uri"] = f"{directory}%2f{name}"
+    answered = values(handler(asked, None))
+    assert answered["cache-control"] == "no-store"
+    assert "x-amz-meta-cache-tag" not in answered
+
+
+def test_the_tag_of_another_photo_in_an_objects_metadata_is_replaced():
+    asked = event("photo_file")
+    asked["Records"][0]["cf"]["response"]["headers"]["x-amz-meta-cache-tag"] = [
+        {"key": "x-amz-meta-cache-tag", "value": "photo-other"}
+    ]
+    assert values(handler(asked, None))["x-amz-meta-cache-tag"] == f"photo-{PHOTO}"
 
 
 def test_a_photo_that_is_not_there_yet_is_asked_for_again_in_a_second():
@@ -256,7 +277,9 @@ def imported_for(name: str, status: str) -> set[str]:
 
 OWN = {
     "edge_headers",
+    "edge_headers.cache_tags",
     "edge_headers.caching",
+    "edge_headers.canonical_paths",
     "edge_headers.handler",
     "edge_headers.security_headers",
 }

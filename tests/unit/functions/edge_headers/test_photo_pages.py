@@ -15,7 +15,10 @@ from edge_headers.photo_pages import OTHER_SECONDS, READY_SECONDS, headers_of, p
 PHOTO = "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"
 KEY = f"photos/{PHOTO}/7d7ac77c0c54d8b35d70c2670e0b6631/large.webp"
 LINK = f'</{KEY}>; rel=preload; as=image; type="image/webp"; fetchpriority=high'
-NOT_INDEXED = {"X-Robots-Tag": "noindex", "Cache-Control": "public, max-age=0, s-maxage=1"}
+TAG = {"x-amz-meta-cache-tag": f"photo-{PHOTO}"}
+NO_PHOTO = {"X-Robots-Tag": "noindex", "Cache-Control": "public, max-age=0, s-maxage=1"}
+PRELOADED = {"Link": LINK} | TAG
+NOT_INDEXED = NO_PHOTO | TAG
 NOW = 1_795_178_096.0
 
 
@@ -51,7 +54,7 @@ def page(query: str = f"id={PHOTO}", now: float = NOW) -> dict[str, str]:
 
 
 def test_a_ready_photo_is_preloaded_and_may_be_indexed(rows: Rows):
-    assert page() == {"Link": LINK}
+    assert page() == PRELOADED
     assert rows.asked == [PHOTO]
 
 
@@ -79,7 +82,7 @@ def test_any_other_photo_is_not_indexed_and_its_page_kept_for_a_second(rows: Row
     ],
 )
 def test_what_names_no_photo_is_not_looked_up_and_not_indexed(rows: Rows, query: str):
-    assert page(query) == NOT_INDEXED
+    assert page(query) == NO_PHOTO
     assert rows.asked == []
 
 
@@ -98,7 +101,7 @@ def test_a_failed_look_up_is_logged_once_and_not_remembered(
     assert record.exc_info
     assert record.exc_info[1] is failure
     rows.found = row()
-    assert page() == {"Link": LINK}
+    assert page() == PRELOADED
 
 
 @pytest.mark.parametrize(
@@ -131,7 +134,7 @@ def test_no_key_but_the_one_of_this_photo_becomes_a_link(key: str):
 def test_a_ready_photo_is_remembered_for_seconds(rows: Rows):
     page()
     rows.found = None
-    assert page(now=NOW + READY_SECONDS - 0.001) == {"Link": LINK}
+    assert page(now=NOW + READY_SECONDS - 0.001) == PRELOADED
     assert len(rows.asked) == 1
     assert page(now=NOW + READY_SECONDS) == NOT_INDEXED
     assert len(rows.asked) == 2
@@ -143,7 +146,7 @@ def test_that_a_photo_is_not_ready_is_remembered_more_briefly(rows: Rows):
     page()
     rows.found = row()
     assert page(now=NOW + OTHER_SECONDS - 0.001) == NOT_INDEXED
-    assert page(now=NOW + OTHER_SECONDS) == {"Link": LINK}
+    assert page(now=NOW + OTHER_SECONDS) == PRELOADED
 
 
 def test_memory_is_bounded_and_forgets_the_longest_unasked(

@@ -242,3 +242,10 @@ def test_headers_that_cloudfront_makes_are_refused(headers: dict[str, Any]):
     policies = {"viewer": {**REQUEST_POLICIES["viewer"], "HeadersConfig": headers}}
     with pytest.raises(NotModelledError):
         distribution_from_api(given(), CACHE_POLICIES, policies)
+
+
+def test_header_of_the_cache_tags():
+    answer = given()
+    assert distribution_from_api(answer, CACHE_POLICIES, REQUEST_POLICIES).tag_header is None
+    answer["DistributionConfig"]["CacheTagConfig"] = {"HeaderName": "X-Tag"}
+    assert distribution_from_api(answer, CACHE_POLICIES, REQUEST_POLICIES).tag_header == "x-tag"

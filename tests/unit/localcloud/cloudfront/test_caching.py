@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from email.utils import formatdate
 
 import pytest
@@ -11,6 +12,7 @@ from localcloud.cloudfront.caching import (
     Cache,
     Cached,
     cache_key,
+    cache_tags,
     lifetime,
     selected_cookies,
     selected_query,
@@ -223,6 +225,35 @@ def test_invalidation_of_everything():
     cache.put(key("/a"), cached(), 0)
     cache.put(key("/photo.html", "id=1"), cached(), 0)
     assert cache.invalidate(["/*"]) == 2
+
+
+def test_tags_are_separated_by_commas_and_ignore_case():
+    tagged = Response(200, (("X-Tag", " Photo-1,  b:2 ,"), ("x-tag", "c"), ("X-Other", "d")))
+    assert cache_tags(tagged, "x-tag") == {"photo-1", "b:2", "c"}
+    assert cache_tags(tagged, "x-none") == cache_tags(tagged, None) == set()
+
+
+def test_only_visible_ascii_characters_make_a_tag_of_at_most_256():
+    given = ["a b", "\xfc", "a\x7f", "~" * 257, "~" * 256, "!"]
+    assert cache_tags(Response(200, (("x-tag", ",".join(given)),)), "x-tag") == {"~" * 256, "!"}
+
+
+def test_first_fifty_tags_count():
+    given = ",".join(map(str, range(60)))
+    tags = cache_tags(Response(200, (("x-tag", given),)), "x-tag")
+    assert tags == {str(number) for number in range(50)}
+
+
+def test_invalidation_of_a_tag_removes_every_object_that_carries_it():
+    cache = Cache(1_000_000)
+    carried = {"/a": {"one", "both"}, "/b": {"two", "both"}, "/c": set[str](), "/#one": {"*"}}
+    for path, tags in carried.items():
+        cache.put(key(path), replace(cached(), tags=frozenset(tags)), cache.invalidations)
+    assert cache.invalidate(["#on", "#o*", "#", "one"]) == 0
+    assert cache.invalidate(["#ONE"]) == 1
+    assert cache.get(key("/a")) is None
+    assert cache.invalidate(["#both", "/c"]) == 2
+    assert cache.get(key("/#one"))
 
 
 def test_cache_is_bounded_and_forgets_what_was_longest_unused():

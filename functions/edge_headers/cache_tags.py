@@ -1,0 +1,1 @@
+../../layers/shared/cache_tags.py

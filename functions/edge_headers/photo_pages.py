@@ -10,14 +10,29 @@ from edge_headers.caching import BRIEF
 from edge_headers.canonical_paths import PHOTO_ID
 from edge_headers.catalog import Strings, get_row
 
-REMEMBERED, READY_SECONDS, OTHER_SECONDS = 256, 5, 1
+REMEMBERED, READY_SECONDS, OTHER_SECONDS, FAILED_SECONDS = 256, 5, 5, 5
 # Enough for the three round trips of a new connection, also from the other side of the world.
 LIMIT_SECONDS = 1.0
 
 _QUERY = re.compile(f"id=({PHOTO_ID})")
 _NOT_INDEXED = {"X-Robots-Tag": "noindex", "Cache-Control": BRIEF}
-_known: dict[str, tuple[float, dict[str, str]]] = {}
+_CLOCKS_DIFFER_SECONDS = 60
 logger = logging.getLogger(__name__)
+
+
+class Memory:
+    """What an execution environment remembers for some seconds, in Unix time.
+
+    `headers` has the headers of a photo, and until when; the photo that was requested least
+    recently comes first. No photo is looked up before `catalog_failing_until`.
+    """
+
+    def __init__(self) -> None:
+        self.headers: dict[str, tuple[float, dict[str, str]]] = {}
+        self.catalog_failing_until = 0.0
+
+
+memory = Memory()
 
 
 def photo_headers(query: str, origin: Strings, environment: Strings, now: float) -> dict[str, str]:
@@ -28,29 +43,44 @@ def photo_headers(query: str, origin: Strings, environment: Strings, now: float)
     """
     if not (asked := _QUERY.fullmatch(query)):
         return _NOT_INDEXED
-    found = _found_or_remembered(asked[1], origin, environment, now)
-    return {HEADER: photo_tag(asked[1]), **found}
-
-
-def _found_or_remembered(
-    photo_id: str, origin: Strings, environment: Strings, now: float
-) -> dict[str, str]:
-    until, headers = _known.pop(photo_id, (0.0, _NOT_INDEXED))
+    photo_id = asked[1]
+    until, headers = memory.headers.pop(photo_id, (0.0, _NOT_INDEXED))
     if now >= until:
-        try:
-            # A thread limits the total time: a socket's time-out starts again with each byte, and
-            # name resolution has none.
-            limit = LIMIT_SECONDS * float(environment.get("TIMEOUT_FACTOR", "1"))  # of a laptop
-            row = ThreadPoolExecutor(1).submit(get_row, photo_id, origin, environment, now, limit)
-            headers = headers_of(photo_id, row.result(limit))
-        except Exception:
-            logger.exception("catalog_lookup_failed photo_id=%s", photo_id)
-            return _NOT_INDEXED
-        until = now + (READY_SECONDS if "Link" in headers else OTHER_SECONDS)
-    _known[photo_id] = until, headers
-    if len(_known) > REMEMBERED:
-        del _known[next(iter(_known))]
-    return headers
+        seconds, headers = _look_up(photo_id, origin, environment, now)
+        until = now + seconds
+    memory.headers[photo_id] = until, headers
+    if len(memory.headers) > REMEMBERED:
+        del memory.headers[next(iter(memory.headers))]
+    return {HEADER: photo_tag(photo_id), **headers}
+
+
+def _look_up(
+    photo_id: str, origin: Strings, environment: Strings, now: float
+) -> tuple[float, dict[str, str]]:
+    """The headers of a photo's page, and for how many seconds they are remembered."""
+    if now < memory.catalog_failing_until or _made_at(photo_id) > now + _CLOCKS_DIFFER_SECONDS:
+        return 0, _NOT_INDEXED
+    limit = LIMIT_SECONDS * float(environment.get("TIMEOUT_FACTOR", "1"))  # of a laptop
+    try:
+        # A thread limits the total time: a socket's time-out starts again with each byte, and name
+        # resolution has none.
+        row = ThreadPoolExecutor(1).submit(get_row, photo_id, origin, environment, now, limit)
+        found = row.result(limit)
+    except Exception:
+        logger.exception("catalog_lookup_failed photo_id=%s", photo_id)
+        memory.catalog_failing_until = now + limit + FAILED_SECONDS
+        return 0, _NOT_INDEXED
+    try:
+        headers = headers_of(photo_id, found)
+    except Exception:
+        logger.exception("catalog_lookup_failed photo_id=%s", photo_id)
+        return FAILED_SECONDS, _NOT_INDEXED
+    return READY_SECONDS if "Link" in headers else OTHER_SECONDS, headers
+
+
+def _made_at(photo_id: str) -> float:
+    """The Unix time at which a UUIDv7 was made."""
+    return int(photo_id[:8] + photo_id[9:13], 16) / 1000
 
 
 def headers_of(photo_id: str, row: Any) -> dict[str, str]:

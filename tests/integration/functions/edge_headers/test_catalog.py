@@ -58,7 +58,7 @@ class _Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def dynamodb(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDB]:
-    monkeypatch.setattr(photo_pages, "_known", {})
+    monkeypatch.setattr(photo_pages, "memory", photo_pages.Memory())
     monkeypatch.setattr(photo_pages, "LIMIT_SECONDS", 0.2)
     with DynamoDB(stack.dynamodb) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -153,7 +153,7 @@ def test_a_catalog_that_cannot_be_reached_costs_the_preload_only(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ):
-    monkeypatch.setattr(photo_pages, "_known", {})
+    monkeypatch.setattr(photo_pages, "memory", photo_pages.Memory())
     answered = ask(stack, endpoint)
     assert answered["x-robots-tag"] == "noindex"
     assert answered["cache-control"] == "public, max-age=0, s-maxage=1"

@@ -86,7 +86,7 @@ def catalog(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Rows by photo id, in the catalog's place."""
     rows = {PHOTO: READY}
     monkeypatch.setattr(photo_pages, "get_row", lambda photo_id, *_: rows.get(photo_id))
-    monkeypatch.setattr(photo_pages, "_known", {})
+    monkeypatch.setattr(photo_pages, "memory", photo_pages.Memory())
     return rows
 
 
@@ -212,7 +212,7 @@ def test_whatever_comes_only_our_own_headers_change_and_the_answer_is_valid(
     with pytest.MonkeyPatch.context() as patch:
         rows: dict[str, Any] = {} if fails else {PHOTO: READY}
         patch.setattr(photo_pages, "get_row", lambda photo_id, *_: rows[photo_id])
-        patch.setattr(photo_pages, "_known", {})
+        patch.setattr(photo_pages, "memory", photo_pages.Memory())
         patch.setattr(photo_pages.logger, "disabled", True)
         before = copy.deepcopy(asked)
         answer = handler(asked, None)

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,9 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_headers import photo_pages
-from edge_headers.photo_pages import OTHER_SECONDS, READY_SECONDS, headers_of, photo_headers
+from edge_headers.photo_pages import (
+    FAILED_SECONDS,
+    LIMIT_SECONDS,
+    OTHER_SECONDS,
+    READY_SECONDS,
+    Memory,
+    headers_of,
+    photo_headers,
+)
+from shared.photo_ids import new_photo_id
 
 PHOTO = "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"
+OTHER_PHOTO = f"{PHOTO[:-1]}1"
 KEY = f"photos/{PHOTO}/7d7ac77c0c54d8b35d70c2670e0b6631/large.webp"
 LINK = f'</{KEY}>; rel=preload; as=image; type="image/webp"; fetchpriority=high'
 TAG = {"x-amz-meta-cache-tag": f"photo-{PHOTO}"}
@@ -45,7 +56,7 @@ class Rows:
 def rows(monkeypatch: pytest.MonkeyPatch) -> Rows:
     rows = Rows()
     monkeypatch.setattr(photo_pages, "get_row", rows.get_row)
-    monkeypatch.setattr(photo_pages, "_known", {})
+    monkeypatch.setattr(photo_pages, "memory", Memory())
     return rows
 
 
@@ -90,7 +101,7 @@ def test_what_names_no_photo_is_not_looked_up_and_not_indexed(rows: Rows, query:
     "failure",
     [TimeoutError(), ConnectionRefusedError(), KeyError("AWS_ACCESS_KEY_ID"), RecursionError()],
 )
-def test_a_failed_look_up_is_logged_once_and_not_remembered(
+def test_a_failed_look_up_is_logged_once_and_remembered_for_seconds(
     rows: Rows, caplog: pytest.LogCaptureFixture, failure: Exception
 ):
     rows.found = failure
@@ -101,7 +112,21 @@ def test_a_failed_look_up_is_logged_once_and_not_remembered(
     assert record.exc_info
     assert record.exc_info[1] is failure
     rows.found = row()
+    again = NOW + LIMIT_SECONDS + FAILED_SECONDS
+    assert page(now=again - 0.001) == NOT_INDEXED
+    assert page(f"id={OTHER_PHOTO}", again - 0.001)["X-Robots-Tag"] == "noindex"
+    assert rows.asked == [PHOTO]
+    assert page(now=again) == PRELOADED
+    assert len(caplog.records) == 1
+
+
+def test_what_is_remembered_is_answered_while_the_catalog_fails(rows: Rows):
     assert page() == PRELOADED
+    rows.found = TimeoutError()
+    page(f"id={OTHER_PHOTO}", NOW + 1)
+    assert page(now=NOW + READY_SECONDS - 0.001) == PRELOADED
+    assert page(now=NOW + READY_SECONDS) == NOT_INDEXED
+    assert rows.asked == [PHOTO, OTHER_PHOTO]
 
 
 @pytest.mark.parametrize(
@@ -121,8 +146,12 @@ def test_a_row_of_another_shape_gets_into_no_header(
     rows: Rows, found: Any, caplog: pytest.LogCaptureFixture
 ):
     rows.found = found
-    assert page() == NOT_INDEXED
-    assert len(caplog.records) == 1
+    assert page() == page(now=NOW + FAILED_SECONDS - 0.001) == NOT_INDEXED
+    assert len(caplog.records) == len(rows.asked) == 1
+    rows.found = row()  # another photo's row is read meanwhile
+    page(f"id={OTHER_PHOTO}", NOW + FAILED_SECONDS - 0.001)
+    assert page(now=NOW + FAILED_SECONDS) == PRELOADED
+    assert rows.asked == [PHOTO, OTHER_PHOTO, PHOTO]
 
 
 @given(st.text())
@@ -140,12 +169,24 @@ def test_a_ready_photo_is_remembered_for_seconds(rows: Rows):
     assert len(rows.asked) == 2
 
 
-def test_that_a_photo_is_not_ready_is_remembered_more_briefly(rows: Rows):
-    assert OTHER_SECONDS < READY_SECONDS
+@pytest.mark.parametrize("seconds", [61, 3600, 10**8])
+def test_id_from_the_future_is_not_looked_up(rows: Rows, seconds: int):
+    photo_id = new_photo_id(datetime.fromtimestamp(NOW + seconds, UTC))
+    assert page(f"id={photo_id}") == {**NO_PHOTO, "x-amz-meta-cache-tag": f"photo-{photo_id}"}
+    assert rows.asked == []
+
+
+def test_id_of_a_clock_that_is_slightly_ahead_is_looked_up(rows: Rows):
+    page(f"id={new_photo_id(datetime.fromtimestamp(NOW + 59, UTC))}")
+    assert len(rows.asked) == 1
+
+
+def test_that_a_photo_is_not_ready_is_remembered_for_seconds(rows: Rows):
     rows.found = None
     page()
     rows.found = row()
     assert page(now=NOW + OTHER_SECONDS - 0.001) == NOT_INDEXED
+    assert len(rows.asked) == 1
     assert page(now=NOW + OTHER_SECONDS) == PRELOADED
 
 
@@ -158,14 +199,14 @@ def test_memory_is_bounded_and_forgets_the_longest_unasked(
     for photo_id in (first, second, first, third, first):
         page(f"id={photo_id}")
     assert rows.asked == [first, second, third]
-    assert len(photo_pages._known) == 2
+    assert len(photo_pages.memory.headers) == 2
 
 
 @pytest.fixture
 def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """A catalog that answers when the test is over."""
     over = threading.Event()
-    monkeypatch.setattr(photo_pages, "_known", {})
+    monkeypatch.setattr(photo_pages, "memory", Memory())
     monkeypatch.setattr(photo_pages, "get_row", lambda *_: over.wait() and row())
     monkeypatch.setattr(photo_pages, "LIMIT_SECONDS", 0.02)
     yield over
@@ -175,7 +216,7 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 def test_a_catalog_that_does_not_answer_holds_no_page_up(
     stuck: threading.Event, caplog: pytest.LogCaptureFixture
 ):
-    assert page() == NOT_INDEXED
+    assert [page() for _ in range(30)] == [NOT_INDEXED] * 30
     assert not stuck.is_set()
     [record] = caplog.records
     assert record.exc_info

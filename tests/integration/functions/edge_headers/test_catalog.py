@@ -59,7 +59,7 @@ class _Answer(BaseHTTPRequestHandler):
 @pytest.fixture
 def dynamodb(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDB]:
     monkeypatch.setattr(photo_pages, "memory", photo_pages.Memory())
-    monkeypatch.setattr(photo_pages, "LIMIT_SECONDS", 0.2)
+    monkeypatch.setattr(photo_pages, "LIMIT_SECONDS", 60)
     with DynamoDB(stack.dynamodb) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -135,8 +135,13 @@ def test_refused_write_is_logged_with_the_message_of_dynamodb(
 
 
 def test_an_answer_that_drips_is_given_up_at_the_limit(
-    stack: MotoStack, dynamodb: DynamoDB, put: Any, caplog: pytest.LogCaptureFixture
+    stack: MotoStack,
+    dynamodb: DynamoDB,
+    put: Any,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ):
+    monkeypatch.setattr(photo_pages, "LIMIT_SECONDS", 0.2)
     put("READY")
     dynamodb.drips = True
     assert ask(stack, dynamodb.endpoint)["x-robots-tag"] == "noindex"

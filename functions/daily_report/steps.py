@@ -40,6 +40,7 @@ class _ViewRow(msgspec.Struct, frozen=True):
     photo_id: str
     period: str
     views: int
+    expires_at: int | None = None  # a total has it if its photo is deleted
 
 
 class DailyReport:
@@ -204,11 +205,11 @@ class DailyReport:
             ExpressionAttributeValues=to_item({":total": TOTAL, ":day": day_before}),
         )
         for row in rows:
-            if row.period == TOTAL:
+            if row.period != TOTAL:
+                part.counts["views.day_before"] += row.views
+            elif row.expires_at is None:
                 part.counts["views.total"] += row.views
                 part.views = heapq.nlargest(MOST_VIEWED, [*part.views, (row.views, row.photo_id)])
-            else:
-                part.counts["views.day_before"] += row.views
 
     def _list_objects(self, part: Part, listing: str, state: State) -> None:
         """Count a page of objects, and find those that no record needs."""

@@ -7,11 +7,12 @@ deletion that stopped halfway.
 
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import batched
+from itertools import batched, chain
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.dynamodb import from_item, to_item
 from shared.photos import MEDIA_PREFIX, TOMBSTONE_LIFETIME, Photo, Status, upload_key
+from shared.view_rows import TOTAL
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -60,23 +61,33 @@ def remove_objects(s3: "S3Client", uploads: str, media: str, photo_id: str) -> I
         s3.delete_object(Bucket=media, Key=stored["Key"])
 
 
-def remove_views(dynamodb: "DynamoDBClient", table: str, photo_id: str) -> Iterator[None]:
-    """Remove the view rows, the total and the latest minutes first; yields before each step.
+def remove_views(
+    dynamodb: "DynamoDBClient", table: str, photo_id: str, now: datetime
+) -> Iterator[None]:
+    """Replace the total by a tombstone and remove the rows of minutes, the latest first.
+
+    Views that are still in the stream, or that are replayed, are counted later. Their rows have a
+    TTL: view_counter adds to the tombstone, which keeps its own. Yields before each step.
 
     Raises:
         TimeoutError: DynamoDB has left some rows unprocessed `_TRIES` times.
     """
+    end = int((now + TOMBSTONE_LIFETIME).timestamp())
+    tombstone = {"photo_id": photo_id, "period": TOTAL, "views": 0, "expires_at": end}
     pages = dynamodb.get_paginator("query").paginate(
         TableName=table,
-        KeyConditionExpression="photo_id = :photo_id",
-        ExpressionAttributeValues=to_item({":photo_id": photo_id}),
+        KeyConditionExpression="photo_id = :photo_id AND period < :total",
+        ExpressionAttributeValues=to_item({":photo_id": photo_id, ":total": TOTAL}),
         ProjectionExpression="photo_id, period",
         ScanIndexForward=False,
         ConsistentRead=True,
     )
-    rows = (row for page in pages for row in page["Items"])
-    for keys in batched(rows, _MOST_WRITES, strict=False):
-        left: Any = {table: [{"DeleteRequest": {"Key": key}} for key in keys]}
+    writes = chain(
+        [{"PutRequest": {"Item": to_item(tombstone)}}],
+        ({"DeleteRequest": {"Key": row}} for page in pages for row in page["Items"]),
+    )
+    for requests in batched(writes, _MOST_WRITES, strict=False):
+        left: Any = {table: list(requests)}
         for _ in range(_TRIES):
             yield
             left = dynamodb.batch_write_item(RequestItems=left)["UnprocessedItems"]

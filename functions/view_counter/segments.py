@@ -22,6 +22,9 @@ LIFETIME_SECONDS: Final = 30 * 24 * 60 * 60  # of receipts: twice as long as fai
 COUNTED: Final = "ConditionalCheckFailed"
 _MOST_ROWS: Final = 100  # in one transaction
 
+# In a new total, and in the tombstone that a deleted photo has in its place.
+_NOTHING_COUNTED: Final = {"last_sequence": {"S": ""}, "version": {"N": "0"}}
+
 type Action = dict[str, Any]
 type Rows = dict[tuple[str, str], Mapping[str, Any]]  # by photo and period
 
@@ -62,7 +65,7 @@ def transaction(
         if seen is None:
             guard, bound = "last_sequence < :bound", {"S": _padded(min(numbers))}
         else:
-            total = seen.get((photo_id, TOTAL), {"last_sequence": {"S": ""}, "version": {"N": "0"}})
+            total = _NOTHING_COUNTED | dict(seen.get((photo_id, TOTAL), {}))
             guard, bound = "version = :bound", total["version"]
             last = max(last, total["last_sequence"]["S"])
         values: dict[str, Any] = {":one": {"N": "1"}, ":last": {"S": last}, ":now": {"S": now}}

@@ -161,6 +161,7 @@ def load_of(
         counting=counting,
         read_units={
             "PhotosTable": routes["GET /photos/{photo_id}"]
+            + routes["GET /photos/{photo_id}/views"] * _EVENTUAL
             + routes["GET /me/photos"] * list_units
             + uploads
             # Each upload's and each rendition's record is looked up by the daily report.

@@ -89,9 +89,8 @@ def delete_photo(photo_id: str) -> Response[str]:
         raise no_such_photo()
     resources.logger.append_keys(photo_id=photo_id)
     by = router.current_event.request_context.request_id
-    found = mark_deleted(
-        resources.dynamodb, settings.photos_table, photo_id, owner, resources.clock(), by=by
-    )
+    now = resources.clock()
+    found = mark_deleted(resources.dynamodb, settings.photos_table, photo_id, owner, now, by=by)
     if found is None or (found.status is Status.DELETED and found.owner != owner):
         raise no_such_photo()
     if found.owner != owner:
@@ -100,7 +99,7 @@ def delete_photo(photo_id: str) -> Response[str]:
         router.lambda_context.get_remaining_time_in_millis, DELETION_RESERVE_SECONDS
     )
     objects = remove_objects(resources.s3, settings.uploads_bucket, settings.media_bucket, photo_id)
-    views = remove_views(resources.dynamodb, settings.views_table, photo_id)
+    views = remove_views(resources.dynamodb, settings.views_table, photo_id, now)
     for _ in chain(objects, views):
         deadline.check()
     return Response(status_code=HTTPStatus.NO_CONTENT, body="")

@@ -100,8 +100,8 @@ class Gallery:
         """What somebody's own tool wrote."""
         self._put(table, to_item({"photo_id": photo_id, "version": "two", "status": "READY"}))
 
-    def put_views(self, photo_id: str, period: str, views: int) -> None:
-        row = {"photo_id": photo_id, "period": period, "views": views}
+    def put_views(self, photo_id: str, period: str, views: int, **more: object) -> None:
+        row = {"photo_id": photo_id, "period": period, "views": views, **more}
         self._put("ViewsTable", to_item(row))
 
     def upload(self, photo: Photo | str, data: bytes = b"photo") -> None:

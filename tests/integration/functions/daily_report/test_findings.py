@@ -219,6 +219,7 @@ def test_report_has_the_day_in_numbers(gallery: Gallery):
         gallery.put_views(photo.photo_id, "minute#2026-11-20T23:59Z", 1)
         gallery.put_views(photo.photo_id, "minute#2026-11-19T23:59Z", 50)
         gallery.put_views(photo.photo_id, "minute#2026-11-21T00:00Z", 50)
+    gallery.put_views("deleted", "total", 1000, expires_at=1_797_776_096)
     gallery.put_object("FailedBatchesBucket", "aws/lambda/a/b", b"")
     gallery.put_object("FailedBatchesBucket", "quarantine/view_counter/1.json", b"")
     gallery.put_object("FailedBatchesBucket", "quarantine/view_counter/2.json", b"")

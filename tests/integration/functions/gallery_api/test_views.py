@@ -81,12 +81,14 @@ def test_invalid_id_is_not_found_without_a_call(
     assert_problem(call(api, photo_id), 404)
 
 
-def test_looking_a_photo_up_costs_half_a_unit(api: Api, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("name", ["record_view", "get_views"])
+def test_looking_a_photo_up_costs_half_a_unit(api: Api, monkeypatch: pytest.MonkeyPatch, name: str):
     requested: dict[str, Any] = {}
     monkeypatch.setattr(
         api.resources.dynamodb, "get_item", lambda **request: requested.update(request) or {}
     )
-    api.call("record_view")
+    api.call(name)
+    assert requested["TableName"]
     assert "ConsistentRead" not in requested
 
 
@@ -188,22 +190,22 @@ def test_photo_without_views_has_zeros(api: Api, publish: Publish):
     assert [each["views"] for each in answer.body["minutes"]] == [0] * 60
 
 
-def test_unknown_photo_has_zeros_too(api: Api):
-    answer = api.call("get_views")
+def test_views_of_an_unknown_photo_are_not_found(api: Api):
+    assert_problem(api.call("get_views"), 404)
+
+
+def test_views_of_a_deleted_photo_are_not_found(stack: MotoStack, api: Api, publish: Publish):
+    photo = publish()
+    count(stack, photo.photo_id, "total", 7)
+    assert ask(api, photo.photo_id).status == 200
+    put(stack, photo_id=photo.photo_id, status=Status.DELETED)
+    assert_problem(ask(api, photo.photo_id), 404)
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.FAILED])
+def test_photo_that_is_not_ready_has_zeros(stack: MotoStack, api: Api, status: Status):
+    answer = ask(api, put(stack, status=status).photo_id)
     assert (answer.status, answer.body["total"]) == (200, 0)
-
-
-def test_views_take_one_read(api: Api, monkeypatch: pytest.MonkeyPatch):
-    called: list[str] = []
-    make_api_call = api.resources.dynamodb._make_api_call
-
-    def counted(operation: str, request: dict[str, Any]) -> Any:
-        called.append(operation)
-        return make_api_call(operation, request)
-
-    monkeypatch.setattr(api.resources.dynamodb, "_make_api_call", counted)
-    api.call("get_views")
-    assert called == ["Query"]
 
 
 def test_rows_of_the_counter_stay_even_if_they_fill_pages(
@@ -221,10 +223,12 @@ def test_rows_of_the_counter_stay_even_if_they_fill_pages(
     assert answer.body["total"] == sum(each["views"] for each in answer.body["minutes"]) == 60
 
 
-def test_outage_of_the_views_table_is_to_be_tried_again(api: Api):
+@pytest.mark.parametrize("call", ["GetItem", "Query"])
+def test_outage_of_a_table_is_to_be_tried_again(api: Api, publish: Publish, call: str):
+    photo = publish()
     outage = raising(ReadTimeoutError(endpoint_url="https://dynamodb"))
-    with once(api.resources.dynamodb, "before-call.dynamodb.Query", outage):
-        assert_problem(api.call("get_views"), 503)
+    with once(api.resources.dynamodb, f"before-call.dynamodb.{call}", outage):
+        assert_problem(ask(api, photo.photo_id), 503)
 
 
 def test_view_and_its_count_are_logged_with_the_photo(api: Api, publish: Publish):

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,17 +9,10 @@ from catalog_replicator.catalog import catalog_row
 from shared.dynamodb import to_item
 from shared.photos import Photo
 from tests.support.gallery_api import Api, put
-from tests.support.moto_stack import MotoStack, mocked_stack
+from tests.support.moto_stack import MotoStack
 
 type Publish = Callable[..., Photo]
 type Recorded = Callable[[], list[dict[str, Any]]]
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[MotoStack]:
-    """One stack for all tests here: importing the function is what takes the time."""
-    with pytest.MonkeyPatch.context() as monkeypatch, mocked_stack(monkeypatch) as stack:
-        yield stack
 
 
 @pytest.fixture(scope="module")

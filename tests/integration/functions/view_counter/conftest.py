@@ -1,5 +1,4 @@
-import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -7,10 +6,16 @@ import pytest
 
 from fakes.view_records import Clock, Context
 from tests.support.faults import At, once
-from tests.support.moto_stack import MotoStack
-from tests.support.uploads import Output, Written
+from tests.support.moto_stack import MotoStack, mocked_stack
 
 type Invoke = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoStack]:
+    """One for each test, with empty tables."""
+    with mocked_stack(monkeypatch) as stack:
+        yield stack
 
 
 @pytest.fixture
@@ -38,13 +43,3 @@ def at(module: ModuleType) -> At:
     """Do something at the function's next such moment, as `before-call.s3.PutObject`."""
     clients = {"s3": module.s3, "dynamodb": module.view_counter.dynamodb}
     return lambda moment, act: once(clients[moment.split(".")[1]], moment, act)
-
-
-@pytest.fixture(autouse=True)
-def output(
-    module: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Written:
-    """All that the function wrote in this test: ask once, at the end."""
-    log = io.StringIO()
-    monkeypatch.setattr(module.logger.handlers[0], "stream", log)
-    return lambda: Output(log.getvalue() + capsys.readouterr().out)

@@ -23,8 +23,8 @@ help: ## list the targets
 demo: install ## run the whole application on this machine with sample photos, then remove everything
 	@$(DEMO) demo
 
-up: install ## run the whole application on this machine until Ctrl-C
-	@$(DEMO) up
+up: install ## run the whole application on this machine until Ctrl-C; DEBUG=ThumbnailerFunction lets a debugger attach
+	@$(DEMO) $(if $(DEBUG),--debug $(DEBUG)) up
 
 down: install ## end the `make up` of another terminal
 	@$(DEMO) down

@@ -13,9 +13,14 @@ from typing import IO, Final
 from rich.console import Console
 from rich.markup import escape
 
-from localcloud import invocation, logs, owners
+from localcloud import debugger, invocation, logs, owners
 from localcloud.application import Application, default_stack_name
-from localcloud.arguments import listening_address, parameter, port_number
+from localcloud.arguments import (
+    function_and_port,
+    listening_address,
+    parameter,
+    port_number,
+)
 from localcloud.cloud import (
     STATE,
     AlreadyRunningError,
@@ -31,6 +36,7 @@ from localcloud.running_application import (
     check_and_show,
     running_application,
 )
+from localcloud.source_watch import SourceWatch, watching
 from localcloud.stack import Stack
 
 _FUNCTION: Final = "AWS::Lambda::Function"
@@ -99,6 +105,12 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--cdn-port", type=port_number, help="of CloudFront")
     up.add_argument("--host", type=listening_address, default="127.0.0.1")
     up.add_argument("--stack-name")
+    up.add_argument(
+        "--debug",
+        type=function_and_port,
+        metavar="FUNCTION[:PORT]",
+        help="have a debugger listen in this function",
+    )
     commands.add_parser("deploy", parents=[shared, given], help="build and deploy again")
     follow = commands.add_parser("logs", parents=[shared], help="follow the functions' logs")
     follow.add_argument("functions", nargs="*", metavar="FUNCTION", help="logical ids")
@@ -148,7 +160,7 @@ def _up(
     while True:
         cloud = Cloud(arguments.host, arguments.port or free_port(arguments.host))
         try:
-            _run(application, cloud, arguments.cdn_port or cloud.port + 1, own_environment, console)
+            _run(application, cloud, arguments, own_environment, console)
             return
         except AlreadyRunningError:
             if arguments.port:
@@ -159,15 +171,20 @@ def _up(
 def _run(
     application: Application,
     cloud: Cloud,
-    cdn_port: int,
+    arguments: argparse.Namespace,
     own_environment: Mapping[str, str],
     console: Console,
 ) -> None:
     os.environ.update(cloud.environment)
+    cdn_port = arguments.cdn_port or cloud.port + 1
     with running_application(application, cloud, cdn_port, own_environment, console) as running:
         try:
-            _introduce(running, console)
-            _follow(running, console)
+            with watching(running, own_environment, console) as watch:
+                _introduce(running, console)
+                if arguments.debug:
+                    function, port = arguments.debug
+                    debugger.start(running, function, port, console)
+                _follow(running, watch, console)
         except KeyboardInterrupt:
             console.print("\nEnding the laptop cloud.")
 
@@ -184,10 +201,11 @@ def _introduce(running: RunningApplication, console: Console) -> None:
     console.print(f"\n[bold]{running.application.stack}[/] on {running.cloud.endpoint}\n")
     for kind, name, value in lines:
         console.print(f"  {kind:14}{escape(name):32} {escape(value)}", soft_wrap=True)
-    console.print("\nLogs of the functions follow; Ctrl-C ends the laptop cloud.\n")
+    console.print("\nSaved code runs at the next request.")
+    console.print("Logs of the functions follow; Ctrl-C ends the laptop cloud.\n")
 
 
-def _follow(running: RunningApplication, console: Console) -> None:
+def _follow(running: RunningApplication, watch: SourceWatch, console: Console) -> None:
     """Print what the functions log and what the stream mappings deliver, until Ctrl-C."""
     deliveries = logs.Deliveries(running.event_sources, running.stack.logical_ids())
     for news in logs.follow(running.cloud, running.stack.log_groups):
@@ -196,6 +214,7 @@ def _follow(running: RunningApplication, console: Console) -> None:
         _print(news, console)
         for line in deliveries.news():
             console.print(f"[magenta]{escape(line)}[/]", soft_wrap=True)
+        watch.deploy_if_asked()
 
 
 def _print(news: list[tuple[str, str]], console: Console) -> None:
@@ -228,7 +247,8 @@ def _deploy(
     console: Console,
 ) -> None:
     parameters = {**owner.parameters, **dict(arguments.parameter)}
-    application = Application(Path(owner.template), owner.stack, parameters)
+    builds = Path(owner.builds) if owner.builds else None
+    application = Application(Path(owner.template), owner.stack, parameters, builds)
     check_and_show(application, cloud, console)
     build_and_deploy(application, cloud, own_environment, console)
 

@@ -20,6 +20,14 @@ def listening_address(text: str) -> str:
         raise argparse.ArgumentTypeError(message) from None
 
 
+def function_and_port(text: str) -> tuple[str, int | None]:
+    """A function's logical id and a port, written FUNCTION or FUNCTION:PORT."""
+    function, colon, port = text.partition(":")
+    if not function or (colon and not port):
+        raise argparse.ArgumentTypeError(f"invalid '{text}': expected FUNCTION or FUNCTION:PORT")
+    return function, port_number(port) if port else None
+
+
 def parameter(text: str) -> tuple[str, str]:
     """A parameter of a template, written NAME=VALUE."""
     name, equals, value = text.partition("=")

@@ -126,8 +126,8 @@ def free_port(host: str) -> int:
     for port in range(DEFAULT_PORT, DEFAULT_PORT + 200, 10):
         if (
             port not in taken
-            and not _listening_error(host, port)
-            and not _listening_error(host, port + 1)
+            and not listening_error(host, port)
+            and not listening_error(host, port + 1)
         ):
             return port
     raise PortInUseError(f"No port of {host} from {DEFAULT_PORT} on is free. Name one with --port.")
@@ -211,7 +211,7 @@ def _await_free_port(cloud: Cloud) -> None:
     """Wait for some seconds if an owner was killed: ministack needs a moment to end after it."""
     killed = owners.read(cloud.folder) is not None
     deadline = time.monotonic() + (10 if killed else 0)
-    while error := _listening_error(cloud.host, cloud.port):
+    while error := listening_error(cloud.host, cloud.port):
         if time.monotonic() > deadline:
             raise PortInUseError(
                 f"{cloud.host}:{cloud.port} cannot be listened on: {error}."
@@ -220,7 +220,7 @@ def _await_free_port(cloud: Cloud) -> None:
         time.sleep(0.1)
 
 
-def _listening_error(host: str, port: int) -> str | None:
+def listening_error(host: str, port: int) -> str | None:
     """Why nothing can listen there; None if it can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:

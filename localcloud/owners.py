@@ -14,7 +14,7 @@ _FILE: Final = "owner.json"
 
 @dataclass(frozen=True)
 class Owner:
-    """A process that runs a laptop cloud; the last four are known once it deploys something."""
+    """A process that runs a laptop cloud; the last five are known once it deploys something."""
 
     process: int
     host: str
@@ -22,6 +22,7 @@ class Owner:
     template: str = ""
     stack: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    builds: str = ""  # the folder, if it is not the default one
     urls: tuple[str, ...] = ()  # of distributions
 
 
@@ -37,6 +38,7 @@ def add(
     template: Path,
     stack: str,
     parameters: Mapping[str, str],
+    builds: Path | None = None,
     urls: tuple[str, ...] = (),
 ) -> None:
     """Say what the owner deploys.
@@ -47,8 +49,17 @@ def add(
     owner = read(folder)
     if not owner:
         raise FileNotFoundError(folder / _FILE)
-    new = replace(owner, template=str(template), stack=stack, parameters=parameters, urls=urls)
-    _store(folder, new)
+    _store(
+        folder,
+        replace(
+            owner,
+            template=str(template),
+            stack=stack,
+            parameters=parameters,
+            builds=str(builds or ""),
+            urls=urls,
+        ),
+    )
 
 
 def read(folder: Path) -> Owner | None:

@@ -59,6 +59,7 @@ def running_application(
             template=application.template,
             stack=application.stack,
             parameters=application.parameters,
+            builds=application.builds,
         )
         outputs = build_and_deploy(application, cloud, own_environment, console)
         event_sources = cleanup.enter_context(poller.running(cloud))

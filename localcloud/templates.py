@@ -3,7 +3,7 @@
 import copy
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ from localcloud.cloud import CloudError
 PYTHON: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _FUNCTION: Final = "AWS::Serverless::Function"
 _LAYER: Final = "AWS::Serverless::LayerVersion"
+_FILES: Final = ("DefinitionUri", "Location", "SchemaUri", "TemplateURL")
+"""Properties that name a local file which a deployment reads and no build does."""
 
 type Template = dict[str, Any]
 
@@ -31,6 +33,37 @@ def read_template(path: Path) -> Template:
         return dict(_with_included(template, path.parent))
     except (UserException, OSError, ValueError) as error:
         raise CloudError(f"{path} cannot be read: {error}") from error
+
+
+def files_of_template(path: Path) -> set[Path]:
+    """The files that the stack is defined by: the template, what it includes, and definitions.
+
+    Raises:
+        CloudError: one of them cannot be read or is no template.
+    """
+    try:
+        return {path, *_files_named(get_template_data(str(path)), path.parent)}
+    except (UserException, OSError, ValueError) as error:
+        raise CloudError(f"{path} cannot be read: {error}") from error
+
+
+def _files_named(node: Any, folder: Path) -> Iterator[Path]:
+    if isinstance(node, list):
+        for each in node:
+            yield from _files_named(each, folder)
+    if not isinstance(node, dict):
+        return
+    for name, value in node.items():
+        file = folder / value if name in _FILES and isinstance(value, str) else None
+        if file and file.is_file():
+            yield file
+        yield from _files_named(value, folder)
+    match node:
+        case {"Name": "AWS::Include", "Parameters": {"Location": str(location)}} if (
+            "://" not in location
+        ):
+            file = folder / location
+            yield from _files_named(yaml_parse(file.read_text()), file.parent)
 
 
 def write_for_build(

@@ -2,11 +2,12 @@
 
 import hashlib
 import io
+import json
 import os
 import shutil
 import threading
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 _READ_ONLY = 0o555
@@ -31,9 +32,33 @@ class CodeStore:
                 unfinished.mkdir(parents=True)
                 for archive in archives:
                     _unpack(archive, unfinished)
-                _make_read_only(unfinished)
+                _make_read_only([unfinished, *unfinished.rglob("*")])
                 unfinished.rename(folder)
         return folder
+
+    def changed(self, folder: Path, files: Mapping[str, Path | None]) -> Path:
+        """An unpacked folder with the content of `files` at their paths, without those of None.
+
+        The other files are hard links. Bytecode of a changed module is left out: that of a layer is
+        never compared with its source.
+        """
+        listed = [[path, new and str(new)] for path, new in sorted(files.items())]
+        name = hashlib.sha256(json.dumps([folder.name, listed]).encode()).hexdigest()[:32]
+        changed = self._folder / name
+        with self._lock:
+            if not changed.exists():
+                unfinished = self._folder / f"{name}.unfinished"
+                remove_folder(unfinished)
+                shutil.copytree(folder, unfinished, copy_function=os.link)
+                folders = [unfinished, *(each for each in unfinished.rglob("*") if each.is_dir())]
+                for each in folders:
+                    each.chmod(0o755)
+                for path, new in files.items():
+                    _replace(unfinished / path, new)
+                _make_read_only(unfinished.rglob("*"))
+                unfinished.chmod(0o555)
+                unfinished.rename(changed)
+        return changed
 
     def remove(self) -> None:
         """Delete all folders, for which they become writable."""
@@ -56,6 +81,15 @@ def _unpack(archive: bytes, folder: Path) -> None:
                 extracted.chmod((mode & 0o777) or 0o644)
 
 
-def _make_read_only(folder: Path) -> None:
-    for path in [folder, *folder.rglob("*")]:
+def _replace(path: Path, new: Path | None) -> None:
+    path.unlink(missing_ok=True)  # a hard link: it must not be written to
+    for bytecode in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
+        bytecode.unlink()
+    if new:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(new, path)
+
+
+def _make_read_only(paths: Iterable[Path]) -> None:
+    for path in paths:
         path.chmod(path.stat().st_mode & _READ_ONLY | (0o555 if path.is_dir() else 0o444))

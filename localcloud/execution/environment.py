@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from localcloud.execution import debugging
 from localcloud.execution.function_version import (
     FunctionVersion,
     Host,
@@ -97,6 +99,9 @@ class ExecutionEnvironment:
         self._log: list[str] = []
         self._used_mb = 0.0
         self._is_killed = False
+        # A debugger takes time and memory, which the function's limits do not count.
+        self._is_debugged = version.debugger is not None
+        self._memory_limit_mb = math.inf if self._is_debugged else version.memory_mb
 
     @property
     def is_initialized(self) -> bool:
@@ -114,7 +119,7 @@ class ExecutionEnvironment:
         timeout = self.version.timeout_seconds
         limit = self._limits.of_init(provisioned=is_provisioned, timeout=timeout)
         began = time.monotonic()
-        ended = self._start(began + limit, "init")
+        ended = self._start(began + (debugging.SECONDS if self._is_debugged else limit), "init")
         if ended is None and not is_provisioned:
             self._init_seconds = time.monotonic() - began
         return ended is None
@@ -123,7 +128,7 @@ class ExecutionEnvironment:
         """Run one event, initializing first where that has not succeeded before."""
         began = time.monotonic()
         limit = self._limits.of_invocation(self.version.timeout_seconds)
-        deadline = began + limit
+        deadline = began + (debugging.SECONDS if self._is_debugged else limit)
         self._used_mb = 0.0
         ended = None if self.is_initialized else self._start(deadline, "invoke")
         self._log += self._lambda_log.start(invocation.request_id, invocation.function_arn)
@@ -140,7 +145,7 @@ class ExecutionEnvironment:
 
     def freeze(self) -> None:
         """Stop the runtime until the next invocation."""
-        if self._process:
+        if self._process and not self._is_debugged:  # a debugger is answered also in between
             self._process.freeze()
             self._output.shorten()
 
@@ -224,7 +229,7 @@ class ExecutionEnvironment:
                 case Responded() | Failed() as answer:
                     result = answer
                 case Polled():
-                    if self._peak_mb() > self.version.memory_mb:
+                    if self._peak_mb() > self._memory_limit_mb:
                         return _Ended(OUT_OF_MEMORY, "Runtime exited with error: signal: killed")
                     if result:
                         return result
@@ -247,7 +252,7 @@ class ExecutionEnvironment:
             if (ended := self._exit()) is not None:
                 # What it reported before its end counts first.
                 return api.event(0) or ended
-            if self._measured_mb() > self.version.memory_mb:
+            if self._measured_mb() > self._memory_limit_mb:
                 return _Ended(OUT_OF_MEMORY, "Runtime exited with error: signal: killed")
             if (stored := _megabytes(self._temporary)) > self.version.storage_mb:
                 return _Ended(EXITED, _storage_exceeded(stored, self.version.storage_mb))

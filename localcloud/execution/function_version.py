@@ -1,11 +1,14 @@
 """What an execution environment runs, and the variables that Lambda gives it."""
 
+import json
 import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from localcloud.execution.debugging import Debugger
 
 _SYSTEM_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 
@@ -32,6 +35,7 @@ class FunctionVersion:
     system_log_level: str = ""
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
     credentials: Mapping[str, str] = field(default_factory=dict, hash=False, compare=False)
+    debugger: Debugger | None = None
 
     @property
     def function(self) -> str:
@@ -70,6 +74,8 @@ def command(version: FunctionVersion, host: Host) -> list[str]:
     if version.is_python:
         launcher = Path(__file__).with_name("launcher.py")
         arguments = [host.python, "-P", launcher, version.layers_folder]
+        if debugger := version.debugger:
+            arguments += [debugger.package, debugger.port]
         return [*_without_overriding_modes(), *map(str, arguments)]
     for folder in (version.task_folder, version.layers_folder):
         if (folder / "bootstrap").is_file():
@@ -108,6 +114,13 @@ def environment_variables(
         "TMPDIR": str(temporary_folder),
         "HOME": str(temporary_folder),
     }
+    debugging = {}
+    if version.debugger:
+        paths = version.debugger.paths(task, opt)
+        debugging = {
+            "PATHS_FROM_ECLIPSE_TO_PYTHON": json.dumps(paths),  # debugpy reads it at its start
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # a warning about modules of Python itself
+        }
     reserved = {
         "_HANDLER": version.handler,
         "AWS_REGION": version.region,
@@ -126,4 +139,4 @@ def environment_variables(
         **({"AWS_LAMBDA_LOG_LEVEL": version.log_level} if version.log_level else {}),
         **version.credentials,
     }
-    return {**host.variables, **defaults, **version.variables, **reserved}
+    return {**host.variables, **defaults, **version.variables, **debugging, **reserved}

@@ -1,15 +1,31 @@
 """Starts awslambdaric in the functions' interpreter, with the search path of Lambda's runtime.
 
-The argument is the folder of the layers, Lambda's /opt. The runtime is imported before the
-function's folders are on the path, as Lambda does.
+The first argument is the folder of the layers, Lambda's /opt. A function that is debugged has two
+more: the folder of the package debugpy, and the port to listen on. The runtime is imported before
+the function's folders are on the path, as Lambda does.
 https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
 """
 
+import importlib.util
 import os
 import site
 import sys
 
 from awslambdaric.__main__ import main as run
+
+
+def listen_for_debugger(package: str, port: int) -> None:
+    """Import debugpy from its folder, without the packages beside it, and listen."""
+    spec = importlib.util.spec_from_file_location(
+        "debugpy", f"{package}/__init__.py", submodule_search_locations=[package]
+    )
+    if spec is None or spec.loader is None:
+        raise ImportError(f"There is no package debugpy in {package}.")
+    debugpy = importlib.util.module_from_spec(spec)
+    sys.modules["debugpy"] = debugpy
+    spec.loader.exec_module(debugpy)
+    # In this process: another one would outlive it, and keep the port.
+    debugpy.listen(("127.0.0.1", port), in_process_debug_adapter=True)
 
 
 def main() -> None:
@@ -20,6 +36,8 @@ def main() -> None:
     sys.path[:0] = [task, site_packages, of_layers]
     for folder in (task, site_packages, of_layers):
         site.addsitedir(folder)  # reads .pth files; adds no folder twice
+    if sys.argv[2:]:
+        listen_for_debugger(sys.argv[2], int(sys.argv[3]))
     run(["bootstrap", os.environ["_HANDLER"]])
 
 

@@ -342,7 +342,9 @@ class EnvironmentPool:
                     [
                         each
                         for each in itertools.chain(*self._idle.values())
-                        if each.initialization_type == ON_DEMAND and each.idle_since < oldest
+                        if each.initialization_type == ON_DEMAND
+                        and each.idle_since < oldest
+                        and not each.version.debugger
                     ]
                 )
             for environment in recycled:

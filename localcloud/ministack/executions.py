@@ -10,9 +10,7 @@ import contextvars
 import json
 import math
 import os
-import re
 import time
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -21,15 +19,20 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import lambda_svc
 
+from localcloud.execution import debugging
 from localcloud.execution.code_store import CodeStore
 from localcloud.execution.concurrency import Concurrency, TooManyRequestsError
 from localcloud.execution.environment import Result
 from localcloud.execution.function_version import FunctionVersion, Host, is_supported
 from localcloud.execution.pool import EnvironmentPool
 from localcloud.execution.runtime_api import Invocation
+from localcloud.execution.saved_code import FOLDER, SavedCode
 from localcloud.execution.time_limits import SETTING, TimeLimits
 from localcloud.ministack import function_logs
+from localcloud.ministack.code_folders import CodeFolders
+from localcloud.ministack.debugged_function import DebuggedFunction
 from localcloud.ministack.provisioned_concurrency import ProvisionedConcurrency, in_background
+from localcloud.ministack.trace_header import inbound_depth, trace_header
 
 # Of the laptop's environment, what functions get too; credentials and region are their own.
 _HOST_VARIABLES: Final = (
@@ -42,7 +45,6 @@ _HOST_VARIABLES: Final = (
     "NO_PROXY",
     SETTING,
 )
-_LINEAGE: Final = re.compile(r"Lineage=1:[0-9a-f]{8}:(\d+)")
 
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 300.0
@@ -64,7 +66,7 @@ def install(python: Path) -> "Executions":
     for module, name, replacement in (
         (lambda_svc, "_execute_function", executions.execute),
         (lambda_svc, "_execute_function_dispatch", executions.dispatch),
-        (lambda_svc, "_inbound_invoke_depth", _inbound_depth),
+        (lambda_svc, "_inbound_invoke_depth", inbound_depth),
         (lambda_svc, "invalidate_worker", executions.retire),
         (
             lambda_svc,
@@ -76,7 +78,7 @@ def install(python: Path) -> "Executions":
     ):
         getattr(module, name)
         setattr(module, name, replacement)
-    ProvisionedConcurrency(executions.pool, executions.version_of).follow_settings()
+    executions.provisioned.follow_settings()
     return executions
 
 
@@ -100,11 +102,13 @@ class Executions:
         self._prepare_otherwise = lambda_svc._snapstart_provision_version_async  # noqa: SLF001
         self._concurrency = Concurrency(limit, _reserved)
         self._code = CodeStore(folder / "code")
-        self._folders: dict[tuple[str, ...], Path] = {}
+        self._folders = CodeFolders(self._code, SavedCode(folder.with_name(FOLDER)))
         host = Host(folder, python, variables)
         self.pool = EnvironmentPool(
             host, self._concurrency, TimeLimits.of(), write_log=function_logs.write
         )
+        self._debugged = DebuggedFunction(self.pool, folder.with_name(debugging.FILE))
+        self.provisioned = ProvisionedConcurrency(self.pool, self.version_of)
 
     def close(self) -> None:
         """End all environments."""
@@ -158,9 +162,10 @@ class Executions:
             request_id=request_id,
             payload=json.dumps(event).encode(),
             function_arn=config["FunctionArn"],
-            trace_id=_trace_id(config),
+            trace_id=trace_header(config),
         )
-        return _answer(self.pool.invoke(version, invocation))
+        pool = self._debugged if version.debugger else self.pool
+        return _answer(pool.invoke(version, invocation))
 
     def retire(
         self,
@@ -198,6 +203,35 @@ class Executions:
         """In place of lambda_runtime.get_or_create_worker, which WebSocket routes use."""
         return _WebSocketWorker({"config": config, "code_zip": code}, self)
 
+    def use_saved_code(self) -> list[str]:
+        """Run the files saved since the deployment; returns the functions that they are of."""
+        changed, names = self._folders.read_saved(), []
+        for name, function in list(lambda_svc._functions.items()):  # noqa: SLF001
+            records = [function, *function.get("versions", {}).values()]
+            if changed.isdisjoint(each for record in records for each in _archives(record)):
+                continue
+            names.append(name)
+            self.pool.retire(f"{get_account_id()}:{get_region()}:{name}")
+            self.provisioned.provision_again(name)
+            if name == self._debugged.name:
+                self._start_debugged(name)
+        return names
+
+    def use_debugger(self) -> list[str]:
+        """Start the debugger of the function that is to have one; returns its name."""
+        self._debugged.read()
+        name = self._debugged.name
+        if name is None:
+            return []
+        self._start_debugged(name)
+        return [name]
+
+    def _start_debugged(self, name: str) -> None:
+        """In the version that an alias points to, which is what others invoke."""
+        alias = next(iter(lambda_svc._functions[name].get("aliases", {})), "$LATEST")  # noqa: SLF001
+        if version := self.version_of(name, alias):
+            in_background(self._debugged.start, version)
+
     def running(self, config: Function) -> int:
         """How many invocations of a function run now."""
         return self._concurrency.running(_name(config))
@@ -211,7 +245,6 @@ class Executions:
 
     def _version(self, function: Function, config: Function) -> FunctionVersion:
         logging = config.get("LoggingConfig") or {}
-        layers = config.get("Layers") or []
         account, region = lambda_svc._account_region_from_function_config(config)  # noqa: SLF001
         return FunctionVersion(
             account=account,
@@ -224,23 +257,16 @@ class Executions:
             memory_mb=int(config.get("MemorySize") or 128),
             timeout_seconds=int(config.get("Timeout") or 3),
             storage_mb=int((config.get("EphemeralStorage") or {}).get("Size", 512)),
-            task_folder=self._folder((config["CodeSha256"],), lambda: [function["code_zip"]]),
-            layers_folder=self._folder(
-                ("layers", *(each["Arn"] for each in layers)),
-                lambda: [zipped for each in layers if (zipped := _layer(each))],
-            ),
+            task_folder=self._folders.of_function(function, config),
+            layers_folder=self._folders.of_layers(config),
             log_group=logging.get("LogGroup") or f"/aws/lambda/{config['FunctionName']}",
             log_format=logging.get("LogFormat", "Text"),
             log_level=logging.get("ApplicationLogLevel", ""),
             system_log_level=logging.get("SystemLogLevel", ""),
             variables=_variables(config),
             credentials=lambda_runtime.execution_credentials(config),
+            debugger=self._debugged.debugger(config),
         )
-
-    def _folder(self, key: tuple[str, ...], archives: Callable[[], list[bytes]]) -> Path:
-        if key not in self._folders:
-            self._folders[key] = self._code.unpacked(archives())
-        return self._folders[key]
 
 
 class _WebSocketWorker:
@@ -301,28 +327,15 @@ def _reserved() -> Mapping[str, int]:
     }
 
 
-def _layer(layer: Function) -> bytes | None:
-    zipped: bytes | None = lambda_svc._resolve_layer_zip(layer)  # noqa: SLF001
-    return zipped
-
-
 def _variables(config: Function) -> dict[str, str]:
     own = (config.get("Environment") or {}).get("Variables") or {}
     return {name: str(value) for name, value in own.items()}
 
 
-def _trace_id(config: Function) -> str:
-    """Lambda's trace header: its lineage tells how often functions have called functions."""
-    active = lambda_svc._xray_trace_id_for_invocation(config)  # noqa: SLF001
-    root = active or f"Root=1-{int(time.time()):08x}-{new_uuid().replace('-', '')[:24]};Sampled=0"
-    depth = lambda_svc._invoke_depth.get()  # noqa: SLF001
-    return f"{root};Lineage=1:{zlib.crc32(config['FunctionName'].encode()):08x}:{depth}"
-
-
-def _inbound_depth(headers: Mapping[str, str]) -> int:
-    """In place of lambda_svc._inbound_invoke_depth: from the header that each AWS SDK passes on."""
-    match = _LINEAGE.search(headers.get("x-amzn-trace-id", ""))
-    return int(match[1]) if match else 0
+def _archives(record: Function) -> list[str]:
+    config = record.get("config") or {}
+    layers = [each["Arn"] for each in config.get("Layers") or []]
+    return [*layers, config.get("CodeSha256", "")]
 
 
 def _answer(result: Result) -> Function:

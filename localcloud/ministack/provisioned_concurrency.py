@@ -74,6 +74,11 @@ class ProvisionedConcurrency:
         lambda_svc._delete_alias = delete_alias_and_end  # noqa: SLF001
         self._follow_stacks()
 
+    def provision_again(self, name: str) -> None:
+        """Initialize a function's environments again, after its code has changed."""
+        for qualifier, setting in _settings(name).items():
+            self._provision_later(name, qualifier, setting)
+
     def _follow_stacks(self) -> None:
         """A stack deletes functions, versions and aliases without Lambda's API in ministack."""
         handlers = provisioners._RESOURCE_HANDLERS  # noqa: SLF001
@@ -112,6 +117,8 @@ class ProvisionedConcurrency:
         with self._provisioning:
             wanted = setting["RequestedProvisionedConcurrentExecutions"] if setting else 0
             version = self._version_of(name, qualifier) if wanted else None
+            if version and version.debugger:  # it has one environment, and not of these
+                wanted = 0
             before, _ = self._provisioned.pop(key, (None, 0))
             if before and before != version:
                 self._pool.provision(before, 0)

@@ -27,6 +27,7 @@ def main() -> None:
         executions,
         functions,
         http_apis,
+        own_requests,
         rest_apis,
         scheduler,
         secure_transport,
@@ -43,6 +44,12 @@ def main() -> None:
     if sys.platform == "linux":
         environments = executions.install(Path(sys.argv[1]))
         cloudwatch.install(environments.running)
+        own_requests.install(
+            {
+                own_requests.SAVED_CODE: environments.use_saved_code,
+                own_requests.DEBUGGER: environments.use_debugger,
+            }
+        )
     else:
         print(
             f"Functions run in ministack's workers: awslambdaric has no wheels for {sys.platform}."

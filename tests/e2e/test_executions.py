@@ -12,10 +12,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from botocore.exceptions import ClientError
 
 from localcloud.cloud import Cloud
+from localcloud.execution.saved_code import FOLDER, SavedCode, SavedFile
+from localcloud.ministack.own_requests import SAVED_CODE
 from tests.e2e.conftest import awaited
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="awslambdaric needs Linux")
@@ -241,6 +244,23 @@ def test_environments_end_with_their_stack(cloud: Cloud, role: str):
     pids = [answer(cloud, each)["pid"] for each in (name, f"{name}:live")]
     cloudformation.delete_stack(StackName=stack)
     awaited(lambda: not any(map(is_running, pids)))
+
+
+def test_saved_files_run_in_place_of_deployed_ones_under_an_alias_too(
+    cloud: Cloud, function: Function
+):
+    client, name = cloud.client("lambda"), function()
+    published = client.publish_version(FunctionName=name)
+    client.create_alias(FunctionName=name, Name="live", FunctionVersion=published["Version"])
+    deployed = answer(cloud, f"{name}:live")
+    saved = SavedCode(cloud.folder / "tmp" / FOLDER)
+    source = b'def handler(event, context):\n    return "saved"\n'
+    saved.write({published["CodeSha256"]: {"function.py": SavedFile(source)}})
+    assert httpx.post(cloud.endpoint + SAVED_CODE, timeout=30).json() == [name]
+    assert answer(cloud, f"{name}:live") == answer(cloud, name) == "saved"
+    saved.write({})
+    httpx.post(cloud.endpoint + SAVED_CODE, timeout=30)
+    assert answer(cloud, f"{name}:live").keys() == deployed.keys()
 
 
 def test_updated_function_runs_at_the_next_invocation(cloud: Cloud, function: Function):

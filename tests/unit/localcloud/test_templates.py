@@ -6,7 +6,13 @@ import pytest
 from samcli.yamlhelper import yaml_parse
 
 from localcloud.cloud import CloudError
-from localcloud.templates import PYTHON, for_this_machine, read_template, write_for_build
+from localcloud.templates import (
+    PYTHON,
+    files_of_template,
+    for_this_machine,
+    read_template,
+    write_for_build,
+)
 
 AS_HERE = f"""
 Resources:
@@ -106,3 +112,36 @@ def test_file_that_is_not_a_template_is_named(tmp_path: Path, text: str):
     source.write_text(text)
     with pytest.raises(CloudError, match=r"template\.yaml cannot be read"):
         read_template(source)
+
+
+def test_files_of_a_template_are_those_that_a_deployment_reads(tmp_path: Path):
+    for name in ("roles/reader.yaml", "steps.asl.json", "common.yaml", "src/app.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("Deep: {Fn::Transform: 0}" if name == "src/app.py" else "{}")
+    (tmp_path / "roles" / "reader.yaml").write_text(
+        "Fn::Transform: {Name: AWS::Include, Parameters: {Location: ../common.yaml}}"
+    )
+    template = tmp_path / "template.yaml"
+    template.write_text("""
+Resources:
+  Reader:
+    Type: AWS::IAM::Role
+    Properties:
+      Fn::Transform: {Name: AWS::Include, Parameters: {Location: roles/reader.yaml}}
+  Steps:
+    Type: AWS::Serverless::StateMachine
+    Properties: {DefinitionUri: steps.asl.json}
+  Function:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: src, Handler: app.handler}
+  Elsewhere:
+    Type: AWS::Serverless::Application
+    Properties: {Location: https://example.com/template.yaml}
+""")
+    found = {each.resolve() for each in files_of_template(template)}
+    assert found == {
+        template,
+        tmp_path / "roles" / "reader.yaml",
+        tmp_path / "common.yaml",
+        tmp_path / "steps.asl.json",
+    }

@@ -35,3 +35,41 @@ def test_later_layer_replaces_files_of_an_earlier_one(tmp_path: Path):
     assert [(folder / name).read_text() for name in "ab"] == ["1", "2"]
     assert (store.unpacked([second, first]) / "b").read_text() == "1"
     assert not list(store.unpacked([]).iterdir())
+
+
+def test_changed_folder_shares_what_did_not_change(tmp_path: Path):
+    store = CodeStore(tmp_path / "code")
+    deployed = store.unpacked([archive(app="1", pack__a="1", pack__b="1")])
+    saved = tmp_path / "saved"
+    saved.write_text("2")
+    files = {"app": saved, "pack/a": None, "pack/new/c": saved}
+    changed = store.changed(deployed, files)
+    assert {str(each.relative_to(changed)) for each in changed.rglob("*") if each.is_file()} == {
+        "app",
+        "pack/b",
+        "pack/new/c",
+    }
+    assert (changed / "app").read_text() == (changed / "pack/new/c").read_text() == "2"
+    assert (deployed / "app").read_text() == (deployed / "pack" / "a").read_text() == "1"
+    assert (changed / "pack/b").stat().st_ino == (deployed / "pack/b").stat().st_ino
+    assert {each.stat().st_mode & 0o222 for each in [changed, *changed.rglob("*")]} == {0}
+    assert store.changed(deployed, files) == changed
+    assert store.changed(deployed, {"app": None}) != changed
+
+
+def test_bytecode_of_a_changed_module_is_left_out(tmp_path: Path):
+    store = CodeStore(tmp_path / "code")
+    files = {
+        "logs.py": "1",
+        "__pycache__/logs.cpython-313.pyc": "1",
+        "__pycache__/rows.cpython-313.pyc": "1",
+    }
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as zipped:
+        for name, text in files.items():
+            zipped.writestr(name, text)
+    deployed = store.unpacked([content.getvalue()])
+    saved = tmp_path / "saved"
+    saved.write_text("2")
+    changed = store.changed(deployed, {"logs.py": saved})
+    assert [each.name for each in changed.glob("__pycache__/*")] == ["rows.cpython-313.pyc"]

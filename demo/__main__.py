@@ -21,8 +21,8 @@ from demo.demo import demo
 from demo.deployed_gallery import DeployedGallery
 from demo.sample_event import put_photo_of_sample_event
 from demo.sign_in import PASSWORD, USER, make_user, sign_in
-from localcloud import invocation, logs, sam_local
-from localcloud.arguments import listening_address, port_number
+from localcloud import debugger, invocation, logs, sam_local
+from localcloud.arguments import function_and_port, listening_address, port_number
 from localcloud.cloud import (
     DEFAULT_PORT,
     STATE,
@@ -35,13 +35,14 @@ from localcloud.cloud import (
     require_owner,
 )
 from localcloud.running_application import RunningApplication, build, running_application, stage
+from localcloud.source_watch import SourceWatch, watching
 from localcloud.stack import Stack
 from ops import dashboard, publish_site, redrive, report, trace
 from ops.publish_site import PublishingError
 
 NOT_AS_ON_AWS = """\
-Not as on AWS: the gateway validates no request bodies (the function does) and does not throttle,
-everything speaks plain HTTP, and nothing is kept when the laptop cloud ends."""
+Not as on AWS: everything speaks plain HTTP, limits of single methods do nothing, and nothing is
+kept when the laptop cloud ends."""
 
 OPERATOR_TOOLS: Final[dict[str, Callable[[list[str]], int]]] = {
     "dashboard": dashboard.main,
@@ -71,6 +72,12 @@ def main() -> int:
     parser.add_argument(
         "--host", type=listening_address, default="127.0.0.1", help="the address to listen on"
     )
+    parser.add_argument(
+        "--debug",
+        type=function_and_port,
+        metavar="FUNCTION[:PORT]",
+        help="with up: have a debugger listen in this function",
+    )
     given = sys.argv[1:]
     behind_tool = next((n for n, word in enumerate(given, 1) if word in OPERATOR_TOOLS), len(given))
     arguments = parser.parse_args(given[:behind_tool])
@@ -91,7 +98,7 @@ def main() -> int:
             case "demo":
                 return _demo(cloud, edge_port, own_environment, console)
             case "up":
-                _up(cloud, edge_port, own_environment, console)
+                _up(cloud, edge_port, arguments.debug, own_environment, console)
             case "down":
                 _down(cloud, console)
             case tool if tool in OPERATOR_TOOLS:
@@ -145,7 +152,13 @@ def _demo(cloud: Cloud, edge_port: int, own_environment: dict[str, str], console
     return 1
 
 
-def _up(cloud: Cloud, edge_port: int, own_environment: dict[str, str], console: Console) -> None:
+def _up(
+    cloud: Cloud,
+    edge_port: int,
+    debugged: tuple[str, int | None] | None,
+    own_environment: dict[str, str],
+    console: Console,
+) -> None:
     with _gallery(cloud, edge_port, own_environment, console) as (running, deployed):
         sam_local.write_environments(cloud, application.STACK)
         put_photo_of_sample_event(cloud, deployed.outputs)
@@ -158,15 +171,19 @@ def _up(cloud: Cloud, edge_port: int, own_environment: dict[str, str], console: 
 
 [dim]{NOT_AS_ON_AWS}[/]
 
-Function logs follow; Ctrl-C ends the cloud.
+Saved code runs at the next request. Function logs follow; Ctrl-C ends the cloud.
 """)
+            if debugged:
+                debugger.start(running, *debugged, console)
             _open_browser(deployed.url, own_environment)
-            _follow(running, console)
+            environment = application.build_environment(own_environment)
+            with watching(running, environment, console) as watch:
+                _follow(running, watch, console)
         except KeyboardInterrupt:
             console.print("\nEnding the cloud.")
 
 
-def _follow(running: RunningApplication, console: Console) -> None:
+def _follow(running: RunningApplication, watch: SourceWatch, console: Console) -> None:
     """Show what the functions log and what the stream mappings deliver, until Ctrl-C."""
     deliveries = logs.Deliveries(running.event_sources, running.stack.logical_ids())
     for news in logs.follow(running.cloud, running.stack.log_groups):
@@ -178,6 +195,7 @@ def _follow(running: RunningApplication, console: Console) -> None:
                 console.print(f"[cyan]{name:18}[/] {escape(line)}", soft_wrap=True)
         for line in deliveries.news():
             console.print(f"[magenta]{escape(line)}[/]", soft_wrap=True)
+        watch.deploy_if_asked()
 
 
 def _open_browser(url: str, own_environment: Mapping[str, str]) -> None:

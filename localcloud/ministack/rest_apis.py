@@ -1,36 +1,60 @@
-"""REST APIs with the resource policy and the stable id of API Gateway; runs inside ministack."""
+"""REST APIs with all of their OpenAPI body and the id of API Gateway; runs inside ministack."""
 
 import json
 from contextvars import ContextVar
 from typing import Any, Final
 
+from localcloud.ministack.rest_api_bodies import read_body
+
 _POLICY: Final = "x-amazon-apigateway-policy"
-_GATEWAY_RESPONSES: Final = "x-amazon-apigateway-gateway-responses"
 
 
 def install() -> None:
     """Replace the functions of ministack that lose parts of a body, an id or a Referer."""
-    _keep_policy_and_responses_of_body()
+    _keep_all_of_body()
     _keep_id_of_api()
     _check_policy_with_referer()
 
 
-def _keep_policy_and_responses_of_body() -> None:
-    """Take policy and gateway responses from the OpenAPI body, as API Gateway does."""
+def _keep_all_of_body() -> None:
+    """Take from the OpenAPI body, as API Gateway does, what ministack drops of it.
+
+    These are the resource policy, gateway responses, and what requests are validated by.
+    """
     from ministack.services import apigateway_v1  # noqa: PLC0415
 
     import_rest_api = apigateway_v1._import_rest_api  # noqa: SLF001
 
-    def import_with_policy_and_responses(
-        body: dict[str, Any], settings: dict[str, Any] | None = None
-    ) -> Any:
+    def import_all(body: dict[str, Any], settings: dict[str, Any] | None = None) -> Any:
         policy = {"policy": json.dumps(body[_POLICY])} if _POLICY in body else {}
         api_id = import_rest_api(body, {**(settings or {}), **policy})
-        for response_type, response in body.get(_GATEWAY_RESPONSES, {}).items():
-            apigateway_v1._put_gateway_response(api_id, response_type, response)  # noqa: SLF001
+        _define(apigateway_v1, api_id, body)
         return api_id
 
-    apigateway_v1._import_rest_api = import_with_policy_and_responses  # noqa: SLF001
+    apigateway_v1._import_rest_api = import_all  # noqa: SLF001
+
+
+def _define(apigateway: Any, api_id: str, body: dict[str, Any]) -> None:
+    """Define gateway responses, models and validators, and what each method demands."""
+    found = read_body(body)
+    for kind, response in found.gateway_responses.items():
+        apigateway._put_gateway_response(api_id, kind, response)  # noqa: SLF001
+    for name, schema in found.models.items():
+        data = {"name": name, "schema": json.dumps(schema)}
+        apigateway._create_model(api_id, data)  # noqa: SLF001
+    validators = {}
+    for name, settings in found.validators.items():
+        answer = apigateway._create_request_validator(api_id, {"name": name, **settings})  # noqa: SLF001
+        validators[name] = json.loads(answer[2])["id"]
+    resources = {
+        each["path"]: each
+        for each in apigateway._resources[api_id].values()  # noqa: SLF001
+    }
+    for request in found.methods:
+        method = resources[request.path]["resourceMethods"][request.method]
+        method["requestParameters"] = dict(request.parameters)
+        method["requestModels"] = dict(request.models)
+        method["requestValidatorId"] = validators.get(request.validator or "")
 
 
 def _keep_id_of_api() -> None:
@@ -49,6 +73,7 @@ def _keep_id_of_api() -> None:
         apigateway_v1._authorizers_v1,  # noqa: SLF001
         apigateway_v1._models,  # noqa: SLF001
         apigateway_v1._gateway_responses,  # noqa: SLF001
+        apigateway_v1._request_validators,  # noqa: SLF001
     )
 
     def update_in_place(
@@ -58,7 +83,7 @@ def _keep_id_of_api() -> None:
             return update(api_id, old, new, stack, logical_id)
         imported, _ = handlers["create"](logical_id, new, stack)
         for records in defined_by_body:
-            records[api_id] = records[imported]
+            records[api_id] = records.get(imported, {})
         apigateway_v1._rest_apis[api_id]["id"] = api_id  # noqa: SLF001
         apigateway_v1._delete_rest_api(imported)  # noqa: SLF001
         return api_id, provisioners._apigw_rest_api_attrs(api_id)  # noqa: SLF001

@@ -22,6 +22,7 @@ def main() -> None:
     from ministack.app import main as serve  # noqa: PLC0415 - not in the development environment
 
     from localcloud.ministack import (  # noqa: PLC0415 - its folder is on the path only now
+        alarms,
         cloudwatch,
         deployments,
         executions,
@@ -33,9 +34,11 @@ def main() -> None:
         secure_transport,
         shard_iterators,
         stream_mappings,
+        time_to_live,
         user_pools,
     )
 
+    alarms.install()
     deployments.install()
     functions.install()
     http_apis.install()
@@ -59,6 +62,7 @@ def main() -> None:
     secure_transport.install()
     shard_iterators.install()
     stream_mappings.install()
+    time_to_live.install()
     user_pools.install()
     sys.executable = sys.argv.pop(1)  # ministack's own executors start it
     threading.Thread(target=_end_with_owner, daemon=True).start()

@@ -95,6 +95,49 @@ def test_every_answer_is_one_that_the_document_describes(
     case.validate_response(answer, excluded_checks=left_out, transport_kwargs=transport)
 
 
+@pytest.mark.parametrize(
+    ("request_line", "body", "status", "detail"),
+    [
+        ("GET /nothing", None, 404, "The API has no such path and method."),
+        ("PATCH /photos", {}, 404, "The API has no such path and method."),
+        ("POST /photos", {"title": " "}, 400, "Invalid request body"),
+    ],
+)
+def test_gateway_refuses_by_itself_what_the_template_tells_it_to(
+    transport: dict[str, Any], request_line: str, body: Any, status: int, detail: str
+):
+    method, path = request_line.split()
+    url = transport["base_url"] + path
+    answer = httpx.request(method, url, json=body, headers=transport["headers"], timeout=30)
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["detail"] == detail
+
+
+def test_gateway_throttles_by_the_limit_of_the_stage(
+    cloud: Cloud, stack: Mapping[str, str], transport: dict[str, Any]
+):
+    gateway, api = cloud.client("apigateway"), stack["ApiId"]
+    limits = gateway.get_stage(restApiId=api, stageName="api")["methodSettings"]["*/*"]
+
+    def limit(rate: float, burst: int) -> None:
+        values = {"rateLimit": str(rate), "burstLimit": str(burst)}
+        operations = [
+            {"op": "replace", "path": f"/*/*/throttling/{name}", "value": value}
+            for name, value in values.items()
+        ]
+        gateway.update_stage(restApiId=api, stageName="api", patchOperations=operations)
+
+    limit(0, 0)
+    try:
+        url = f"{transport['base_url']}/photos"
+        answer = httpx.post(url, json={}, headers=transport["headers"], timeout=30)
+    finally:
+        limit(limits["throttlingRateLimit"], limits["throttlingBurstLimit"])
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+    assert answer.json()["title"] == "Too Many Requests"
+
+
 def test_concurrent_requests_with_one_key_create_one_photo(gallery: Gallery):
     title = f"Once {random.randbytes(8).hex()}"  # noqa: S311
     headers = {"Idempotency-Key": title}

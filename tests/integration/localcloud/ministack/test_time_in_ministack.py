@@ -1,0 +1,105 @@
+"""What ministack does after some time, driven inside a process of its own without waiting."""
+
+import json
+import subprocess
+import textwrap
+from typing import Any
+
+from localcloud.cloud import MINISTACK_PYTHON
+from localcloud.environment import laptop_environment
+from tests.support.repository import ROOT
+
+DELETED_BY_TTL = """
+    import json, threading, time
+    from ministack.core.responses import request_scope
+    from ministack.services import dynamodb
+    from ministack.services.cloudformation import provisioners
+    from localcloud.ministack import time_to_live
+
+    time_to_live.install()
+    create = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]["create"]
+    with request_scope("000000000000", "us-east-1"):
+        name, _ = create("Table", {
+            "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+            "BillingMode": "PAY_PER_REQUEST",
+            "StreamSpecification": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
+            "TimeToLiveSpecification": {"AttributeName": "until", "Enabled": True},
+        }, "stack")
+        for id, until in (("expired", 1), ("valid", 9_999_999_999)):
+            item = {"id": {"S": id}, "until": {"N": str(until)}}
+            dynamodb._put_item({"TableName": name, "Item": item})
+        dynamodb._delete_item({"TableName": name, "Key": {"id": {"S": "valid"}}})
+
+    class Clock:
+        waits = 0
+        time = staticmethod(time.time)
+
+        def sleep(self, seconds):
+            self.waits += 1
+            if self.waits == 2:
+                raise SystemExit  # ends the thread
+
+    dynamodb.time = Clock()
+    reaper = threading.Thread(target=dynamodb._ttl_reaper, name="dynamodb-ttl-reaper")
+    reaper.start()
+    reaper.join()
+    dynamodb.time = time
+    with request_scope("000000000000", "us-east-1"):
+        records = dynamodb.stream_live_records(name)
+    print(json.dumps(records))
+"""
+
+IN_TOKYO = """
+    import json, time
+    from datetime import UTC, datetime
+    from zoneinfo import ZoneInfo
+    from ministack.services import eventbridge, scheduler
+    from localcloud.ministack import scheduler as patch
+
+    fired = []
+    eventbridge._invoke_target = lambda target, event, rule, view=None: fired.append(rule["Name"])
+    patch.install()
+    now = datetime.now(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None, microsecond=0)
+    in_tokyo = f"at({now.isoformat()})"  # for UTC in nine hours
+    for name, zone in (("tokyo", "Asia/Tokyo"), ("utc", "UTC"), ("unknown", "Nowhere/City")):
+        scheduler._schedules[name] = {
+            "Name": name,
+            "State": "ENABLED",
+            "ScheduleExpression": in_tokyo,
+            "ScheduleExpressionTimezone": zone,
+            "Target": {"Arn": "arn:aws:sqs:us-east-1:000000000000:queue"},
+        }
+    scheduler._tick_schedules()
+    print(json.dumps(fired))
+"""
+
+
+def inside_ministack(program: str) -> Any:
+    done = subprocess.run(
+        [MINISTACK_PYTHON, "-c", textwrap.dedent(program)],
+        env={**laptop_environment("http://127.0.0.1:9", ROOT), "PYTHONPATH": str(ROOT)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def test_deletion_by_ttl_is_in_the_stream_with_the_services_identity():
+    *_, by_person, by_ttl = inside_ministack(DELETED_BY_TTL)
+    assert by_person["eventName"] == by_ttl["eventName"] == "REMOVE"
+    assert "userIdentity" not in by_person
+    assert by_ttl["userIdentity"] == {
+        "Type": "Service",
+        "PrincipalId": "dynamodb.amazonaws.com",
+    }
+    assert by_ttl["dynamodb"]["Keys"] == {"id": {"S": "expired"}}
+    assert by_ttl["dynamodb"]["OldImage"]["until"] == {"N": "1"}
+
+
+def test_schedule_fires_by_the_clocks_of_its_zone():
+    assert inside_ministack(IN_TOKYO) == ["tokyo"]

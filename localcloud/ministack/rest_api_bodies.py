@@ -51,6 +51,15 @@ def read_body(body: Json) -> RestApiBody:
     )
 
 
+def with_short_any(body: Json) -> dict[str, Any]:
+    """A body in which the methods for ANY are called `any`, which ministack can be told to know."""
+    paths = {
+        path: {"any" if name == _ANY else name: value for name, value in item.items()}
+        for path, item in body.get("paths", {}).items()
+    }
+    return {**body, "paths": paths}
+
+
 class _Reader:
     def __init__(self, body: Json) -> None:
         self._body = body

@@ -4,7 +4,7 @@ import json
 from contextvars import ContextVar
 from typing import Any, Final
 
-from localcloud.ministack.rest_api_bodies import read_body
+from localcloud.ministack.rest_api_bodies import read_body, with_short_any
 
 _POLICY: Final = "x-amazon-apigateway-policy"
 
@@ -19,7 +19,8 @@ def install() -> None:
 def _keep_all_of_body() -> None:
     """Take from the OpenAPI body, as API Gateway does, what ministack drops of it.
 
-    These are the resource policy, gateway responses, and what requests are validated by.
+    These are the resource policy, gateway responses, what requests are validated by, and methods
+    for ANY.
     """
     from ministack.services import apigateway_v1  # noqa: PLC0415
 
@@ -27,11 +28,12 @@ def _keep_all_of_body() -> None:
 
     def import_all(body: dict[str, Any], settings: dict[str, Any] | None = None) -> Any:
         policy = {"policy": json.dumps(body[_POLICY])} if _POLICY in body else {}
-        api_id = import_rest_api(body, {**(settings or {}), **policy})
+        api_id = import_rest_api(with_short_any(body), {**(settings or {}), **policy})
         _define(apigateway_v1, api_id, body)
         return api_id
 
     apigateway_v1._import_rest_api = import_all  # noqa: SLF001
+    apigateway_v1._OPENAPI_HTTP_METHODS.add("any")  # noqa: SLF001
 
 
 def _define(apigateway: Any, api_id: str, body: dict[str, Any]) -> None:
@@ -51,7 +53,8 @@ def _define(apigateway: Any, api_id: str, body: dict[str, Any]) -> None:
         for each in apigateway._resources[api_id].values()  # noqa: SLF001
     }
     for request in found.methods:
-        method = resources[request.path]["resourceMethods"][request.method]
+        path = f"/{request.path.strip('/')}"
+        method = resources[path]["resourceMethods"][request.method]
         method["requestParameters"] = dict(request.parameters)
         method["requestModels"] = dict(request.models)
         method["requestValidatorId"] = validators.get(request.validator or "")

@@ -1,13 +1,6 @@
 """What ministack does after some time, driven inside a process of its own without waiting."""
 
-import json
-import subprocess
-import textwrap
-from typing import Any
-
-from localcloud.cloud import MINISTACK_PYTHON
-from localcloud.environment import laptop_environment
-from tests.support.repository import ROOT
+from tests.support.ministack_process import inside_ministack
 
 DELETED_BY_TTL = """
     import json, threading, time
@@ -73,20 +66,6 @@ IN_TOKYO = """
     scheduler._tick_schedules()
     print(json.dumps(fired))
 """
-
-
-def inside_ministack(program: str) -> Any:
-    done = subprocess.run(
-        [MINISTACK_PYTHON, "-c", textwrap.dedent(program)],
-        env={**laptop_environment("http://127.0.0.1:9", ROOT), "PYTHONPATH": str(ROOT)},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 def test_deletion_by_ttl_is_in_the_stream_with_the_services_identity():

@@ -1,0 +1,55 @@
+"""What ministack makes of a REST API's OpenAPI body, as SAM writes it."""
+
+from tests.support.ministack_process import inside_ministack
+
+IMPORTED = """
+    import json
+    from ministack.services import apigateway_v1
+    from ministack.services.cloudformation import provisioners
+    from localcloud.ministack import rest_apis
+
+    rest_apis.install()
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RestApi"]
+    integration = {"x-amazon-apigateway-integration": {"type": "mock"}}
+    body = {
+        "swagger": "2.0",
+        "definitions": {"Order": {"type": "object", "required": ["item"]}},
+        "x-amazon-apigateway-request-validators": {"body": {"validateRequestBody": True}},
+        "x-amazon-apigateway-gateway-responses": {"THROTTLED": {"statusCode": 429}},
+        "paths": {
+            "/{proxy+}": {"x-amazon-apigateway-any-method": integration},
+            "/orders/": {"post": {
+                **integration,
+                "x-amazon-apigateway-request-validator": "body",
+                "parameters": [
+                    {"in": "body", "name": "Order", "schema": {"$ref": "#/definitions/Order"}}
+                ],
+            }},
+        },
+    }
+    first = {"Body": body, "Name": "orders"}
+    api, _ = handlers["create"]("Api", first, "stack")
+    second = {**first, "Body": {**body, "info": {"version": "2"}}}
+    handlers["update"](api, first, second, "stack", "Api")
+    resources = apigateway_v1._resources[api].values()
+    found = {each["path"]: each["resourceMethods"] for each in resources}
+    post = found["/orders"]["POST"]
+    request = {"path_params": {}}
+    refused = apigateway_v1._check_request_validation(post, api, request, {}, b'{}', {})
+    accepted = apigateway_v1._check_request_validation(post, api, request, {}, b'{"item": 1}', {})
+    print(json.dumps({
+        "proxy": list(found["/{proxy+}"]),
+        "refused": refused.response_type,
+        "accepted": accepted is None,
+        "responses": list(apigateway_v1._gateway_responses[api]),
+    }))
+"""
+
+
+def test_body_is_taken_whole_also_by_an_update():
+    assert inside_ministack(IMPORTED) == {
+        "proxy": ["ANY"],
+        "refused": "BAD_REQUEST_BODY",
+        "accepted": True,
+        "responses": ["THROTTLED"],
+    }

@@ -1,4 +1,4 @@
-"""A client of the gallery that calls what a browser calls: the API and the presigned POST."""
+"""A client of the gallery that calls what a browser calls: the API and the presigned upload."""
 
 import time
 from typing import Any, Self
@@ -34,7 +34,7 @@ class Gallery:
         return self._api.request(method, path, **arguments)
 
     def create_photo(self, title: str, content_type: str, size: int) -> dict[str, Any]:
-        """`POST /photos`: the photo, and the presigned POST under `upload`; `size` in bytes."""
+        """`POST /photos`: the photo, and the presigned request under `upload`; `size` in bytes."""
         body = {"title": title, "content_type": content_type, "bytes": size}
         answer = self._api.post("/photos", json=body)
         if answer.status_code != httpx.codes.CREATED:
@@ -42,9 +42,9 @@ class Gallery:
         return dict(answer.json())
 
     def upload(self, presigned: dict[str, Any], data: bytes) -> None:
-        """Send the file as a browser does: in one form, with the file as the last field."""
-        answer = self._s3.post(
-            presigned["url"], data=presigned["fields"], files={"file": ("file", data)}
+        """Send the file as a browser does; its size must be the announced one."""
+        answer = self._s3.request(
+            presigned["method"], presigned["url"], headers=presigned["headers"], content=data
         )
         if not answer.is_success:
             raise GalleryError(f"the upload answered {answer.status_code}: {answer.text}")

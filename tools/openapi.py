@@ -24,7 +24,7 @@ ROOT: Final = Path(__file__).parents[1]
 DOCUMENT: Final = ROOT / "docs" / "openapi.json"
 ROUTES: Final = ROOT / "functions" / "gallery_api" / "routes"
 TAGS: Final = {
-    "photos": "Photos, from the form to upload them with to their deletion.",
+    "photos": "Photos, from the request that uploads them to their deletion.",
     "views": "How often a photo was looked at.",
     "health": "Which version answers, and where.",
 }

@@ -57,8 +57,9 @@ _MODELS: Final = [
     CreatedPhoto(
         photo=_PENDING,
         upload=Upload(
-            url="https://uploads.s3.eu-central-1.amazonaws.com/",
-            fields={"Content-Type": "image/jpeg", "key": upload_key(_ID), "policy": "eyJleHAi…"},
+            method="PUT",
+            url=f"https://uploads.s3.eu-central-1.amazonaws.com/{upload_key(_ID)}?X-Amz-Signature=…",
+            headers={"Content-Type": "image/jpeg", "If-None-Match": "*"},
             expires_at="2026-11-20T12:49:56.000Z",
         ),
     ),

@@ -12,7 +12,7 @@ const WORDS = {
   signed_out: "Waiting for you to sign in",
   queued: "Waiting for its turn",
   pending: "Waiting for its upload, or for thumbnailer",
-  sending: "Getting an upload form",
+  sending: "Getting permission to upload",
   uploaded: "Uploaded; thumbnailer is at work",
   thumbnailed: "Thumbnails made; catalog_replicator is at work",
   replicated: "In the gallery; view_counter counts one view",

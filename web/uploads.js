@@ -30,24 +30,23 @@ export function describe(file) {
   return { title, content_type: type, bytes: file.size };
 }
 
-/** Post the file with the form that the API gave out; `onProgress` hears the share that is sent. */
-export function sendFile({ url, fields }, file, onProgress) {
-  const form = new FormData();
-  for (const [name, value] of Object.entries(fields)) form.append(name, value);
-  form.append("file", file); // S3 ignores what comes after it
+/** Send the file by the request that the API has signed; `onProgress` hears the share sent. */
+export function sendFile({ method, url, headers }, file, onProgress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest(); // fetch tells no progress
     const fail = (text) => () => reject(new UploadError(text));
-    request.open("POST", url);
+    request.open(method, url);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.onprogress = ({ loaded, total }) => onProgress(loaded / total);
     request.onerror = fail("The upload broke off. Check your connection.");
     request.onabort = request.onerror;
     request.onload = () => {
-      if (request.status < 300) return resolve();
+      // 412: an earlier attempt, whose answer was lost, has stored the file.
+      if (request.status < 300 || request.status === 412) return resolve();
       const reason = request.responseText.match(/<Message>([^<]*)/)?.[1];
       fail(reason ? `S3 refused the file: ${reason}` : `S3 answered ${request.status}.`)();
     };
-    request.send(form);
+    request.send(file);
   });
 }
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-# A minute less than the lifetime of the form in the answer, so that a repeated form still works.
+# A minute less than the signed upload in the answer lives, so that a repeated answer still works.
 LIFETIME_SECONDS: Final = 14 * 60
 _KEY = re.compile("[ -~]{1,255}")
 _IN_PROGRESS = (faults.IdempotencyAlreadyInProgressError, faults.IdempotencyInconsistentStateError)

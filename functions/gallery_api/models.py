@@ -91,10 +91,15 @@ class PublicPhoto(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Upload(msgspec.Struct, frozen=True):
-    """A form to post the photo with: `fields` first, then the file as the field `file`."""
+    """The request that uploads the photo: the file is its body.
 
+    S3 accepts a file of exactly the announced size, and only while none is stored; otherwise it
+    answers 412.
+    """
+
+    method: Literal["PUT"]
     url: str
-    fields: dict[str, str]
+    headers: dict[str, str]
     expires_at: Timestamp
 
 

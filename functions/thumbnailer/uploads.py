@@ -7,7 +7,9 @@ lead to the same end state, without orphaned renditions:
   succeeds becomes the photo.
 - An invocation that sees a photo that is not PENDING deletes every rendition that the photo's
   record does not list. While the photo is PENDING it deletes none: a concurrent invocation may be
-  about to write their keys into the record.
+  about to write their keys into the record. It deletes its upload too, unless the record names it:
+  the upload of a photo that is DELETED has no record, and another one than the record's is not the
+  original of the renditions.
 
 If an invocation crashes after it has stored renditions, Lambda invokes the function again with the
 same event. That invocation settles the photo, or sees that it is settled and deletes what the
@@ -180,13 +182,23 @@ class Thumbnailer(msgspec.Struct, frozen=True):
     def _ignore(self, photo_id: str, upload: Upload, photo: Photo | None) -> Result:
         if photo is None:
             self._remove_renditions(photo_id, ())
+            self._remove_upload(upload)
             return Result(Outcome.IGNORED, "there is no such photo")
         self._remove_renditions(
             photo_id, photo.renditions.values() if photo.status is Status.READY else ()
         )
         if photo.etag == upload.etag and photo.status is not Status.DELETED:
             return Result(Outcome.REPEATED, f"this upload has made the photo {photo.status}")
+        self._remove_upload(upload)
         return Result(Outcome.IGNORED, f"the photo is {photo.status} already")
+
+    def _remove_upload(self, upload: Upload) -> None:
+        """Remove the upload unless it has been replaced or removed; another has its own event."""
+        try:
+            self.s3.delete_object(Bucket=upload.bucket, Key=upload.key, IfMatch=f'"{upload.etag}"')
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in {"PreconditionFailed", "NoSuchKey"}:
+                raise
 
     def _remove_renditions(self, photo_id: str, kept: Iterable[Rendition]) -> None:
         kept_keys = {rendition.key for rendition in kept}

@@ -140,8 +140,15 @@ class Aws:
     def put_object(self, *, Key: str, **_: object) -> None:  # noqa: N803
         Run.current.run.call(lambda: self.media.add(Key))
 
-    def delete_object(self, *, Key: str, **_: object) -> None:  # noqa: N803
-        Run.current.run.call(lambda: self.media.discard(Key))
+    def delete_object(self, *, Key: str, IfMatch: str = "", **_: object) -> None:  # noqa: N803
+        if Key == upload_key(PHOTO_ID):
+            Run.current.run.call(lambda: self._remove(IfMatch.strip('"')))
+        else:
+            Run.current.run.call(lambda: self.media.discard(Key))
+
+    def _remove(self, etag: str) -> None:
+        self._get(etag)  # the same refusals
+        self.upload = None
 
     def get_paginator(self, _: str) -> "Aws":
         return self
@@ -184,6 +191,7 @@ class Episode:
         self.owed: list[Upload] = []
         self.runs: list[tuple[str, Run, Upload | None]] = []
         self.deleted = False
+        self.replaces = self.random.random() < 0.5
 
     def live(self) -> None:
         """Anything that can happen, then all that must: S3 and Lambda deliver until it is done."""
@@ -201,6 +209,9 @@ class Episode:
         self.check_end_state()
 
     def upload(self) -> None:
+        """Through the presigned request; in some episodes through an older form, which replaces."""
+        if self.aws.upload and not self.replaces:
+            return
         data = self.random.choice((b"harbour", b"harbour", b"beach", b"beach", b"broken"))
         etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
         self.aws.upload = (etag, data)
@@ -268,6 +279,11 @@ class Episode:
         ready = photo is not None and photo.status is Status.READY
         named = photo.renditions.values() if photo and ready else ()
         assert self.aws.media == {rendition.key for rendition in named}, "orphans"
+        original = self.aws.upload and self.aws.upload[0]
+        if self.deleted:
+            assert original is None, "the original of a deleted photo"
+        elif photo and not (self.replaces and original is None):
+            assert original == photo.etag, "an original of other renditions"
 
 
 def test_any_order_and_any_crash_end_in_one_state(monkeypatch: pytest.MonkeyPatch):

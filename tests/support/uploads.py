@@ -141,8 +141,19 @@ class Uploads:
         )
         return {stored["Key"] for stored in answer.get("Contents", [])}
 
+    def stored_original(self, photo_id: str) -> str | None:
+        """The ETag of the object in the uploads bucket, or None."""
+        listed = self._stack.s3.list_objects_v2(Bucket=self._bucket, Prefix=upload_key(photo_id))
+        [found] = listed.get("Contents") or [{"ETag": None}]
+        return found["ETag"] and found["ETag"].strip('"')
+
     def assert_nothing_orphaned(self, photo_id: str) -> None:
-        """The media bucket holds what a READY record names, and nothing of any other."""
+        """The buckets hold what a record names, and nothing of a deleted one or of any other.
+
+        An original that another has replaced is missing.
+        """
         photo = self.photo(photo_id)
+        original = self.stored_original(photo_id)
+        assert original is None or (photo.etag == original and photo.status is not Status.DELETED)
         named = photo.renditions.values() if photo.status is Status.READY else ()
         assert self.stored_renditions(photo_id) == {rendition.key for rendition in named}

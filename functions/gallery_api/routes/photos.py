@@ -19,7 +19,7 @@ from gallery_api.resources import Resources, resources_of
 from shared.deadlines import Deadline
 from shared.dynamodb import from_item, to_item
 from shared.photo_ids import is_photo_id, new_photo_id
-from shared.photos import MAX_UPLOAD_BYTES, Photo, Status, upload_key
+from shared.photos import Photo, Status, upload_key
 from shared.timestamps import iso_milliseconds
 
 UPLOAD_LIFETIME = timedelta(minutes=15)
@@ -30,7 +30,7 @@ router = APIGatewayRouter()
 
 @router.post("/photos")
 def create_photo() -> Response[CreatedPhoto]:
-    """Create a PENDING photo, and sign the form to upload it with."""
+    """Create a PENDING photo, and sign the request to upload it with."""
     resources = resources_of(router)
     event = router.current_event
     owner = signed_in(event)
@@ -143,20 +143,22 @@ def _put(resources: Resources, photo: Photo) -> None:
 
 
 def _sign_upload(resources: Resources, photo: Photo, now: datetime) -> Upload:
-    post = resources.s3.generate_presigned_post(
-        Bucket=resources.settings.uploads_bucket,
-        Key=upload_key(photo.photo_id),
-        Fields={"Content-Type": photo.content_type},
-        # The maximum instead of the announced size: S3 would refuse another size with an XML error
-        # that the page cannot explain, and a file of another size does no harm.
-        Conditions=[
-            {"Content-Type": photo.content_type},
-            ["content-length-range", 1, MAX_UPLOAD_BYTES],
-        ],
+    # The signature covers these headers, so S3 refuses a request without one of them.
+    url = resources.s3.generate_presigned_url(
+        "put_object",
+        Params={
+            "Bucket": resources.settings.uploads_bucket,
+            "Key": upload_key(photo.photo_id),
+            "ContentType": photo.content_type,
+            "ContentLength": photo.bytes,
+            "IfNoneMatch": "*",
+        },
         ExpiresIn=UPLOAD_LIFETIME // timedelta(seconds=1),
     )
     return Upload(
-        url=post["url"],
-        fields=dict(sorted(post["fields"].items())),  # in the same order as in a repeated answer
+        method="PUT",
+        url=url,
+        # No Content-Length: browsers set it themselves, and allow no script to do so.
+        headers={"Content-Type": photo.content_type, "If-None-Match": "*"},
         expires_at=iso_milliseconds(now.replace(microsecond=0) + UPLOAD_LIFETIME),  # as S3 counts
     )

@@ -1,7 +1,7 @@
 import base64
 import json
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
@@ -21,9 +21,13 @@ from tests.support.gallery_api import (
 from tests.support.moto_stack import REGION, MotoStack
 
 
-def policy_of(answer: Answer) -> dict[str, Any]:
-    fields = answer.body["upload"]["fields"]
-    return dict(json.loads(base64.b64decode(fields["policy"])))
+def signed(answer: Answer) -> dict[str, str]:
+    """The parameters of the signature, from the query string of the address."""
+    return dict(parse_qsl(urlsplit(answer.body["upload"]["url"]).query))
+
+
+def signed_at(answer: Answer) -> datetime:
+    return datetime.strptime(signed(answer)["X-Amz-Date"], "%Y%m%dT%H%M%S%z")
 
 
 def test_photo_is_recorded_as_pending(stack: MotoStack, api: Api):
@@ -52,59 +56,61 @@ def test_location_is_where_the_photo_is_found(api: Api):
     assert found.body == answer.body["photo"]
 
 
-def test_policy_fixes_key_type_size_and_lifetime(api: Api):
-    before = datetime.now().astimezone()
+def test_signature_covers_key_type_size_and_that_no_object_exists(api: Api):
     answer = api.create(content_type="image/webp", bytes=1)
-    after = datetime.now().astimezone()
-    policy = policy_of(answer)
-    key = f"uploads/{answer.body['photo']['photo_id']}"
-    fixed = [next(iter(c.items())) for c in policy["conditions"] if isinstance(c, dict)]
-    assert ("key", key) in fixed
-    assert ("bucket", "uploadsbucket") in fixed
-    assert ("Content-Type", "image/webp") in fixed
-    ranges = [c for c in policy["conditions"] if isinstance(c, list)]
-    assert ranges == [["content-length-range", 1, 26_214_400]]
-    expiration = datetime.fromisoformat(policy["expiration"])
-    lifetime = timedelta(minutes=15)
-    assert before + lifetime - timedelta(seconds=1) <= expiration <= after + lifetime
+    upload = answer.body["upload"]
+    assert (upload["method"], upload["headers"]) == (
+        "PUT",
+        {"Content-Type": "image/webp", "If-None-Match": "*"},
+    )
+    assert signed(answer)["X-Amz-SignedHeaders"].split(";") == [
+        "content-length",
+        "content-type",
+        "host",
+        "if-none-match",
+    ]
+    assert urlsplit(upload["url"]).path == f"/uploads/{answer.body['photo']['photo_id']}"
 
 
-def test_expiry_of_the_form_is_not_overstated(api: Api):
+def test_upload_is_signed_for_fifteen_minutes(api: Api):
+    before = datetime.now(UTC)
+    answer = api.create()
+    after = datetime.now(UTC)
+    assert signed(answer)["X-Amz-Expires"] == "900"
+    assert before - timedelta(seconds=1) <= signed_at(answer) <= after
+
+
+def test_expiry_of_the_upload_is_not_overstated(api: Api):
     answer = api.create()
     expires_at = datetime.fromisoformat(answer.body["upload"]["expires_at"])
-    expiration = datetime.fromisoformat(policy_of(answer)["expiration"])
+    expiration = signed_at(answer) + timedelta(minutes=15)
     assert timedelta(0) <= expires_at - expiration + timedelta(seconds=1) <= timedelta(seconds=1)
 
 
-def test_every_field_of_the_form_but_policy_and_signature_is_under_the_policy(api: Api):
-    # S3 refuses a form with a field that its policy does not mention.
+def test_upload_is_signed_with_version_4_for_the_regional_host(api: Api):
     answer = api.create()
-    conditions = [c for c in policy_of(answer)["conditions"] if isinstance(c, dict)]
-    named = {name for condition in conditions for name in condition}
-    fields = answer.body["upload"]["fields"].keys() - {"policy", "x-amz-signature"}
-    assert fields <= named
-
-
-def test_form_is_signed_with_version_4_for_the_regional_host(api: Api):
-    upload = api.create().body["upload"]
-    assert upload["url"] == f"https://uploadsbucket.s3.{REGION}.amazonaws.com/"
-    assert upload["fields"]["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
-    assert f"/{REGION}/s3/aws4_request" in upload["fields"]["x-amz-credential"]
-
-
-def test_form_uploads_the_photo(stack: MotoStack, api: Api):
-    answer = api.create(content_type="image/webp")
-    upload = answer.body["upload"]
-    taken = requests.post(
-        upload["url"], data=upload["fields"], files={"file": b"a photo"}, timeout=5
+    assert (
+        urlsplit(answer.body["upload"]["url"]).netloc == f"uploadsbucket.s3.{REGION}.amazonaws.com"
     )
-    assert taken.ok
+    assert signed(answer)["X-Amz-Algorithm"] == "AWS4-HMAC-SHA256"
+    assert f"/{REGION}/s3/aws4_request" in signed(answer)["X-Amz-Credential"]
+
+
+def test_request_uploads_the_photo_once(stack: MotoStack, api: Api):
+    answer = api.create(content_type="image/webp", bytes=len(b"a photo"))
+    upload = answer.body["upload"]
     key = f"uploads/{answer.body['photo']['photo_id']}"
-    found = stack.s3.get_object(Bucket=stack.names["UploadsBucket"], Key=key)
-    assert found["Body"].read() == b"a photo"
+    for body, status in ((b"a photo", 200), (b"another", 412)):
+        taken = requests.request(
+            upload["method"], upload["url"], headers=upload["headers"], data=body, timeout=5
+        )
+        assert taken.status_code == status
+        found = stack.s3.get_object(Bucket=stack.names["UploadsBucket"], Key=key)
+        assert found["Body"].read() == b"a photo"
+        assert found["ContentType"] == "image/webp"
 
 
-def test_no_upload_form_is_issued_without_a_record(api: Api, monkeypatch: pytest.MonkeyPatch):
+def test_no_upload_is_signed_without_a_record(api: Api, monkeypatch: pytest.MonkeyPatch):
     def refuse(**_: object) -> None:
         raise ReadTimeoutError(endpoint_url="https://dynamodb")
 

@@ -59,6 +59,45 @@ def test_later_upload_is_ignored_and_leaves_nothing(
     assert output().count("UploadsIgnored") == 1
 
 
+def test_duplicate_of_an_event_leaves_the_original(uploads: Uploads, invoke: Invoke):
+    for data in (jpeg(), b"no photo"):
+        photo_id = uploads.create_photo()
+        event = uploads.upload(photo_id, data)
+        for _ in range(2):
+            invoke(event)
+        assert uploads.stored_original(photo_id) == etag_of(event)
+
+
+def test_upload_that_replaced_the_original_is_removed(uploads: Uploads, invoke: Invoke):
+    photo_id = uploads.create_photo()
+    invoke(uploads.upload(photo_id, jpeg("red")))
+    invoke(uploads.upload(photo_id, jpeg("blue")))
+    assert uploads.stored_original(photo_id) is None
+
+
+def test_event_of_a_replaced_upload_leaves_the_original(uploads: Uploads, invoke: Invoke):
+    photo_id = uploads.create_photo()
+    earlier = uploads.upload(photo_id, jpeg("red"))
+    original = uploads.upload(photo_id, jpeg("blue"))
+    invoke(original)
+    invoke(earlier)
+    assert uploads.stored_original(photo_id) == etag_of(original)
+
+
+@pytest.mark.parametrize("color", ["red", "blue"])
+def test_upload_that_is_put_back_after_the_deletion_is_removed(
+    uploads: Uploads, invoke: Invoke, color: str
+):
+    photo_id = uploads.create_photo()
+    invoke(uploads.upload(photo_id, jpeg("red")))
+    uploads.delete_photo(photo_id)
+    invoke(uploads.upload(photo_id, jpeg(color)))
+    assert uploads.stored_original(photo_id) is None
+    uploads.drop_record(photo_id)
+    invoke(uploads.upload(photo_id, jpeg(color)))
+    assert uploads.stored_original(photo_id) is None
+
+
 def test_upload_after_an_unusable_one_is_ignored(uploads: Uploads, invoke: Invoke):
     photo_id = uploads.create_photo()
     invoke(uploads.upload(photo_id, b"no photo"))

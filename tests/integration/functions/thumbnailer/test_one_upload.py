@@ -109,6 +109,7 @@ def test_foreign_key_is_ignored(invoke: Invoke, output: Written):
 def test_upload_without_a_record_is_ignored(uploads: Uploads, invoke: Invoke, output: Written):
     invoke(uploads.upload("nobody", jpeg()))
     assert uploads.stored_renditions("nobody") == set()
+    assert uploads.stored_original("nobody") is None
     written = output()
     assert written.log[0]["reason"] == "there is no such photo"
     assert written.count("UploadsIgnored") == 1

@@ -32,6 +32,7 @@ _CONNECTIONS: Final = 200
 _INVALIDATIONS_SECONDS: Final = 0.5
 _SETTINGS_EVERY: Final = 4  # polls for invalidations per poll of the distribution
 _START_SECONDS: Final = 10
+_IDLE_SECONDS: Final = 60  # a viewer's connection that is closed earlier may lose its next request
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,7 @@ def _serving(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
         date_header=False,
         proxy_headers=False,
         limit_concurrency=_CONNECTIONS,
+        timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=2,
     )
     server = uvicorn.Server(config)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from email.utils import formatdate
 from typing import Any, Final
 
-from localcloud.cloudfront.behaviours import METHODS, Behaviour, Distribution, Origin
+from localcloud.cloudfront.behaviours import METHODS, Behaviour, Distribution, Origin, normalised
 from localcloud.cloudfront.caching import (
     Cache,
     Cached,
@@ -89,12 +89,15 @@ class Edge:
         self._lock = threading.Lock()
 
     def answer(self, request: Request) -> Response:
-        """The response to a viewer's request, whose path is normalised."""
+        """The response to a viewer's request.
+
+        The normalised path selects the behaviour. Cache, origin and function get the raw one.
+        """
         request_id = uuid.uuid4().hex
         distribution = self.distribution
         if request.path == "/" and distribution.root_object:
             request = replace(request, path=f"/{distribution.root_object}")
-        behaviour = distribution.behaviour(request.path)
+        behaviour = distribution.behaviour(normalised(request.path))
         if refusal := _refusal(request, behaviour):
             outcome = _Outcome(refusal, "Error")
         else:

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.clients import root_client
 from localcloud.cloud import Cloud
-from localcloud.cloudfront.behaviours import Behaviour, Distribution, Origin
+from localcloud.cloudfront.behaviours import Behaviour, Distribution, Origin, normalised
 from localcloud.cloudfront.bucket_policies import allows
 from localcloud.cloudfront.caching import selected_cookies, selected_query
 from localcloud.cloudfront.compression import encoding
@@ -100,7 +100,8 @@ class Origins:
         query = f"?{request.query}" if request.query else ""
         return self._send(
             request.method,
-            request.path + query,
+            # Raw, it could lead to the emulator's own API, which is at the same address.
+            normalised(request.path) + query,
             (("Host", host), *without(request.headers, {"host"})),
             request.body,
             origin.settings.get("OriginReadTimeout", 30),

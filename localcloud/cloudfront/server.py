@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from localcloud.cloud import Cloud, CloudError, PortInUseError
 from localcloud.cloudfront.api import Api
-from localcloud.cloudfront.behaviours import NotModelledError, normalised
+from localcloud.cloudfront.behaviours import NotModelledError
 from localcloud.cloudfront.caching import Cache
 from localcloud.cloudfront.edge import Edge
 from localcloud.cloudfront.messages import Request, Response, error_page
@@ -79,7 +79,7 @@ async def _request(http: HttpRequest, path: str) -> Request | None:
             return None
     return Request(
         http.method,
-        normalised(path),
+        path if path.startswith("/") else f"/{path}",
         http.scope["query_string"].decode("latin-1"),
         tuple(
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in http.headers.raw

@@ -10,8 +10,8 @@ from urllib.parse import quote, urlsplit
 from playwright.sync_api import Page, sync_playwright
 
 from tests.hostile.case import Attack
-from tests.hostile.form_cases import upload
 from tests.hostile.target import Target, small_photo
+from tests.hostile.upload_cases import upload
 
 CLEAN: Final = "no script ran"
 NOT_RUN: Final = "not run: there is no chromium and no google-chrome on PATH"
@@ -194,6 +194,6 @@ def uploaded(target: Target, title: str, data: bytes | None = None) -> str:
     data = small_photo() if data is None else data
     created = target.create(title=title, size=len(data))
     photo_id = str(created["photo"]["photo_id"])
-    upload(target, created["upload"]["url"], created["upload"]["fields"], data)
+    upload(target, created["upload"], data)
     target.settled(photo_id)
     return photo_id

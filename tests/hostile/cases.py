@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.hostile import api_cases, browser_cases, edge_cases, form_cases
+from tests.hostile import api_cases, browser_cases, edge_cases, upload_cases
 from tests.hostile.case import Case
 
 _GROUPS: Final = {
@@ -11,8 +11,8 @@ _GROUPS: Final = {
     "cursors": api_cases.cursors,
     "bodies": api_cases.bodies,
     "headers": edge_cases.headers,
-    "idempotency": form_cases.idempotency,
-    "forms": form_cases.forms,
+    "idempotency": upload_cases.idempotency,
+    "uploads": upload_cases.uploads,
     "traversal": edge_cases.traversal,
     "smuggling": edge_cases.smuggling,
     "caching": edge_cases.caching,

@@ -24,8 +24,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 OPEN = re.compile(
     r"ids: .* line feed|bodies: field: title (?:of (?:invisible|control)|with a zero byte).*"
     r"|headers: .*: (?:not ASCII|UTF-8|broken UTF-8)|idempotency: key: not ASCII"
-    r"|forms: second file by one form|forms: file after the deletion"
-    r"|caching: other name of a rendition: .*"
 )
 
 

@@ -182,6 +182,18 @@ def test_dots_in_a_path_do_not_lead_past_a_behaviour(port: int, viewer: httpx.Cl
     assert b'"path": "/api/health"' in answer
 
 
+def test_bucket_gets_the_path_as_the_viewer_has_written_it(
+    stub: StubCloud, port: int, viewer: httpx.Client
+):
+    assert viewer
+    stub.objects = {"a/b": b"content"}
+    for path in (b"/a%2fb", b"/a/%62", b"/./a/b", b"/a//b"):
+        with socket.create_connection(("127.0.0.1", port)) as raw:
+            raw.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert b"".join(iter(lambda raw=raw: raw.recv(65_536), b""))
+    assert stub.reads == ["a/b", "a/b", "./a/b", "a//b"]
+
+
 def test_answers_on_a_kept_connection_are_not_delayed(stub: StubCloud, viewer: httpx.Client):
     """Without TCP_NODELAY, each takes 40 ms: Nagle's algorithm and delayed acknowledgements."""
     stub.objects = {"a": b"x"}

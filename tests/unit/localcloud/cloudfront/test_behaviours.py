@@ -139,6 +139,20 @@ def test_paths_are_normalised_before_they_are_matched(path: str, expected: str):
     assert normalised(path) == expected
 
 
+def test_cache_and_origin_get_the_path_as_the_viewer_has_written_it():
+    world = World()
+    for path in ("/a%2fb", "/a/%62", "/x/../a/b", "/%61pi/health"):
+        world.get(path)
+        world.get(path)
+    assert [each.path for each in world.sent] == [
+        "/a%2fb",
+        "/a/%62",
+        "/x/../a/b",
+        "/%61pi/health",
+        "/%61pi/health",  # by the behaviour of /api/*, which caches nothing
+    ]
+
+
 def test_default_root_object_is_answered_for_the_root_only():
     world = World()
     world.get("/")

@@ -57,9 +57,11 @@ def origin_request(request: Request, behaviour: Behaviour, via: str, request_id:
     }
     headers = (*forwarded, *((name, value) for name, value in own.items() if value is not None))
     custom = behaviour.origin.custom_headers
+    # Raw, a path could lead to the emulator's own API, which is at the address of the REST APIs.
+    path = request.path if behaviour.origin.bucket else normalised(request.path)
     return replace(
         request,
-        path=behaviour.origin.path + request.path,
+        path=behaviour.origin.path + path,
         query=max(queries, key=len),
         headers=(*without(headers, {name.lower() for name, _ in custom}), *custom),
     )
@@ -100,8 +102,7 @@ class Origins:
         query = f"?{request.query}" if request.query else ""
         return self._send(
             request.method,
-            # Raw, it could lead to the emulator's own API, which is at the same address.
-            normalised(request.path) + query,
+            request.path + query,
             (("Host", host), *without(request.headers, {"host"})),
             request.body,
             origin.settings.get("OriginReadTimeout", 30),

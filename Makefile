@@ -39,8 +39,9 @@ STAGE ?= dev
 preflight: install ## report what prevents a deployment of STAGE=…, what it creates, what it costs while idle; ARGS=--offline
 	@$(RUN) $(BIN)/python -m ops.preflight --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
 
-deploy: install ## deploy STAGE=dev or prod into an account, after confirmation; ARGS='--parameter Name=Value'
+deploy: install .venv-audit/installed ## deploy STAGE=dev or prod into an account, after confirmation; ARGS='--parameter Name=Value'
 	@$(RUN) $(BIN)/python -m ops.deploy --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
+	@.venv-audit/bin/python tools/sbom.py .aws-sam/build .aws-sam/sbom.cdx.json
 
 destroy: install ## delete the stack of STAGE=… and its data, after confirmation; ARGS='--wait 12'
 	@$(RUN) $(BIN)/python -m ops.destroy --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
@@ -74,10 +75,15 @@ EVENT ?= events/s3_photo_uploaded.json
 invoke: install ## run sam local invoke with FUNCTION=… and EVENT=… against a running `make up`
 	@$(DEMO) invoke $(FUNCTION) $(EVENT)
 
-build: install ## build functions and layers for the laptop by sam build
+build: install .venv-audit/installed ## build functions and layers for the laptop by sam build; list what is in them in .laptop/sbom.cdx.json
 	@$(DEMO) build
+	@.venv-audit/bin/python tools/sbom.py .laptop/build .laptop/sbom.cdx.json
 
-test: install check ## run all tests except the slow ones
+audit: install .venv-audit/installed ## look for known vulnerabilities of the deployed packages; needs the network
+	@.venv-audit/bin/pip-audit --strict --require-hashes --disable-pip \
+	  --requirement layers/shared/requirements.txt --requirement layers/imaging/requirements.txt
+
+test: install check .venv-audit/installed ## run all tests except the slow ones
 	@$(BIN)/pytest --numprocesses 2 --durations 20 $(WITHOUT_CLOUD) tests/hostile
 	@$(BIN)/pytest --durations 20 tests/e2e tests/applications
 
@@ -110,7 +116,7 @@ format: install ## let ruff format the code and fix what it can
 
 lock: install ## compile the requirement files again, with the newest versions allowed
 	@for name in layers/shared/requirements layers/imaging/requirements requirements/dev \
-	  requirements/ministack requirements/runtime requirements/checkers requirements/guard; do \
+	  requirements/ministack requirements/runtime requirements/checkers requirements/guard requirements/audit; do \
 	  echo "$$name.txt"; \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes \
 	    $$(test $$name != requirements/guard || echo --no-deps) \
@@ -131,7 +137,7 @@ install: .venv/installed .venv-ministack/installed .venv-runtime/installed ## cr
 	@touch $@
 
 # pip and not uv, which does not read pip's settings: an index or a certificate of a company.
-.venv-runtime/installed .venv-checkers/installed: PIP_INSTALL = $(BIN)/pip --python $(@D) install --quiet \
+.venv-runtime/installed .venv-checkers/installed .venv-audit/installed: PIP_INSTALL = $(BIN)/pip --python $(@D) install --quiet \
   --disable-pip-version-check --only-binary :all: --require-hashes
 
 # Functions run in it. It has the packages of Lambda's runtime, and not even pip.
@@ -152,7 +158,14 @@ install: .venv/installed .venv-ministack/installed .venv-runtime/installed ## cr
 	  -C $(@D)/guard --strip-components 1
 	@touch $@
 
-clean: ## remove the environments and everything built
-	rm -rf .venv .venv-ministack .venv-runtime .venv-checkers .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+# What make build and make deploy list the artifacts with, and make audit looks for vulnerabilities with.
+.venv-audit/installed: requirements/audit.txt | .venv/installed
+	@echo "Installing $< into $(@D) (once; some seconds)"
+	@$(PYTHON) -m venv --clear --without-pip $(@D)
+	@$(PIP_INSTALL) --requirement $<
+	@touch $@
 
-.PHONY: help demo up down build test test-slow check check-code check-templates check-policies format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e attack openapi clean
+clean: ## remove the environments and everything built
+	rm -rf .venv .venv-ministack .venv-runtime .venv-checkers .venv-audit .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.PHONY: help demo up down build audit test test-slow check check-code check-templates check-policies format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e attack openapi clean

@@ -1,6 +1,8 @@
 """What sam build makes: complete, compiled, for the right machine, and small."""
 
 import importlib.util
+import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -9,10 +11,13 @@ import pytest
 from demo.application import ARTIFACTS
 from localcloud.cloud import RUNTIME_PYTHON
 from localcloud.deployment import architecture
+from tests.e2e.conftest import OWN_ENVIRONMENT
 from tests.support.repository import ROOT, load_template
 
 LIMIT_MB = 250  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 BUDGET_MB = {"SharedLayer": 25, "ImagingLayer": 30}
+PIN = re.compile(r"^([\w.-]+)==(\S+)", re.MULTILINE)
+LAYERS = ("imaging", "shared")
 ELF_MACHINES = {"x86_64": 62, "arm64": 183}
 
 pytestmark = pytest.mark.usefixtures("built")
@@ -89,6 +94,30 @@ def test_layers_are_within_lambdas_limit_and_our_budget(built: dict[str, float])
     for function in FUNCTIONS:
         parts = [function, *layers_of(function)]
         assert sum(built[part] for part in parts) <= LIMIT_MB / 4, function
+
+
+def test_bill_of_materials_lists_all_that_is_built(tmp_path: Path):
+    python = ROOT / ".venv-audit" / "bin" / "python"
+    if not python.exists():
+        missing = ".venv-audit is missing: make test installs it"
+        if OWN_ENVIRONMENT.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    file = tmp_path / "sbom.json"
+    subprocess.run([python, ROOT / "tools" / "sbom.py", ARTIFACTS, file], check=True)
+    components = json.loads(file.read_text())["components"]
+    names = {each["name"] for each in components}
+    assert {each.name for each in ARTIFACTS.iterdir() if each.is_dir()} <= names
+    packages = {each["purl"] for each in components if "purl" in each}
+    requirements = [(ROOT / "layers" / name / "requirements.txt").read_text() for name in LAYERS]
+    pinned = [
+        pin for text in requirements for pin in re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE)
+    ]
+    assert packages == {f"pkg:pypi/{name}@{version}" for name, version in pinned}
+    libraries = {path.name for path in ARTIFACTS.rglob("*.libs/*.so*")}
+    listed = {Path(each["bom-ref"]).name for each in components if "hashes" in each}
+    assert libraries == listed
+    assert all(each.get("licenses") for each in components if each["type"] == "library")
 
 
 def test_every_layer_has_a_budget():

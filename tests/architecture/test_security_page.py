@@ -1,0 +1,30 @@
+"""docs/security.md names files that exist, and says for each attack which test shows its defense."""
+
+import re
+from typing import Final
+
+import pytest
+
+from tests.support.repository import ROOT
+
+PAGE: Final = (ROOT / "docs" / "security.md").read_text()
+NAMED: Final = sorted(set(re.findall(r"`((?:tests|tools|localcloud|\.github)/[\w./]+)`", PAGE)))
+
+
+def rows(heading: str) -> list[list[str]]:
+    section = PAGE.partition(f"### {heading}\n")[2].partition("\n## ")[0].partition("\n### ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")][1:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+@pytest.mark.parametrize("path", NAMED)
+def test_every_named_file_exists(path: str):
+    assert (ROOT / path).is_file()
+
+
+def test_every_attack_has_a_defense_and_a_test():
+    attacks = rows("Attackers, what stops them, and what remains")
+    assert len(attacks) > 15
+    for attempt, defense, shown, _ in attacks:
+        assert defense, attempt
+        assert re.search(r"`tests/[\w/]+\.py`", shown), attempt

@@ -1,4 +1,4 @@
-"""docs/security.md names files that exist, and says for each attack which test shows its defense."""
+"""docs/security.md names files that exist, and for each attack a test that shows its defense."""
 
 import re
 from typing import Final

@@ -23,6 +23,10 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from shared.photos import MAX_UPLOAD_BYTES
+from thumbnailer.code_points import profile_of
+from thumbnailer.heif_boxes import read_heif
+from thumbnailer.jpeg_markers import END_OF_IMAGE, read_markers
+from thumbnailer.png_chunks import TooManyChunksError, essential_chunks
 
 MAX_PIXELS: Final = 100_000_000
 # Formats that are decoded whole take up to 18 bytes per pixel (bench/decoding_memory.py). The limit
@@ -30,6 +34,8 @@ MAX_PIXELS: Final = 100_000_000
 MAX_PIXELS_AT_ONCE: Final = 50_000_000
 # Each scan makes the decoder visit every pixel, and a scan may have only a few bytes.
 MAX_SCANS: Final = 100
+# What a decoder of a JPEG without an end may read in its place; see `_is_complete`.
+_NOISE: Final = bytes((n * n * 7919 + 181) % 251 for n in range(4096))
 
 _OPENERS: Final[dict[str, Callable[[io.BytesIO], ImageFile]]] = {
     "image/jpeg": JpegImageFile,
@@ -52,6 +58,14 @@ _HEIF_ITEMS: Final = re.compile(
     rb"infe(?:\x02.{5}|\x03.{7})..(....)(?:[^\0]*\0([^\0]*))?", re.DOTALL
 )
 _START_OF_SCAN: Final = b"\xff\xda"
+_DAMAGED: Final = "The image is damaged or incomplete."
+_UNSUPPORTED_ITEMS: Final = {
+    b"unci": "uncompressed HEIF",
+    b"j2k1": "JPEG 2000 in HEIF",
+    b"avc1": "H.264 in HEIF",
+    b"vvc1": "H.266 in HEIF",
+}
+_JPEG_XL: Final = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 
 
 class UnusablePhotoError(Exception):
@@ -95,25 +109,29 @@ def decode(data: bytes, long_edge: int) -> DecodedPhoto:
     """
     check_size(len(data))
     content_type = find_content_type(data)
+    if data.startswith(_JPEG_XL):
+        raise _unsupported("JPEG XL")
     if content_type is None:
         raise UnusablePhotoError(
             "The file is not an image that we can read (JPEG, PNG, WebP, GIF, AVIF or HEIC)."
         )
     with _decoder_errors():
-        if content_type == "image/heic":
-            _check_item_types(data)
+        data, complete = _readable(data, content_type)
         image = _OPENERS[content_type](io.BytesIO(data))
         _check_pixels(image, data, content_type)
         size = image.size
         drafted = image.draft(None, fit(size, long_edge))
         image.load()
+        if not complete and not _is_complete(image, data, fit(size, long_edge)):
+            raise UnusablePhotoError(_DAMAGED)
         return DecodedPhoto(
             content_type=content_type,
             size=size if drafted else image.size,
             image=image,
             extent=drafted[1][2:] if drafted else image.size,
             orientation=_orientation(image),
-            icc_profile=image.info.get("icc_profile"),
+            icc_profile=image.info.get("icc_profile")
+            or _profile_by_code_points(data, content_type),
         )
 
 
@@ -140,11 +158,71 @@ def find_content_type(data: bytes) -> str | None:
     return None
 
 
+def _readable(data: bytes, content_type: str) -> tuple[bytes, bool]:
+    """The file as the decoder gets it, and whether it has an end.
+
+    Raises:
+        UnusablePhotoError: we cannot decode this kind of file, or it takes too long.
+    """
+    match content_type:
+        case "image/jpeg":
+            markers = read_markers(data)
+            if markers.unsupported:
+                raise _unsupported(markers.unsupported)
+            if markers.scans > MAX_SCANS:
+                raise _tedious(f"{markers.scans} scans, the limit is {MAX_SCANS}")
+            if markers.tedious:
+                raise _tedious("too many markers")
+            if markers.end is None and not markers.refined:
+                raise UnusablePhotoError(_DAMAGED)
+            return data[: markers.end] + END_OF_IMAGE, markers.end is not None
+        case "image/png":
+            try:
+                return essential_chunks(data), True
+            except TooManyChunksError as error:
+                raise _tedious("too many chunks") from error
+        case "image/heic":
+            _check_item_types(data)
+    return data, True
+
+
+def _unsupported(kind: str) -> UnusablePhotoError:
+    return UnusablePhotoError(
+        f"The image is of a kind that we cannot read: {kind}. Save it as JPEG, for example."
+    )
+
+
+def _tedious(reason: str) -> UnusablePhotoError:
+    return UnusablePhotoError(f"The image takes too long to decode: {reason}.")
+
+
 def _check_item_types(data: bytes) -> None:
     # pi-heif 1.4 crashes the process on an item type that is not text.
     boxes, _, _ = data.partition(b"mdat")  # pixel data may look like an item by chance
     for item_type, mime_type in _HEIF_ITEMS.findall(boxes if b"meta" in boxes else data):
         (item_type + mime_type).decode()
+    types = read_heif(data).item_types
+    unsupported = sorted(_UNSUPPORTED_ITEMS[each] for each in types & _UNSUPPORTED_ITEMS.keys())
+    if unsupported and b"hvc1" not in types:
+        raise _unsupported(" and ".join(unsupported))
+
+
+def _is_complete(image: Image.Image, data: bytes, size: tuple[int, int]) -> bool:
+    """Whether a JPEG without an end has all of its pixels.
+
+    Then it makes no difference what the decoder reads after the last byte: the end, or noise.
+    """
+    again = JpegImageFile(io.BytesIO(data.removesuffix(END_OF_IMAGE) + _NOISE + END_OF_IMAGE))
+    again.draft(None, size)
+    again.load()
+    return again.tobytes() == image.tobytes()
+
+
+def _profile_by_code_points(data: bytes, content_type: str) -> bytes | None:
+    if content_type not in {"image/avif", "image/heic"}:
+        return None
+    image = read_heif(data)
+    return profile_of(image.primaries, image.transfer)
 
 
 def _check_pixels(image: ImageFile, data: bytes, content_type: str) -> None:
@@ -152,11 +230,6 @@ def _check_pixels(image: ImageFile, data: bytes, content_type: str) -> None:
     limit, kind = MAX_PIXELS_AT_ONCE, content_type.removeprefix("image/").upper()
     if isinstance(image, JpegImageFile):
         first_scan = data.rfind(_START_OF_SCAN, 0, image.fp.tell() if image.fp else None)
-        scans = data.count(_START_OF_SCAN, first_scan)
-        if scans > MAX_SCANS:
-            raise UnusablePhotoError(
-                f"The image takes too long to decode: {scans} scans, the limit is {MAX_SCANS}."
-            )
         if image.info.get("progressive") or data[first_scan + 4] < image.layers:
             kind = "progressive JPEG"
         else:
@@ -197,4 +270,4 @@ def _decoder_errors() -> Iterator[None]:
             f"The image is too large: the limit is {MAX_PIXELS // 1_000_000} megapixels."
         ) from error
     except (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error) as error:
-        raise UnusablePhotoError("The image is damaged or incomplete.") from error
+        raise UnusablePhotoError(_DAMAGED) from error

@@ -1,0 +1,90 @@
+"""The markers of a JPEG file: how many scans it has, where it ends, and which kind it is.
+
+Motion Photos have a film behind the image, so only what precedes the end of the image counts.
+"""
+
+import re
+from typing import Final
+
+import msgspec
+
+END_OF_IMAGE: Final = b"\xff\xd9"
+_MOST_SEGMENTS: Final = 5_000  # a file of 25 MB has 400 of 64 kB
+_MOST_FILL_BYTES: Final = 65_536  # Pillow visits each of them
+# In pixel data, FF 00 is a byte FF, FF 01 and FF D0 to FF D7 have no content, FF FF is a filling.
+_MARKER: Final = re.compile(rb"\xff+[^\x00\x01\xd0-\xd7\xff]")
+_START_OF_SCAN, _END, _START = 0xDA, 0xD9, 0xD8
+_FRAMES: Final = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
+_DECODED_FRAMES: Final = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
+_PROGRESSIVE_FRAMES: Final = {0xC2, 0xCA}
+_JPEG_LS: Final = 0xF7
+
+
+class JpegMarkers(msgspec.Struct, frozen=True):
+    """What the markers say; `end` is None if the file has no end of the image.
+
+    `refined` is False if a progressive image lacks scans. `unsupported` names a kind of JPEG that
+    we cannot decode. `tedious` is set if there are more markers or fillings than any camera writes;
+    then the rest of the file was not looked at.
+    """
+
+    scans: int
+    end: int | None
+    refined: bool
+    unsupported: str | None
+    tedious: bool
+
+
+def read_markers(data: bytes) -> JpegMarkers:
+    """Follow the markers from the first one to the end of the image, as a decoder does."""
+    at, scans, fillings, end = 2, 0, 0, None
+    unsupported, missing = None, dict[tuple[int, bool], int]()
+    progressive = False
+    for _ in range(_MOST_SEGMENTS):
+        found = _MARKER.search(data, at)
+        if found is None:
+            break
+        if not scans:
+            fillings += found.end() - 2 - at
+        if fillings > _MOST_FILL_BYTES:
+            return JpegMarkers(scans, None, refined=False, unsupported=unsupported, tedious=True)
+        marker = data[found.end() - 1]
+        at = found.end()
+        if marker == _END:
+            end = at
+            break
+        if marker == _START:
+            continue
+        if marker == _START_OF_SCAN:
+            scans += 1
+            missing |= _missing_bits(data[at + 2 : at + int.from_bytes(data[at : at + 2])])
+        elif marker in _FRAMES:
+            progressive = progressive or marker in _PROGRESSIVE_FRAMES
+            unsupported = unsupported or _unsupported(marker, data[at + 2 : at + 3])
+        at += int.from_bytes(data[at : at + 2])
+    else:
+        return JpegMarkers(scans, None, refined=False, unsupported=unsupported, tedious=True)
+    # Both the mean of each block and its last coefficient, of every component, to the last bit.
+    refined = not progressive or (
+        not any(missing.values())
+        and all((component, not is_mean) in missing for component, is_mean in missing)
+    )
+    return JpegMarkers(scans, end, refined=refined, unsupported=unsupported, tedious=False)
+
+
+def _missing_bits(scan: bytes) -> dict[tuple[int, bool], int]:
+    """How many bits a scan leaves out, by component, of the mean (True) or the last coefficient."""
+    if len(scan) < 6 or len(scan) < 1 + 2 * scan[0] + 3:
+        return {}
+    components = scan[1 : 1 + 2 * scan[0] : 2]
+    first, last, precision = scan[1 + 2 * scan[0] : 4 + 2 * scan[0]]
+    places = [is_mean for is_mean, at in ((True, 0), (False, 63)) if first <= at <= last]
+    return {(component, place): precision & 15 for component in components for place in places}
+
+
+def _unsupported(frame: int, precision: bytes) -> str | None:
+    if frame == _JPEG_LS:
+        return "JPEG-LS"
+    if frame not in _DECODED_FRAMES:
+        return "lossless or hierarchical JPEG"
+    return f"JPEG with {precision[0]} bits per channel" if precision not in {b"", b"\x08"} else None

@@ -4,9 +4,8 @@ from typing import Any, Final
 
 import msgspec
 from botocore.exceptions import ClientError
-from samcli.yamlhelper import yaml_parse
 
-from ops.deployed_stack import StackDescription
+from ops.deployed_stack import StackDescription, deployed_template
 from ops.stacks import Account, OperationError
 
 UNRESERVED: Final = 100
@@ -84,9 +83,7 @@ def changes_alias(
     fail, and have wedged the rollback too.
     https://github.com/aws/serverless-application-model/issues/1353
     """
-    client = account.client("cloudformation")
-    body = client.get_template(StackName=deployed.id, TemplateStage="Original")["TemplateBody"]
-    template = yaml_parse(body) if isinstance(body, str) else body
+    template = deployed_template(account.client("cloudformation"), deployed.id, "Original")
     return _number(_LEAST, template, deployed.parameters) != wanted.least
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ops.arguments import stack_parser
 from ops.dashboard_widgets import (
     DashboardError,
     Points,
@@ -137,8 +138,7 @@ def _hours(text: str) -> timedelta:
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit status is 0 only if there is a dashboard."""
-    parser = argparse.ArgumentParser(prog="make dashboard", description=__doc__)
-    parser.add_argument("--stack", default="lambda-gallery-dev", help="name of the stack")
+    parser = stack_parser("make dashboard", __doc__)
     parser.add_argument("--hours", type=_hours, default="3", help="up to now (default 3)")
     parser.add_argument("--plot", type=plot_file, metavar="FILE", help="a picture, .svg or .png")
     options = parser.parse_args(arguments)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ops import publish_site
+from ops.arguments import add_confirmation, add_parameters, stage_parser
 from ops.change_sets import (
     ChangeSet,
     create_change_set,
@@ -36,7 +37,6 @@ from ops.stack_states import (
     preserves,
 )
 from ops.stacks import (
-    STAGES,
     Account,
     OperationError,
     Stage,
@@ -216,18 +216,9 @@ def deploy(options: argparse.Namespace, console: Console) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit status is 0 only if the stack is deployed, and its page published."""
-    parser = argparse.ArgumentParser(prog="make deploy", description=__doc__)
-    parser.add_argument("--stage", choices=STAGES, default="dev")
-    parser.add_argument("--stack", help="name of the stack (default: samconfig.toml's)")
-    parser.add_argument("--account", help="id of the account that is meant; refuse any other")
-    parser.add_argument("--yes", action="store_true", help="agree to every question (for CI)")
-    parser.add_argument(
-        "--parameter",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="of the template; may be given more than once",
-    )
+    parser = stage_parser("make deploy", __doc__)
+    add_parameters(parser)
+    add_confirmation(parser)
     options = parser.parse_args(arguments)
     console = Console(highlight=False)
     try:

@@ -1,11 +1,13 @@
 """A deployed stack as CloudFormation describes it."""
 
+import json
 import os
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 import msgspec
 from botocore.exceptions import ClientError
+from samcli.yamlhelper import yaml_parse
 
 
 class StackError(Exception):
@@ -67,6 +69,23 @@ def stack_resources(cloudformation: Any, name: str) -> list[StackResource]:
         for page in pages
         for found in page["StackResourceSummaries"]
     ]
+
+
+def template_text(
+    cloudformation: Any, stack_id: str, stage: Literal["Original", "Processed"]
+) -> str:
+    """The stack's template as JSON or YAML: as uploaded, or as SAM's transform has made it."""
+    answer = cloudformation.get_template(StackName=stack_id, TemplateStage=stage)
+    body = answer["TemplateBody"]
+    return body if isinstance(body, str) else json.dumps(body)  # boto3 decodes JSON
+
+
+def deployed_template(
+    cloudformation: Any, stack_id: str, stage: Literal["Original", "Processed"]
+) -> dict[str, Any]:
+    """The stack's template, parsed: as uploaded, or as SAM's transform has made it."""
+    template: dict[str, Any] = yaml_parse(template_text(cloudformation, stack_id, stage))
+    return template
 
 
 class DeployedStack:

@@ -15,12 +15,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
-from samcli.yamlhelper import yaml_parse
 
-from ops.deployed_stack import StackDescription, StackResource
+from ops.arguments import stage_parser
+from ops.deployed_stack import StackDescription, StackResource, deployed_template
 from ops.remains import DATA, Remain, delete, empty, find_artifacts, find_data, find_log_groups
 from ops.stacks import (
-    STAGES,
     Account,
     OperationError,
     Stage,
@@ -157,11 +156,8 @@ def empty_for_stack(
     """
     if not (buckets := [each for each in resources if each.type == "AWS::S3::Bucket"]):
         return
-    answer = account.client("cloudformation").get_template(
-        StackName=live.id, TemplateStage="Processed"
-    )
-    body = answer["TemplateBody"]
-    declared = (yaml_parse(body) if isinstance(body, str) else body)["Resources"]
+    template = deployed_template(account.client("cloudformation"), live.id, "Processed")
+    declared = template["Resources"]
     deleted = [
         each
         for each in buckets
@@ -332,10 +328,7 @@ def _called(remain: Remain) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit status is 0 only if nothing is left."""
-    parser = argparse.ArgumentParser(prog="make destroy", description=__doc__)
-    parser.add_argument("--stage", choices=STAGES, default="dev")
-    parser.add_argument("--stack", help="name of the stack (default: samconfig.toml's)")
-    parser.add_argument("--account", help="id of the account that is meant; refuse any other")
+    parser = stage_parser("make destroy", __doc__)
     parser.add_argument("--confirm", metavar="NAME", help="the stack's name, instead of typing it")
     parser.add_argument("--unprotect", action="store_true", help="also what is protected")
     parser.add_argument(

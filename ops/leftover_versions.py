@@ -11,9 +11,8 @@ import msgspec
 from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.markup import escape
-from samcli.yamlhelper import yaml_parse
 
-from ops.deployed_stack import StackDescription, StackResource
+from ops.deployed_stack import StackDescription, StackResource, deployed_template
 from ops.stack_states import is_continued, is_new
 from ops.stacks import Account, OperationError, list_resources
 
@@ -177,11 +176,7 @@ def _restore_code(account: Account, deployed: StackDescription, drift: FunctionD
     CloudFormation would not: it compares templates, and the template has not changed. The code is
     where that template says.
     """
-    answer = account.client("cloudformation").get_template(
-        StackName=deployed.id, TemplateStage="Processed"
-    )
-    body = answer["TemplateBody"]
-    template = yaml_parse(body) if isinstance(body, str) else body
+    template = deployed_template(account.client("cloudformation"), deployed.id, "Processed")
     code = template["Resources"][drift.logical_id]["Properties"]["Code"]
     client = account.client("lambda")
     latest = client.update_function_code(FunctionName=drift.function, **code)

@@ -3,7 +3,6 @@
 Pages go last, so that none speaks of a file that is not there yet. Publishing twice is harmless.
 """
 
-import argparse
 import json
 import sys
 import uuid
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
+from ops.arguments import stack_parser
 from ops.deployed_stack import DeployedStack, StackError
 
 WEB: Final = Path(__file__).parents[1] / "web"
@@ -109,8 +109,7 @@ def publish(site: Site, console: Console | None = None) -> int:
 
 def main() -> int:
     """The exit status is 0 only if the page is published."""
-    parser = argparse.ArgumentParser(prog="make publish", description=__doc__)
-    parser.add_argument("--stack", default="lambda-gallery-dev", help="name of the stack")
+    parser = stack_parser("make publish", __doc__)
     options = parser.parse_args()
     console = Console(highlight=False)
     try:

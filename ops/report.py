@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ops.arguments import stack_parser
 from ops.daily_reports import (
     Report,
     ReportError,
@@ -114,8 +115,7 @@ def _days(text: str) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit status is 0 only if there is a report."""
-    parser = argparse.ArgumentParser(prog="make report", description=__doc__)
-    parser.add_argument("--stack", default="lambda-gallery-dev", help="name of the stack")
+    parser = stack_parser("make report", __doc__)
     parser.add_argument("--plot", type=plot_file, metavar="FILE", help="the last days, .svg, .png")
     parser.add_argument("--days", type=_days, default=30, help="to plot (default 30)")
     options = parser.parse_args(arguments)

@@ -6,7 +6,6 @@ during each update, and during its rollback. The tool reads from AWS how far a r
 next run continues one that was interrupted.
 """
 
-import argparse
 import json
 import secrets
 import sys
@@ -21,11 +20,11 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from rich.console import Console
 from rich.markup import escape
 
-from ops.deployed_stack import StackDescription
+from ops.arguments import add_confirmation, stage_parser
+from ops.deployed_stack import StackDescription, template_text
 from ops.remains import artifacts_bucket
 from ops.stack_events import follow, newest_event
 from ops.stacks import (
-    STAGES,
     Account,
     OperationError,
     Stage,
@@ -204,11 +203,9 @@ class OriginSecret:
         With UsePreviousTemplate CloudFormation would take the transformed one, in which SAM has
         put the parameters' old values into the policy.
         """
-        body = self._account.client("cloudformation").get_template(
-            StackName=self._stack.id, TemplateStage="Original"
-        )["TemplateBody"]
+        cloudformation = self._account.client("cloudformation")
+        text = template_text(cloudformation, self._stack.id, "Original")
         s3, key = self._account.client("s3"), f"{self._stack.name}/rotate-origin-secret.template"
-        text = body if isinstance(body, str) else json.dumps(body)  # boto3 decodes JSON
         s3.put_object(
             Bucket=self._bucket,
             Key=key,
@@ -304,11 +301,8 @@ def open_origin_secret(account: Account, stage: Stage, name: str, console: Conso
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit status is 0 only if the new value is the only one in use."""
-    parser = argparse.ArgumentParser(prog="make rotate-origin-secret", description=__doc__)
-    parser.add_argument("--stage", choices=STAGES, default="dev")
-    parser.add_argument("--stack", help="name of the stack (default: samconfig.toml's)")
-    parser.add_argument("--account", help="id of the account that is meant; refuse any other")
-    parser.add_argument("--yes", action="store_true", help="ask nothing")
+    parser = stage_parser("make rotate-origin-secret", __doc__)
+    add_confirmation(parser)
     options = parser.parse_args(arguments)
     console = Console(highlight=False)
     try:

@@ -3,7 +3,6 @@
 The edge function is left out: CloudFront runs it in many regions, and its logs are there.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 
+from ops.arguments import stack_parser
 from ops.deployed_stack import DeployedStack, StackError
 from ops.journey import (
     LogLine,
@@ -199,9 +199,8 @@ def _why_nothing(source: LogSource, photo_id: str) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit status is 0 only if something is logged of the photo."""
-    parser = argparse.ArgumentParser(prog="make trace", description=__doc__)
+    parser = stack_parser("make trace", __doc__)
     parser.add_argument("photo", metavar="PHOTO", help="its id")
-    parser.add_argument("--stack", default="lambda-gallery-dev", help="name of the stack")
     parser.add_argument("--looks", action="store_true", help="also requests that only looked at it")
     parser.add_argument("--json", action="store_true", help="the lines as logged, for jq")
     options = parser.parse_args(arguments)

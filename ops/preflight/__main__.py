@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 
+from ops.arguments import add_parameters, stage_parser
 from ops.deploy import merged_parameters
 from ops.preflight.examine import Examination, examine, examine_offline, is_blocked
 from ops.preflight.findings import Finding, blocked, missing_action
@@ -19,7 +20,6 @@ from ops.preflight.table import findings_table, plan_table, verdict
 from ops.preflight.target import Target
 from ops.stacks import (
     EDGE_REGION,
-    STAGES,
     OperationError,
     Stage,
     find_stack,
@@ -94,19 +94,10 @@ def preflight(options: argparse.Namespace, console: Console) -> bool:
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit status is 0 only if nothing prevents the deployment."""
-    parser = argparse.ArgumentParser(prog="make preflight", description=__doc__)
-    parser.add_argument("--stage", choices=STAGES, default="dev")
-    parser.add_argument("--stack", help="name of the stack (default: samconfig.toml's)")
-    parser.add_argument("--account", help="id of the account that is meant; refuse any other")
+    parser = stage_parser("make preflight", __doc__)
+    add_parameters(parser)
     parser.add_argument(
         "--offline", action="store_true", help="check only what needs neither account nor network"
-    )
-    parser.add_argument(
-        "--parameter",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="of the template, as for make deploy; may be given more than once",
     )
     console = Console(highlight=False)
     try:

@@ -5,7 +5,7 @@ import boto3
 import moto
 import pytest
 
-from ops.deployed_stack import DeployedStack, StackError
+from ops.deployed_stack import DeployedStack, StackError, deployed_template, template_text
 
 TEMPLATE = {
     "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
@@ -43,3 +43,19 @@ def test_missing_output_or_resource_says_what_to_do():
         found.output("ApiUrl")
     with pytest.raises(StackError, match=r"no resource Table: deploy it from the current template"):
         found.physical_id("Table")
+
+
+def test_template_that_cloudformation_returns_as_json_is_read_as_text_and_parsed():
+    client = boto3.Session(region_name="eu-west-1").client("cloudformation")
+    assert json.loads(template_text(client, "gallery", "Original")) == TEMPLATE
+    assert deployed_template(client, "gallery", "Original") == TEMPLATE
+
+
+def test_template_that_cloudformation_returns_as_yaml_keeps_its_intrinsic_functions():
+    client = boto3.Session(region_name="eu-west-1").client("cloudformation")
+    text = "Resources:\n  Topic:\n    Type: AWS::SNS::Topic\nOutputs:\n  Arn: {Value: !Ref Topic}\n"
+    client.create_stack(StackName="yaml", TemplateBody=text)
+    assert template_text(client, "yaml", "Original") == text
+    assert deployed_template(client, "yaml", "Original")["Outputs"] == {
+        "Arn": {"Value": {"Ref": "Topic"}}
+    }

@@ -78,12 +78,12 @@ class Calls:
         return AWSResponse("https://dynamodb", 200, HTTPHeaders(), NoBody())
 
 
-class _Event(msgspec.Struct, gc=False):
+class _ComparedView(msgspec.Struct, gc=False):
     photo_id: str
     viewed_at: Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-_decode = msgspec.json.Decoder(_Event).decode
+_decode = msgspec.json.Decoder(_ComparedView).decode
 
 
 def tight_loop() -> dict[tuple[str, float], int]:

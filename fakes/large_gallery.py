@@ -41,7 +41,7 @@ COUNTED = {
     "drift.stale": ("stale", "undeleted"),
     "drift.extra": ("extra", "extra_of_pending"),
     "abandoned.failed": ("never_uploaded",),
-    "abandoned.taken_up": ("event_lost",),
+    "abandoned.resent": ("event_lost",),
     "abandoned.stuck": ("stuck",),
     "orphans.uploads": ("left_upload",),
     "orphans.renditions": ("left_rendition",),

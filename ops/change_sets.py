@@ -1,8 +1,9 @@
-"""Change sets: sam creates one, and boto3 executes it with what sam has no options for.
+"""Change sets: sam creates one, and boto3 executes it with options that sam does not have.
 
-`RetainExceptOnCreate` makes a rollback delete what the operation had created, a Lambda version too.
-SAM gives versions `DeletionPolicy: Retain`, so otherwise the version stays, and Lambda refuses to
-publish the same code again. https://github.com/aws/serverless-application-model/issues/1375
+With `RetainExceptOnCreate` a rollback deletes what the operation had created, including Lambda
+versions. SAM gives versions `DeletionPolicy: Retain`. Without the option the version would stay,
+and Lambda would refuse to publish the same code again.
+https://github.com/aws/serverless-application-model/issues/1375
 """
 
 import re
@@ -25,7 +26,7 @@ _NOTHING_TO_RETRY: Final = "No updates are to be performed"
 
 
 class ChangeSet(msgspec.Struct, frozen=True):
-    """A change set that waits to be executed; `replaced` are logical ids of existing resources."""
+    """A change set that is not executed yet; `replaced` are logical ids of existing resources."""
 
     id: str
     stack_id: str
@@ -35,10 +36,10 @@ class ChangeSet(msgspec.Struct, frozen=True):
 def create_change_set(
     account: Account, stage: Stage, stack: str, *options: str, folder: Path = ROOT
 ) -> ChangeSet | None:
-    """Have sam upload the artifacts, and create and show a change set; None if nothing changes.
+    """Upload the artifacts, and create and print a change set by sam; None if nothing changes.
 
     Raises:
-        OperationError: sam failed, or what it created cannot be executed.
+        OperationError: sam failed, or the change set cannot be executed.
     """
     said = run_sam(
         account, "deploy", stage, "--stack-name", stack, "--s3-prefix", stack,
@@ -50,7 +51,7 @@ def create_change_set(
     if _NO_CHANGES in said:
         return None
     raise OperationError(
-        "sam deploy names neither a change set nor says that nothing changes; see its output above."
+        "sam deploy printed neither a change set nor that nothing changes: see its output above."
     )
 
 
@@ -79,12 +80,12 @@ def _describe(account: Account, stack: str, change_set_id: str) -> ChangeSet:
 def execute_change_set(
     account: Account, change_set: ChangeSet, console: Console, *, preserve: bool
 ) -> DeploymentOutcome:
-    """Execute it, and show its events until CloudFormation is done.
+    """Execute it, and print its events until CloudFormation has finished.
 
     `preserve` keeps what succeeds if something fails, instead of a rollback.
 
     Raises:
-        OperationError: somebody deleted the stack meanwhile.
+        OperationError: the stack was deleted meanwhile.
     """
     before = newest_event(account, change_set.stack_id)
     account.client("cloudformation").execute_change_set(
@@ -100,10 +101,10 @@ def execute_change_set(
 def retry_failed(
     account: Account, deployed: StackDescription, console: Console
 ) -> DeploymentOutcome:
-    """Have CloudFormation try again what failed in a preserved stack, with nothing changed.
+    """Let CloudFormation retry what failed in a preserved stack, without any change.
 
     Raises:
-        OperationError: there is nothing to retry, or somebody deleted the stack meanwhile.
+        OperationError: there is nothing to retry, or the stack was deleted meanwhile.
     """
     before = newest_event(account, deployed.id)
     try:
@@ -123,7 +124,7 @@ def retry_failed(
             raise
         raise OperationError(
             f"{deployed.name} is {deployed.status}, and CloudFormation finds nothing to retry:"
-            " change what failed and deploy again, or `make destroy` it."
+            " change what failed and deploy again, or run `make destroy`."
         ) from error
     return _follow(account, deployed.id, before, console)
 
@@ -133,14 +134,14 @@ def _follow(account: Account, stack_id: str, before: str, console: Console) -> D
         return follow(account, stack_id, before, console)
     except (KeyboardInterrupt, BotoCoreError, ClientError):
         console.print(
-            "CloudFormation goes on with the deployment. Run `make deploy` again when it is done:"
+            "CloudFormation continues the deployment. Run `make deploy` again when it has finished:"
             " that also publishes the page."
         )
         raise
 
 
 def discard_change_set(account: Account, change_set: ChangeSet) -> None:
-    """Delete a change set that nobody wants, and the empty stack that it may have made."""
+    """Delete a change set, and the empty stack that it may have created."""
     client = account.client("cloudformation")
     client.delete_change_set(ChangeSetName=change_set.id, StackName=change_set.stack_id)
     stack = find_stack(account, change_set.stack_id)

@@ -1,4 +1,4 @@
-"""The API's provisioned concurrency: what a deployment asks for, and whether it may have it."""
+"""The API's provisioned concurrency: what a deployment requests, and what the quota allows."""
 
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ _MOST: Final = "ApiProvisionedConcurrencyMaximum"
 
 
 class ProvisionedConcurrency(msgspec.Struct, frozen=True):
-    """How many environments of the API are warm: always, and at most, by target tracking."""
+    """Environments of the API: the minimum and maximum between which target tracking scales."""
 
     least: int
     most: int
@@ -25,7 +25,7 @@ class ProvisionedConcurrency(msgspec.Struct, frozen=True):
 def wanted_concurrency(
     template: dict[str, Any], parameters: dict[str, str], deployed: StackDescription | None
 ) -> ProvisionedConcurrency:
-    """What the deployment will ask for; without provisioned concurrency there is nothing to track.
+    """What the deployment will request. With a minimum of 0 there is no target tracking.
 
     Raises:
         OperationError: a parameter is not a number, or the minimum exceeds the maximum.
@@ -35,8 +35,8 @@ def wanted_concurrency(
     most = _number(_MOST, template, {**kept, **parameters}) if least else 0
     if least > most:
         raise OperationError(
-            f"{_LEAST} is {least}, and {_MOST} {most}: target tracking cannot keep fewer than the"
-            f" least. Give --parameter {_MOST}={least} or more."
+            f"{_LEAST} is {least} and {_MOST} is {most}: the maximum must not be below the"
+            f" minimum. Pass --parameter {_MOST}={least} or more."
         )
     return ProvisionedConcurrency(least, most)
 
@@ -44,7 +44,7 @@ def wanted_concurrency(
 def check_quota(
     account: Account, deployed: StackDescription | None, wanted: ProvisionedConcurrency
 ) -> str:
-    """What the quota leaves, in a sentence.
+    """A sentence that says which provisioned concurrency fits.
 
     Raises:
         OperationError: the provisioned concurrency does not fit the account's quota.
@@ -67,7 +67,7 @@ def check_quota(
 
 
 def quota_increase(region: str) -> str:
-    """The command that requests the quota which accounts usually have."""
+    """The command that requests the quota that an established account has."""
     return (
         f"aws service-quotas request-service-quota-increase --region {region} --service-code lambda"
         f" --quota-code {_QUOTA_CODE} --desired-value 1000"
@@ -79,8 +79,8 @@ def changes_alias(
 ) -> bool:
     """Whether this deployment changes the provisioned concurrency of the alias `live`.
 
-    Lambda changes none while an alias has weights, as it has during a canary: both in one update
-    fail, and have wedged the rollback too.
+    Lambda does not change it while the alias has weights, as during a canary deployment. An update
+    with both changes fails, and its rollback can fail too.
     https://github.com/aws/serverless-application-model/issues/1353
     """
     template = deployed_template(account.client("cloudformation"), deployed.id, "Original")
@@ -88,18 +88,18 @@ def changes_alias(
 
 
 def _number(name: str, template: dict[str, Any], parameters: dict[str, str]) -> int:
-    """A parameter, or the stage's own number if it is -1."""
+    """A parameter's value; -1 means the value in the mapping of the stage."""
     said = str(parameters.get(name, template["Parameters"][name]["Default"]))
     try:
         number = int(said)
     except ValueError:
-        raise OperationError(f"{name} is a number, not {said!r}.") from None
+        raise OperationError(f"{name} is {said!r}: expected a number.") from None
     stage = parameters.get("Stage", template["Parameters"]["Stage"]["Default"])
     return int(template["Mappings"]["Stage"][stage][name]) if number < 0 else number
 
 
 def _provisioned(client: Any, deployed: StackDescription) -> int:
-    """What the stack's API has already, which need not fit a second time."""
+    """What the stack's API has already; a deployment does not need it a second time."""
     if not (function := deployed.outputs.get("GalleryApiFunctionName")):
         return 0
     try:

@@ -1,4 +1,4 @@
-"""Daily reports: made by the stack's state machine, stored in its bucket."""
+"""Daily reports: the stack's state machine makes them and stores them in a bucket."""
 
 import json
 import time
@@ -17,7 +17,7 @@ type Report = dict[str, Any]
 
 
 class ReportError(Exception):
-    """Why there is no report, and what to do."""
+    """There is no report; the message says why and what to do."""
 
 
 class ReportSource(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ def open_reports(name: str) -> ReportSource:
     """The reports of the deployed stack of that name.
 
     Raises:
-        StackError: the stack does not exist, or has no report.
+        StackError: the stack does not exist, or was deployed from another template.
     """
     stack = DeployedStack(name)
     return ReportSource(
@@ -52,7 +52,7 @@ def open_reports(name: str) -> ReportSource:
 
 
 def make_report(source: ReportSource, console: Console) -> Made:
-    """Run the state machine to its end, and read today's report.
+    """Run the state machine until it ends, and read today's report.
 
     Raises:
         ReportError: the execution failed, or another one is making the report.
@@ -61,13 +61,13 @@ def make_report(source: ReportSource, console: Console) -> Made:
     arn = source.stepfunctions.start_execution(stateMachineArn=source.machine, input="{}")[
         "executionArn"
     ]
-    with console.status("the daily report") as status:
+    with console.status("making the daily report") as status:
         while True:
             execution = source.stepfunctions.describe_execution(executionArn=arn)
             if execution["status"] != "RUNNING":
                 break
             seconds = time.monotonic() - started
-            status.update(f"the daily report [dim]{seconds:.0f} s[/]")
+            status.update(f"making the daily report [dim]{seconds:.0f} s[/]")
             time.sleep(_POLL_SECONDS)
     if execution["status"] != "SUCCEEDED":
         raise ReportError(_why(execution))
@@ -80,7 +80,7 @@ def make_report(source: ReportSource, console: Console) -> Made:
 
 
 def read_report(source: ReportSource, key: str) -> Report | None:
-    """The report in the bucket, if it is there."""
+    """The report in the bucket, or None if there is none."""
     try:
         answer = source.s3.get_object(Bucket=source.bucket, Key=key)
     except source.s3.exceptions.NoSuchKey:
@@ -89,7 +89,7 @@ def read_report(source: ReportSource, key: str) -> Report | None:
 
 
 def last_reports(source: ReportSource, days: int, today: date) -> list[Report]:
-    """The reports of so many days up to today, oldest first; days may be missing."""
+    """The reports of the last days, oldest first; days without a report are left out."""
     before = f"{_REPORTS}{today - timedelta(days=days)}.json"
     pages = source.s3.get_paginator("list_objects_v2").paginate(
         Bucket=source.bucket, Prefix=_REPORTS, StartAfter=before
@@ -99,13 +99,13 @@ def last_reports(source: ReportSource, days: int, today: date) -> list[Report]:
 
 
 def number(report: Report, name: str) -> int:
-    """A count by name, such as `drift.missing`; a report leaves out what is 0."""
+    """A count by name, such as `drift.missing`; a report does not contain counts of 0."""
     subject, _, what = name.partition(".")
     return int(report.get(subject, {}).get(what, 0))
 
 
 def _why(execution: dict[str, Any]) -> str:
-    """A Lambda function's own words, where they are the cause."""
+    """Why an execution failed: the function's exception if there is one, else the cause."""
     cause = execution.get("cause") or "no cause is given"
     try:
         answer = json.loads(cause)
@@ -114,5 +114,5 @@ def _why(execution: dict[str, Any]) -> str:
         cause = f"{execution.get('error', 'unknown error')}: {cause}"
     return (
         f"The execution {execution['executionArn']} ended {execution['status']}: {cause}."
-        " The function's log says more; the execution can be redriven, or a new one started."
+        " See the function's log, then redrive the execution or start a new one."
     )

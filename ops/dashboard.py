@@ -1,6 +1,6 @@
-"""`python -m ops.dashboard`: what a stack's dashboard shows, as a table and as a picture.
+"""`python -m ops.dashboard`: prints a stack's dashboard as a table, and draws it as a picture.
 
-It reads the deployed dashboard and, by GetMetricData, what CloudWatch has for each of its metrics.
+It reads the deployed dashboard, and the data of its metrics from CloudWatch by GetMetricData.
 """
 
 import argparse
@@ -31,12 +31,12 @@ from ops.deployed_stack import DeployedStack, StackError
 from ops.plot_file import plot_file
 
 DASHBOARD: Final = "GalleryDashboard"
-_QUERIES: Final = 500  # the most that GetMetricData takes at once
+_QUERIES: Final = 500  # maximum of GetMetricData per call
 _LONGEST_HOURS: Final = 14 * 24  # CloudWatch keeps minutes for 15 days
 
 
 def query(series: Series, identity: str, span: Span) -> dict[str, Any]:
-    """What GetMetricData is asked for one series."""
+    """The query for GetMetricData for one series."""
     return {
         "Id": identity,
         "MetricStat": {
@@ -54,7 +54,7 @@ def query(series: Series, identity: str, span: Span) -> dict[str, Any]:
 
 
 def fetch(clients: Mapping[str | None, Any], series: Sequence[Series], span: Span) -> list[Points]:
-    """What CloudWatch has, oldest first, for each; `clients` by region, None for their own."""
+    """The points of each series, oldest first; `clients` by region, None for the stack's region."""
     found: list[Points] = [[] for _ in series]
     for region, client in clients.items():
         numbers = [number for number, each in enumerate(series) if each.region == region]
@@ -72,13 +72,13 @@ def fetch(clients: Mapping[str | None, Any], series: Sequence[Series], span: Spa
 
 
 def read(body: str, span: Span) -> list[WidgetReading]:
-    """All widgets with what is to be seen in them, with the environment's credentials."""
+    """All widgets with their data, read with the environment's credentials."""
     widgets = read_widgets(body)
     regions = {series.region for widget in widgets for series in widget.series}
-    session = boto3.Session()  # not the process's, which remembers older credentials
+    session = boto3.Session()  # not the default session, which remembers older credentials
     clients = {region: session.client("cloudwatch", region_name=region) for region in regions}
     readings = []
-    for whole_days in (False, True):  # a single value is its last, however short the time shown
+    for whole_days in (False, True):  # a single value needs its last point, however old
         shown = [each for each in widgets if (each.kind == "singleValue") is whole_days]
         series = [each for widget in shown for each in widget.series]
         begin = span.end - 2 * timedelta(seconds=max((each.period for each in series), default=0))
@@ -103,7 +103,7 @@ def find_body(name: str) -> str:
 
 
 def show(readings: Sequence[WidgetReading], console: Console) -> None:
-    """Print each metric's last value, and its highest."""
+    """Print each metric's last and highest value."""
     table = Table(title_justify="left", show_edge=False, pad_edge=False)
     for column in ("", "metric", "last", "highest"):
         table.add_column(column, justify="right" if column in {"last", "highest"} else "left")
@@ -131,16 +131,18 @@ def _hours(text: str) -> timedelta:
     except ValueError:
         hours = 0
     if not 0 < hours <= _LONGEST_HOURS:
-        limits = f"above 0, up to {_LONGEST_HOURS}"
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of hours: {limits}")
+        limits = f"expected more than 0, at most {_LONGEST_HOURS}"
+        raise argparse.ArgumentTypeError(f"invalid number of hours {text!r}: {limits}")
     return timedelta(hours=hours)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit status is 0 only if there is a dashboard."""
+    """Return 0 only if there is a dashboard."""
     parser = stack_parser("make dashboard", __doc__)
-    parser.add_argument("--hours", type=_hours, default="3", help="up to now (default 3)")
-    parser.add_argument("--plot", type=plot_file, metavar="FILE", help="a picture, .svg or .png")
+    parser.add_argument("--hours", type=_hours, default="3", help="last hours to show (default 3)")
+    parser.add_argument(
+        "--plot", type=plot_file, metavar="FILE", help="draw a picture as .svg or .png"
+    )
     options = parser.parse_args(arguments)
     console = Console(highlight=False)
     now = datetime.now(UTC)
@@ -152,7 +154,7 @@ def main(arguments: list[str] | None = None) -> int:
             from ops.dashboard_plot import plot  # noqa: PLC0415 - matplotlib is slow to import
 
             plot(readings, span, options.stack, options.plot)
-            console.print(f"[green]✓[/] {escape(str(options.plot))} shows it.")
+            console.print(f"[green]✓[/] {escape(str(options.plot))} is written.")
     except (DashboardError, StackError, BotoCoreError, ClientError, OSError) as error:
         console.print(f"[bold red]✗[/] {escape(str(error))}")
         return 1

@@ -1,4 +1,4 @@
-"""A dashboard as one picture: its widgets in their grid, with their titles, axes and statistics."""
+"""Draws a dashboard as one picture: its widgets in their grid, with titles, axes and values."""
 
 import math
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, Multiple
 from ops.dashboard_widgets import Axis, Points, Span, WidgetReading, lengthened, value_text
 
 _COLUMNS: Final = 24
-_WIDTH: Final = 1000.0  # pixels of the picture, as README shows it
-_UNIT: Final = 25.0  # pixels of a unit of the grid's height
+_WIDTH: Final = 1000.0  # pixels, as README shows the picture
+_UNIT: Final = 25.0  # pixels per unit of the grid's height
 _HEADER: Final = 40.0
 _DPI: Final = 100
 _GAP: Final = 3.0  # around each widget
@@ -27,16 +27,16 @@ _COLORS: Final = ("#2f6fb0", "#e08a1e", "#2e8540", "#8a6fae")
 _INK: Final = "#1b2733"
 _PALE: Final = "#6b7785"
 _PAPER: Final = "#eef1f4"
-_EMPTY: Final = "#b3bcc5"  # in a legend: no data
+_EMPTY: Final = "#b3bcc5"  # for a series without data, in a legend
 _STEPS: Final = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)  # seconds
 _TICKS: Final = 4
-_FREE: Final = 0.04  # of the axis of time, where the other one begins
-_FEW: Final = 3  # points, which no line shows
-_UNDATED: Final = {".svg": {"Date": None}}  # the same picture is the same file
+_FREE: Final = 0.04  # share of the time axis, at its start, that has no tick
+_FEW: Final = 3  # points that need larger markers, because they hardly make a line
+_UNDATED: Final = {".svg": {"Date": None}}  # the same data makes the same file
 
 
 class _Box(NamedTuple):
-    """A rectangle in pixels from the picture's upper left."""
+    """A rectangle in pixels, measured from the picture's upper left corner."""
 
     x: float
     y: float
@@ -45,7 +45,7 @@ class _Box(NamedTuple):
 
 
 class _Canvas:
-    """A figure in which everything is placed in pixels from the upper left."""
+    """A figure in which everything is placed in pixels from the upper left corner."""
 
     def __init__(self, height: float) -> None:
         self.height = height
@@ -54,11 +54,11 @@ class _Canvas:
     def axes(self, box: _Box) -> Axes:
         return self.figure.add_axes(self._share(box))
 
-    def text(self, x: float, y: float, words: str, size: float, **look: Any) -> None:
+    def text(self, x: float, y: float, words: str, size: float, **style: Any) -> None:
         """`y` is the text's baseline, `size` its height, both in pixels."""
-        look = {"color": _INK, **look}
+        style = {"color": _INK, **style}
         points = size * 72 / _DPI
-        self.figure.text(x / _WIDTH, 1 - y / self.height, words, fontsize=points, **look)
+        self.figure.text(x / _WIDTH, 1 - y / self.height, words, fontsize=points, **style)
 
     def card(self, box: _Box) -> None:
         left, bottom, width, height = self._share(box)
@@ -88,7 +88,7 @@ class _Canvas:
 
 
 def plot(readings: Sequence[WidgetReading], span: Span, stack: str, file: Path) -> None:
-    """Draw every widget in its place."""
+    """Draw every widget at its place in the grid."""
     rows = max((each.widget.y + each.widget.height for each in readings), default=0)
     canvas = _Canvas(_HEADER + rows * _UNIT + _GAP)
     canvas.text(2 * _GAP, 26, stack, 17, weight="bold")
@@ -124,7 +124,7 @@ def _times(readings: Sequence[WidgetReading], span: Span) -> str:
     graphs = [each.widget for each in readings if each.widget.kind == "timeSeries"]
     steps = {lengthened(series.period, span) for widget in graphs for series in widget.series}
     minutes = [f"{step // 60} minutes" if step > 60 else "minute" for step in sorted(steps)]
-    points = f", a point each {' or '.join(minutes)}" if minutes else ""
+    points = f", one point per {' or '.join(minutes)}" if minutes else ""
     is_empty = [not found for each in readings if any(each.points) for found in each.points]
     return f"{times}{points}{'; grey: no data' if any(is_empty) else ''}"
 
@@ -149,7 +149,7 @@ def _graph(canvas: _Canvas, reading: WidgetReading, span: Span, box: _Box) -> No
             values,
             color=color,
             label=series.label,
-            linewidth=1.2 if number else 1.8,  # seen where another one lies on it
+            linewidth=1.2 if number else 1.8,  # visible below a line with the same values
             marker="o",
             markersize=4.5 if 0 < len(points) <= _FEW else 2.4,
             markeredgewidth=0,
@@ -177,7 +177,7 @@ def _graph(canvas: _Canvas, reading: WidgetReading, span: Span, box: _Box) -> No
 
 
 def _with_gaps(points: Points, period: int) -> tuple[list[float], list[float]]:
-    """Points as numbers; where a period has none, the line is broken."""
+    """Points as numbers, with NaN for each period without a point, so that the line breaks."""
     times: list[float] = []
     values: list[float] = []
     if points:
@@ -216,7 +216,7 @@ def _dress(axes: Axes, axis: Axis, span: Span) -> None:
 
 
 def _times_locator(highest: float) -> MultipleLocator:
-    """Up to three ticks for milliseconds, at what is round in its own unit."""
+    """Up to three ticks for milliseconds, at values that are round in ms, s, min or h."""
     powers = [digit * 10.0**power for power in range(-1, 4) for digit in (1, 2, 5)]
     longer = [15e3, 30e3, 60e3, 120e3, 300e3, 600e3, 1800e3, 3600e3, 7200e3, 21600e3, 86400e3]
     steps = [*(each for each in powers if each < 15e3), *longer]

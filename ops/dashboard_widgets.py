@@ -1,4 +1,4 @@
-"""The widgets of a CloudWatch dashboard, and what CloudWatch has for them."""
+"""The widgets of a CloudWatch dashboard, and their data."""
 
 import json
 import math
@@ -9,18 +9,18 @@ from typing import Any, Final
 
 import msgspec
 
-_POINTS: Final = 1440  # per line; a longer time has longer periods, as in the console
+_POINTS: Final = 1440  # per line; a longer time span has longer periods, as in the console
 _DEFAULT_PERIOD: Final = 300
 
 type Points = list[tuple[datetime, float]]
 
 
 class DashboardError(Exception):
-    """Why there is nothing to show, and the way out."""
+    """The dashboard cannot be shown; the message says why."""
 
 
 class Axis(msgspec.Struct, frozen=True):
-    """One side of a graph; `label` is the unit here, for `showUnits` is off."""
+    """One axis of a graph; `label` is the unit, because `showUnits` is off."""
 
     label: str = ""
     min: float | None = None
@@ -28,7 +28,7 @@ class Axis(msgspec.Struct, frozen=True):
 
 
 class Series(msgspec.Struct, frozen=True):
-    """One metric of a widget by one statistic; `period` in seconds."""
+    """One metric of a widget with one statistic; `period` is in seconds."""
 
     label: str
     namespace: str
@@ -42,7 +42,7 @@ class Series(msgspec.Struct, frozen=True):
 
 
 class Widget(msgspec.Struct, frozen=True):
-    """A rectangle of the grid, which is 24 wide; `kind` is the metric's view, or the type."""
+    """A rectangle in the grid of 24 columns; `kind` is the view of a metric widget, or the type."""
 
     kind: str
     x: int
@@ -56,7 +56,7 @@ class Widget(msgspec.Struct, frozen=True):
 
 
 class Span(msgspec.Struct, frozen=True):
-    """The time that is shown."""
+    """The time span of a picture."""
 
     start: datetime
     end: datetime
@@ -67,19 +67,19 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class WidgetReading(msgspec.Struct, frozen=True):
-    """A widget, and what CloudWatch has for each of its series, oldest first."""
+    """A widget, and the points of each of its series, oldest first."""
 
     widget: Widget
     points: tuple[Points, ...]
 
 
 def read_widgets(body: str) -> list[Widget]:
-    """The widgets of a dashboard's body.
+    """Parse the body of a dashboard.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 
     Raises:
-        DashboardError: a metric is written in a way that is not understood here.
+        DashboardError: a widget uses metric math, which is not supported here.
     """
     return [_widget(each) for each in json.loads(body)["widgets"]]
 
@@ -108,7 +108,9 @@ def _series(properties: Mapping[str, Any]) -> Iterator[Series]:
         named = [each for each in given if not isinstance(each, dict)]
         if "expression" in options or not named:
             title = properties.get("title", "")
-            raise DashboardError(f"The widget {title!r} computes its metrics, which only AWS does.")
+            raise DashboardError(
+                f"The widget {title!r} uses metric math: only CloudWatch's console shows it."
+            )
         namespace, metric, *dimensions = before = _written_out(named, before)
         yield Series(
             label=options.get("label", metric),
@@ -124,7 +126,7 @@ def _series(properties: Mapping[str, Any]) -> Iterator[Series]:
 
 
 def _written_out(named: Sequence[str], before: Sequence[str]) -> list[str]:
-    """Without `.`, which is what stood there above, and `...`, which is all that is left out."""
+    """Replace `.` (the value above) and `...` (all values above that are left out)."""
     if named[0] == "...":
         rest = named[1:]
         return [*before[: len(before) - len(rest)], *rest]
@@ -132,12 +134,12 @@ def _written_out(named: Sequence[str], before: Sequence[str]) -> list[str]:
 
 
 def lengthened(period: int, span: Span) -> int:
-    """The period, or so many whole minutes that a line has no more than 1,440 points."""
+    """The period, or as many whole minutes as keep a line within 1,440 points."""
     return max(period, 60 * math.ceil(span.seconds / _POINTS / 60))
 
 
 def value_text(value: float, unit: str) -> str:
-    """A value for a person; what is in `ms` as ms, s, min or h, whatever is short."""
+    """A value for a person; milliseconds are shown in ms, s, min or h."""
     if unit == "ms":
         for size, name in ((3_600_000, "h"), (60_000, "min"), (1000, "s")):
             if value >= size:

@@ -1,7 +1,7 @@
 """`python -m ops.deploy`: builds a stage, deploys it by a change set, and publishes its page.
 
-It shows account, region, stage and stack and asks before it builds, and asks again when sam has
-shown the change set. --yes answers both.
+It shows account, region, stage and stack and asks for confirmation before it builds. It asks again
+when sam has shown the change set. --yes answers both questions.
 """
 
 import argparse
@@ -53,16 +53,18 @@ from tools.translate import load_template
 def merged_parameters(
     stage: Stage, deployed: StackDescription | None, given: dict[str, str], known: dict[str, Any]
 ) -> dict[str, str]:
-    """What sam is to be told: the deployed stack's architecture, then samconfig.toml, then `given`.
+    """The parameters for sam: samconfig.toml, overridden by `given`, and the deployed architecture.
 
-    sam deploy keeps the other parameters of a stack by itself, but sam build does not know them;
-    and how one release went says nothing of the next.
+    sam deploy keeps the other parameters of a stack by itself, but sam build needs Architecture.
+    Release is not kept: it applies to one deployment.
 
     Raises:
-        OperationError: the template has no such parameter or value, or the stage is given as one.
+        OperationError: the template has no such parameter or value, or `given` has another stage.
     """
     if given.get("Stage", stage.name) != stage.name:
-        raise OperationError(f"The stage is {stage.name}, by --stage; --parameter says another.")
+        raise OperationError(
+            f"--stage is {stage.name}, and --parameter has Stage={given['Stage']}: use --stage"
+        )
     deployed_ones = deployed.parameters if deployed else {}
     kept = {name: deployed_ones[name] for name in ("Architecture",) if name in deployed_ones}
     merged = {"Release": "by-stage", **kept, **stage.parameters, **given, "Stage": stage.name}
@@ -73,18 +75,18 @@ def merged_parameters(
             )
         allowed = known[name].get("AllowedValues", [value])
         if value not in allowed:
-            raise OperationError(f"{name} is one of {', '.join(allowed)}, not {value}.")
+            raise OperationError(f"{name} is {value!r}: expected one of {', '.join(allowed)}.")
     return merged
 
 
 def publish(account: Account, outputs: dict[str, str], console: Console) -> None:
-    """The page, where there is a distribution for it."""
+    """Publish the page if the stack has a distribution."""
     if outputs["DistributionId"] == "none":
         console.print(f"[yellow]![/] {escape(outputs['GalleryUrl'])}")
         return
     site = publish_site.Site(account.client("s3"), account.client("cloudfront"), outputs)
     count = publish_site.publish(site, console)
-    console.print(f"[green]✓[/] {count} files are at [bold]{escape(outputs['GalleryUrl'])}[/]")
+    console.print(f"[green]✓[/] {count} files published: [bold]{escape(outputs['GalleryUrl'])}[/]")
 
 
 def check(
@@ -97,7 +99,7 @@ def check(
     """
     console.print(findings_table(examination.findings))
     if examination.is_blocked:
-        raise OperationError("Nothing was deployed, because of what is marked ✗.")
+        raise OperationError("Nothing was deployed: fix what is marked ✗ first.")
     target = examination.target
     deployed, template = target.deployed, target.template
     parameters = {**given, ACCESS_LOGS: target.parameters[ACCESS_LOGS]}
@@ -112,10 +114,10 @@ def check(
 
 
 def confirm(question: str, console: Console, *, yes: bool) -> bool:
-    """Whether a person agrees, or has agreed beforehand by --yes.
+    """Whether a person agrees; --yes agrees without a question.
 
     Raises:
-        OperationError: stdin is not a terminal, so nobody can confirm.
+        OperationError: stdin is not a terminal and --yes is not given.
     """
     return yes or answer_to(f"{question} (yes or no) ", console, "--yes") == "yes"
 
@@ -123,21 +125,21 @@ def confirm(question: str, console: Console, *, yes: bool) -> bool:
 def set_back_drift(
     account: Account, deployed: StackDescription | None, console: Console, *, yes: bool
 ) -> dict[str, int]:
-    """Undo what was done to functions outside CloudFormation, if a person agrees.
+    """Undo changes that were made to functions outside CloudFormation, if a person agrees.
 
     Returns:
-        Versions that stay, by the function's logical id, since CloudFront replicates them.
+        Versions that stay because CloudFront has replicas of them, by the function's logical id.
 
     Raises:
-        OperationError: the person does not agree, or Lambda refuses.
+        OperationError: the person does not agree, or Lambda refuses a change.
     """
     drift = find_drift(account, deployed)
     if deployed is None or not drift:
         return {}
-    console.print("Not as the stack says, which a deployment would fail over:")
+    console.print("Functions that differ from the stack, so the deployment would fail:")
     for each in drift:
         console.print(f"  {escape(each.describe())}")
-    if not confirm("Set this back, and delete those versions?", console, yes=yes):
+    if not confirm("Restore them, and delete those versions?", console, yes=yes):
         raise OperationError("Nothing was deployed.")
     return set_back(account, deployed, drift, console)
 
@@ -145,11 +147,11 @@ def set_back_drift(
 def warn_of_replacements(
     change_set: ChangeSet, deployed: StackDescription | None, console: Console
 ) -> None:
-    """Say beforehand what CloudFormation refuses to do while it preserves."""
+    """Warn of replacements, which CloudFormation refuses after a preserved failure."""
     if is_continued(deployed) and change_set.replaced:
         console.print(
-            "[yellow]![/] The last deployment failed and was preserved. CloudFormation replaces no"
-            " resource until a deployment has succeeded, and this change set replaces"
+            "[yellow]![/] The last deployment failed and was preserved. CloudFormation does not"
+            " replace a resource until a deployment has succeeded, and this change set replaces"
             f" {', '.join(change_set.replaced)}. If that fails, deploy first without that change."
         )
 
@@ -158,7 +160,7 @@ def deploy(options: argparse.Namespace, console: Console) -> None:
     """Check, ask, build, create a change set, ask, execute it, publish the page.
 
     Raises:
-        OperationError: what keeps it from being deployed.
+        OperationError: something prevents the deployment, or it failed.
     """
     stage = read_stage(options.stage)
     account = open_account(stage, options.account)
@@ -192,7 +194,7 @@ def deploy(options: argparse.Namespace, console: Console) -> None:
         agreed = False
         try:
             agreed = confirm("Execute this change set?", console, yes=options.yes)
-        finally:  # Ctrl-C is a no
+        finally:  # Ctrl-C means no
             if not agreed:
                 discard_change_set(account, change_set)
         if not agreed:
@@ -206,7 +208,7 @@ def deploy(options: argparse.Namespace, console: Console) -> None:
     if not done or not done.outputs:
         raise OperationError(f"{stack} was not deployed: it has no outputs.")
     publish(account, done.outputs, console)
-    console.print("Whoever may upload is invited, and Cognito mails them a password:")
+    console.print("To invite a user who may upload photos (Cognito emails a temporary password):")
     console.print(
         f"  aws cognito-idp admin-create-user --region {account.region}"
         f" --user-pool-id {done.outputs['UserPoolId']} --username you@example.com",
@@ -215,7 +217,7 @@ def deploy(options: argparse.Namespace, console: Console) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit status is 0 only if the stack is deployed, and its page published."""
+    """Return 0 only if the stack is deployed and its page is published."""
     parser = stage_parser("make deploy", __doc__)
     add_parameters(parser)
     add_confirmation(parser)

@@ -1,6 +1,6 @@
-"""`python -m ops.destroy`: takes a stack down, and what it keeps on purpose: people's data.
+"""`python -m ops.destroy`: deletes a stack and the data that CloudFormation retains.
 
-May be ended at any point and run again: it goes on from what it finds, until nothing is left.
+It can be interrupted at any point and run again: it continues with what is left.
 """
 
 import argparse
@@ -33,28 +33,29 @@ from ops.stacks import (
 )
 
 REPLICAS: Final = (
-    "CloudFront still holds replicas of the Lambda@Edge function, and until they are gone nobody"
-    " can delete it. They go by themselves, typically within a few hours of the distribution,"
-    " which is gone already. Run this again then, or give --wait HOURS."
+    "CloudFront still has replicas of the Lambda@Edge function, and Lambda cannot delete the"
+    " function until CloudFront has removed them. That usually takes a few hours after the"
+    " deletion of the distribution, which is done. Run this command again then, or pass --wait"
+    " HOURS."
 )
 ELSEWHERE: Final = (
-    "Lambda@Edge ran, logged and counted in the regions near its viewers. Its log groups are"
-    " deleted in all of them; a replica that ends late may write one more, and running this again"
-    " deletes that too. Its metrics stay in CloudWatch of those regions for 15 months, at no cost."
+    "Lambda@Edge wrote logs and metrics in the regions near its viewers. Its log groups are deleted"
+    " in all regions. A replica that is removed late may create one again: run this command again"
+    " to delete it. The metrics stay in CloudWatch of those regions for 15 months, at no cost."
 )
-_ACCOUNTS: Final = {"AccessLogsAccount", "AccessLogsRole"}  # other APIs may log by them
+_ACCOUNTS: Final = {"AccessLogsAccount", "AccessLogsRole"}  # other APIs may log with them
 _RETAINING: Final = ("Retain", "RetainExceptOnCreate")
 _POLL_SECONDS: Final = 5.0
-_COMEBACK_SECONDS: Final = 600.0
+_RETRY_SECONDS: Final = 600.0
 
 
 class Inventory:
-    """What there is of a stack and of its predecessors by that name."""
+    """Resources of a stack, and of deleted stacks that had the same name."""
 
     def __init__(
         self, account: Account, stage: Stage, name: str, say: Callable[[str], None]
     ) -> None:
-        """`say` is told once of each thing that cannot be looked for."""
+        """`say` gets one message for each thing that cannot be searched for."""
         self.account, self.stage, self.name = account, stage, name
         self.live = find_stack(account, name)
         self.resources = list_resources(account, self.live.id) if self.live else []
@@ -70,8 +71,8 @@ class Inventory:
         self._warnings: set[str] = set()
         self._say = say
 
-    def look(self) -> list[Remain]:
-        """What is there now, beside the stack."""
+    def remaining(self) -> list[Remain]:
+        """Data, log groups and artifacts that exist now."""
         return [
             *find_data(self.account, self.resources),
             *find_log_groups(self.account, self.resources, self._warn),
@@ -79,21 +80,21 @@ class Inventory:
         ]
 
     def unknown(self) -> list[StackResource]:
-        """What a stack kept that is nothing this tool knows how to delete."""
+        """Resources that a stack retained and that this command cannot delete."""
         return [
             each
             for each in self._kept()
             if each.type not in DATA
-            and each.type != "AWS::Lambda::Version"  # goes with its function
+            and each.type != "AWS::Lambda::Version"  # deleted with its function
             and each.logical_id not in _ACCOUNTS
         ]
 
     def accounts_role(self) -> str | None:
-        """The role by which all APIs of the account write access logs, if the stack made it."""
+        """The role with which all APIs of the account write access logs, if this stack made it."""
         kept = {each.logical_id: each.physical_id for each in self._kept()}
         return kept.get("AccessLogsRole")
 
-    def at_the_edge(self) -> bool:
+    def has_edge_function(self) -> bool:
         """Whether CloudFront ran a function of the stack."""
         return any(each.type == "AWS::CloudFront::Distribution" for each in self.resources)
 
@@ -108,7 +109,7 @@ class Inventory:
 
 
 def _still_its_own(account: Account, resource: StackResource, generation: StackDescription) -> bool:
-    """Not if the deleted stack took it along, or it has been imported into one that lives."""
+    """False if the deleted stack deleted the resource, or another stack has imported it."""
     if resource.type not in DATA:
         return True
     if resource.status != "DELETE_SKIPPED":
@@ -128,31 +129,31 @@ def _still_its_own(account: Account, resource: StackResource, generation: StackD
 
 
 def check_state(inventory: Inventory, *, unprotect: bool, remains: list[Remain]) -> None:
-    """Refuse before anything is deleted.
+    """Check, before anything is deleted, that the stack can be deleted.
 
     Raises:
-        OperationError: the stack is being changed, or protected.
+        OperationError: the stack is being changed, or something is protected from deletion.
     """
     live = inventory.live
     busy = live and live.status.endswith("_IN_PROGRESS")
     if live and busy and live.status not in {"DELETE_IN_PROGRESS", "REVIEW_IN_PROGRESS"}:
-        raise OperationError(f"{live.name} is {live.status}: wait until that is over.")
+        raise OperationError(f"{live.name} is {live.status}: wait until that has ended.")
     protected = [f"{each.kind} {each.name}" for each in remains if each.protected]
     if live and live.termination_protection:
         protected.insert(0, f"stack {live.name}")
     if protected and not unprotect:
         raise OperationError(
-            f"Protected from deletion: {', '.join(protected)}. If they are to go nevertheless, give"
-            " --unprotect, which switches the protection off right before each is deleted."
+            f"Protected from deletion: {', '.join(protected)}. To delete them nevertheless, pass"
+            " --unprotect, which disables the protection of each right before its deletion."
         )
 
 
 def empty_for_stack(
     account: Account, live: StackDescription, resources: Iterable[StackResource], console: Console
 ) -> None:
-    """Empty the buckets that CloudFormation deletes itself, which it does only with empty ones.
+    """Empty the buckets that CloudFormation will delete: it deletes only empty buckets.
 
-    What is kept on purpose stays whole until the stack, which works with it, is gone.
+    Buckets that the stack retains keep their objects until the stack is deleted.
     """
     if not (buckets := [each for each in resources if each.type == "AWS::S3::Bucket"]):
         return
@@ -173,10 +174,10 @@ def _counter(status: Status, what: str) -> Callable[[int], None]:
 
 
 def delete_stack(account: Account, live: StackDescription, console: Console) -> bool:
-    """Have CloudFormation delete the stack, and wait; False if replicas at the edge hold it up.
+    """Delete the stack with CloudFormation and wait; False if Lambda@Edge replicas prevent it.
 
     Raises:
-        OperationError: something else holds it up.
+        OperationError: something else prevents the deletion.
     """
     cloudformation = account.client("cloudformation")
     if live.termination_protection:
@@ -185,7 +186,7 @@ def delete_stack(account: Account, live: StackDescription, console: Console) -> 
         )
     with console.status("CloudFormation deletes the stack") as status:
         now: StackDescription | None = live
-        while now and now.status == "DELETE_IN_PROGRESS":  # somebody's earlier request
+        while now and now.status == "DELETE_IN_PROGRESS":  # from an earlier request
             time.sleep(_POLL_SECONDS)
             now = find_stack(account, live.id)
         token = str(uuid.uuid4())  # marks the events of this attempt
@@ -193,13 +194,14 @@ def delete_stack(account: Account, live: StackDescription, console: Console) -> 
         while not (now := find_stack(account, live.id)) or now.status != "DELETE_COMPLETE":
             events = _events(account, live.id, token)
             done = [each for each in events if each["ResourceStatus"] == "DELETE_COMPLETE"]
-            status.update(f"CloudFormation deletes the stack: {len(done)} resources are gone")
+            status.update(f"CloudFormation deletes the stack: {len(done)} resources are deleted")
             if any(
                 each["ResourceStatus"] == "DELETE_FAILED"
                 and each.get("PhysicalResourceId") == live.id
                 for each in events
             ):
-                return _held_up_by_replicas(live, events)
+                _raise_unless_replicas(live, events)
+                return False
             if not now:
                 break
             time.sleep(_POLL_SECONDS)
@@ -208,7 +210,7 @@ def delete_stack(account: Account, live: StackDescription, console: Console) -> 
 
 
 def _events(account: Account, stack_id: str, token: str) -> list[dict[str, Any]]:
-    """Of one deletion, newest first."""
+    """Events of one deletion, newest first."""
     found = []
     pages = account.client("cloudformation").get_paginator("describe_stack_events")
     for page in pages.paginate(StackName=stack_id):
@@ -219,8 +221,12 @@ def _events(account: Account, stack_id: str, token: str) -> list[dict[str, Any]]
     return found
 
 
-def _held_up_by_replicas(live: StackDescription, events: list[dict[str, Any]]) -> bool:
-    """False, as delete_stack says it; an error if anything else is in the way."""
+def _raise_unless_replicas(live: StackDescription, events: list[dict[str, Any]]) -> None:
+    """Do nothing if only Lambda@Edge replicas prevented the deletion.
+
+    Raises:
+        OperationError: something else prevented the deletion.
+    """
     failed = {
         each["LogicalResourceId"]: each.get("ResourceStatusReason", "no reason given")
         for each in events
@@ -229,25 +235,24 @@ def _held_up_by_replicas(live: StackDescription, events: list[dict[str, Any]]) -
     others = {name: why for name, why in failed.items() if "replicated function" not in why}
     if others or not failed:
         reasons = [f"{name}: {why}" for name, why in others.items()]
-        lines = [f"CloudFormation cannot delete {live.name}. Fix this, then run it again:"]
+        lines = [f"CloudFormation cannot delete {live.name}. Fix this, then run the command again:"]
         raise OperationError("\n".join([*lines, *reasons]))
-    return False
 
 
 def delete_remains(account: Account, remains: list[Remain], console: Console) -> None:
-    """What was listed and confirmed, one after the other."""
+    """Delete what was listed and confirmed, one after the other."""
     for each in remains:
-        what = f"{each.kind} {_called(each)}"
+        what = f"{each.kind} {_full_name(each)}"
         with console.status(what) as status:
             delete(account, each, _counter(status, what))
         console.print(f"[green]✓[/] {escape(what)}: {each.holds}", soft_wrap=True)
 
 
 def destroy(options: argparse.Namespace, console: Console) -> bool:
-    """Show, ask, delete the stack and then what it keeps; True if nothing is left.
+    """List, ask, delete the stack and then what it retained; True if nothing is left.
 
     Raises:
-        OperationError: what keeps it from being taken down.
+        OperationError: something prevents the deletion.
     """
     stage = read_stage(options.stage)
     account = open_account(stage, options.account)
@@ -258,50 +263,50 @@ def destroy(options: argparse.Namespace, console: Console) -> bool:
     if not inventory.live and not inventory.deleted:
         raise OperationError(
             f"Account {account.id} has no stack {name} in {account.region}, nor has one been"
-            " deleted there within 90 days. Are AWS_PROFILE and AWS_REGION right?"
+            " deleted there within 90 days. Check AWS_PROFILE and AWS_REGION."
         )
-    remains = inventory.look()
+    remains = inventory.remaining()
     if not inventory.live and not remains:
         return _nothing_left(inventory, remains, console)
     show_account(account, stage, name, console)
     _show(inventory, remains, console)
     check_state(inventory, unprotect=options.unprotect, remains=remains)
     typed = options.confirm or answer_to(
-        f"All of this will be gone. Type the stack's name, {name}: ", console, "--confirm NAME"
+        f"All of this will be deleted. Type the stack's name, {name}: ", console, "--confirm NAME"
     )
     if typed != name:
         raise OperationError(f"Nothing was deleted: {typed!r} is not {name}.")
 
-    gone = True
+    deleted = True
     if live := inventory.live:
         empty_for_stack(account, live, inventory.resources, console)
-        gone = delete_stack(account, live, console)
-    delete_remains(account, inventory.look(), console)
-    give_up = time.monotonic() + options.wait * 3600
-    while live and not gone:
+        deleted = delete_stack(account, live, console)
+    delete_remains(account, inventory.remaining(), console)
+    deadline = time.monotonic() + options.wait * 3600
+    while live and not deleted:
         console.print(f"[yellow]![/] {REPLICAS}")
-        if time.monotonic() + _COMEBACK_SECONDS > give_up:
+        if time.monotonic() + _RETRY_SECONDS > deadline:
             return False
-        console.print(f"Back in {_COMEBACK_SECONDS / 60:.0f} minutes.")
-        time.sleep(_COMEBACK_SECONDS)
-        gone = delete_stack(account, live, console)
-    delete_remains(account, inventory.look(), console)  # late lines of the functions' logs
-    return _nothing_left(inventory, inventory.look(), console)
+        console.print(f"The next attempt is in {_RETRY_SECONDS / 60:.0f} minutes.")
+        time.sleep(_RETRY_SECONDS)
+        deleted = delete_stack(account, live, console)
+    delete_remains(account, inventory.remaining(), console)  # late lines of the functions' logs
+    return _nothing_left(inventory, inventory.remaining(), console)
 
 
 def _nothing_left(inventory: Inventory, remains: list[Remain], console: Console) -> bool:
-    left = [f"{each.kind} {_called(each)} in {each.region}" for each in remains]
+    left = [f"{each.kind} {_full_name(each)} in {each.region}" for each in remains]
     left += [
-        f"{each.type} {each.physical_id}, which the stack kept" for each in inventory.unknown()
+        f"{each.type} {each.physical_id}, which the stack retained" for each in inventory.unknown()
     ]
     for each in left:
         console.print(f"[red]✗[/] left: {escape(each)}")
     if role := inventory.accounts_role():
         console.print(
-            f"  The role {escape(role)} is the account's: by it API Gateway writes the logs of all"
-            f" APIs in {inventory.account.region}, so it stays."
+            f"  The role {escape(role)} stays: API Gateway uses it to write the logs of all APIs of"
+            f" the account in {inventory.account.region}."
         )
-    if inventory.at_the_edge():
+    if inventory.has_edge_function():
         console.print(f"  {ELSEWHERE}")
     if not left:
         console.print(f"[green]✓[/] Nothing is left of {escape(inventory.name)}.")
@@ -310,33 +315,37 @@ def _nothing_left(inventory: Inventory, remains: list[Remain], console: Console)
 
 def _show(inventory: Inventory, remains: list[Remain], console: Console) -> None:
     if live := inventory.live:
-        console.print(f"  status   {live.status}, {inventory.count} resources; among them:")
+        console.print(f"  status   {live.status}, {inventory.count} resources, and this data:")
     else:
-        console.print("  status   deleted; what is left of it:")
+        console.print("  status   deleted; this is left:")
     table = Table(box=None, padding=(0, 2), show_header=False)
     for each in remains:
         notes = [each.holds]
         notes += ["protected"] if each.protected else []
         notes += [each.region] if each.region != inventory.account.region else []
-        table.add_row(each.kind, escape(_called(each)), ", ".join(notes))
+        table.add_row(each.kind, escape(_full_name(each)), ", ".join(notes))
     console.print(table)
 
 
-def _called(remain: Remain) -> str:
+def _full_name(remain: Remain) -> str:
     return f"{remain.name}/{remain.prefix}" if remain.prefix else remain.name
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit status is 0 only if nothing is left."""
+    """Return 0 only if nothing is left."""
     parser = stage_parser("make destroy", __doc__)
-    parser.add_argument("--confirm", metavar="NAME", help="the stack's name, instead of typing it")
-    parser.add_argument("--unprotect", action="store_true", help="also what is protected")
+    parser.add_argument(
+        "--confirm", metavar="NAME", help="confirm with the stack's name instead of typing it"
+    )
+    parser.add_argument(
+        "--unprotect", action="store_true", help="also delete what is protected from deletion"
+    )
     parser.add_argument(
         "--wait",
         type=float,
         default=0,
         metavar="HOURS",
-        help="come back every 10 minutes while replicas at the edge hold it up",
+        help="retry every 10 minutes while Lambda@Edge replicas prevent the deletion",
     )
     options = parser.parse_args(arguments)
     console = Console(highlight=False)
@@ -346,7 +355,7 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(f"[bold red]✗[/] {escape(str(error))}")
         return 1
     except KeyboardInterrupt:
-        console.print("Interrupted; run it again, and it goes on from here.")
+        console.print("Interrupted. Run this command again to continue.")
         return 130
 
 

@@ -1,4 +1,4 @@
-"""One photo's way through the functions, from what they logged: merged, in order, and explained."""
+"""One photo's way through the functions: log lines merged, sorted and summarized."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ import msgspec
 
 from shared.photos import Status
 
-# What every line has, or is shown in a column of its own.
+# Fields that every line has, or that have a column of their own.
 _FRAME: Final = {
     "cold_start", "correlation_id", "errorMessage", "exception_name", "function_arn",
     "function_memory_size", "function_name", "function_request_id", "level", "location", "message",
@@ -22,7 +22,7 @@ _MILESTONES: Final = ("created", "uploaded", "ready", "replicated")
 
 
 class LogLine(msgspec.Struct, frozen=True):
-    """One log line; of plain text `entry` has the `message` only."""
+    """One log line; for plain text `entry` has only `message`."""
 
     at: datetime
     function: str
@@ -30,7 +30,7 @@ class LogLine(msgspec.Struct, frozen=True):
 
     @property
     def correlation_id(self) -> str | None:
-        """The API's request, in its access log too; of the daily report its execution."""
+        """The id of the API request, also in its access log, or the daily report's execution."""
         found = self.entry.get("correlation_id")
         return str(found) if found else None
 
@@ -40,7 +40,7 @@ class LogLine(msgspec.Struct, frozen=True):
 
     @property
     def message(self) -> str:
-        """Of an exception that a function raised, which Lambda logs, its message."""
+        """The event name, or the message of an exception that Lambda logged."""
         return str(self.entry.get("message") or self.entry.get("errorMessage", ""))
 
 
@@ -50,9 +50,10 @@ def created_at(photo_id: str) -> datetime:
 
 
 def read_line(function: str, timestamp: int, text: str) -> LogLine:
-    """A log event, at the time that the line itself tells if it does so to the millisecond.
+    """Parse a log event, with the time in the line itself if that has milliseconds.
 
-    `timestamp`, in milliseconds, is the event's. The laptop gives all lines of an invocation one.
+    `timestamp` is the event's time in milliseconds. The laptop cloud gives all lines of an
+    invocation the same one.
     """
     try:
         entry = json.loads(text)
@@ -69,47 +70,47 @@ def read_line(function: str, timestamp: int, text: str) -> LogLine:
 
 
 def requests(lines: Iterable[LogLine]) -> dict[str, tuple[datetime, datetime]]:
-    """The requests that changed the photo, by correlation id, with their first and last line.
+    """The requests that changed the photo: correlation id, time of the first and the last line.
 
-    Not the daily report's executions: their other lines are about other photos.
+    Executions of the daily report are left out: their other lines are about other photos.
     """
     found: dict[str, list[datetime]] = {}
-    for line in without_looks(lines):
+    for line in without_reads(lines):
         if (of := line.correlation_id) and not of.startswith("arn:"):
             found.setdefault(of, []).append(line.at)
     return {of: (min(moments), max(moments)) for of, moments in found.items()}
 
 
 def journey(photo_id: str, lines: Iterable[LogLine]) -> list[LogLine]:
-    """All lines of the photo or of nobody, each once, in the order of time."""
+    """The lines about this photo or about no photo, each once, in order of time."""
     own = [line for line in lines if line.entry.get("photo_id", photo_id) == photo_id]
     once = {(line.at, line.function, json.dumps(line.entry)): line for line in own}
     return sorted(once.values(), key=lambda line: line.at)
 
 
-def without_looks(lines: Iterable[LogLine]) -> list[LogLine]:
-    """Without the requests that only looked at the photo, or told of a view, and went well."""
+def without_reads(lines: Iterable[LogLine]) -> list[LogLine]:
+    """Remove the lines of successful requests that only read the photo or sent a view."""
     lines = list(lines)
     loud = {line.correlation_id for line in lines if line.level in _LOUD or _is_refused(line.entry)}
-    looks = {line.correlation_id for line in lines if _is_look(line.entry)} - loud - {None}
-    return [line for line in lines if line.correlation_id not in looks]
+    reads = {line.correlation_id for line in lines if _is_read(line.entry)} - loud - {None}
+    return [line for line in lines if line.correlation_id not in reads]
 
 
 def _is_refused(entry: Mapping[str, Any]) -> bool:
-    """As the gateway alone knows it when a function ran out of time."""
+    """Whether API Gateway answered with 5xx; after a timeout only its access log says so."""
     return str(entry.get("status", "")).startswith("5")
 
 
-def _is_look(entry: Mapping[str, Any]) -> bool:
+def _is_read(entry: Mapping[str, Any]) -> bool:
     method = entry.get("method")
     return method == "GET" or (method == "POST" and str(entry.get("path")).endswith("/views"))
 
 
 def about(line: LogLine, photo_id: str) -> str:
-    """What else the line says, as `name=value`, the photo's id as `…`; of an exception its end."""
+    """The line's other fields as `name=value`, with `…` for the photo's id."""
     said = {name: value for name, value in line.entry.items() if name not in _FRAME}
     if line.level not in _LOUD:
-        said.pop("position", None)  # leads to what failed
+        said.pop("position", None)  # only useful for a failed record
     if "exception" in said:
         said["exception"] = str(said["exception"]).rstrip().rpartition("\n")[2]
     return " ".join(
@@ -119,9 +120,9 @@ def about(line: LogLine, photo_id: str) -> str:
 
 
 def milestones(photo: Mapping[str, Any], row: Mapping[str, Any] | None) -> list[tuple[str, int]]:
-    """How far it has come since it was created, by its record and row: each step, and its ms.
+    """The steps since the photo was created, each with its milliseconds, from record and row.
 
-    A deleted photo's row is a tombstone, and no longer tells when the photo was replicated.
+    The row of a deleted photo is a tombstone, which does not say when the photo was replicated.
     """
     known = {**photo}
     if row and row["status"] == photo["status"] == Status.READY:

@@ -1,8 +1,8 @@
-"""Versions and aliases of a stack's functions that CloudFormation does not know of.
+"""Versions and aliases of a stack's functions that CloudFormation does not know.
 
 A rollback by plain `sam deploy` leaves the new version behind, and `sam sync --code` publishes one
-and moves the alias to it. Lambda publishes nothing that equals the newest version, so deploying
-that code then fails with "A version for this Lambda function exists".
+and moves the alias to it. Lambda does not publish a version that equals the newest one, so a
+deployment of that code then fails with "A version for this Lambda function exists".
 """
 
 from typing import Any, Final
@@ -21,16 +21,16 @@ _REPLICATED: Final = "replicated function"
 
 
 class Alias(msgspec.Struct, frozen=True):
-    """An alias as Lambda has it."""
+    """An alias of a function, as Lambda describes it."""
 
     name: str
     version: int
     shifting: bool
-    """Whether another version gets a share of the traffic."""
+    """Whether a second version gets a share of the traffic."""
 
 
 class FunctionDrift(msgspec.Struct, frozen=True):
-    """A function that is not as the stack says; `version` is the stack's, 0 if it has none."""
+    """A function that differs from the stack. `version` is the stack's version, or 0 for none."""
 
     logical_id: str
     function: str
@@ -45,7 +45,7 @@ class FunctionDrift(msgspec.Struct, frozen=True):
         return alias is not None and (alias.version != self.version or alias.shifting)
 
     def describe(self) -> str:
-        """What differs, in a line."""
+        """The differences, in one line."""
         found = []
         if self.alias and self.alias_moved:
             found.append(
@@ -53,7 +53,7 @@ class FunctionDrift(msgspec.Struct, frozen=True):
                 f" the stack says {self.version}"
             )
         if self.later:
-            found.append(f"the stack does not know {_versions(self.later)}")
+            found.append(f"the stack does not have {_versions(self.later)}")
         if self.code_changed:
             found.append("the code or layers of $LATEST were changed outside CloudFormation")
         return f"{self.logical_id}: {'; '.join(found)}"
@@ -63,7 +63,7 @@ def find_drift(account: Account, deployed: StackDescription | None) -> list[Func
     """The stack's functions that something other than CloudFormation has changed."""
     if deployed is None or is_new(deployed):
         return []
-    # What a deployment removed or rolled back stays in the list, as DELETE_SKIPPED for instance.
+    # CloudFormation also lists resources that it removed or rolled back, such as DELETE_SKIPPED.
     resources = [
         each
         for each in list_resources(account, deployed.id)
@@ -107,7 +107,7 @@ def _compare(
         version=version,
         later=tuple(sorted(int(each) for each in published if int(each) > version)),
         alias=_find_alias(client, name, alias) if alias else None,
-        # A failed deployment that was preserved may have changed the code and published nothing.
+        # A failed, preserved deployment may have changed the code without publishing a version.
         code_changed=not half_deployed and stacks_own is not None and latest != _code(stacks_own),
     )
 
@@ -130,14 +130,14 @@ def _find_alias(client: Any, function: str, name: str) -> Alias:
 def set_back(
     account: Account, deployed: StackDescription, drift: list[FunctionDrift], console: Console
 ) -> dict[str, int]:
-    """Make each function what the stack says: alias, code of $LATEST, no later versions.
+    """Restore each function's alias and code of $LATEST, and delete later versions.
 
     Returns:
         The newest version that could not be deleted, by the function's logical id: CloudFront
-        still replicates it.
+        still has replicas of it.
 
     Raises:
-        OperationError: Lambda refuses for another reason.
+        OperationError: Lambda refuses a deletion for another reason.
     """
     client = account.client("lambda")
     kept: dict[str, int] = {}
@@ -159,9 +159,9 @@ def set_back(
                 continue
             kept[each.logical_id] = version
             console.print(
-                f"[yellow]![/] {each.logical_id}: version {version} stays for now. CloudFront"
-                " still holds replicas of it, and nobody can delete it until they are gone, which"
-                " takes hours. The deployment publishes another."
+                f"[yellow]![/] {each.logical_id}: version {version} stays for now. Lambda cannot"
+                " delete it until CloudFront has removed its replicas, which takes hours. The"
+                " deployment publishes another version."
             )
     return kept
 
@@ -171,10 +171,9 @@ def _say(done: str, console: Console) -> None:
 
 
 def _restore_code(account: Account, deployed: StackDescription, drift: FunctionDrift) -> None:
-    """Give $LATEST code and layers of the stack's version.
+    """Restore code and layers of $LATEST from the deployed template.
 
-    CloudFormation would not: it compares templates, and the template has not changed. The code is
-    where that template says.
+    CloudFormation does not do this: it compares templates, and the template has not changed.
     """
     template = deployed_template(account.client("cloudformation"), deployed.id, "Processed")
     code = template["Resources"][drift.logical_id]["Properties"]["Code"]
@@ -187,8 +186,8 @@ def _restore_code(account: Account, deployed: StackDescription, drift: FunctionD
     )
     if latest["CodeSha256"] != own["CodeSha256"]:
         raise OperationError(
-            f"The code of {drift.logical_id} in the deployed template ({code}) is not that of"
-            f" version {drift.version}: change something in the function and deploy again."
+            f"The code of {drift.logical_id} in the deployed template ({code}) differs from the"
+            f" code of version {drift.version}: change the function's code, then deploy again."
         )
     if _layers(latest) != _layers(own):
         client.update_function_configuration(FunctionName=drift.function, Layers=_layers(own))
@@ -196,7 +195,7 @@ def _restore_code(account: Account, deployed: StackDescription, drift: FunctionD
 
 
 def _delete_version(client: Any, drift: FunctionDrift, version: int) -> bool:
-    """Whether it is gone; not if CloudFront replicates it."""
+    """Delete a version. Returns False if CloudFront still has replicas of it."""
     try:
         client.delete_function(FunctionName=drift.function, Qualifier=str(version))
     except ClientError as error:
@@ -204,7 +203,7 @@ def _delete_version(client: Any, drift: FunctionDrift, version: int) -> bool:
         if _REPLICATED in said:
             return False
         raise OperationError(
-            f"Lambda does not delete version {version} of {drift.function}: {said}"
+            f"Lambda refused to delete version {version} of {drift.function}: {said}"
         ) from error
     return True
 

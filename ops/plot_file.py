@@ -1,4 +1,4 @@
-"""Where a command may put the picture that it draws."""
+"""The argument type of --plot."""
 
 import argparse
 from pathlib import Path
@@ -8,14 +8,14 @@ _FORMATS: Final = {".png", ".svg"}
 
 
 def plot_file(text: str) -> Path:
-    """A file that can be written, as argparse takes types.
+    """The path of a picture to write.
 
     Raises:
-        ArgumentTypeError: matplotlib would not know the format, or there is no such folder.
+        ArgumentTypeError: the format is not supported, or the folder does not exist.
     """
     path = Path(text)
     if path.suffix not in _FORMATS:
-        raise argparse.ArgumentTypeError(f"{text!r} must end in .svg or .png")
+        raise argparse.ArgumentTypeError(f"invalid file {text!r}: expected .svg or .png")
     if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r}")
+        raise argparse.ArgumentTypeError(f"the folder {str(path.parent)!r} does not exist")
     return path

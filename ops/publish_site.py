@@ -1,6 +1,7 @@
-"""`python -m ops.publish_site`: the page and its configuration, into a stack's site bucket.
+"""`python -m ops.publish_site`: uploads the page and its configuration into a stack's site bucket.
 
-Pages go last, so that none speaks of a file that is not there yet. Publishing twice is harmless.
+HTML files are uploaded last, so that none refers to a file that is not there yet. Publishing is
+idempotent.
 """
 
 import json
@@ -30,11 +31,11 @@ CONTENT_TYPES: Final = {
 
 
 class PublishingError(Exception):
-    """Why the page cannot be published, in a sentence."""
+    """The page cannot be published; the message says why and what to do."""
 
 
 class Site(msgspec.Struct, frozen=True):
-    """Where the page goes: the clients, and the stack's outputs."""
+    """Where the page is published: the clients, and the stack's outputs."""
 
     s3: Any
     cloudfront: Any
@@ -52,10 +53,10 @@ def open_site(name: str) -> Site:
 
 
 def files(outputs: Mapping[str, str]) -> dict[str, bytes]:
-    """What the site bucket is to hold, by key, in the order to put it.
+    """The files of the site bucket by key, in the order of their upload.
 
     Raises:
-        PublishingError: web/ holds a file of a type that the page does not use.
+        PublishingError: web/ has a file of an unknown type.
     """
     found = {
         path.relative_to(WEB).as_posix(): path.read_bytes()
@@ -64,7 +65,10 @@ def files(outputs: Mapping[str, str]) -> dict[str, bytes]:
     }
     for key in found:
         if Path(key).suffix not in CONTENT_TYPES:
-            raise PublishingError(f"web/{key}: no content type is known for it")
+            raise PublishingError(
+                f"web/{key} has an unknown content type: add its extension to CONTENT_TYPES in"
+                " ops/publish_site.py."
+            )
     configuration = {
         "sign_in_url": outputs["SignInUrl"],
         "stage": outputs["Stage"],
@@ -75,12 +79,13 @@ def files(outputs: Mapping[str, str]) -> dict[str, bytes]:
 
 
 def publish(site: Site, console: Console | None = None) -> int:
-    """Put all files, remove what is no longer one, and invalidate them in CloudFront.
+    """Upload all files, delete all other objects in the bucket, and invalidate all paths.
 
-    Returns how many files there are.
+    Returns:
+        The number of files.
 
     Raises:
-        PublishingError: the stack has no page, or web/ cannot be published.
+        PublishingError: the stack has no page, or web/ has a file of an unknown type.
     """
     if site.outputs["DistributionId"] == "none":
         raise PublishingError(f"This stack has no page: {site.outputs['GalleryUrl']}.")
@@ -108,7 +113,7 @@ def publish(site: Site, console: Console | None = None) -> int:
 
 
 def main() -> int:
-    """The exit status is 0 only if the page is published."""
+    """Return 0 only if the page is published."""
     parser = stack_parser("make publish", __doc__)
     options = parser.parse_args()
     console = Console(highlight=False)
@@ -118,7 +123,7 @@ def main() -> int:
     except (PublishingError, StackError, BotoCoreError, ClientError) as error:
         console.print(f"[bold red]✗[/] {escape(str(error))}")
         return 1
-    console.print(f"[green]✓[/] {count} files are at {site.outputs['GalleryUrl']}")
+    console.print(f"[green]✓[/] {count} files published: {site.outputs['GalleryUrl']}")
     return 0
 
 

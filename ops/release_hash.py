@@ -1,7 +1,7 @@
-"""A hash per function over everything that a version of it locks, for AutoPublishCodeSha256.
+"""A hash per function over everything that its version makes immutable, for AutoPublishCodeSha256.
 
-Without it, SAM decides by a hash of properties that it has not resolved whether a function gets a
-new version, so a changed mapping value, parameter value or replaced table reaches `$LATEST` only.
+Without it, SAM publishes a version when a hash of the unresolved properties changes. A changed
+mapping value, a changed parameter value or a replaced table would then reach only `$LATEST`.
 """
 
 import hashlib
@@ -17,8 +17,8 @@ from ops.stacks import OperationError
 from tools.intrinsics import SUBSTITUTED, Resolver, sub_argument
 from tools.translate import read_template, translate
 
-# Lambda keeps these for the function as a whole. Everything else counts as locked: SAM writes the
-# hash into the description, so Lambda publishes also where a property turns out not to be locked.
+# These properties belong to the function, not to its versions. All others count as locked. SAM
+# writes the hash into the version's description, so a changed hash always publishes a version.
 _NOT_LOCKED: Final = frozenset({"CodeSigningConfigArn", "ReservedConcurrentExecutions", "Tags"})
 _REPLACING: Final = ("createOnlyProperties", "conditionalCreateOnlyProperties")
 _LENGTH: Final = 16  # SAM puts the first ten characters into the version's logical id
@@ -31,15 +31,15 @@ def write_release_hashes(
     region: str,
     undeletable: Mapping[str, int],
 ) -> dict[str, str]:
-    """Give each function that publishes versions its hash, in the template that sam build wrote.
+    """Write the hash of each function that publishes versions into the built template.
 
     Args:
-        built: that template; its artifacts are beside it.
-        given: the parameters that sam deploy is given.
+        built: the template that sam build wrote, beside its artifacts.
+        given: the parameters that are passed to sam deploy.
         deployed: the stack's parameters; those that are not given keep their values.
-        region: of the stack.
-        undeletable: versions that a rollback left behind, by the function's logical id. The
-            function gets another hash than theirs, since Lambda publishes no version twice.
+        region: the stack's region.
+        undeletable: versions that a rollback left behind, by the function's logical id. Such a
+            function gets another hash, since Lambda does not publish the same version twice.
 
     Returns:
         The hashes, by the function's logical id.
@@ -50,10 +50,10 @@ def write_release_hashes(
     template = read_template(built)
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
-        properties.pop("AutoPublishCodeSha256", None)  # of an earlier run
+        properties.pop("AutoPublishCodeSha256", None)  # from an earlier run
         for uri in ("CodeUri", "ContentUri"):
             if uri in properties:
-                # sam names the uploaded artifact by the same checksum, of file names and contents.
+                # sam names the uploaded artifact with the same checksum of file names and contents.
                 checksum = dir_checksum(str(built.parent / properties[uri]))
                 properties[uri] = f"s3://artifacts/{checksum}"
     kept = {name: deployed[name] for name in template["Parameters"].keys() & deployed.keys()}
@@ -62,7 +62,7 @@ def write_release_hashes(
         hashes = release_hashes(translate(template, parameters), parameters, region)
     except ValueError as error:
         raise OperationError(
-            f"This cannot be deployed: {error}. Give a value by --parameter Name=Value."
+            f"This cannot be deployed: {error}. Pass a value with --parameter Name=Value."
         ) from None
 
     for function, version in undeletable.items():
@@ -82,7 +82,7 @@ def release_hashes(
     Raises:
         ValueError: the template does not declare a parameter, or does not allow its value.
     """
-    stack = _Stack(translated, parameters, region)
+    stack = _LockedProperties(translated, parameters, region)
     return {
         function: stack.release_hash(function)
         for function in sorted(
@@ -94,12 +94,12 @@ def release_hashes(
 
 
 def _hash(text: str) -> str:
-    # The letter, because some YAML parsers read 1234567e89 as a number.
+    # It starts with a letter, because some YAML parsers read 1234567e89 as a number.
     return "r" + hashlib.sha256(text.encode()).hexdigest()[: _LENGTH - 1]
 
 
-class _Stack:
-    """What is locked in each function of one stack."""
+class _LockedProperties:
+    """The properties that a version locks, for each function of one stack."""
 
     def __init__(
         self, translated: Mapping[str, Any], parameters: Mapping[str, str], region: str
@@ -116,7 +116,7 @@ class _Stack:
         return _hash(written)
 
     def _identified(self, node: Any) -> Any:
-        """The node with each reference to a resource as reference to what identifies that one."""
+        """The node, with each reference to a resource replaced by the identity of the resource."""
         match node:
             case {"Ref": str(name)}:
                 return {"Ref": self._identity(name)}
@@ -134,7 +134,7 @@ class _Stack:
         return node
 
     def _identity(self, name: str) -> Any:
-        """What changes whenever CloudFormation replaces a resource by another of the same name."""
+        """A value that changes whenever CloudFormation replaces the resource."""
         if name not in self._resources:
             return name  # a pseudo parameter: the same for the whole life of a stack
         resource = self._resources[name]

@@ -1,6 +1,6 @@
-"""What a stack leaves on purpose or by accident: people's data, logs, deployment artifacts.
+"""Finds and deletes what a deleted stack leaves: data, log groups, deployment artifacts.
 
-Every deletion here may be repeated, and ends well where somebody was faster.
+Every deletion is idempotent: what does not exist any more counts as deleted.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -20,14 +20,14 @@ DATA: Final[dict[str, Kind]] = {
     "AWS::S3::Bucket": "bucket",
 }
 GONE: Final = {"404", "NoSuchBucket", "ResourceNotFoundException"}
-"""Codes of AWS's answers about something that does not exist."""
-_COUNTED: Final = 10_000  # objects; beyond that nobody needs the exact number
+"""AWS's error codes for something that does not exist."""
+_COUNTED: Final = 10_000  # objects; beyond that, the exact number does not matter
 SAM_STACK: Final = "aws-sam-cli-managed-default"
-"""The stack in which sam keeps its bucket of artifacts, one a region."""
+"""The stack in which sam keeps its bucket of artifacts, one per region."""
 
 
 class Remain(msgspec.Struct, frozen=True):
-    """Something that is there; of artifacts, `name` is the bucket and `prefix` their folder."""
+    """Something that exists. For artifacts, `name` is the bucket and `prefix` their folder."""
 
     kind: Kind
     name: str
@@ -38,13 +38,13 @@ class Remain(msgspec.Struct, frozen=True):
 
 
 def find_data(account: Account, resources: Iterable[StackResource]) -> list[Remain]:
-    """Of these resources, the buckets, tables and user pools that are still there."""
+    """The buckets, tables and user pools among these resources that still exist."""
     found: list[Remain] = []
     for resource in resources:
-        look = {"bucket": _find_bucket, "table": _find_table, "user pool": _find_pool}
+        finders = {"bucket": _find_bucket, "table": _find_table, "user pool": _find_pool}
         if (kind := DATA.get(resource.type)) and resource.physical_id:
             try:
-                found.append(look[kind](account, resource.physical_id))
+                found.append(finders[kind](account, resource.physical_id))
             except ClientError as error:
                 if error.response["Error"]["Code"] not in GONE:
                     raise
@@ -68,7 +68,7 @@ def _find_table(account: Account, name: str) -> Remain:
     return Remain(
         kind="table",
         name=name,
-        holds=f"about {table.get('ItemCount', 0):,} items",  # as of some hours ago
+        holds=f"about {table.get('ItemCount', 0):,} items",  # DynamoDB updates it every 6 hours
         region=account.region,
         protected=table.get("DeletionProtectionEnabled", False),
     )
@@ -86,7 +86,7 @@ def _find_pool(account: Account, pool_id: str) -> Remain:
 
 
 def artifacts_bucket(account: Account, stage: Stage) -> str | None:
-    """The bucket that sam deploy uploads to, if there is one."""
+    """The bucket to which sam deploy uploads, if it exists."""
     if stage.artifacts_bucket:
         return stage.artifacts_bucket
     sam = find_stack(account, SAM_STACK)
@@ -94,7 +94,7 @@ def artifacts_bucket(account: Account, stage: Stage) -> str | None:
 
 
 def find_artifacts(account: Account, stage: Stage, stack: str) -> list[Remain]:
-    """What sam deploy uploaded for this stack, into a bucket that other stacks use too."""
+    """Artifacts that sam deploy uploaded for this stack; other stacks use the same bucket."""
     bucket = artifacts_bucket(account, stage)
     if not bucket:
         return []
@@ -114,28 +114,29 @@ def find_artifacts(account: Account, stage: Stage, stack: str) -> list[Remain]:
 def find_log_groups(
     account: Account, resources: Iterable[StackResource], say: Callable[[str], None]
 ) -> list[Remain]:
-    """What Lambda and API Gateway logged into groups that no template declares.
+    """Log groups that Lambda and API Gateway created, so that no template declares them.
 
-    A function at the edge logs in the region that it ran in, under the name that it has in its own.
+    A Lambda@Edge function logs in the region in which it ran. The name of that log group contains
+    the function's own region.
     """
-    functions, names, at_the_edge = set(), set(), False
+    functions, names, has_edge_function = set(), set(), False
     for each in resources:
         if each.type == "AWS::Lambda::Function" and each.physical_id:
             functions.add(each.physical_id)
             names.add(f"/aws/lambda/{each.physical_id}")
         elif each.type == "AWS::ApiGateway::RestApi":
             names.add(f"API-Gateway-Execution-Logs_{each.physical_id}/api")
-        at_the_edge |= each.type == "AWS::CloudFront::Distribution"
+        has_edge_function |= each.type == "AWS::CloudFront::Distribution"
     found: list[Remain] = []
     for name in sorted(names):
         found.extend(_log_groups(account, account.region, name, names))
     prefix = f"/aws/lambda/{account.region}."
-    for region in _regions(account, say) if at_the_edge else []:
+    for region in _regions(account, say) if has_edge_function else []:
         try:
             edge_names = {prefix + each for each in functions}
             found.extend(_log_groups(account, region, prefix, edge_names))
         except ClientError as error:
-            say(f"The edge function's logs in {region} cannot be looked for, and stay: {error}")
+            say(f"Logs of the edge function in {region} are not deleted: {error}")
     return found
 
 
@@ -143,7 +144,7 @@ def _regions(account: Account, say: Callable[[str], None]) -> list[str]:
     try:
         regions = account.client("ec2").describe_regions()["Regions"]
     except ClientError as error:
-        say(f"The edge function's logs are only looked for in {account.region}: {error}")
+        say(f"Logs of the edge function are searched for only in {account.region}: {error}")
         return [account.region]
     return sorted({account.region, *(each["RegionName"] for each in regions)})
 
@@ -158,7 +159,7 @@ def _log_groups(account: Account, region: str, prefix: str, names: set[str]) -> 
 
 
 def delete(account: Account, remain: Remain, progress: Callable[[int], None]) -> None:
-    """Delete it, whatever it holds; protection goes first.
+    """Delete it with everything in it, and disable its protection first.
 
     Raises:
         OperationError: S3 refused to delete an object.
@@ -184,14 +185,14 @@ def delete(account: Account, remain: Remain, progress: Callable[[int], None]) ->
 
 
 def empty(account: Account, remain: Remain, progress: Callable[[int], None]) -> None:
-    """Delete every version of every object; `progress` is told how many went.
+    """Delete every version of every object; `progress` gets the number deleted so far.
 
     Raises:
         OperationError: S3 refused to delete an object.
     """
     s3 = account.client("s3")
     deleted = 0
-    # From the beginning each time: what is listed next must not hang on what is just deleted.
+    # A new listing each time, because a continuation would depend on keys that are deleted.
     while page := next(_versions(s3, account, remain.name, remain.prefix), None):
         answer = s3.delete_objects(
             Bucket=remain.name,
@@ -200,7 +201,7 @@ def empty(account: Account, remain: Remain, progress: Callable[[int], None]) -> 
         )
         for refused in answer.get("Errors", []):
             raise OperationError(
-                f"S3 does not delete {remain.name}/{refused['Key']}: {refused['Code']},"
+                f"S3 refused to delete {remain.name}/{refused['Key']}: {refused['Code']},"
                 f" {refused.get('Message', 'without a reason')}"
             )
         deleted += len(page)
@@ -210,7 +211,7 @@ def empty(account: Account, remain: Remain, progress: Callable[[int], None]) -> 
 def _versions(
     s3: Any, account: Account, bucket: str, prefix: str
 ) -> Iterator[list[dict[str, str]]]:
-    """Keys and version ids, delete markers among them, in pages of up to 1,000."""
+    """Keys and version ids, including delete markers, in pages of up to 1,000."""
     pages = s3.get_paginator("list_object_versions")
     for page in pages.paginate(Bucket=bucket, Prefix=prefix, ExpectedBucketOwner=account.id):
         if found := [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:

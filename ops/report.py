@@ -1,6 +1,6 @@
-"""`python -m ops.report`: makes today's report, unless there is one, and prints it.
+"""`python -m ops.report`: makes today's report if it does not exist yet, and prints it.
 
-It starts the state machine that the schedule starts too. Starting it twice is harmless.
+It starts the same state machine as the schedule. Starting it twice is harmless.
 """
 
 import argparse
@@ -29,21 +29,21 @@ from ops.deployed_stack import StackError
 from ops.plot_file import plot_file
 
 _STATUSES: Final = ("READY", "PENDING", "FAILED", "DELETED")
-# Where a number is in a report, and what it is called here.
+# The name of a number in a report, and its description here.
 _STORED: Final = (("uploads", "originals"), ("renditions", "renditions"))
 _FOUND: Final = {
-    "drift.missing": "catalog rows that were missing, written",
-    "drift.stale": "catalog rows that were stale, renewed",
-    "drift.extra": "catalog rows without a photo, removed",
-    "abandoned.taken_up": "uploads whose event was lost, taken up",
-    "abandoned.failed": "photos never uploaded, FAILED",
-    "abandoned.stuck": "photos that stay PENDING, for a person to look at",
-    "orphans.uploads": "originals without a photo, removed",
-    "orphans.renditions": "renditions without a photo, removed",
-    "orphans.left": "orphans too many for one day, left",
-    "malformed.photos": "photos that cannot be read, left",
-    "malformed.catalog": "catalog rows that cannot be read, left",
-    "malformed.views": "view counts that cannot be read, left",
+    "drift.missing": "missing catalog rows: written",
+    "drift.stale": "stale catalog rows: updated",
+    "drift.extra": "catalog rows without a photo: deleted",
+    "abandoned.resent": "uploads whose event was lost: event sent again",
+    "abandoned.failed": "photos that were never uploaded: set to FAILED",
+    "abandoned.stuck": "photos that stay PENDING: a person must look at them",
+    "orphans.uploads": "originals without a photo: deleted",
+    "orphans.renditions": "renditions without a photo: deleted",
+    "orphans.left": "orphans above the limit per day: left for the next day",
+    "malformed.photos": "photo records that cannot be read: left",
+    "malformed.catalog": "catalog rows that cannot be read: left",
+    "malformed.views": "view counts that cannot be read: left",
 }
 _WAITING: Final = {
     "failed_events": "events",
@@ -53,7 +53,7 @@ _WAITING: Final = {
 
 
 def show(report: Report, console: Console) -> None:
-    """Print a report as tables: the numbers, the most viewed photos, what was wrong."""
+    """Print a report as tables: the numbers, the most viewed photos, the findings."""
     console.print(_numbers(report))
     if report["top_photos"]:
         table = Table(title="Most viewed", title_justify="left")
@@ -65,13 +65,13 @@ def show(report: Report, console: Console) -> None:
     if any(number(report, name) for name in _FOUND):
         console.print(_findings(report))
     else:
-        console.print("[green]✓[/] Nothing was wrong: no drift, no lost upload, no orphan.")
+        console.print("[green]✓[/] No findings: no drift, no lost upload, no orphan.")
     if waiting := [
         f"{count:,} {what}"
         for name, what in _WAITING.items()
         if (count := number(report, f"{name}.count"))
     ]:
-        console.print(f"[yellow]![/] {', '.join(waiting)} failed and wait: `make redrive`.")
+        console.print(f"[yellow]![/] Failed: {', '.join(waiting)}. Replay them by `make redrive`.")
 
 
 def _numbers(report: Report) -> Table:
@@ -84,17 +84,17 @@ def _numbers(report: Report) -> Table:
     for subject, what in _STORED:
         size = _size(number(report, f"{subject}.bytes"))
         table.add_row(f"stored {what}", f"{number(report, f'{subject}.count'):,}", size)
-    table.add_row("views, of all days", f"{number(report, 'views.total'):,}", "")
+    table.add_row("views, all days", f"{number(report, 'views.total'):,}", "")
     day_before = date.fromisoformat(report["date"]) - timedelta(days=1)
-    table.add_row(f"views, of {day_before}", f"{number(report, 'views.day_before'):,}", "")
+    table.add_row(f"views on {day_before}", f"{number(report, 'views.day_before'):,}", "")
     return table
 
 
 def _findings(report: Report) -> Table:
-    table = Table(title="What was wrong, and what became of it", title_justify="left")
-    table.add_column("found")
+    table = Table(title="Findings", title_justify="left")
+    table.add_column("what: action")
     table.add_column("count", justify="right")
-    table.add_column("which", overflow="fold")
+    table.add_column("examples", overflow="fold")
     for name, what in _FOUND.items():
         if count := number(report, name):
             examples = list(report["examples"].get(name, []))
@@ -109,23 +109,25 @@ def _size(count: int) -> str:
 
 def _days(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= 3660:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days: from 1 to 3660")
+        raise argparse.ArgumentTypeError(f"invalid number of days {text!r}: expected 1 to 3660")
     return int(text)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit status is 0 only if there is a report."""
+    """Return 0 only if there is a report."""
     parser = stack_parser("make report", __doc__)
-    parser.add_argument("--plot", type=plot_file, metavar="FILE", help="the last days, .svg, .png")
-    parser.add_argument("--days", type=_days, default=30, help="to plot (default 30)")
+    parser.add_argument(
+        "--plot", type=plot_file, metavar="FILE", help="plot the last days as .svg or .png"
+    )
+    parser.add_argument("--days", type=_days, default=30, help="days to plot (default 30)")
     options = parser.parse_args(arguments)
     console = Console(highlight=False)
     try:
         source = open_reports(options.stack)
         made = make_report(source, console)
         show(made.report, console)
-        state = "Made now" if made.is_new else "It had been made already"
-        console.print(f"[green]✓[/] {state}, at {made.report['made_at']}.")
+        state = "New report" if made.is_new else "Existing report of today"
+        console.print(f"[green]✓[/] {state}, made at {made.report['made_at']}.")
         if options.plot:
             _plot(source, options.days, options.plot, console)
     except (ReportError, StackError, BotoCoreError, ClientError, OSError) as error:
@@ -139,8 +141,8 @@ def _plot(source: ReportSource, days: int, file: Path, console: Console) -> None
 
     reports = last_reports(source, days, datetime.now(UTC).date())
     plot(reports, file)
-    found = f"{len(reports)} of them with a report"
-    console.print(f"[green]✓[/] {escape(str(file))} shows the last {days} days, {found}.")
+    found = f"{len(reports)} with a report"
+    console.print(f"[green]✓[/] {escape(str(file))} shows the last {days} days ({found}).")
 
 
 if __name__ == "__main__":

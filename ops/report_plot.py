@@ -1,4 +1,4 @@
-"""The last days' reports as small multiples over one axis of time."""
+"""Plot of the last days' reports: one panel per subject over a common time axis."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ops.daily_reports import Report, number
 
-# Of a panel: the title, and by label the number in a report and its color.
+# A panel: the title, and by label the name of a number in a report and its color.
 type Panel = tuple[str, dict[str, tuple[str, str]]]
 _PANELS: Final[list[Panel]] = [
     (
@@ -34,7 +34,7 @@ _PANELS: Final[list[Panel]] = [
     (
         "Uploads and objects",
         {
-            "event lost": ("abandoned.taken_up", "#3b6ea5"),
+            "event lost": ("abandoned.resent", "#3b6ea5"),
             "never uploaded": ("abandoned.failed", "#e0a030"),
             "orphaned originals": ("orphans.uploads", "#c0504d"),
             "orphaned renditions": ("orphans.renditions", "#8a6fae"),
@@ -44,12 +44,12 @@ _PANELS: Final[list[Panel]] = [
 
 
 def plot(reports: Sequence[Report], file: Path) -> None:
-    """Draw one stacked bar a report in each panel; a day without a report stays empty."""
+    """Draw one stacked bar per report in each panel; a day without a report stays empty."""
     figure = Figure(figsize=(9, 9), layout="constrained")
     axes: Any = figure.subplots(len(_PANELS), 1, sharex=True)
     for axis, panel in zip(axes, _PANELS, strict=True):
         _draw(axis, panel, reports)
-    axes[-1].xaxis.set_major_locator(MaxNLocator(8, integer=True))  # no day twice
+    axes[-1].xaxis.set_major_locator(MaxNLocator(8, integer=True))  # at most one tick per day
     axes[-1].xaxis.set_major_formatter(FuncFormatter(_label))
     if reports:
         day = timedelta(days=1)

@@ -1,9 +1,9 @@
-"""`python -m ops.rotate_origin_secret`: a new value of the Referer that CloudFront sends.
+"""`python -m ops.rotate_origin_secret`: replaces the secret value that CloudFront sends as Referer.
 
-It updates the stack three times with the deployed template and other parameters: the API accepts
-the new value too, then CloudFront sends it, then the API refuses the old one. The gallery works
-during each update, and during its rollback. The tool reads from AWS how far a rotation is, so the
-next run continues one that was interrupted.
+It updates the stack three times with the deployed template and other parameters. After the first
+update the API accepts the new value too, after the second CloudFront sends it, after the third the
+API refuses the old value. The gallery works during each update and during its rollback. The command
+reads the state of a rotation from AWS, so the next run continues one that was interrupted.
 """
 
 import json
@@ -37,15 +37,15 @@ from ops.stacks import (
 
 SENT: Final = "OriginSecretSent"
 ALSO_ACCEPTED: Final = "OriginSecretAlsoAccepted"
-_PREFIX: Final = "value-"  # of the secret's keys, as the template's parameters have it
+_PREFIX: Final = "value-"  # of the secret's keys; the template's parameters name such a key
 _VALUE_BYTES: Final = 36  # 48 characters
 _UPDATE_SECONDS: Final = 3_600
-_PROBE_SECONDS: Final = 120  # for a deployment of the API to reach all of API Gateway
+_PROBE_SECONDS: Final = 120  # until a deployment of the API is effective in all of API Gateway
 _FORBIDDEN: Final = 403
 
 
 class Step(StrEnum):
-    """What is to be done next."""
+    """The next step of a rotation."""
 
     STORE = "store a new value in the secret"
     ACCEPT = "let the API accept the new value too"
@@ -55,7 +55,7 @@ class Step(StrEnum):
 
 
 class Rotation(msgspec.Struct, frozen=True):
-    """How far a rotation is: the numbers of the secret's values, and what is made of them."""
+    """The state of a rotation: the numbers of the stored values, of the sent and accepted ones."""
 
     stored: frozenset[int]
     sent: int
@@ -66,7 +66,7 @@ class Rotation(msgspec.Struct, frozen=True):
         return self.also_accepted != self.sent or self.stored != {self.sent}
 
     def next_step(self) -> tuple[Step, "Rotation"]:
-        """The next step, and how far the rotation is after it; a finished one begins again."""
+        """The next step and the state after it; after a finished rotation, a new one begins."""
         old, new = min(self.sent, self.also_accepted), max(self.sent, self.also_accepted)
         if self.also_accepted > self.sent:
             return Step.SEND, Rotation(self.stored, sent=new, also_accepted=old)
@@ -91,7 +91,7 @@ class OriginSecret:
         *,
         poll_seconds: float = 10,
     ) -> None:
-        """`bucket` is the one that sam deploy uploads artifacts to."""
+        """`bucket` is the bucket to which sam deploy uploads artifacts."""
         self._account = account
         self._stack = stack
         self._bucket = bucket
@@ -101,30 +101,30 @@ class OriginSecret:
         self._arn = stack.outputs["OriginSecretArn"]
 
     def rotation(self) -> Rotation:
-        """How far the stack is.
+        """The state of the rotation, from the stack's parameters and the secret.
 
         Raises:
-            OperationError: the secret lacks a value that is in use.
+            OperationError: the stack does not exist, or the secret lacks a value that is in use.
         """
         stack = find_stack(self._account, self._stack.id)
         if not stack:
-            raise OperationError(f"{self._stack.name} is gone.")
+            raise OperationError(f"Stack {self._stack.name} was deleted during the rotation.")
         sent = _number(stack.parameters[SENT])
         also_accepted = _number(stack.parameters[ALSO_ACCEPTED])
         stored = frozenset(map(_number, self._values()))
         if missing := {sent, also_accepted} - stored:
             raise OperationError(
                 f"The secret {self._arn} lacks the key {_key(min(missing))}, which the stack uses."
-                " Put an earlier version of the secret back: aws secretsmanager"
-                " update-secret-version-stage."
+                " Restore an earlier version of the secret with `aws secretsmanager"
+                " update-secret-version-stage`."
             )
         return Rotation(stored, sent, also_accepted)
 
     def take(self, step: Step, then: Rotation) -> None:
-        """Do one step, after looking whether it is safe.
+        """Do one step, after checking that it is safe.
 
         Raises:
-            OperationError: it is not safe yet, or it failed and the stack is as before.
+            OperationError: the step is not safe yet, or it failed and the stack is unchanged.
         """
         match step:
             case Step.STORE:
@@ -145,10 +145,10 @@ class OriginSecret:
                 self._await_answer(old, accepted=False)
 
     def await_idle(self) -> None:
-        """Wait for an update that an earlier run has begun.
+        """Wait until an update that an earlier run started has ended.
 
         Raises:
-            OperationError: the stack can take no update.
+            OperationError: CloudFormation cannot update the stack.
         """
         deadline = time.monotonic() + _UPDATE_SECONDS
         while True:
@@ -158,8 +158,8 @@ class OriginSecret:
                 return
             if not status.startswith("UPDATE_") or not status.endswith("_IN_PROGRESS"):
                 raise OperationError(
-                    f"{self._stack.name} is {status}, in which CloudFormation updates nothing:"
-                    " `make deploy` says what to do."
+                    f"CloudFormation cannot update {self._stack.name} in status {status}:"
+                    " run `make deploy`, which says what to do."
                 )
             if time.monotonic() > deadline:
                 raise OperationError(f"{self._stack.name} is still {status} after an hour.")
@@ -192,15 +192,15 @@ class OriginSecret:
         if not outcome.succeeded:
             reasons = [f"{each.resource}: {each.reason}" for each in outcome.failures()]
             raise OperationError(
-                f"CloudFormation did not update {self._stack.name}, which is {outcome.status}:"
+                f"CloudFormation did not update {self._stack.name} (status {outcome.status}):"
                 f" {'; '.join(reasons) or 'it gives no reason'}. The gallery works as before."
-                " Run this again when the cause is removed."
+                " Remove the cause, then run this command again."
             )
 
     def _upload_template(self) -> str:
-        """The deployed template as it was before its transforms, where CloudFormation can read it.
+        """Upload the original template to S3 and return its URL.
 
-        With UsePreviousTemplate CloudFormation would take the transformed one, in which SAM has
+        With UsePreviousTemplate CloudFormation would use the transformed template, in which SAM has
         put the parameters' old values into the policy.
         """
         cloudformation = self._account.client("cloudformation")
@@ -222,7 +222,9 @@ class OriginSecret:
         try:
             cloudfront.get_waiter("distribution_deployed").wait(Id=id_, WaiterConfig=waiting)
         except WaiterError as error:
-            raise OperationError(f"CloudFront is still changing {id_}; run this again.") from error
+            raise OperationError(
+                f"CloudFront is still deploying {id_}: run this command again later."
+            ) from error
         config = cloudfront.get_distribution_config(Id=id_)["DistributionConfig"]
         sent = {
             header["HeaderValue"]
@@ -233,11 +235,11 @@ class OriginSecret:
         if sent != {self._values()[_key(number)]}:
             raise OperationError(
                 f"Distribution {id_} does not send {_key(number)}: it was changed outside"
-                " CloudFormation. Undo that change, then run this again."
+                " CloudFormation. Undo that change, then run this command again."
             )
 
     def _await_answer(self, number: int, *, accepted: bool) -> None:
-        """Ask the API at its own address until it accepts or refuses a value."""
+        """Send requests to the API's own address until it accepts or refuses a value."""
         url = f"{self._stack.outputs['ApiUrl']}/health"
         headers = {"Referer": self._values()[_key(number)]}
         deadline = time.monotonic() + _PROBE_SECONDS
@@ -246,19 +248,21 @@ class OriginSecret:
             try:
                 status = httpx.get(url, headers=headers, timeout=30).status_code
             except httpx.TransportError as error:
-                raise OperationError(f"{url} cannot be asked: {error}. Run this again.") from error
+                raise OperationError(
+                    f"The request to {url} failed: {error}. Run this command again."
+                ) from error
             if (status != _FORBIDDEN) == accepted:
                 return
             time.sleep(min(1.0, self._poll_seconds))
         raise OperationError(
             f"{url} still answers {status} to {_key(number)}, which it should"
-            f" {'accept' if accepted else 'refuse'}. Nothing more was changed, and the gallery"
+            f" {'accept' if accepted else 'refuse'}. The rotation stopped here, and the gallery"
             " works. docs/origin-secret.md says what to check."
         )
 
 
 def rotate(secret: OriginSecret, console: Console) -> None:
-    """Finish the rotation that is under way, or do a whole one.
+    """Finish a rotation that was interrupted, or do a whole one.
 
     Raises:
         OperationError: a step failed; the next run continues from there.
@@ -281,26 +285,27 @@ def open_origin_secret(account: Account, stage: Stage, name: str, console: Conso
     """The origin secret of a deployed stack.
 
     Raises:
-        OperationError: there is no such stack, or it has no page and so no secret.
+        OperationError: the stack does not exist, or it has no page and so no secret.
     """
     stack = find_stack(account, name)
     if not stack:
-        raise OperationError(f"There is no stack {name} in {account.region}.")
+        raise OperationError(f"Stack {name} does not exist in {account.region}: pass --stack.")
     if stack.outputs.get("OriginSecretArn", "none") == "none":
         raise OperationError(
-            f"{name} has no origin secret: it has no page, or it was deployed by an earlier"
-            " version, which `make deploy` updates."
+            f"{name} has no origin secret: it has no page, or it was deployed from an earlier"
+            " template. In that case run `make deploy` first."
         )
     bucket = artifacts_bucket(account, stage)
     if not bucket:
         raise OperationError(
-            f"There is no bucket of sam deploy in {account.region}: `make deploy` creates it."
+            f"sam has no bucket for artifacts in {account.region}: run `make deploy`, which"
+            " creates it."
         )
     return OriginSecret(account, stack, bucket, console)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit status is 0 only if the new value is the only one in use."""
+    """Return 0 only if the new value is the only one in use."""
     parser = stage_parser("make rotate-origin-secret", __doc__)
     add_confirmation(parser)
     options = parser.parse_args(arguments)
@@ -320,7 +325,7 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(f"[bold red]✗[/] {escape(str(error))}")
         return 1
     except KeyboardInterrupt:
-        console.print("Interrupted; CloudFormation finishes what it has begun. Run this again.")
+        console.print("Interrupted. CloudFormation finishes its update; run this command again.")
         return 130
     return 0
 

@@ -1,4 +1,4 @@
-"""The real sam, as a person would run it."""
+"""Runs the sam command of this environment."""
 
 import os
 import shutil
@@ -14,18 +14,18 @@ def run_sam(
 ) -> str:
     """Run sam in `folder` for a stage of its samconfig.toml; returns what it printed.
 
-    A person sees the output as it comes.
+    The output is also printed line by line.
 
     Raises:
         OperationError: sam failed; its own output says why.
     """
     sam = str(Path(sys.executable).with_name("sam"))
-    place = ["--config-env", STAGES[stage.name], "--region", account.region]
-    columns = shutil.get_terminal_size().columns  # sam's tables take their width from it
+    common = ["--config-env", STAGES[stage.name], "--region", account.region]
+    columns = shutil.get_terminal_size().columns  # sam reads the width of its tables from COLUMNS
     environment = {**os.environ, "COLUMNS": str(columns), "PYTHONUNBUFFERED": "1"}
     lines: list[str] = []
     with subprocess.Popen(
-        [sam, command, *place, *options],
+        [sam, command, *common, *options],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -44,19 +44,19 @@ def run_sam(
 
 
 def parameter_overrides(parameters: dict[str, str]) -> list[str]:
-    """The option that gives sam these parameters.
+    """The option that passes these parameters to sam.
 
-    Values are quoted, because a schedule has blanks and an empty value must stay visible.
+    Values are quoted, because a schedule has spaces and an empty value must remain an argument.
     """
     quoted = {name: value.replace('"', '\\"') for name, value in parameters.items()}
     return ["--parameter-overrides", *(f'{name}="{value}"' for name, value in quoted.items())]
 
 
 def build(account: Account, stage: Stage, *options: str) -> None:
-    """Run sam build, and remove the bytecode that this machine has made of functions' sources.
+    """Run sam build, and remove the bytecode of functions' sources from the artifacts.
 
-    sam copies it along, and an artifact with it has another hash on each machine. Layers keep the
-    bytecode that their own build makes for Lambda.
+    sam copies the bytecode of this machine, so an artifact would have another hash on each machine.
+    Layers keep the bytecode that their own build makes for Lambda.
 
     Raises:
         OperationError: sam failed; its own output says why.

@@ -1,4 +1,4 @@
-"""What CloudFormation does with a stack, shown as it happens, and what failed first."""
+"""Events of a stack: printed while an operation runs, and searched for the first failure."""
 
 import time
 from datetime import datetime
@@ -12,13 +12,13 @@ from ops.stacks import Account, OperationError, find_stack
 
 _POLL_SECONDS: Final = 3.0
 _CANCELLED: Final = ("resource creation cancelled", "resource update cancelled")
-"""Reasons of resources that CloudFormation gave up because another one had failed."""
+"""Reasons of resources that CloudFormation cancelled because another one had failed."""
 _BEGINNING: Final = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
-"""Statuses of a stack with which a deployment begins."""
+"""The stack's first status in a deployment."""
 
 
-class Event(msgspec.Struct, frozen=True):
-    """One event of a stack, which may be the stack's own."""
+class StackEvent(msgspec.Struct, frozen=True):
+    """One event of a stack or of a resource in it."""
 
     id: str
     time: datetime
@@ -33,14 +33,14 @@ class DeploymentOutcome(msgspec.Struct, frozen=True):
     """How an operation on a stack ended."""
 
     status: str
-    events: list[Event]
+    events: list[StackEvent]
 
     @property
     def succeeded(self) -> bool:
         return self.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 
-    def failures(self) -> list[Event]:
-        """What went wrong by itself, first things first; not what was only cancelled then."""
+    def failures(self) -> list[StackEvent]:
+        """Failed resources, the first failure first, without those that were only cancelled."""
         failed = [
             each
             for each in self.events
@@ -50,14 +50,14 @@ class DeploymentOutcome(msgspec.Struct, frozen=True):
         resources = [each for each in failed if each.type != "AWS::CloudFormation::Stack"]
         return resources or failed
 
-    def not_deleted(self) -> list[Event]:
-        """What CloudFormation wanted to delete and could not."""
+    def not_deleted(self) -> list[StackEvent]:
+        """Resources that CloudFormation failed to delete."""
         return [each for each in self.failures() if each.status == "DELETE_FAILED"]
 
 
 def last_failure(account: Account, stack_id: str) -> str:
-    """What failed first in the stack's last deployment, in CloudFormation's words, or ""."""
-    events: list[Event] = []
+    """The first failure of the stack's last deployment, in CloudFormation's words, or ""."""
+    events: list[StackEvent] = []
     pages = account.client("cloudformation").get_paginator("describe_stack_events")
     for event in (
         _event(each) for page in pages.paginate(StackName=stack_id) for each in page["StackEvents"]
@@ -70,20 +70,20 @@ def last_failure(account: Account, stack_id: str) -> str:
 
 
 def newest_event(account: Account, stack_id: str) -> str:
-    """The id of a stack's newest event; even a stack that is only in review has one."""
+    """The id of a stack's newest event; a stack in REVIEW_IN_PROGRESS has one too."""
     answer = account.client("cloudformation").describe_stack_events(StackName=stack_id)
     return str(answer["StackEvents"][0]["EventId"])
 
 
 def follow(account: Account, stack_id: str, after: str, console: Console) -> DeploymentOutcome:
-    """Wait for the operation whose events come after the event `after`, and show them.
+    """Wait for the operation whose events follow the event `after`, and print them.
 
     Raises:
-        OperationError: the stack is gone.
+        OperationError: the stack was deleted meanwhile.
     """
     shown: set[str] = set()
     running: dict[str, None] = {}
-    with console.status("CloudFormation begins") as progress:
+    with console.status("CloudFormation starts") as progress:
         while True:
             stack = find_stack(account, stack_id)
             if not stack:
@@ -93,8 +93,8 @@ def follow(account: Account, stack_id: str, after: str, console: Console) -> Dep
                 if event.id not in shown:
                     shown.add(event.id)
                     _show(event, running, console)
-            progress.update(f"CloudFormation works on {', '.join(running) or 'the stack'}")
-            # Right after the request the stack may still have the status from before it.
+            progress.update(f"In progress: {', '.join(running) or 'the stack'}")
+            # Right after the request the stack may still have its earlier status.
             own = [each for each in events if each.physical_id == stack_id]
             if own and not _in_progress(own[-1].status) and not _in_progress(stack.status):
                 return DeploymentOutcome(stack.status, events)
@@ -105,7 +105,7 @@ def _in_progress(status: str) -> bool:
     return status.endswith("_IN_PROGRESS")
 
 
-def _show(event: Event, running: dict[str, None], console: Console) -> None:
+def _show(event: StackEvent, running: dict[str, None], console: Console) -> None:
     if _in_progress(event.status):
         running[event.resource] = None
         return
@@ -119,8 +119,8 @@ def _show(event: Event, running: dict[str, None], console: Console) -> None:
     )
 
 
-def _newest_first(account: Account, stack_id: str, after: str) -> list[Event]:
-    found: list[Event] = []
+def _newest_first(account: Account, stack_id: str, after: str) -> list[StackEvent]:
+    found: list[StackEvent] = []
     pages = account.client("cloudformation").get_paginator("describe_stack_events")
     for page in pages.paginate(StackName=stack_id):
         for each in page["StackEvents"]:
@@ -130,8 +130,8 @@ def _newest_first(account: Account, stack_id: str, after: str) -> list[Event]:
     return found
 
 
-def _event(described: dict[str, Any]) -> Event:
-    return Event(
+def _event(described: dict[str, Any]) -> StackEvent:
+    return StackEvent(
         id=described["EventId"],
         time=described["Timestamp"],
         resource=described["LogicalResourceId"],

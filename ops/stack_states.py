@@ -1,10 +1,10 @@
-"""What state a stack is in, whether it can be deployed, and what to do if not."""
+"""The state of a stack: whether it can be deployed, and what to do if it cannot."""
 
 from typing import Final
 
 from ops.deployed_stack import StackDescription
 from ops.remains import find_data
-from ops.stack_events import DeploymentOutcome, Event
+from ops.stack_events import DeploymentOutcome, StackEvent
 from ops.stacks import Account, OperationError, Stage, list_resources
 
 _CONTINUED: Final = ("CREATE_FAILED", "UPDATE_FAILED")
@@ -14,36 +14,36 @@ _NO_REPLACEMENT: Final = "Replacement type updates not supported"
 
 
 def is_new(deployed: StackDescription | None) -> bool:
-    """Whether nothing of the stack exists; one in review is a change set that nobody executed."""
+    """Whether nothing of the stack exists; REVIEW_IN_PROGRESS is a change set not yet executed."""
     return deployed is None or deployed.status == "REVIEW_IN_PROGRESS"
 
 
 def is_continued(deployed: StackDescription | None) -> bool:
-    """Whether a deployment failed, and what it had made by then was preserved."""
+    """Whether a deployment failed, and CloudFormation preserved what had succeeded."""
     return deployed is not None and deployed.status in _CONTINUED
 
 
 def preserves(deployed: StackDescription | None) -> bool:
-    """Whether a failure of the next deployment is to preserve what succeeded.
+    """Whether the next deployment, if it fails, preserves what succeeded instead of rolling back.
 
-    A stack that exists whole is rolled back instead. CloudFormation accepts a deployment of a stack
-    in CREATE_FAILED or UPDATE_FAILED only if it preserves.
+    A complete stack is rolled back. CloudFormation accepts a deployment of a stack in CREATE_FAILED
+    or UPDATE_FAILED only with rollback disabled.
     """
     return is_new(deployed) or is_continued(deployed)
 
 
 def kind_of_deployment(deployed: StackDescription | None) -> str:
-    """What the next deployment does, in a word or two."""
+    """What the next deployment does, for the confirmation."""
     if is_new(deployed):
         return "Create"
     return "Continue after a failure" if is_continued(deployed) else "Update"
 
 
 def check_state(account: Account, stage: Stage, deployed: StackDescription | None) -> None:
-    """Refuse a stack that CloudFormation would not update.
+    """Check that CloudFormation can update the stack.
 
     Raises:
-        OperationError: what state it is in, and what to do.
+        OperationError: it cannot; the message names the state and says what to do.
     """
     if deployed is None or is_new(deployed) or is_continued(deployed):
         return
@@ -56,8 +56,8 @@ def check_state(account: Account, stage: Stage, deployed: StackDescription | Non
         )
     if status == "UPDATE_ROLLBACK_FAILED":
         raise OperationError(
-            f"The last deployment of {name} failed, and so did its rollback ({status}). Fix what"
-            " the stack's events name, run `aws cloudformation continue-update-rollback"
+            f"The last deployment of {name} failed, and so did its rollback ({status}). Fix the"
+            " causes in the stack's events, run `aws cloudformation continue-update-rollback"
             f" --stack-name {name}`, then deploy again. See docs/runbooks/release.md."
         )
     if status.startswith("DELETE_"):
@@ -69,7 +69,7 @@ def check_state(account: Account, stage: Stage, deployed: StackDescription | Non
 
 
 def how_to_remove(account: Account, stage: Stage, deployed: StackDescription) -> str:
-    """What is left of a stack whose creation failed, and the command that removes it."""
+    """The command that removes what is left of a stack whose creation failed."""
     resources = list_resources(account, deployed.id)
     data = find_data(account, [each for each in resources if each.type in _PROTECTED])
     command = f"make destroy STAGE={stage.name}"
@@ -87,20 +87,20 @@ def how_to_remove(account: Account, stage: Stage, deployed: StackDescription) ->
 def explain_failure(
     account: Account, stage: Stage, deployed: StackDescription | None, outcome: DeploymentOutcome
 ) -> str:
-    """What failed first, what state the stack is in now, and what to do."""
+    """What failed first, the state of the stack, and what to do."""
     reasons = [_reason(each) for each in outcome.failures()]
     lines = ["The deployment failed:", *reasons, _next_step(outcome.status)]
     if deployed and outcome.status == "CREATE_FAILED":
         lines.append(how_to_remove(account, stage, deployed))
     if any(_NO_REPLACEMENT in each.reason for each in outcome.events):
         lines.append(
-            "CloudFormation replaces no resource while it preserves what succeeded. Deploy without"
-            " that change first; when that has succeeded, make the change."
+            "CloudFormation does not replace a resource while it preserves what succeeded. Deploy"
+            " without that change first, then make the change in a second deployment."
         )
     return "\n".join(lines)
 
 
-def _reason(event: Event) -> str:
+def _reason(event: StackEvent) -> str:
     return f"  {event.resource} ({event.type}): {event.reason or 'no reason given'}"
 
 
@@ -109,7 +109,7 @@ def _next_step(status: str) -> str:
         case "CREATE_FAILED" | "UPDATE_FAILED":
             return (
                 f"What succeeded is preserved ({status}). Fix the cause and run `make deploy`"
-                " again: it continues from here."
+                " again: it continues with the rest."
             )
         case "UPDATE_ROLLBACK_COMPLETE":
             return (
@@ -117,4 +117,4 @@ def _next_step(status: str) -> str:
                 " run `make deploy` again."
             )
         case _:
-            return f"The stack is {status}. Run `make deploy` again: it says what to do."
+            return f"The stack is {status}. Run `make deploy` again, which says what to do."

@@ -31,18 +31,18 @@ from ops.deployed_stack import (
 
 ROOT: Final = Path(__file__).parents[1]
 STAGES: Final = {"dev": "default", "prod": "prod", "local": "local"}
-"""By stage, what samconfig.toml calls its environment; `local` is a rehearsal on the laptop."""
+"""The name of each stage's environment in samconfig.toml; `local` deploys to the laptop cloud."""
 
 EDGE_REGION: Final = "us-east-1"
-"""The one region that CloudFront takes Lambda@Edge functions and certificates from."""
+"""The only region from which CloudFront accepts Lambda@Edge functions and certificates."""
 
 
 class OperationError(Exception):
-    """What keeps a stack from being deployed or taken down, and the way out."""
+    """An operation on a stack failed; the message says why and what to do."""
 
 
 class Stage(msgspec.Struct, frozen=True):
-    """What samconfig.toml says of a stage."""
+    """The settings of a stage in samconfig.toml."""
 
     name: str
     stack: str
@@ -53,7 +53,7 @@ class Stage(msgspec.Struct, frozen=True):
 
 
 class Account(msgspec.Struct, frozen=True):
-    """Where an operation takes place."""
+    """The account and region of an operation."""
 
     session: Any
     id: str
@@ -65,10 +65,10 @@ class Account(msgspec.Struct, frozen=True):
 
 
 def read_stage(name: str) -> Stage:
-    """The stage as samconfig.toml has it.
+    """Read a stage from samconfig.toml.
 
     Raises:
-        OperationError: samconfig.toml writes parameters in a way that is not understood here.
+        OperationError: samconfig.toml has a parameter that is not of the form Name=Value.
     """
     environment = tomllib.loads((ROOT / "samconfig.toml").read_text())[STAGES[name]]
     common = environment["global"]["parameters"]
@@ -87,7 +87,7 @@ def read_stage(name: str) -> Stage:
 
 
 def parse_parameters(given: list[str]) -> dict[str, str]:
-    """Name=Value, by name.
+    """Values of `Name=Value` arguments, by name.
 
     Raises:
         OperationError: one is not of that form.
@@ -96,17 +96,17 @@ def parse_parameters(given: list[str]) -> dict[str, str]:
     for each in given:
         name, equals, value = each.partition("=")
         if not equals or not name.isalnum() or name == "ParameterKey":
-            raise OperationError(f"A parameter is written Name=Value, not {each!r}.")
+            raise OperationError(f"Invalid parameter {each!r}: expected Name=Value.")
         parameters[name] = value
     return parameters
 
 
 def open_account(stage: Stage, expected: str | None) -> Account:
-    """The account and region that the environment's credentials lead to.
+    """The account and region of the environment's credentials.
 
     Raises:
-        OperationError: there is no region, samconfig.toml or `expected` (an account id) names
-            another, or the stage does not belong where the credentials lead.
+        OperationError: no region is set, samconfig.toml names another region, the account is not
+            `expected` (an account id), or the endpoint does not suit the stage.
     """
     try:
         # Not the process's session, which remembers older credentials. boto3 reads no AWS_REGION.
@@ -115,25 +115,25 @@ def open_account(stage: Stage, expected: str | None) -> Account:
         raise OperationError(f"{error}: set AWS_PROFILE to a profile that exists.") from None
     if stage.region and session.region_name and stage.region != session.region_name:
         raise OperationError(
-            f"samconfig.toml deploys stage {stage.name} to {stage.region}, and the environment"
-            f" says {session.region_name}: set AWS_REGION={stage.region}, or change samconfig.toml."
+            f"samconfig.toml deploys stage {stage.name} to {stage.region}, and the environment has"
+            f" {session.region_name}: set AWS_REGION={stage.region}, or change samconfig.toml."
         )
     region = stage.region or session.region_name
     if not region:
-        raise OperationError("No region is set: set AWS_REGION, or AWS_PROFILE to one that has it.")
+        raise OperationError("No region is set: set AWS_REGION, or a profile with a region.")
     sts = session.client("sts", region_name=region)
     host = str(urlsplit(sts.meta.endpoint_url).hostname)
     on_aws = host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
     if on_aws == (stage.name == "local"):
         where = "AWS" if on_aws else sts.meta.endpoint_url
         raise OperationError(
-            f"The environment leads to {where}, where stage {stage.name} does not belong:"
-            " AWS_ENDPOINT_URL is for stage local, and for it alone."
+            f"Stage {stage.name} cannot be used with {where}: set AWS_ENDPOINT_URL for stage local,"
+            " and unset it for all other stages."
         )
     account = _caller(sts)["Account"]
     if expected and account != expected:
         raise OperationError(
-            f"The credentials belong to account {account}, not {expected}: is AWS_PROFILE right?"
+            f"The credentials belong to account {account}, not {expected}: check AWS_PROFILE."
         )
     return Account(session, account, region)
 
@@ -147,11 +147,11 @@ def _caller(sts: Any) -> dict[str, str]:
             " `aws sso login`."
         ) from None
     except EndpointConnectionError as error:
-        raise OperationError(f"{error} Is there a connection, and is AWS_REGION right?") from None
+        raise OperationError(f"{error} Check the connection and AWS_REGION.") from None
     except (BotoCoreError, ClientError) as error:
         raise OperationError(
             f"AWS does not accept the credentials: {error} Sign in again, or set AWS_PROFILE to"
-            " a profile that is valid; a region that the account has not enabled says the same."
+            " a valid profile. AWS also answers this for a region that the account has not enabled."
         ) from None
 
 
@@ -161,7 +161,7 @@ def find_stack(account: Account, name: str) -> StackDescription | None:
 
 
 def deleted_stacks(account: Account, name: str) -> Iterator[StackDescription]:
-    """Those that had this name, newest first; CloudFormation knows them for 90 days."""
+    """Deleted stacks of this name, newest first; CloudFormation lists them for 90 days."""
     pages = account.client("cloudformation").get_paginator("list_stacks")
     for page in pages.paginate(StackStatusFilter=["DELETE_COMPLETE"]):
         for found in page["StackSummaries"]:
@@ -170,12 +170,12 @@ def deleted_stacks(account: Account, name: str) -> Iterator[StackDescription]:
 
 
 def list_resources(account: Account, stack_id: str) -> list[StackResource]:
-    """All that CloudFormation lists of a stack, a deleted one too."""
+    """All resources that CloudFormation lists for a stack; the stack may be deleted."""
     return stack_resources(account.client("cloudformation"), stack_id)
 
 
 def show_account(account: Account, stage: Stage, stack: str, console: Console) -> None:
-    """What a person must see before saying yes."""
+    """Print account, region, stage and stack, for a person to confirm."""
     for name, value in (
         ("account", account.id),
         ("region", account.region),
@@ -189,7 +189,7 @@ def answer_to(question: str, console: Console, flag: str) -> str:
     """What a person types.
 
     Raises:
-        OperationError: stdin is not a terminal, so nobody can confirm.
+        OperationError: stdin is not a terminal.
     """
     if not sys.stdin.isatty():
         raise OperationError(f"stdin is not a terminal; pass {flag} to confirm.")

@@ -1,6 +1,6 @@
-"""`python -m ops.trace`: one photo's whole way through the functions, from what they logged.
+"""`python -m ops.trace`: prints one photo's way through the functions, from their logs.
 
-The edge function is left out: CloudFront runs it in many regions, and its logs are there.
+Logs of the edge function are not included: they are in the regions in which CloudFront runs it.
 """
 
 import json
@@ -27,12 +27,12 @@ from ops.journey import (
     milestones,
     read_line,
     requests,
-    without_looks,
+    without_reads,
 )
 from shared.dynamodb import from_item, to_item
 from shared.photo_ids import is_photo_id
 
-_MARGIN: Final = timedelta(minutes=1)  # clocks differ, and a request takes up to half of it
+_MARGIN: Final = timedelta(minutes=1)  # clocks differ, and a request takes up to 30 seconds
 _COLUMNS: Final[dict[str, JustifyMethod]] = {
     "time": "left",
     "+ ms": "right",
@@ -44,11 +44,11 @@ _COLORS: Final = {"ERROR": "red", "CRITICAL": "red", "WARNING": "yellow"}
 
 
 class TraceError(Exception):
-    """Why there is nothing to be shown, and the way out."""
+    """There is nothing to show; the message says why and what to do."""
 
 
 class LogSource(msgspec.Struct, frozen=True):
-    """The clients, and where a stack keeps what it knows of photos; `log_groups` by function."""
+    """The clients, log groups by function, and tables of a stack."""
 
     name: str
     logs: Any
@@ -90,11 +90,11 @@ def open_logs(name: str) -> LogSource:
     )
 
 
-def trace(source: LogSource, photo_id: str, *, looks: bool = False) -> Trace:
-    """All that is logged of the photo; with `looks` also the requests that only looked at it.
+def trace(source: LogSource, photo_id: str, *, reads: bool = False) -> Trace:
+    """All log lines about the photo; with `reads` also those of requests that only read it.
 
     Raises:
-        TraceError: it is not the id of a photo.
+        TraceError: `photo_id` is not a photo id.
     """
     if not is_photo_id(photo_id):
         raise TraceError(f"{photo_id!r} is not a photo id: pass the id that POST /photos returned.")
@@ -104,7 +104,7 @@ def trace(source: LogSource, photo_id: str, *, looks: bool = False) -> Trace:
     lines = journey(photo_id, lines)
     return Trace(
         photo_id=photo_id,
-        lines=lines if looks else without_looks(lines),
+        lines=lines if reads else without_reads(lines),
         photo=_find(source, source.photos_table, photo_id),
         row=_find(source, source.catalog_table, photo_id),
     )
@@ -113,13 +113,13 @@ def trace(source: LogSource, photo_id: str, *, looks: bool = False) -> Trace:
 def _search(
     source: LogSource, term: str, since: datetime, until: datetime | None = None
 ) -> Iterator[LogLine]:
-    """The lines in which the term stands, as whoever logged it."""
+    """The lines that contain the term, of all functions."""
     bounds = {"startTime": _milliseconds(since)}
     if until:
         bounds["endTime"] = _milliseconds(until)
     paginator = source.logs.get_paginator("filter_log_events")
     for function, group in source.log_groups.items():
-        # Quoted: a term with hyphens is searched for as a whole only so.
+        # CloudWatch searches for a term with hyphens as a whole only if it is quoted.
         for page in paginator.paginate(logGroupName=group, filterPattern=f'"{term}"', **bounds):
             for event in page["events"]:
                 yield read_line(function, event["timestamp"], event["message"])
@@ -141,13 +141,13 @@ def _snake_case(name: str) -> str:
 
 
 def show(found: Trace, console: Console) -> None:
-    """Print the lines as a table, and how far the photo has come by its record."""
+    """Print the lines as a table, and the steps in the photo's record."""
     if found.lines:
         console.print(_table(found))
     if found.photo:
         console.print(_record(found.photo, found.row), soft_wrap=True)
     else:
-        console.print("[yellow]![/] The photos table has no record of it.")
+        console.print("[yellow]![/] The photos table has no record of this photo.")
 
 
 def _table(found: Trace) -> Table:
@@ -181,34 +181,36 @@ def _record(photo: dict[str, Any], row: dict[str, Any] | None) -> str:
     total = f", {sum(after for _, after in steps):,} ms in all" if steps else ""
     reason = f" ({photo['error']})" if "error" in photo else ""
     status = escape(f"{photo['status']}{reason}, version {photo['version']}")
-    return f"Its record is {status}: created{way}{total}."
+    return f"The photo is {status}: created{way}{total}."
 
 
 def _why_nothing(source: LogSource, photo_id: str) -> str:
-    """What the log groups forget may be the cause, or another stack."""
+    """Why there may be no lines: the log groups' retention, or another stack."""
     [name, *_] = source.log_groups.values()
     groups = source.logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     days = next((each.get("retentionInDays") for each in groups), None)
-    kept = "ever" if days is None else "a day" if days == 1 else f"{days} days"
+    kept = "without limit" if days is None else f"for {days} day{'s' if days > 1 else ''}"
     return (
-        f"Nothing is logged of photo {photo_id} in stack {source.name}: by its id it was created"
-        f" {created_at(photo_id):%Y-%m-%d %H:%M} UTC, and logs are kept for {kept}; or it is"
-        " another stack's."
+        f"Stack {source.name} has no log lines about photo {photo_id}. According to its id, it was"
+        f" created at {created_at(photo_id):%Y-%m-%d %H:%M} UTC. Logs are kept {kept}. If that is"
+        " long enough, pass another STACK."
     )
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit status is 0 only if something is logged of the photo."""
+    """Return 0 only if there are log lines about the photo."""
     parser = stack_parser("make trace", __doc__)
-    parser.add_argument("photo", metavar="PHOTO", help="its id")
-    parser.add_argument("--looks", action="store_true", help="also requests that only looked at it")
-    parser.add_argument("--json", action="store_true", help="the lines as logged, for jq")
+    parser.add_argument("photo", metavar="PHOTO", help="id of the photo")
+    parser.add_argument(
+        "--reads", action="store_true", help="also show requests that only read the photo"
+    )
+    parser.add_argument("--json", action="store_true", help="print the lines as logged, for jq")
     options = parser.parse_args(arguments)
     console = Console(highlight=False, stderr=options.json)
     try:
         source = open_logs(options.stack)
         with console.status("searching the logs"):
-            found = trace(source, options.photo, looks=options.looks)
+            found = trace(source, options.photo, reads=options.reads)
         nothing = "" if found.lines else _why_nothing(source, found.photo_id)
     except (TraceError, StackError, BotoCoreError, ClientError) as error:
         console.print(f"[bold red]✗[/] {escape(str(error))}", soft_wrap=True)

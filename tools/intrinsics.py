@@ -1,14 +1,14 @@
-"""CloudFormation's conditions and intrinsic functions, resolved as far as a template tells."""
+"""Resolves CloudFormation's conditions and intrinsic functions without AWS."""
 
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-GONE: Final = object()  # what Ref AWS::NoValue leaves
-REGION: Final = "us-east-1"  # the one that has the whole gallery, and the prices
+REMOVED: Final = object()  # value of Ref AWS::NoValue: the property does not exist
+REGION: Final = "us-east-1"  # the only region in which a stack can have the page
 
 SUBSTITUTED: Final = re.compile(r"\$\{([^!{}]+)\}")
-"""A name in the text of Fn::Sub; `${!literal}` is none."""
+"""A name in the text of Fn::Sub; `${!literal}` is not a name."""
 
 
 def sub_argument(argument: str | list[Any]) -> tuple[str, dict[str, Any]]:
@@ -20,7 +20,7 @@ def sub_argument(argument: str | list[Any]) -> tuple[str, dict[str, Any]]:
 
 
 class Resolver:
-    """Values of a template for a set of parameters; what only AWS knows stays as it is.
+    """Resolves values of a template for a set of parameters; what only AWS knows stays unresolved.
 
     Raises:
         ValueError: the template does not declare a parameter, or does not allow its value.
@@ -47,7 +47,7 @@ class Resolver:
         return bool(self.value(self._template["Conditions"][condition]))
 
     def resources(self, *types: str) -> dict[str, Any]:
-        """The properties of the resources of these types that are deployed, by logical id."""
+        """The properties of the resources of these types whose condition holds, by logical id."""
         return {
             name: self.value(resource.get("Properties", {}))
             for name, resource in self._template["Resources"].items()
@@ -56,10 +56,10 @@ class Resolver:
         }
 
     def value(self, node: Any) -> Any:
-        """The node with its intrinsics resolved."""
+        """The node with its intrinsic functions resolved."""
         match node:
             case {"Ref": "AWS::NoValue"}:
-                return GONE
+                return REMOVED
             case {"Ref": str(name)} if name in self._parameters:
                 return self._parameters[name]
             case {"Condition": str(name)} if len(node) == 1:
@@ -81,13 +81,13 @@ class Resolver:
                 return self._substitute(*sub_argument(argument))
             case dict():
                 found = {name: self.value(each) for name, each in node.items()}
-                return {name: each for name, each in found.items() if each is not GONE}
+                return {name: each for name, each in found.items() if each is not REMOVED}
             case list():
-                return [each for each in map(self.value, node) if each is not GONE]
+                return [each for each in map(self.value, node) if each is not REMOVED]
         return node
 
     def _substitute(self, text: str, variables: Mapping[str, Any]) -> Any:
-        """The text with what is known put in; still an Fn::Sub if AWS has to put in the rest."""
+        """The text with known values substituted; still Fn::Sub if unknown values remain."""
         resolved = {name: self.value(each) for name, each in variables.items()}
         known = self._parameters | {
             name: each for name, each in resolved.items() if isinstance(each, str)

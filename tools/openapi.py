@@ -1,7 +1,7 @@
-"""`python -m tools.openapi`: docs/openapi.json, from the template's routes and the API's models.
+"""`python -m tools.openapi`: writes docs/openapi.json from the template and the API's source.
 
-Paths, methods, parameters, request bodies and who must be signed in are the template's; models are
-msgspec's; what a route says of itself and answers is read from its source, which is not run.
+Paths, methods, parameters, request bodies and authorizers are read from the template, and schemas
+from the models. Summaries and answers are read from the source of the routes, which is not run.
 """
 
 import ast
@@ -24,24 +24,24 @@ ROOT: Final = Path(__file__).parents[1]
 DOCUMENT: Final = ROOT / "docs" / "openapi.json"
 ROUTES: Final = ROOT / "functions" / "gallery_api" / "routes"
 TAGS: Final = {
-    "photos": "Photos, from the request that uploads them to their deletion.",
-    "views": "How often a photo was looked at.",
-    "health": "Which version answers, and where.",
+    "photos": "Create, get, list and delete photos.",
+    "views": "Record and get views of a photo.",
+    "health": "The version and the region of the API.",
 }
 _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "photo_id": {
-        "description": "A photo's id, as the API gave it out.",
+        "description": "The id of a photo, from the answer to `POST /photos`.",
         "schema": {"type": "string", "pattern": f"^{PHOTO_ID.pattern}$"},
         "example": EXAMPLES["photo_id"],
     },
     "limit": {
-        "description": "The most photos that the page may have.",
+        "description": "The maximum number of photos in the page.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 30},
         "example": 10,
     },
     "cursor": {
-        "description": "From the page before, as it is: what is in it may change.",
-        # A UUID of version 7 in 22 characters of base64url, no more and no less.
+        "description": "The cursor of the previous page, unchanged. Its content is not specified.",
+        # A UUID of version 7 as exactly 22 characters of base64url.
         "schema": {
             "type": "string",
             "pattern": "^[A-Za-z0-9_-]{8}[c-f][A-Za-z0-9_-][CGKOSWaeimquy26-]"
@@ -50,7 +50,8 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
         "example": EXAMPLES["cursor"],
     },
     "Idempotency-Key": {
-        "description": "The same key and body of one person get the same answer for 14 minutes.",
+        "description": "A repeated request of the same user, with the same key and body, gets the"
+        " answer of the first one for 14 minutes.",
         "schema": {"type": "string", "pattern": "^[ -~]*$", "minLength": 1, "maxLength": 255},
         "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
     },
@@ -58,30 +59,30 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
 _OWN_HEADERS: Final = {"create_photo": ("Idempotency-Key",)}
 _OWN_PROBLEMS: Final = {"create_photo": (409, 413, 415, 422), "delete_photo": (403,)}
 _PROBLEMS: Final = {
-    400: "The request is not what this document says, and `detail` says where.",
-    401: "Nobody is signed in.",
-    403: "The photo is somebody else's.",
-    404: "There is no such photo, or no more.",
-    409: "A request with this `Idempotency-Key` is being answered.",
+    400: "The request does not conform to this document; `detail` says where.",
+    401: "The request has no valid ID token.",
+    403: "The photo belongs to another user.",
+    404: "The photo does not exist, or was deleted.",
+    409: "A request with this `Idempotency-Key` is in progress.",
     413: "The body is too large.",
     415: "The body is not JSON.",
-    422: "This `Idempotency-Key` stands for another body.",
+    422: "This `Idempotency-Key` was used with another body.",
     429: "Too many requests.",
-    500: "Something went wrong on the gallery's side, and has been logged.",
-    503: "The gallery is busy, or has not finished. The same request may succeed in a moment.",
-    504: "The gallery took too long to answer.",
+    500: "An internal error; it has been logged.",
+    503: "The API is busy, or the operation has not finished: repeat the request after a moment.",
+    504: "The API did not answer in time.",
 }
 _ANSWER_HEADERS: Final[dict[int, dict[str, Any]]] = {
-    201: {"Location": {"description": "Where the photo is.", "schema": {"type": "string"}}},
+    201: {"Location": {"description": "Path of the new photo.", "schema": {"type": "string"}}},
     **{
-        status: {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}}
+        status: {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
         for status in (409, 429, 503)
     },
 }
 
 
 class ApiRoute(msgspec.Struct, frozen=True):
-    """A function of the API that answers one method of one path, as its source shows it."""
+    """A function of the API that answers one method of one path, as read from its source."""
 
     name: str
     method: str
@@ -93,7 +94,7 @@ class ApiRoute(msgspec.Struct, frozen=True):
 
 
 def routes() -> Iterator[ApiRoute]:
-    """Every route, from the decorator `@router.get("/photos")` and what is below it."""
+    """Every route: a function with a decorator such as `@router.get("/photos")`."""
     for file in sorted(ROUTES.glob("*.py")):
         for node in ast.parse(file.read_text()).body:
             if not isinstance(node, ast.FunctionDef):
@@ -109,7 +110,7 @@ def routes() -> Iterator[ApiRoute]:
 
 def _route(node: ast.FunctionDef, method: str, path: str) -> ApiRoute:
     if node.returns is None:
-        raise ValueError(f"{node.name} does not say what it answers")
+        raise ValueError(f"{node.name} has no return annotation: add the model that it answers")
     wrapped = re.search(r"\[(\w+)\]", ast.unparse(node.returns))
     statuses = re.findall(r"status_code=HTTPStatus\.(\w+)", ast.unparse(node))
     return ApiRoute(
@@ -132,7 +133,10 @@ def document() -> dict[str, Any]:
     }
     by_address = {(route.method, route.path): route for route in routes()}
     if events.keys() != by_address.keys():
-        raise ValueError(f"template and routes differ: {events.keys() ^ by_address.keys()}")
+        raise ValueError(
+            f"template.yaml and functions/gallery_api/routes differ in"
+            f" {events.keys() ^ by_address.keys()}: add the missing ones"
+        )
     paths: dict[str, Any] = {}
     for (method, path), event in sorted(events.items(), key=lambda each: each[0][::-1]):
         paths.setdefault(path, {})[method.lower()] = _operation(by_address[method, path], event)
@@ -141,18 +145,18 @@ def document() -> dict[str, Any]:
         "type": "apiKey",
         "in": "header",
         "name": "Authorization",
-        "description": "The ID token of a signed-in person, bare: without the word Bearer.",
+        "description": "The ID token of a signed-in user, without the prefix `Bearer`.",
     }
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Lambda Gallery",
             "version": "1",
-            "description": "Photos, their thumbnails and how often they were looked at. Errors are"
-            " problems (RFC 9457), times ISO 8601 in UTC.",
+            "description": "Photos, their renditions and their views. Errors are problem documents"
+            " (RFC 9457). Times are ISO 8601 in UTC.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": "/api", "description": "On the gallery's own host."}],
+        "servers": [{"url": "/api", "description": "On the host of the gallery."}],
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
         "components": {
@@ -238,7 +242,7 @@ def _content(model: str) -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    """The models; every field of an answer is there, null or not, though it has a default."""
+    """Schemas of the models; in answers all fields are required, also those with a default."""
     named = {route.model for route in routes() if route.status != HTTPStatus.NO_CONTENT}
     types = [getattr(models, name) for name in sorted(named)]
     _, schemas = msgspec.json.schema_components(
@@ -250,7 +254,7 @@ def _schemas() -> dict[str, Any]:
             schema["required"] = [*schema["properties"]]
             for field in schema["properties"].values():
                 field.pop("default", None)
-    # The gateway's own problems have less than the function's.
+    # Problems from API Gateway have fewer fields than those from the function.
     schemas["Problem"]["required"] = ["type", "title"]
     return dict(sorted(schemas.items()))
 

@@ -1,4 +1,4 @@
-"""One answer of each kind, for docs/openapi.json; built by the models, so they fit."""
+"""One example of each model for docs/openapi.json, built from the models themselves."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""`python -m tools.translate`: template.yaml as CloudFormation sees it, after all transforms."""
+"""`python -m tools.translate`: prints template.yaml after all its transforms."""
 
 import functools
 import json
@@ -15,24 +15,24 @@ ROOT: Final = Path(__file__).parents[1]
 
 
 class _NoManagedPolicies:
-    """Every role is written out, so the transform has no managed policy to look up."""
+    """No managed policies: the template declares every role, so the transform needs none."""
 
     def load(self) -> dict[str, str]:
         return {}
 
 
 def load_template() -> dict[str, Any]:
-    """template.yaml with its included files in their places; a copy, to be changed at will."""
+    """A copy of template.yaml with its included files inserted; the caller may change it."""
     return dict(json.loads(_load_source()))
 
 
-@functools.cache  # it takes a quarter of a second, and tests ask for it a hundred times
+@functools.cache  # it takes a quarter of a second, and tests need it many times
 def _load_source() -> str:
     return json.dumps(read_template(ROOT / "template.yaml"))
 
 
 def read_template(path: Path) -> dict[str, Any]:
-    """The template in a file, with the files that it includes in their places."""
+    """The template in a file, with its included files inserted."""
     return dict(_with_included(yaml_parse(path.read_text()), path.parent))
 
 
@@ -42,7 +42,7 @@ def translate(template: dict[str, Any], parameters: dict[str, str]) -> dict[str,
     Changes `template`.
     """
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of its own switches
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of its feature toggles
     template.pop("Metadata", None)
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
@@ -53,7 +53,7 @@ def translate(template: dict[str, Any], parameters: dict[str, str]) -> dict[str,
 
 
 def _with_included(node: Any, folder: Path) -> Any:
-    """AWS::Include as CloudFormation does it, which is before the SAM transform."""
+    """Resolve AWS::Include; CloudFormation does this before the SAM transform."""
     if isinstance(node, list):
         return [_with_included(each, folder) for each in node]
     if not isinstance(node, dict):
@@ -66,7 +66,7 @@ def _with_included(node: Any, folder: Path) -> Any:
         case None:
             return found
         case other:
-            raise ValueError(f"template.yaml: {other} is no AWS::Include of a file")
+            raise ValueError(f"template.yaml: expected AWS::Include of a file, not {other}")
 
 
 def main() -> None:

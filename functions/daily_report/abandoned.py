@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from daily_report.reconciliation import Record
+from daily_report.reconciliation import ScannedRecord
 from shared.photos import UPLOAD_PREFIX, Photo, Status
 from shared.timestamps import iso_milliseconds
 
@@ -14,31 +14,33 @@ GIVEN_UP_AFTER: Final = timedelta(days=3)
 NEVER_UPLOADED: Final = "never uploaded"
 
 
-class Outcome(StrEnum):
+class AbandonedOutcome(StrEnum):
     """What happens to an abandoned photo, by the name that it is counted under."""
 
-    TAKEN_UP = "abandoned.taken_up"
+    RESENT = "abandoned.resent"
     FAILED = "abandoned.failed"
     STUCK = "abandoned.stuck"
 
 
-def is_abandoned(photo: Record | Photo, now: datetime) -> bool:
+def is_abandoned(photo: ScannedRecord | Photo, now: datetime) -> bool:
     """Whether the photo has waited for its upload longer than `ABANDONED_AFTER`."""
     since = iso_milliseconds(now - ABANDONED_AFTER)
     return photo.status is Status.PENDING and "" < photo.created_at < since
 
 
-def outcome(photo: Record | Photo, uploaded_at: datetime | None, now: datetime) -> Outcome | None:
+def outcome(
+    photo: ScannedRecord | Photo, uploaded_at: datetime | None, now: datetime
+) -> AbandonedOutcome | None:
     """What happens to an abandoned photo; None while its upload is recent.
 
     An upload whose event is sent again counts as recent again. If that has not helped for
     `GIVEN_UP_AFTER`, the photo is stuck, and an operator must look at it.
     """
     if uploaded_at is None:
-        return Outcome.FAILED
+        return AbandonedOutcome.FAILED
     if photo.created_at < iso_milliseconds(now - GIVEN_UP_AFTER):
-        return Outcome.STUCK
-    return Outcome.TAKEN_UP if uploaded_at < now - EVENT_LIFETIME else None
+        return AbandonedOutcome.STUCK
+    return AbandonedOutcome.RESENT if uploaded_at < now - EVENT_LIFETIME else None
 
 
 def owner_of(key: str) -> str | None:

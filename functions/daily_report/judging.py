@@ -8,7 +8,7 @@ import msgspec
 
 from daily_report import abandoned
 from daily_report.reading import Reader
-from daily_report.reconciliation import Record, drift
+from daily_report.reconciliation import ScannedRecord, drift
 from daily_report.settings import Settings
 from daily_report.state import Finding
 from shared.photos import Photo, upload_key
@@ -23,7 +23,7 @@ class Discrepancy(msgspec.Struct, frozen=True):
     name: str
     photo_id: str
     photo: Photo | None
-    row: Record | None
+    row: ScannedRecord | None
     upload: "HeadObjectOutputTypeDef | None"
 
 
@@ -51,7 +51,9 @@ class Judge(msgspec.Struct, frozen=True):
         """
         ids = list(photo_ids)
         # The rows first: a row that is read before its photo cannot be newer.
-        rows = self.reader.get(self.settings.catalog_table, ids, Record, consistent=consistent)
+        rows = self.reader.get(
+            self.settings.catalog_table, ids, ScannedRecord, consistent=consistent
+        )
         photos = self.reader.get(self.settings.photos_table, ids, Photo, consistent=consistent)
         malformed = rows.malformed_ids | photos.malformed_ids
         for photo_id in ids:

@@ -13,7 +13,7 @@ UNDER_WAY: Final = timedelta(minutes=5)  # what was written since may still be i
 REPLICATED: Final = {Status.READY, Status.DELETED}
 
 
-class Record(msgspec.Struct, frozen=True, gc=False):
+class ScannedRecord(msgspec.Struct, frozen=True, gc=False):
     """The attributes that are read of a photo or of its catalog row."""
 
     photo_id: str
@@ -33,12 +33,14 @@ class Drift(StrEnum):
     EXTRA = "drift.extra"
 
 
-def is_gone(record: Record | Photo, now: datetime) -> bool:
+def is_gone(record: ScannedRecord | Photo, now: datetime) -> bool:
     """Whether its time to live is over; DynamoDB may delete it later."""
     return record.expires_at is not None and record.expires_at <= now.timestamp()
 
 
-def drift(photo: Record | Photo | None, row: Record | None, now: datetime) -> Drift | None:
+def drift(
+    photo: ScannedRecord | Photo | None, row: ScannedRecord | None, now: datetime
+) -> Drift | None:
     """The difference, or None; `row` must be read before `photo`, so that it cannot be newer."""
     if row and is_gone(row, now):
         row = None
@@ -52,7 +54,7 @@ def drift(photo: Record | Photo | None, row: Record | None, now: datetime) -> Dr
     return Drift.STALE if row else Drift.MISSING
 
 
-def _is_under_way(photo: Record | Photo, since: datetime) -> bool:
+def _is_under_way(photo: ScannedRecord | Photo, since: datetime) -> bool:
     if photo.status is Status.DELETED:
         return (photo.expires_at or 0) > (since + TOMBSTONE_LIFETIME).timestamp()
     return (photo.ready_at or "") > iso_milliseconds(since)
@@ -69,7 +71,7 @@ class Pairs:
     def __init__(self) -> None:
         self.waiting: dict[str, dict[str, int]] = {"photos": {}, "catalog": {}}
 
-    def add(self, table: str, record: Record) -> None:
+    def add(self, table: str, record: ScannedRecord) -> None:
         """Pair the record with the waiting one of the other table, or let it wait."""
         other = self.waiting["catalog" if table == "photos" else "photos"]
         if other.get(record.photo_id) == record.version:

@@ -64,7 +64,7 @@ class Repairer(msgspec.Struct, frozen=True):
             row = catalog_row(photo, self.clock())
             if row:
                 write_row(self.dynamodb, self.settings.catalog_table, to_item(row))
-        if photo and found.name == abandoned.Outcome.FAILED:
+        if photo and found.name == abandoned.AbandonedOutcome.FAILED:
             failed = msgspec.structs.replace(
                 photo,
                 version=photo.version + 1,
@@ -72,7 +72,7 @@ class Repairer(msgspec.Struct, frozen=True):
                 error=abandoned.NEVER_UPLOADED,
             )
             write_row(self.dynamodb, self.settings.photos_table, to_item(failed))
-        if found.upload and found.name == abandoned.Outcome.TAKEN_UP:
+        if found.upload and found.name == abandoned.AbandonedOutcome.RESENT:
             self._notify_again(found.photo_id, found.upload["ETag"], found.upload["ContentType"])
 
     def _delete_row(self, photo_id: str, version: int) -> None:

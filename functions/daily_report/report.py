@@ -10,7 +10,7 @@ from shared.timestamps import iso_milliseconds
 # Each headline is the sum of the counts whose names begin like this.
 _HEADLINES: Final = {
     "Drift": ("drift.",),
-    "PhotosTakenUp": ("abandoned.taken_up",),
+    "EventsResent": ("abandoned.resent",),
     "UploadsAbandoned": ("abandoned.failed",),
     "PhotosStuck": ("abandoned.stuck",),
     "OrphansRemoved": ("orphans.uploads", "orphans.renditions"),

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from daily_report import abandoned
 from daily_report.judging import Judge
 from daily_report.reading import Reader
-from daily_report.reconciliation import REPLICATED, Record, is_gone
+from daily_report.reconciliation import REPLICATED, ScannedRecord, is_gone
 from daily_report.repairing import Repairer
 from daily_report.report import make_report, report_key
 from daily_report.settings import Settings
@@ -179,7 +179,7 @@ class DailyReport:
         """Read a page of the table that is behind, and look up what stays unpaired too long."""
         now = state.run.started_at
         table = min(part.positions, key=lambda table: len(part.pairs.waiting[table]))
-        for record in self._scan(part, table, segment, Record):
+        for record in self._scan(part, table, segment, ScannedRecord):
             if is_gone(record, now):
                 continue
             if table == "photos":

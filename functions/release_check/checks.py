@@ -18,7 +18,7 @@ RESERVE_SECONDS: Final = 48.0
 REQUESTS: Final = msgspec.json.decode(Path(__file__).with_name("requests.json").read_bytes())
 
 
-class Answer(msgspec.Struct, rename="camel"):
+class ApiAnswer(msgspec.Struct, rename="camel"):
     """The function's answer, as API Gateway reads it."""
 
     status_code: int
@@ -59,7 +59,7 @@ def _reason_to_refuse(request: str, invoked: Mapping[str, Any], version: str) ->
     if "FunctionError" in invoked:
         return f"the function failed: {shown}"
     try:
-        answer = msgspec.json.decode(payload, type=Answer)
+        answer = msgspec.json.decode(payload, type=ApiAnswer)
         body = msgspec.json.decode(answer.body)
     except ValueError as error:
         return f"the answer is not JSON in an HTTP answer ({error}): {shown}"

@@ -13,7 +13,7 @@ from shared.client_config import client_config
 from shared.logs import make_logger
 from shared.settings import load_settings
 from thumbnailer.notifications import uploads_in
-from thumbnailer.uploads import Outcome, Thumbnailer, ThumbnailingError
+from thumbnailer.uploads import Thumbnailer, ThumbnailingError, UploadOutcome
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -44,7 +44,7 @@ thumbnailer = Thumbnailer(
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: "LambdaContext") -> None:  # noqa: ARG001
     """Process every upload of the event; raise at the end if any of them failed."""
-    for outcome in Outcome:
+    for outcome in UploadOutcome:
         metrics.add_metric(outcome, MetricUnit.Count, 0)
     uploads = uploads_in(event)
     faults: list[tuple[str, Exception]] = []
@@ -58,10 +58,10 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> None:  # noqa: A
                 logger.exception("upload_failed")
                 faults.append((upload.key, fault))
             else:
-                log = logger.warning if result.outcome is Outcome.FAILED else logger.info
+                log = logger.warning if result.outcome is UploadOutcome.FAILED else logger.info
                 log("upload_processed", outcome=result.outcome, reason=result.reason)
                 metrics.add_metric(result.outcome, MetricUnit.Count, 1)
-                if result.outcome is Outcome.READY:
+                if result.outcome is UploadOutcome.READY:
                     age = (thumbnailer.clock() - upload.uploaded_at) / timedelta(milliseconds=1)
                     metrics.add_metric("ThumbnailAge", MetricUnit.Milliseconds, age)
     if faults:

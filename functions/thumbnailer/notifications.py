@@ -14,7 +14,7 @@ class UnexpectedEventError(Exception):
     """The event is not an S3 event notification: the trigger belongs to another function."""
 
 
-class Upload(msgspec.Struct, frozen=True):
+class UploadedObject(msgspec.Struct, frozen=True):
     """One object created in the uploads bucket; `etag` as in the event, without quotes."""
 
     bucket: str
@@ -43,16 +43,16 @@ class _S3(msgspec.Struct):
     object: _Object
 
 
-class _Record(msgspec.Struct, rename="camel"):
+class _S3Record(msgspec.Struct, rename="camel"):
     event_time: Annotated[datetime, msgspec.Meta(tz=True)]
     s3: _S3
 
 
 class _Notification(msgspec.Struct, rename="pascal"):
-    records: list[_Record]
+    records: list[_S3Record]
 
 
-def uploads_in(event: Mapping[str, Any]) -> list[Upload]:
+def uploads_in(event: Mapping[str, Any]) -> list[UploadedObject]:
     """The uploads that a notification names.
 
     Raises:
@@ -64,7 +64,7 @@ def uploads_in(event: Mapping[str, Any]) -> list[Upload]:
     except msgspec.ValidationError as error:
         raise UnexpectedEventError(f"not an S3 notification: {error}") from error
     return [
-        Upload(
+        UploadedObject(
             bucket=record.s3.bucket.name,
             key=unquote_plus(record.s3.object.key),
             etag=record.s3.object.e_tag,

@@ -29,7 +29,7 @@ from shared.dynamodb import from_item, to_item
 from shared.photos import MEDIA_PREFIX, Photo, Rendition, Status, rendition_key
 from shared.timestamps import iso_milliseconds
 from thumbnailer.decoding import check_size
-from thumbnailer.notifications import Upload
+from thumbnailer.notifications import UploadedObject
 from thumbnailer.renditions import RenderedPhoto, UnusablePhotoError, render
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class _UploadGoneError(Exception):
     """The upload was overwritten or deleted after its event."""
 
 
-class Outcome(StrEnum):
+class UploadOutcome(StrEnum):
     """What happened to an upload, by the name of the metric that counts it."""
 
     READY = "PhotosReady"
@@ -58,10 +58,10 @@ class Outcome(StrEnum):
     REPEATED = "UploadsRepeated"
 
 
-class Result(msgspec.Struct, frozen=True):
+class UploadResult(msgspec.Struct, frozen=True):
     """The outcome, and why."""
 
-    outcome: Outcome
+    outcome: UploadOutcome
     reason: str
 
 
@@ -78,7 +78,7 @@ class Thumbnailer(msgspec.Struct, frozen=True):
     clock: Callable[[], datetime]
     found: Callable[[Photo | None], None]
 
-    def process(self, upload: Upload) -> Result:
+    def process(self, upload: UploadedObject) -> UploadResult:
         """Use this upload for its photo, unless the photo is not PENDING any more.
 
         Raises:
@@ -86,7 +86,9 @@ class Thumbnailer(msgspec.Struct, frozen=True):
         """
         photo_id = upload.photo_id
         if photo_id is None:
-            return Result(Outcome.IGNORED, "the key does not have the form of an upload's")
+            return UploadResult(
+                UploadOutcome.IGNORED, "the key does not have the form of an upload's"
+            )
         photo = self._find(photo_id)
         if not _is_pending(photo):
             return self._ignore(photo_id, upload, photo)
@@ -100,12 +102,14 @@ class Thumbnailer(msgspec.Struct, frozen=True):
             photo = self._find(photo_id)
             if not _is_pending(photo):
                 return self._ignore(photo_id, upload, photo)
-            return Result(Outcome.IGNORED, "the upload was overwritten or deleted")
+            return UploadResult(UploadOutcome.IGNORED, "the upload was overwritten or deleted")
         except UnusablePhotoError as error:
-            result = Result(Outcome.FAILED, str(error))
+            result = UploadResult(UploadOutcome.FAILED, str(error))
             values: dict[str, Any] = {"status": Status.FAILED, "error": result.reason}
         else:
-            result = Result(Outcome.READY, f"{rendered.content_type}, {len(data)} bytes")
+            result = UploadResult(
+                UploadOutcome.READY, f"{rendered.content_type}, {len(data)} bytes"
+            )
             renditions = self._put(photo_id, upload.etag, rendered)
             values = {
                 "status": Status.READY,
@@ -134,7 +138,7 @@ class Thumbnailer(msgspec.Struct, frozen=True):
         self.found(photo)
         return photo
 
-    def _read(self, upload: Upload) -> bytes:
+    def _read(self, upload: UploadedObject) -> bytes:
         try:
             answer = self.s3.get_object(
                 Bucket=upload.bucket, Key=upload.key, IfMatch=f'"{upload.etag}"'
@@ -179,20 +183,20 @@ class Thumbnailer(msgspec.Struct, frozen=True):
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
 
-    def _ignore(self, photo_id: str, upload: Upload, photo: Photo | None) -> Result:
+    def _ignore(self, photo_id: str, upload: UploadedObject, photo: Photo | None) -> UploadResult:
         if photo is None:
             self._remove_renditions(photo_id, ())
             self._remove_upload(upload)
-            return Result(Outcome.IGNORED, "there is no such photo")
+            return UploadResult(UploadOutcome.IGNORED, "there is no such photo")
         self._remove_renditions(
             photo_id, photo.renditions.values() if photo.status is Status.READY else ()
         )
         if photo.etag == upload.etag and photo.status is not Status.DELETED:
-            return Result(Outcome.REPEATED, f"this upload has made the photo {photo.status}")
+            return UploadResult(UploadOutcome.REPEATED, f"this upload has made the photo {photo.status}")
         self._remove_upload(upload)
-        return Result(Outcome.IGNORED, f"the photo is {photo.status} already")
+        return UploadResult(UploadOutcome.IGNORED, f"the photo is {photo.status} already")
 
-    def _remove_upload(self, upload: Upload) -> None:
+    def _remove_upload(self, upload: UploadedObject) -> None:
         """Remove the upload unless it has been replaced or removed; another has its own event."""
         try:
             self.s3.delete_object(Bucket=upload.bucket, Key=upload.key, IfMatch=f'"{upload.etag}"')

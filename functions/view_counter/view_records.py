@@ -29,22 +29,22 @@ class View(msgspec.Struct, frozen=True, gc=False):
     run: int
 
 
-class Batch(msgspec.Struct, frozen=True):
+class ViewBatch(msgspec.Struct, frozen=True):
     """The records of a batch in the order of the stream; poison with its sequence number."""
 
     views: list[View]
     poison: list[tuple[int, Poison]]
 
 
-class _Event(msgspec.Struct, gc=False):
+class _ViewBody(msgspec.Struct, gc=False):
     photo_id: str
     viewed_at: Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-_decode = msgspec.json.Decoder(_Event).decode
+_decode = msgspec.json.Decoder(_ViewBody).decode
 
 
-def read_batch(records: Iterable[Mapping[str, Any]]) -> Batch:
+def read_batch(records: Iterable[Mapping[str, Any]]) -> ViewBatch:
     """Separate views from poison, before anything is written.
 
     Raises:
@@ -74,7 +74,7 @@ def read_batch(records: Iterable[Mapping[str, Any]]) -> Batch:
         position = f"{record['eventID'].partition(':')[0]}/{sequence}"
         poison.append((sequence, Poison("view_counter", position, reason, record)))
     refuse_broken_release(unexpected)
-    return Batch(views, poison)
+    return ViewBatch(views, poison)
 
 
 def _read(kinesis: Mapping[str, Any]) -> int:

@@ -19,10 +19,10 @@ from localcloud.event_sources.mappings import EventSourceMapping
 from localcloud.event_sources.records import Page, Record, Shard, Source, event
 from localcloud.event_sources.shards import Batch, Lane, ShardProgress
 from localcloud.event_sources.tasks import (
+    BatchInvocation,
     Deliver,
     Destination,
     Discarding,
-    Invocation,
     Invoke,
     List,
     Listing,
@@ -164,12 +164,12 @@ class Engine:
                 moved = self._finish_listing(task, result)
             case Reading():
                 moved = self._finish_reading(task, self._shards[task.shard_id], result)
-            case Invocation() | Discarding():
+            case BatchInvocation() | Discarding():
                 progress = self._shards[task.shard_id]
                 lane = progress.lanes[task.lane]
                 lane.busy = False
                 lane.window_from = self._clock()
-                if isinstance(task, Invocation):
+                if isinstance(task, BatchInvocation):
                     moved = self._finish_invocation(progress, lane, result)
                 else:
                     moved = self._finish_discarding(progress, lane, result)
@@ -268,7 +268,7 @@ class Engine:
         if not batch.discarded:
             batch = self._set_old_records_apart(lane, batch, now)
         if not batch.discarded:
-            return Invocation(shard_id, number, event(batch.records))
+            return BatchInvocation(shard_id, number, event(batch.records))
         if not batch.document:
             batch.document = Discarded(
                 self.mapping,

@@ -52,7 +52,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Invocation:
+class BatchInvocation:
     shard_id: str
     lane: int
     event: str
@@ -65,7 +65,7 @@ class Discarding:
     discarded: Discarded
 
 
-type Task = Listing | Reading | Invocation | Discarding
+type Task = Listing | Reading | BatchInvocation | Discarding
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def perform(task: Task, source: Source, invoke: Invoke, destination: Destination
                 )
             case Reading():
                 return source.read(task.shard_id, task.after, task.limit)
-            case Invocation():
+            case BatchInvocation():
                 try:
                     return invoke(task.event)
                 except NotInvokedError:

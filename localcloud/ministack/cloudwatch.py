@@ -25,7 +25,7 @@ from ministack.services import (
 
 from localcloud.ministack.service_metrics import (
     Datum,
-    Invocation,
+    MeasuredInvocation,
     of_answer,
     of_invocation,
     of_log_line,
@@ -82,7 +82,7 @@ def _dispatched(
 ) -> Any:
     began = time.time()
     result = run(function, config, event, *rest)
-    invocation = Invocation(
+    invocation = MeasuredInvocation(
         function=config["FunctionName"],
         event=event,
         began=began,

@@ -24,7 +24,7 @@ class Datum(NamedTuple):
     at: float
 
 
-class Invocation(NamedTuple):
+class MeasuredInvocation(NamedTuple):
     """One run of a function, in seconds since 1970; `queued` is when an asynchronous event was."""
 
     function: str
@@ -61,7 +61,7 @@ def _embedded(blob: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator[
                     yield Datum(directive["Namespace"], name, float(value), unit, dimensions, at)
 
 
-def of_invocation(invocation: Invocation) -> list[Datum]:
+def of_invocation(invocation: MeasuredInvocation) -> list[Datum]:
     """Lambda's metrics of an invocation: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
     began = invocation.began
     counts = {

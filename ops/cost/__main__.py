@@ -1,6 +1,7 @@
-"""`make cost`: a month's bill under some traffic, what idleness costs, and which limit comes first.
+"""`make cost`: a month's bill for a scenario, the idle cost, and the limits that come first.
 
-The traffic is a scenario: hobby, million or internet, or a file like those in ops/cost/scenarios/.
+A scenario describes the traffic: hobby, million, internet, or a file like those in
+ops/cost/scenarios/.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from typing import Any, Final
 import msgspec
 from rich.console import Console
 
+from ops.arguments import add_parameters
 from ops.cost.figures import FigureError, Figures, load_figures
 from ops.cost.limits import limits
 from ops.cost.prices import Price, load_prices
@@ -37,10 +39,10 @@ def answer(
     parameters: dict[str, str] | None = None,
     free_tier: bool = False,
 ) -> CostEstimate:
-    """All that there is to say of a scenario on a stage of template.yaml.
+    """The bill, the idle cost and the limits of a scenario on a stage of template.yaml.
 
     Raises:
-        ValueError: a parameter is not the template's.
+        ValueError: a parameter is not valid.
     """
     template = _template()
     stacks = {
@@ -64,7 +66,7 @@ _template = functools.cache(load_template)
 
 
 def documents() -> dict[Path, str]:
-    """The committed reports, as they should be."""
+    """The content of the committed reports, by path."""
     figures, prices = load_figures({}), load_prices()
     return {
         DOCUMENTS / f"{name}.txt": as_text(
@@ -75,7 +77,7 @@ def documents() -> dict[Path, str]:
 
 
 def write() -> None:
-    """The committed reports and their plot."""
+    """Write the committed reports and their plot."""
     for path, text in documents().items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -83,7 +85,7 @@ def write() -> None:
 
 
 def as_json(found: CostEstimate, prices: dict[str, Price]) -> dict[str, Any]:
-    """For programs."""
+    """The report as JSON values, for programs."""
     return {
         "scenario": msgspec.to_builtins(found.scenario),
         "stage": found.stage,
@@ -109,7 +111,7 @@ def as_json(found: CostEstimate, prices: dict[str, Price]) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0, or 2 with a sentence about what is wrong with the question."""
+    """Return 0, or 2 after a message about an invalid argument."""
     options = _parser().parse_args(arguments)
     try:
         return _run(options)
@@ -159,18 +161,18 @@ def _draw(file: Path, figures: Figures, prices: dict[str, Price], **asked: Any) 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make cost", description=__doc__)
     add = parser.add_argument
-    add("--scenario", default="million", help="a name or a file (default: million)")
-    add("--stage", choices=STAGES, default="prod", help="default: prod")
-    add("--photos-a-day", type=float, metavar="N")
-    add("--views-a-second", type=float, metavar="N", help="of photos' pages, on average")
-    add("--visits-a-day", type=float, metavar="N", help="of the gallery's page")
-    add("--set", action="append", default=[], metavar="KEY=N", help="any field of the scenario")
-    add("--figure", action="append", default=[], metavar="KEY=N", help="one of figures.toml")
-    add("--parameter", action="append", default=[], metavar="NAME=VALUE", help="of template.yaml")
-    add("--free-tier", action="store_true", help="count what every account has for ever")
-    add("--json", action="store_true")
-    add("--plot", type=Path, metavar="FILE.svg", help="draw the three scenarios, and end")
-    add("--write", action="store_true", help="write docs/cost again, and end")
+    add("--scenario", default="million", help="name or file of a scenario (default: million)")
+    add("--stage", choices=STAGES, default="prod", help="stage of the stack (default: prod)")
+    add("--photos-a-day", type=float, metavar="N", help="new photos per day")
+    add("--views-a-second", type=float, metavar="N", help="average views of photo pages per second")
+    add("--visits-a-day", type=float, metavar="N", help="visits of the gallery page per day")
+    add("--set", action="append", default=[], metavar="KEY=N", help="override a scenario's field")
+    add("--figure", action="append", default=[], metavar="KEY=N", help="override a figure")
+    add_parameters(parser)
+    add("--free-tier", action="store_true", help="subtract the free tier that does not expire")
+    add("--json", action="store_true", help="print JSON")
+    add("--plot", type=Path, metavar="FILE.svg", help="only draw the three scenarios")
+    add("--write", action="store_true", help="only write the files in docs/cost")
     return parser
 
 
@@ -179,7 +181,7 @@ def _pairs(texts: Iterable[str]) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
-            raise ValueError(f"{text!r} must be KEY=VALUE")
+            raise ValueError(f"invalid argument {text!r}: expected KEY=VALUE")
         pairs[name] = value
     return pairs
 

@@ -1,4 +1,4 @@
-"""Durations and sizes: measured by a script of bench/, read in the sources, or given."""
+"""Durations and sizes: measured by a script in bench/, read in the source code, or assumed."""
 
 import math
 import tomllib
@@ -9,27 +9,27 @@ from typing import Any, Final
 import msgspec
 
 _FILE: Final = Path(__file__).with_name("figures.toml")
-_GIVEN: Final = "given"
+_ASSUMED: Final = "assumed"
 
 
 class FigureError(Exception):
-    """A figure that there is not, or that is no number."""
+    """A figure is unknown or not a valid number."""
 
 
 class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A number and where it is from."""
+    """A number and its source."""
 
     value: float
     source: str
 
     @property
-    def is_given(self) -> bool:
-        """Whether nobody has measured it."""
-        return self.source.startswith(_GIVEN)
+    def is_assumed(self) -> bool:
+        """Whether the number is neither measured nor read in the source code."""
+        return self.source.startswith(_ASSUMED)
 
 
 class Figures:
-    """Figures as attributes, `figures.api_cpu_ms`."""
+    """Figures as attributes, such as `figures.api_cpu_ms`."""
 
     def __init__(self, figures: Mapping[str, Figure]) -> None:
         self.all = dict(figures)
@@ -42,21 +42,21 @@ class Figures:
 
 
 def load_figures(changes: Mapping[str, str]) -> Figures:
-    """Those of figures.toml, with `changes`.
+    """Read figures.toml and apply `changes`.
 
     Raises:
-        FigureError: one is not there, or is no number from 0 on.
+        FigureError: a change names an unknown figure, or its value is not a number of at least 0.
     """
     raw: dict[str, Any] = tomllib.loads(_FILE.read_text())
     figures = {name: msgspec.convert(each, Figure) for name, each in raw.items()}
     for name, text in changes.items():
         if name not in figures:
-            raise FigureError(f"there is no figure {name!r}; there are {', '.join(figures)}")
+            raise FigureError(f"unknown figure {name!r}: expected one of {', '.join(figures)}")
         try:
             value = float(text)
         except ValueError:
-            raise FigureError(f"{name} must be a number, not {text!r}") from None
+            raise FigureError(f"{name} is {text!r}: expected a number") from None
         if not 0 <= value < math.inf:
-            raise FigureError(f"{name} must be finite and not negative, unlike {text}")
-        figures[name] = Figure(value, f"{_GIVEN}: on the command line")
+            raise FigureError(f"{name} is {text}: expected a finite number of at least 0")
+        figures[name] = Figure(value, f"{_ASSUMED}: on the command line")
     return Figures(figures)

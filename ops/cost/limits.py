@@ -1,4 +1,4 @@
-"""Where a scenario meets the limits of the services, of the account, and of the template itself."""
+"""How much of the limits of services, account and template a scenario uses."""
 
 import math
 import tomllib
@@ -15,14 +15,14 @@ from ops.cost.stack_settings import StackSettings
 from ops.cost.usage import traced
 
 _FILE: Final = Path(__file__).with_name("quotas.toml")
-_LEAST, _MOST = 1e-9, 1e9  # times the traffic that are looked at
+_LEAST, _MOST = 1e-9, 1e9  # factors of the traffic between which a limit is searched for
 _PRECISION: Final = 0.001
-_GUESSES: Final = 8  # by the secant method, before the interval is halved
-_ON_DEMAND_SHARDS: Final = 10_000  # 10 GB/s, to which a stream grows by itself here
+_GUESSES: Final = 8  # of the secant method, before bisection
+_ON_DEMAND_SHARDS: Final = 10_000  # 10 GB/s, the maximum of an on-demand stream in us-east-1
 
 
 class Quota(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A limit as AWS publishes it."""
+    """A limit that AWS publishes."""
 
     what: str
     limit: float
@@ -33,12 +33,12 @@ class Quota(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def is_verified(self) -> bool:
-        """Whether the number was found on a page of AWS's."""
+        """Whether the number was read on an AWS page."""
         return "unverified" not in self.seen
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """What is `used` at the peak, and how many `times` the traffic meets the limit."""
+    """A limit, the peak use, and the factor of the traffic (`times`) that reaches the limit."""
 
     quota: Quota
     used: float
@@ -46,19 +46,19 @@ class Limit(msgspec.Struct, frozen=True):
 
     @property
     def is_exceeded(self) -> bool:
-        """Whether the peak is beyond it."""
+        """Whether the peak exceeds it."""
         return self.times < 1
 
 
 def load_quotas() -> dict[str, Quota]:
-    """Limits by name, as quotas.toml has them."""
+    """The limits in quotas.toml, by name."""
     return msgspec.convert(tomllib.loads(_FILE.read_text()), dict[str, Quota])
 
 
 def limits(scenario: Scenario, stack: StackSettings, figures: Figures) -> list[Limit]:
-    """Limits of the stack as the template makes it, those that are hit first at the top.
+    """All limits of the stack, in the order in which growing traffic reaches them.
 
-    Each is asked for as if the others were raised.
+    Each is computed as if the others were raised.
     """
     quotas = load_quotas()
     known: dict[float, dict[str, tuple[Quota, float]]] = {}
@@ -78,7 +78,7 @@ def limits(scenario: Scenario, stack: StackSettings, figures: Figures) -> list[L
 def peak_use(
     scenario: Scenario, stack: StackSettings, figures: Figures, quotas: dict[str, Quota]
 ) -> dict[str, tuple[Quota, float]]:
-    """Each limit, and what of it the scenario uses in its busiest second."""
+    """Each limit, and the scenario's use of it in the busiest second."""
     shards = shards_needed(scenario, stack)
     load = load_of(scenario, stack, figures, shards=shards, factor=scenario.peak_factor)
     return dict(_used(load, stack, figures, quotas, shards))
@@ -95,15 +95,15 @@ def _used(
         yield f"throttle {route}", (_throttle(route, stack), rate)
     yield of("api_account", load.api_requests)
     hottest = load.counting.hottest
-    there = _ON_DEMAND_SHARDS if stack.on_demand_stream else stack.shards
-    yield of("shard_records", load.views, quotas["shard_records"].limit * there)
+    present = _ON_DEMAND_SHARDS if stack.on_demand_stream else stack.shards
+    yield of("shard_records", load.views, quotas["shard_records"].limit * present)
     size = load.views * figures.view_record_bytes
-    yield of("shard_bytes", size, quotas["shard_bytes"].limit * there)
+    yield of("shard_bytes", size, quotas["shard_bytes"].limit * present)
     yield of("shard_of_hottest", hottest.views)
-    yield of("lanes", 100 * load.counting.lane_load * shards / there)
+    yield of("parallel_batches", 100 * load.counting.busy_share * shards / present)
     yield of("hottest_writes", hottest.write_units)
-    looks = load.routes["GET /photos/{photo_id}/views"] / load.views if load.views else 0
-    yield of("hottest_reads", hottest.views * looks * hottest.read_units_a_look)
+    polls = load.routes["GET /photos/{photo_id}/views"] / load.views if load.views else 0
+    yield of("hottest_reads", hottest.views * polls * hottest.read_units_a_poll)
     yield of("feed_writes", load.feed_writes)
     yield of("feed_reads", load.feed_reads)
     for kind, units in (("writes", load.write_units), ("reads", load.read_units)):
@@ -125,7 +125,7 @@ def _used(
     yield of("bucket_reads", load.image_misses)
     yield of("bucket_writes", 3 * load.uploads)
     yield of("sign_ins", load.sign_ins)
-    # The API's own segment and Lambda's two; the other functions' two.
+    # One segment of API Gateway for a call of the API, and two of Lambda for each invocation.
     yield of("segments", _segments(load, stack))
     yield of("report_hours", load.report_seconds / 3600)
 
@@ -145,14 +145,14 @@ def _throttle(route: str, stack: StackSettings) -> Quota:
         what=f"the template's throttle of {route}",
         limit=stack.throttles[route if own else "* /*"],
         unit="requests/s",
-        remedy="MethodSettings in template.yaml" + ("" if own else ", whose default it is"),
+        remedy="MethodSettings in template.yaml" + ("" if own else " (the default throttle)"),
         source="template.yaml",
         seen="MethodSettings",
     )
 
 
 def _times(used_at: Callable[[float], float], limit: float) -> float:
-    """How many times the traffic uses the limit up; `used_at` grows with its argument."""
+    """The factor of the traffic that reaches the limit; `used_at` grows with its argument."""
     low, high = math.log(_LEAST), math.log(_MOST)
     position, used, slope = 0.0, used_at(1), 1.0  # in logarithms: use is a power of the traffic
     for _ in range(_GUESSES):
@@ -163,9 +163,9 @@ def _times(used_at: Callable[[float], float], limit: float) -> float:
         guess = position + math.log(limit / used) / slope
         if not low < guess < high:
             break
-        there = used_at(math.exp(guess))
-        slope = math.log(there / used) / (guess - position) if there > 0 else 0
-        position, used = guess, there
+        found = used_at(math.exp(guess))
+        slope = math.log(found / used) / (guess - position) if found > 0 else 0
+        position, used = guess, found
     if used_at(_MOST) < limit:
         return math.inf
     while high - low > _PRECISION:

@@ -1,4 +1,4 @@
-"""A scenario in, what happens each second in the stack out."""
+"""Computes from a scenario the load of each part of the stack, per second."""
 
 import math
 from typing import Final
@@ -11,16 +11,16 @@ from ops.cost.stack_settings import Function, StackSettings
 from ops.cost.view_counting import Rows, ViewCounting, Work, count_views, popularity
 
 DAY: Final = 86_400.0
-SHARD_RECORDS: Final = 1000.0  # a second
-_WHOLE_CORE: Final = 1769  # megabytes of memory that come with one vCPU
+SHARD_RECORDS: Final = 1000.0  # per second
+_WHOLE_CORE: Final = 1769  # megabytes of memory for one vCPU
 _ON_DEMAND_LEAST: Final = 4  # shards of a new stream
-_EVENTUAL: Final = 0.5  # read units of a small item
-_LIST_ITEMS: Final = 31  # a page, and one more to know whether there is another
+_EVENTUAL: Final = 0.5  # read units of a small item, read with eventual consistency
+_LIST_ITEMS: Final = 31  # a page, and one more item that shows whether another page follows
 _READ_UNIT: Final = 4096
 
 
 class Load(msgspec.Struct, frozen=True):
-    """Rates and units by the second, seconds a call, and bytes stored."""
+    """Rates and units per second, seconds per invocation, and bytes stored."""
 
     uploads: float
     deletions: float
@@ -48,57 +48,57 @@ class Load(msgspec.Struct, frozen=True):
 
     @property
     def api_requests(self) -> float:
-        """Of all routes."""
+        """Requests of all routes per second."""
         return sum(self.routes.values())
 
     @property
     def edge_runs(self) -> float:
-        """Origin responses: everything that CloudFront has to fetch from a bucket."""
+        """Origin responses: all requests that CloudFront sends to a bucket."""
         return self.page_misses + self.photo_page_misses + self.image_misses
 
     @property
     def cdn_requests(self) -> float:
-        """Of viewers."""
+        """Requests of viewers per second."""
         return self.page_requests + self.image_requests + self.api_requests
 
     def concurrency(self, *functions: str) -> float:
-        """Executions at the same time."""
+        """Concurrent executions of these functions."""
         return sum(self.invocations[name] * self.seconds[name] for name in functions)
 
 
 def shards_needed(scenario: Scenario, stack: StackSettings) -> int:
-    """What the stream is billed for: the template's, or more if the peak needs more."""
+    """The shards that are billed: the template's, or more if the peak needs more."""
     peak = scenario.views_a_day / DAY * scenario.peak_factor
     if stack.on_demand_stream:
         return max(_ON_DEMAND_LEAST, math.ceil(2 * peak / SHARD_RECORDS))
     return max(stack.shards, math.ceil(peak / SHARD_RECORDS))
 
 
-def looks_a_view(scenario: Scenario, figures: Figures) -> float:
-    """How often a photo's page asks for its views while somebody looks at it."""
+def polls_a_view(scenario: Scenario, figures: Figures) -> float:
+    """How often a photo's page requests the view count while it is open."""
     quick = min(scenario.seconds_on_photo, figures.seconds_until_counted)
     quiet = scenario.seconds_on_photo - quick
-    return 1 + quick / figures.seconds_between_quick_looks + quiet / figures.seconds_between_looks
+    return 1 + quick / figures.seconds_between_quick_polls + quiet / figures.seconds_between_polls
 
 
 def load_of(
     scenario: Scenario, stack: StackSettings, figures: Figures, *, shards: int, factor: float = 1
 ) -> Load:
-    """The average second, or one that is `factor` times as busy, with so many shards."""
+    """The load in the average second, times `factor`, of a stack with this number of shards."""
     uploads = scenario.photos_a_day / DAY * factor
     deletions = uploads * scenario.deleted_share
     page_views = scenario.views_a_day / DAY * factor
-    views = page_views + uploads  # the uploader's page sends one of its own
+    views = page_views + uploads  # the uploader's page sends a view too
     visits = scenario.visits_a_day / DAY * factor
-    looks = page_views * looks_a_view(scenario, figures)
+    polls = page_views * polls_a_view(scenario, figures)
     routes = {
         "POST /photos": uploads,
         "GET /photos": visits * scenario.lists_a_visit + uploads * figures.lists_an_upload,
-        "GET /photos/{photo_id}": page_views + uploads * figures.looks_an_upload,
+        "GET /photos/{photo_id}": page_views + uploads * figures.polls_an_upload,
         "DELETE /photos/{photo_id}": deletions,
         "GET /me/photos": page_views * scenario.signed_in_share,
         "POST /photos/{photo_id}/views": views,
-        "GET /photos/{photo_id}/views": looks + uploads * figures.looks_an_upload,
+        "GET /photos/{photo_id}/views": polls + uploads * figures.polls_an_upload,
     }
     api = sum(routes.values())
     lists = routes["GET /photos"] + routes["GET /me/photos"]
@@ -115,7 +115,7 @@ def load_of(
         "GalleryApiFunction": _api_seconds(stack, figures, uploads / api if api else 0),
     }
     counting = steady = _count(scenario, stack, figures, views, shards)
-    if factor != 1:  # what is stored comes from the average
+    if factor != 1:  # stored bytes are computed for the average
         steady = _count(scenario, stack, figures, views / factor, shards)
     ready = uploads * (1 - scenario.failed_share)
     changes = 2 * uploads + deletions
@@ -164,19 +164,19 @@ def load_of(
             + routes["GET /photos/{photo_id}/views"] * _EVENTUAL
             + routes["GET /me/photos"] * list_units
             + uploads
-            # Each upload's and each rendition's record is looked up by the daily report.
+            # The daily report reads the record of each original and of each rendition.
             + 2 * scenario.photos_stored * _EVENTUAL / DAY
             + tables["PhotosTable"] * report,
             "CatalogTable": routes["GET /photos"] * list_units
             + (views + photo_html_misses) * _EVENTUAL
             + tables["CatalogTable"] * report,
-            "ViewsTable": routes["GET /photos/{photo_id}/views"] * counting.read_units_a_look
+            "ViewsTable": routes["GET /photos/{photo_id}/views"] * counting.read_units_a_poll
             + deletions * steady.rows_a_photo * figures.view_minute_bytes / _READ_UNIT
             + tables["ViewsTable"] * report,
             "IdempotencyTable": 0.0,
         },
         write_units={
-            # With its index, each write is two: created, settled, deleted.
+            # With the index, each write costs two units: created, READY or FAILED, deleted.
             "PhotosTable": 2 * changes,
             "CatalogTable": 2 * (ready + deletions),
             "ViewsTable": counting.write_units + deletions * steady.rows_a_photo,
@@ -203,7 +203,7 @@ def _seconds(function: Function, cpu_ms: float, wait_ms: float) -> float:
 
 
 def _slowdown(function: Function) -> float:
-    """How many times longer than on a whole core; one thread gains nothing from a second one."""
+    """How many times longer CPU work takes than on one core; a second core does not help."""
     return max(1.0, _WHOLE_CORE / function.memory)
 
 
@@ -231,7 +231,7 @@ def _count(
 
 
 def _stored(scenario: Scenario, figures: Figures, counting: ViewCounting) -> dict[str, float]:
-    """Bytes of each table, with its indexes."""
+    """Bytes of each table, including its indexes."""
     records = scenario.photos_stored * figures.photo_item_bytes
     return {
         "PhotosTable": 2 * records,

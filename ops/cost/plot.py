@@ -1,4 +1,4 @@
-"""Bills of several scenarios, drawn side by side."""
+"""Draws the bills of several scenarios side by side."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +26,7 @@ _PALETTE: Final = {
 
 
 def draw(answers: Mapping[str, CostEstimate], prices: Mapping[str, Price], file: Path) -> None:
-    """A panel a scenario, each with a scale of its own: they are five powers of ten apart."""
+    """Draw one panel per scenario, with its own scale: the bills differ by five powers of ten."""
     mpl.use("svg")
     mpl.rcParams |= {
         "svg.hashsalt": "cost",  # the same figures make the same file
@@ -65,9 +65,9 @@ def draw(answers: Mapping[str, CostEstimate], prices: Mapping[str, Price], file:
         axis.spines["left"].set_color("#c9ccd1")
         name, _, traffic = found.scenario.title.partition(": ")
         over = sum(limit.is_exceeded for limit in found.limits)
-        fits = f"exceeds {over} limit{'s' if over > 1 else ''} of the stack as it is"
+        fits = f"exceeds {over} limit{'s' if over > 1 else ''} of the stack"
         axis.set_title(
-            f"{_headline(found.bill.usd)} a month",
+            f"{_headline(found.bill.usd)} per month",
             loc="left",
             fontsize=15,
             weight="bold",
@@ -85,7 +85,7 @@ def draw(answers: Mapping[str, CostEstimate], prices: Mapping[str, Price], file:
         axis.text(
             0,
             1.045,
-            fits if over else "fits the stack as it is",
+            fits if over else "within all limits of the stack",
             transform=axis.transAxes,
             fontsize=9,
             color="#b23a48" if over else _QUIET,
@@ -95,8 +95,8 @@ def draw(answers: Mapping[str, CostEstimate], prices: Mapping[str, Price], file:
         0.085,
         0.015,
         f"Stage {first.stage}, us-east-1, list prices as of {prices_as_of()},"
-        f" {'free tier counted' if first.free_tier else 'no free tier'}."
-        " Each panel has a scale of its own.",
+        f" {'free tier subtracted' if first.free_tier else 'no free tier'}."
+        " Each panel has its own scale.",
         fontsize=8,
         color=_QUIET,
     )

@@ -1,4 +1,4 @@
-"""List prices, and what a quantity costs at them."""
+"""List prices, and the cost of a quantity."""
 
 import math
 import tomllib
@@ -13,14 +13,14 @@ _DATE: Final = "as_of"
 
 
 class Tier(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `per` units cost from so many in a month on."""
+    """The price of `per` units for the part of a month's quantity above `above`."""
 
     above: float
     usd: float
 
 
 class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing that AWS bills; quantities are in single units, `unit` names `per` of them."""
+    """The price of one meter. Quantities are in single units; `unit` names `per` of them."""
 
     service: str
     label: str
@@ -33,11 +33,11 @@ class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def is_verified(self) -> bool:
-        """Whether the number was found on a page of AWS's, or of a known date."""
+        """Whether the number was read on an AWS page or has a known date."""
         return "unverified" not in self.seen and "undated" not in self.seen
 
     def cost(self, quantity: float, *, free_tier: bool) -> float:
-        """US dollars for a month's quantity."""
+        """US dollars for the quantity of a month."""
         billed = max(0.0, quantity - self.free) if free_tier else quantity
         ends = [tier.above for tier in self.tiers[1:]] + [math.inf]
         return sum(
@@ -47,7 +47,7 @@ class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load_prices() -> dict[str, Price]:
-    """Prices by meter, as prices.toml has them."""
+    """The prices in prices.toml, by meter."""
     values = tomllib.loads(_FILE.read_text())
     return msgspec.convert(
         {meter: value for meter, value in values.items() if meter != _DATE}, dict[str, Price]
@@ -55,5 +55,5 @@ def load_prices() -> dict[str, Price]:
 
 
 def prices_as_of() -> date:
-    """The day on which prices.toml was last looked through."""
+    """The day of the last review of prices.toml."""
     return msgspec.convert(tomllib.loads(_FILE.read_text())[_DATE], date)

@@ -1,4 +1,4 @@
-"""Bill and limits in, what a person reads out."""
+"""The cost report as text: bill, idle cost and limits."""
 
 import io
 import math
@@ -17,18 +17,18 @@ from ops.cost.usage import Bill, BillLine
 
 WIDTH = 130
 _UNVERIFIED = "†"
-_SHOWN = 0.005  # dollars
-_BARS = 8  # services of a plot, beside the others together
-_FAR = 10_000  # times the traffic
+_SHOWN = 0.005  # dollars; smaller lines are only counted
+_BARS = 8  # services in a plot; all others share one bar
+_FAR = 10_000  # factor of the traffic; limits beyond it are only named
 _EDGE = "edge_requests"
 _EDGE_LOGS = (
-    "Not in it: what Lambda logs of each run of the edge function. Those logs are in the region of"
-    " the run, at its price, and are kept until `make destroy` deletes them in all regions."
+    "Not included: the log lines of the edge function. They are stored and billed in the region of"
+    " each run, until `make destroy` deletes them in all regions."
 )
 
 
 class CostEstimate(msgspec.Struct, frozen=True):
-    """What was asked, and what it comes to; `idle` by stage."""
+    """The answer for a scenario; `idle` by stage."""
 
     scenario: Scenario
     stage: str
@@ -39,7 +39,7 @@ class CostEstimate(msgspec.Struct, frozen=True):
 
 
 def as_text(answer: CostEstimate, prices: Mapping[str, Price], figures: Figures) -> str:
-    """Plain text, as it is committed."""
+    """The report as plain text, as it is committed."""
     written = io.StringIO()
     Console(file=written, width=WIDTH, color_system=None).print(render(answer, prices, figures))
     return "\n".join(line.rstrip() for line in written.getvalue().splitlines()) + "\n"
@@ -47,14 +47,14 @@ def as_text(answer: CostEstimate, prices: Mapping[str, Price], figures: Figures)
 
 def render(answer: CostEstimate, prices: Mapping[str, Price], figures: Figures) -> RenderableType:
     """The whole report."""
-    free = "the free tier counted" if answer.free_tier else "no free tier"
+    free = "free tier subtracted" if answer.free_tier else "no free tier"
     return Group(
         Text(answer.scenario.title, style="bold"),
         Text(
             f"Stage {answer.stage} in us-east-1, on-demand list prices as of {prices_as_of()},"
-            f" {free}; a month of 730 hours."
+            f" {free}; a month has 730 hours."
         ),
-        Text(f"\n{dollars(answer.bill.usd)} a month, as if every limit that is met were raised.\n"),
+        Text(f"\n{dollars(answer.bill.usd)} per month, if all exceeded limits are raised.\n"),
         _bill_table(answer.bill, prices),
         Text(),
         _idle_table(answer.idle, prices),
@@ -64,31 +64,31 @@ def render(answer: CostEstimate, prices: Mapping[str, Price], figures: Figures) 
         _far(answer.limits),
         Text(),
         Text(
-            f"{_UNVERIFIED} Not verified: its number was found neither on a page of AWS's nor"
-            " under a date; see ops/cost/*.toml."
+            f"{_UNVERIFIED} Not verified: the number is neither from an AWS page nor from a dated"
+            " source; see ops/cost/*.toml."
         ),
-        Text("Given, not measured: " + ", ".join(_given(figures)) + "."),
+        Text("Assumed, not measured: " + ", ".join(_assumed(figures)) + "."),
         *([Text(_EDGE_LOGS)] if any(each.meter == _EDGE for each in answer.bill.lines) else []),
     )
 
 
 def summary(found: list[Limit]) -> str:
-    """In a sentence or two, whether the traffic fits."""
+    """One or two sentences that say whether the stack can process the traffic."""
     first, exceeded = found[0], [limit for limit in found if limit.is_exceeded]
     if not exceeded:
         return (
-            f"The stack as it is takes this traffic at its peak. {times(first.times)} times as much"
-            f" would meet the first limit: {first.quota.what}."
+            "The stack processes this traffic at its peak. The first limit is reached at"
+            f" {times(first.times)} times this traffic: {first.quota.what}."
         )
     return (
-        f"The stack as it is does NOT take this traffic: its peak exceeds {len(exceeded)} of"
-        f" {len(found)} limits, the first at {times(first.times)} times this traffic:"
+        f"The stack does NOT process this traffic: its peak exceeds {len(exceeded)} of"
+        f" {len(found)} limits. The first is reached at {times(first.times)} times this traffic:"
         f" {first.quota.what}."
     )
 
 
 def bars(bill: Bill, prices: Mapping[str, Price]) -> dict[str, float]:
-    """The dearest services of a month, and what all others cost together."""
+    """The most expensive services of a month, and the sum of all others."""
     totals = list(bill.by_service(prices).items())
     shown = dict(totals[:_BARS])
     if rest := sum(usd for _, usd in totals[_BARS:]):
@@ -97,19 +97,19 @@ def bars(bill: Bill, prices: Mapping[str, Price]) -> dict[str, float]:
 
 
 def label(usd: float, whole: float) -> str:
-    """Beside a bar."""
+    """The text beside a bar."""
     return f"{dollars(usd)}  ({usd / whole:.0%})"
 
 
 def dollars(usd: float) -> str:
-    """`$1,234.56`; cents only below a thousand."""
+    """Dollars as text, with cents below a thousand."""
     if 0 < usd < 0.005:
         return "<$0.01"
     return f"${usd:,.2f}" if usd < 1000 else f"${usd:,.0f}"
 
 
 def number(value: float) -> str:
-    """Three digits at least, and no more than one can use."""
+    """A number with three significant digits, or more if it is 1,000 or larger."""
     if value == 0:
         return "0"
     if abs(value) >= 100:
@@ -120,7 +120,7 @@ def number(value: float) -> str:
 
 
 def times(value: float) -> str:
-    """How many times the traffic, in three digits."""
+    """A factor of the traffic, with three significant digits."""
     return "never" if math.isinf(value) else _rounded(value)
 
 
@@ -131,7 +131,7 @@ def _rounded(value: float) -> str:
 
 
 def _bill_table(found: Bill, prices: Mapping[str, Price]) -> Table:
-    table = Table(title="A month", title_justify="left", width=WIDTH)
+    table = Table(title="Bill of a month", title_justify="left", width=WIDTH)
     table.add_column("service", no_wrap=True)
     table.add_column("what", ratio=1)
     for heading in ("quantity", "unit", "unit price", "USD"):
@@ -169,12 +169,10 @@ def _name(line: BillLine, price: Price) -> str:
 
 
 def _idle_table(idle: Mapping[str, Bill], prices: Mapping[str, Price]) -> Table:
-    table = Table(
-        title="Idle: nobody comes, and nothing is stored", title_justify="left", width=WIDTH
-    )
+    table = Table(title="Idle cost: no requests, nothing stored", title_justify="left", width=WIDTH)
     table.add_column("stage")
-    table.add_column("USD a month", justify="right")
-    table.add_column("of it", ratio=1)
+    table.add_column("USD per month", justify="right")
+    table.add_column("parts", ratio=1)
     for stage, found in idle.items():
         lines = sorted(found.lines, key=lambda line: -line.usd)
         parts = [
@@ -188,14 +186,14 @@ def _idle_table(idle: Mapping[str, Bill], prices: Mapping[str, Price]) -> Table:
 
 def _limits_table(found: list[Limit]) -> Table:
     table = Table(
-        title="Limits, the first at the top, each as if the others were raised",
+        title="Limits in the order in which growing traffic reaches them",
         title_justify="left",
         width=WIDTH,
     )
-    table.add_column("hit at … times", justify="right")
+    table.add_column("at … times", justify="right")
     table.add_column("limit", ratio=5)
-    table.add_column("at the peak, of", justify="right", no_wrap=True)
-    table.add_column("then", ratio=5)
+    table.add_column("peak use", justify="right", no_wrap=True)
+    table.add_column("what to do", ratio=5)
     for limit in _near(found):
         quota = limit.quota
         mark = "" if quota.is_verified else f" {_UNVERIFIED}"
@@ -216,17 +214,21 @@ def _near(found: list[Limit]) -> list[Limit]:
 def _far(found: list[Limit]) -> Text:
     names = [limit.quota.what for limit in found if limit not in _near(found)]
     return Text(
-        f"Beyond {_FAR:,} times this traffic, or never: {'; '.join(names)}." if names else ""
+        f"Reached beyond {_FAR:,} times this traffic, or never: {'; '.join(names)}."
+        if names
+        else ""
     )
 
 
 def _scaled(used: float, limit: float) -> str:
-    """Both in billions if the limit is."""
+    """`used of limit`, both in billions if the limit is at least a billion."""
     size, name = (1e9, " billion") if limit >= 1e9 else (1, "")
     return f"{number(used / size)} of {number(limit / size)}{name}"
 
 
-def _given(figures: Figures) -> list[str]:
+def _assumed(figures: Figures) -> list[str]:
     return [
-        f"{name} {number(figure.value)}" for name, figure in figures.all.items() if figure.is_given
+        f"{name} {number(figure.value)}"
+        for name, figure in figures.all.items()
+        if figure.is_assumed
     ]

@@ -1,4 +1,4 @@
-"""A scenario: the traffic that is asked about, from a file and from flags."""
+"""A scenario: the traffic to compute, from a file and from options."""
 
 import math
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ type AtLeastOne = Annotated[float, msgspec.Meta(ge=1)]
 
 
 class ScenarioError(Exception):
-    """A scenario that cannot be reckoned with, in a sentence for whoever wrote it."""
+    """A scenario is not valid; the message says which field and why."""
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Averages over a month of 30.4 days; docs/cost/README.md says what each is."""
+    """Averages over a month of 30.4 days; docs/cost/README.md describes each field."""
 
     title: str
     photos_a_day: Count
@@ -49,7 +49,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     peak_factor: AtLeastOne
 
     def scaled(self, factor: float) -> "Scenario":
-        """So many times the people, the photos and the views; each of them as before."""
+        """The scenario with `factor` times the users, photos and views."""
         changes = {name: getattr(self, name) * factor for name in _SCALING}
         changes["photos_viewed"] = max(1.0, changes["photos_viewed"])
         return msgspec.structs.replace(self, **changes)
@@ -67,10 +67,10 @@ _SCALING: Final = (
 
 
 def load_scenario(name: str, changes: Mapping[str, str] | None = None) -> Scenario:
-    """The scenario of a file, or of that name here, with `changes` by field.
+    """Read a scenario by name or from a file, and apply `changes` by field.
 
     Raises:
-        ScenarioError: there is none, or a field is missing, unknown or out of bounds.
+        ScenarioError: it does not exist, or a field is missing, unknown or out of bounds.
     """
     path = SCENARIOS / f"{name}.toml"
     if not path.is_file():
@@ -79,17 +79,17 @@ def load_scenario(name: str, changes: Mapping[str, str] | None = None) -> Scenar
         values = msgspec.toml.decode(path.read_bytes())
     except FileNotFoundError:
         known = ", ".join(sorted(each.stem for each in SCENARIOS.glob("*.toml")))
-        raise ScenarioError(f"no scenario {name!r}: give a file, or one of {known}") from None
+        raise ScenarioError(f"no scenario {name!r}: pass a file, or one of {known}") from None
     except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise ScenarioError(f"{path}: {error}") from error
     for field, text in (changes or {}).items():
         if field not in Scenario.__struct_fields__:
             fields = ", ".join(Scenario.__struct_fields__)
-            raise ScenarioError(f"a scenario has no {field!r}; it has {fields}")
+            raise ScenarioError(f"unknown field {field!r}: expected one of {fields}")
         values[field] = text if field == "title" else _number(field, text)
     for field, value in values.items():
         if isinstance(value, float) and math.isinf(value):
-            raise ScenarioError(f"{path}: {field} must be finite")
+            raise ScenarioError(f"{path}: {field} is infinite: expected a finite number")
     try:
         return msgspec.convert(values, Scenario)
     except msgspec.ValidationError as error:
@@ -97,7 +97,7 @@ def load_scenario(name: str, changes: Mapping[str, str] | None = None) -> Scenar
 
 
 def without_traffic(scenario: Scenario) -> Scenario:
-    """Nobody comes, and no photo is there."""
+    """The scenario without requests and without photos."""
     nothing = scenario.scaled(0)
     return msgspec.structs.replace(nothing, notifications_a_month=0, cold_start_share=1)
 
@@ -106,4 +106,4 @@ def _number(field: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ScenarioError(f"{field} must be a number, not {text!r}") from None
+        raise ScenarioError(f"{field} is {text!r}: expected a number") from None

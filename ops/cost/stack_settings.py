@@ -1,4 +1,4 @@
-"""template.yaml in, what of it costs money or sets a limit out."""
+"""Reads from template.yaml what costs money or sets a limit."""
 
 import re
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from tools.intrinsics import Resolver
 EDGE: Final = "EdgeHeadersFunction"
 _ALARMS: Final = "AWS::CloudWatch::Alarm"
 _SCALING: Final = "AWS::ApplicationAutoScaling::ScalingPolicy"
-_ALARMS_OF_TRACKING: Final = 2  # that scaling makes and watches by itself, one up and one down
-_DEFAULT_MEMORY: Final = 128  # MB, of a function that sets none
+_ALARMS_OF_TRACKING: Final = 2  # created by Application Auto Scaling per policy, up and down
+_DEFAULT_MEMORY: Final = 128  # MB, for a function without MemorySize
 
 
 class Function(msgspec.Struct, frozen=True):
-    """A function: megabytes, architecture, and whether it is traced."""
+    """A function: memory in megabytes, architecture, and whether it is traced."""
 
     memory: int
     architecture: str
@@ -24,20 +24,20 @@ class Function(msgspec.Struct, frozen=True):
 
     @property
     def gigabytes(self) -> float:
-        """The memory, as Lambda bills it."""
+        """The memory in gigabytes, the unit in which Lambda bills it."""
         return self.memory / 1024
 
 
 class EventSourceSettings(msgspec.Struct, frozen=True):
-    """How Lambda reads a stream."""
+    """The settings of an event source mapping of a stream."""
 
     batch_size: int
     window_seconds: float
-    lanes_a_shard: int
+    parallel_batches: int
 
 
 class StackSettings(msgspec.Struct, frozen=True):
-    """What the template says, for one stage and its parameters."""
+    """The settings of the template for one stage and its parameters."""
 
     stage: str
     functions: dict[str, Function]
@@ -64,10 +64,10 @@ class StackSettings(msgspec.Struct, frozen=True):
 def read_stack_settings(
     template: Mapping[str, Any], parameters: Mapping[str, str]
 ) -> StackSettings:
-    """What the template deploys in us-east-1.
+    """Read the settings of a stack in us-east-1.
 
     Raises:
-        ValueError: a parameter is not the template's.
+        ValueError: a parameter is not valid.
     """
     resolver = Resolver(template, parameters)
     common = resolver.value(template["Globals"]["Function"])
@@ -128,7 +128,7 @@ def _function(properties: Mapping[str, Any], common: Mapping[str, Any]) -> Funct
 
 
 def _warm(resolver: Resolver, function: Mapping[str, Any]) -> tuple[int, int]:
-    """The fewest and the most environments that are kept warm."""
+    """The minimum and maximum of provisioned concurrency."""
     fixed = int(
         function.get("ProvisionedConcurrencyConfig", {}).get("ProvisionedConcurrentExecutions", 0)
     )
@@ -146,16 +146,16 @@ def _reader(function: Mapping[str, Any], source: str) -> EventSourceSettings:
     return EventSourceSettings(
         batch_size=int(properties["BatchSize"]),
         window_seconds=float(properties.get("MaximumBatchingWindowInSeconds", 0)),
-        lanes_a_shard=int(properties.get("ParallelizationFactor", 1)),
+        parallel_batches=int(properties.get("ParallelizationFactor", 1)),
     )
 
 
 def _route(setting: Mapping[str, Any]) -> str:
-    """`GET /photos`; `* /*` is every route that has no throttle of its own."""
+    """The route such as `GET /photos`; `* /*` stands for all routes without their own throttle."""
     path = re.sub(r"~1", "/", setting["ResourcePath"].removeprefix("/"))
     return f"{setting['HttpMethod']} {path if path.startswith('/') else f'/{path}'}"
 
 
 def _metrics(alarm: Mapping[str, Any]) -> int:
-    """An alarm is billed for each metric that it watches."""
+    """The number of metrics of an alarm: each is billed."""
     return sum("MetricStat" in query for query in alarm.get("Metrics", ())) or 1

@@ -1,4 +1,4 @@
-"""What happens in, the lines of a month's bill out."""
+"""Computes a month's bill from the load."""
 
 import math
 from collections import defaultdict
@@ -16,16 +16,16 @@ from ops.cost.stack_settings import EDGE, StackSettings
 HOURS: Final = 730.0
 MONTH: Final = HOURS * 3600
 _API: Final = "GalleryApiFunction"
-_UTILISATION: Final = 0.7  # of provisioned concurrency, that scaling aims at
-_BILLED_RECORD: Final = 1024.0  # an on-demand stream rounds up to that
+_UTILISATION: Final = 0.7  # target value of provisioned concurrency's utilization
+_BILLED_RECORD: Final = 1024.0  # bytes to which an on-demand stream rounds up each record
 _KMS_CALLS_AN_HOUR: Final = 12.0  # for each set of credentials
-_SAMPLED: Final = 0.05  # of traces, beyond one a second
+_SAMPLED: Final = 0.05  # share of traces beyond one per second
 
 type Quantities = Iterator[tuple[str, str, float]]
 
 
 class BillLine(msgspec.Struct, frozen=True):
-    """A quantity of a meter in a month, in single units, and what it costs."""
+    """A month's quantity of a meter, in single units, and its cost."""
 
     meter: str
     what: str
@@ -34,17 +34,17 @@ class BillLine(msgspec.Struct, frozen=True):
 
 
 class Bill(msgspec.Struct, frozen=True):
-    """A month."""
+    """The bill of a month."""
 
     lines: list[BillLine]
 
     @property
     def usd(self) -> float:
-        """Of all lines."""
+        """The sum of all lines."""
         return sum(line.usd for line in self.lines)
 
     def by_service(self, prices: Mapping[str, Price]) -> dict[str, float]:
-        """US dollars, the dearest service first."""
+        """US dollars by service, the most expensive first."""
         totals: dict[str, float] = defaultdict(float)
         for line in self.lines:
             totals[prices[line.meter].service] += line.usd
@@ -59,7 +59,7 @@ def bill(
     *,
     free_tier: bool = False,
 ) -> Bill:
-    """A month of the scenario, as if every limit that it meets were raised."""
+    """The bill of the scenario's month, if all exceeded limits are raised."""
     shards = shards_needed(scenario, stack)
     load = load_of(scenario, stack, figures, shards=shards)
     found = [
@@ -86,7 +86,7 @@ def bill(
 
 
 def warm_environments(load: Load, stack: StackSettings) -> int:
-    """How many of the API's are kept warm, on average."""
+    """The API's provisioned concurrency, on average."""
     wanted = math.ceil(load.concurrency(_API) / _UTILISATION)
     return min(max(stack.warm_least, wanted), stack.warm_most)
 
@@ -134,13 +134,13 @@ def _streams(
         more = f", the template has {stack.shards}" if shards > stack.shards else ""
         yield "kinesis_shards", f"views stream, {shards}{more}", shards * HOURS
         yield "kinesis_puts", "views stream", records
-    # One set of credentials a producer, that is an environment of the API, and a shard's reader.
+    # Each environment of the API that sends records, and each shard's reader, has its credentials.
     callers = load.concurrency(_API) + shards if load.views else 0.0
     yield "kms_requests", "views stream", math.ceil(callers) * _KMS_CALLS_AN_HOUR * HOURS
     yield "queue_requests", "failed events", 3 * load.uploads * scenario.failed_share * MONTH
     yield "emails", "alarms", scenario.notifications_a_month
     yield "schedules", "daily report", MONTH / DAY
-    # Begin and Done, and for each step a task and a choice.
+    # The states Begin and Done, and for each step a task and a choice.
     steps = load.invocations["DailyReportFunction"] * MONTH
     yield "transitions", "daily report", 2 * steps + 2 * MONTH / DAY
 
@@ -153,7 +153,7 @@ def _stores(load: Load, scenario: Scenario, stack: StackSettings) -> Quantities:
     for table, size in load.stored.items():
         yield "dynamodb_storage", _table(table), size
         if table in stack.backed_up_tables:
-            # The backup is of the table; an index can be made again.
+            # The backup contains the table without its indexes.
             indexed = table in {"PhotosTable", "CatalogTable"}
             yield "dynamodb_backup", _table(table), size / 2 if indexed else size
     originals = scenario.photos_stored * scenario.original_bytes
@@ -164,11 +164,11 @@ def _stores(load: Load, scenario: Scenario, stack: StackSettings) -> Quantities:
     yield "s3_standard", "originals", young
     yield "s3_glacier", "originals", originals - young
     yield "s3_standard", "renditions", scenario.photos_stored * scenario.renditions_bytes
-    # The upload, three renditions and one list; a deletion lists once.
+    # An upload makes one PUT, three PUTs of renditions and one LIST; a deletion makes one LIST.
     yield "s3_writes", "photos", (5 * load.uploads + load.deletions) * MONTH
     yield "s3_writes", "daily report", (4 * scenario.photos_stored / 200 + 5) * MONTH / DAY
     yield "s3_reads", "photos", load.uploads * MONTH
-    yield "s3_reads", "what CloudFront lacks", load.edge_runs * MONTH
+    yield "s3_reads", "cache misses of CloudFront", load.edge_runs * MONTH
 
 
 def _front(load: Load, scenario: Scenario, stack: StackSettings, figures: Figures) -> Quantities:
@@ -201,7 +201,7 @@ def _sight(load: Load, stack: StackSettings, figures: Figures) -> Quantities:
         f"{stack.log_days} days",
         (kept * DAY * stack.log_days * figures.log_compression),
     )
-    # Billed by the hour in which they are sent.
+    # A metric is billed for each hour in which it is sent.
     hours = -math.expm1(-3600 * (load.uploads + load.counting.batches))
     steady = figures.custom_metrics - figures.daily_metrics
     yield "metrics", "", steady * hours + figures.daily_metrics / 24
@@ -215,7 +215,7 @@ def _sight(load: Load, stack: StackSettings, figures: Figures) -> Quantities:
 
 
 def traced(rate: float) -> float:
-    """Traces a second that X-Ray's default rule records: one, and 5 % of the others."""
+    """Traces per second that X-Ray's default rule records: one, and 5 % of the others."""
     return min(rate, 1.0) + _SAMPLED * max(0.0, rate - 1)
 
 

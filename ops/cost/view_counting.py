@@ -1,8 +1,8 @@
-"""How views become batches, rows and write units: `view_counter` in figures.
+"""Computes from a rate of views the batches, rows and write units of `view_counter`.
 
-Some photos are seen far more often than others (Zipf's law), and a photo's views all go through one
-shard and one lane of it, whatever the number of shards. So each photo is reckoned in its own lane:
-its own views and a fair share of everybody else's.
+Some photos are viewed far more often than others (Zipf's law), and Lambda processes all views of a
+photo in one of the shard's parallel batches (ParallelizationFactor). So each photo is computed in
+its own batches: they contain its views and an equal share of the views of all other photos.
 """
 
 import functools
@@ -16,16 +16,16 @@ from ops.cost.stack_settings import EventSourceSettings
 
 _KB: Final = 1024
 _READ_UNIT: Final = 4096
-_TRANSACTIONAL: Final = 2  # units for one
-_MOST_ROWS: Final = 100  # in one transaction
+_TRANSACTIONAL: Final = 2  # factor of write units in a transaction
+_MOST_ROWS: Final = 100  # maximum of a transaction
 _MINUTES_KEPT: Final = 30 * 24 * 60
 _SINGLE_RANKS: Final = 20
-_ROUNDS: Final = 1000  # of an iteration that mostly takes four
-_MANY: Final = 2000  # receipts in a minute
+_ROUNDS: Final = 1000  # maximum of an iteration that usually takes four
+_MANY: Final = 2000  # receipts in a minute, from which on the mean is approximated
 
 
 class Rows(msgspec.Struct, frozen=True):
-    """Bytes of the views table's rows, as DynamoDB counts them."""
+    """Sizes of the views table's rows in bytes, by DynamoDB's rule."""
 
     total: int
     minute: int
@@ -33,7 +33,7 @@ class Rows(msgspec.Struct, frozen=True):
 
 
 class Work(msgspec.Struct, frozen=True):
-    """What a batch takes of `view_counter`, in seconds: a record, a transaction's CPU and wait."""
+    """The time of `view_counter` in seconds: per record, and CPU and wait per transaction."""
 
     cpu_a_record: float
     cpu_a_transaction: float
@@ -41,37 +41,37 @@ class Work(msgspec.Struct, frozen=True):
     slowdown: float
 
     def seconds(self, records: float, rows: float) -> float:
-        """How long a batch runs; a transaction takes at most 100 rows."""
+        """The duration of a batch; a transaction writes at most 100 rows."""
         transactions = max(1.0, rows / _MOST_ROWS)
         cpu = self.cpu_a_record * records + self.cpu_a_transaction * transactions
         return cpu * self.slowdown + self.wait_a_transaction * transactions
 
 
 class Hottest(msgspec.Struct, frozen=True):
-    """The photo with the most views: what it asks of the one partition that all its rows are in."""
+    """The load of the most viewed photo on the one partition that has all its rows."""
 
     views: float
     write_units: float
-    read_units_a_look: float
+    read_units_a_poll: float
 
 
 class ViewCounting(msgspec.Struct, frozen=True):
-    """Rates by the second, unless the name says otherwise."""
+    """Rates per second, unless the name says otherwise."""
 
     batches: float
     records_a_batch: float
     seconds_a_batch: float
     write_units: float
-    read_units_a_look: float
+    read_units_a_poll: float
     table_bytes: float
     rows_a_photo: float
     hottest: Hottest
-    lane_load: float
+    busy_share: float
 
 
 @functools.lru_cache
 def popularity(photos: int, exponent: float) -> list[tuple[float, float]]:
-    """Groups of photos, the most viewed first: how many they are, and each one's share of views."""
+    """Groups of photos, the most viewed first: their number, and each photo's share of views."""
     groups = list(_ranks(photos))
     weights = [
         _integral(first - 0.5, last + 0.5, exponent) / (last - first + 1) for first, last in groups
@@ -90,24 +90,24 @@ def count_views(
     work: Work,
     rows: Rows,
 ) -> ViewCounting:
-    """What counting so many views a second takes, in all and of the hottest photo."""
-    lanes = shards * reader.lanes_a_shard
-    batches, records, seconds = _batches(rate, shares, lanes, reader, work)
+    """The load of counting `rate` views per second, in total and for the most viewed photo."""
+    concurrent = shards * reader.parallel_batches
+    batches, records, seconds = _batches(rate, shares, concurrent, reader, work)
     write_units = table_bytes = rows_kept = read_units = 0.0
     hottest = Hottest(0, 0, 0)
     for number, (count, share) in enumerate(shares):
         views = rate * share
-        written = _batches_with(views, (rate - views) / lanes, reader, seconds)
+        written = _batches_with(views, (rate - views) / concurrent, reader, seconds)
         minute_rows = -math.expm1(-60 * views)
         receipts = max(1.0, 60 * written / minute_rows) if minute_rows else 1.0
         units = written * _TRANSACTIONAL * (1 + _mean_units(rows, receipts))
         minute_bytes = rows.minute + rows.receipt * receipts
-        look = 0.5 * max(1, math.ceil((rows.total + 60 * minute_rows * minute_bytes) / _READ_UNIT))
+        poll = 0.5 * max(1, math.ceil((rows.total + 60 * minute_rows * minute_bytes) / _READ_UNIT))
         kept = _MINUTES_KEPT * minute_rows
         if number == 0:
-            hottest = Hottest(views, units, look)
+            hottest = Hottest(views, units, poll)
         write_units += count * units
-        read_units += count * share * look
+        read_units += count * share * poll
         rows_kept += count * (1 + kept)
         table_bytes += count * (rows.total + kept * minute_bytes)
     return ViewCounting(
@@ -115,12 +115,12 @@ def count_views(
         records_a_batch=records,
         seconds_a_batch=seconds,
         write_units=write_units,
-        read_units_a_look=read_units,
+        read_units_a_poll=read_units,
         table_bytes=table_bytes,
         rows_a_photo=rows_kept / sum(count for count, _ in shares),
         hottest=hottest,
-        lane_load=rate
-        / lanes
+        busy_share=rate
+        / concurrent
         * work.seconds(reader.batch_size, _rows(reader.batch_size, shares))
         / reader.batch_size,
     )
@@ -129,14 +129,14 @@ def count_views(
 def _batches(
     rate: float,
     shares: list[tuple[float, float]],
-    lanes: int,
+    concurrent: int,
     reader: EventSourceSettings,
     work: Work,
 ) -> tuple[float, float, float]:
-    """Batches a second, records of each, and its seconds; these depend on each other."""
+    """Batches per second, records and seconds per batch; these depend on each other."""
     seconds, records = 0.0, 1.0
     for _ in range(_ROUNDS):
-        records = _gathered(rate / lanes, reader, seconds)
+        records = _gathered(rate / concurrent, reader, seconds)
         before, seconds = seconds, work.seconds(records, _rows(records, shares))
         if math.isclose(seconds, before, rel_tol=1e-6):
             break
@@ -144,14 +144,14 @@ def _batches(
 
 
 def _gathered(rate: float, reader: EventSourceSettings, seconds: float) -> float:
-    """Records of a batch: the first, and what comes while Lambda waits and the last batch runs."""
+    """Records of a batch: one, and those that arrive during the window and the previous batch."""
     return min(float(reader.batch_size), 1 + rate * (reader.window_seconds + seconds))
 
 
 def _batches_with(
     views: float, others: float, reader: EventSourceSettings, seconds: float
 ) -> float:
-    """How many batches a second have a view of this photo."""
+    """Batches per second that contain a view of this photo."""
     rate = views + others
     if not rate:
         return 0.0
@@ -160,14 +160,14 @@ def _batches_with(
 
 
 def _rows(records: float, shares: list[tuple[float, float]]) -> float:
-    """Rows that a batch writes: for each photo in it a total and a minute."""
+    """Rows that a batch writes: a total and a minute for each photo in it."""
     return 2 * sum(count * (1 - math.pow(1 - share, records)) for count, share in shares)
 
 
 def _mean_units(rows: Rows, receipts: float) -> float:
-    """Of a minute's row, over a minute in which it gets so many receipts."""
+    """Mean write units of a minute's row that gets this number of receipts."""
     most = max(1, round(receipts))
-    if most > _MANY:  # the row's mean size is as good
+    if most > _MANY:  # computed from the row's mean size
         return (rows.minute + rows.receipt * most / 2) / _KB
     return _mean_of_first(rows, most)
 
@@ -179,7 +179,7 @@ def _mean_of_first(rows: Rows, most: int) -> float:
 
 
 def _ranks(photos: int) -> Iterator[tuple[int, int]]:
-    """The first ones alone, then ever larger groups."""
+    """Ranges of ranks: single ranks first, then growing groups."""
     first = 1
     while first <= photos:
         last = first if first <= _SINGLE_RANKS else min(photos, math.floor(first * 1.5))
@@ -188,7 +188,7 @@ def _ranks(photos: int) -> Iterator[tuple[int, int]]:
 
 
 def _integral(low: float, high: float, exponent: float) -> float:
-    """Of rank to the power of minus the exponent."""
+    """The integral of rank ** -exponent from low to high."""
     if exponent == 1:
         return math.log(high / low)
     power = 1 - exponent

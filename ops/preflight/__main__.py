@@ -1,4 +1,4 @@
-"""`make preflight`: what prevents a deployment, what it creates, and what that costs idle.
+"""`make preflight`: reports what prevents a deployment, what it creates, and its idle cost.
 
 It changes nothing. The exit status is 0 only if nothing prevents the deployment.
 """
@@ -33,10 +33,10 @@ from tools.translate import load_template
 def examine_in_account(
     stage: Stage, stack: str, given: dict[str, str], account_id: str | None
 ) -> Examination:
-    """All checks, in the account that the environment's credentials lead to.
+    """Run all checks in the account of the environment's credentials.
 
     Raises:
-        OperationError: there is no such account, or a parameter is not the template's.
+        OperationError: the credentials or a parameter are not valid.
     """
     account = open_account(stage, account_id)
     deployed = find_stack(account, stack)
@@ -45,10 +45,10 @@ def examine_in_account(
 
 
 def examine_without_account(stage: Stage, stack: str, given: dict[str, str]) -> Examination:
-    """The checks that need no account; the region is the environment's, or else us-east-1.
+    """Run the checks that need no account, for the environment's region, or else us-east-1.
 
     Raises:
-        OperationError: a parameter is not the template's.
+        OperationError: a parameter is not valid.
     """
     parameters = merged_parameters(stage, None, given, load_template()["Parameters"])
     region = stage.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
@@ -57,10 +57,10 @@ def examine_without_account(stage: Stage, stack: str, given: dict[str, str]) -> 
 
 
 def preflight(options: argparse.Namespace, console: Console) -> bool:
-    """Check, and print the tables; True if nothing prevents the deployment.
+    """Run the checks and print the tables; True if nothing prevents the deployment.
 
     Raises:
-        OperationError: a parameter is not the template's.
+        OperationError: a parameter is not valid.
     """
     stage = read_stage(options.stage)
     stack = options.stack or stage.stack
@@ -93,11 +93,13 @@ def preflight(options: argparse.Namespace, console: Console) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit status is 0 only if nothing prevents the deployment."""
+    """Return 0 only if nothing prevents the deployment."""
     parser = stage_parser("make preflight", __doc__)
     add_parameters(parser)
     parser.add_argument(
-        "--offline", action="store_true", help="check only what needs neither account nor network"
+        "--offline",
+        action="store_true",
+        help="run only checks that need neither account nor network",
     )
     console = Console(highlight=False)
     try:

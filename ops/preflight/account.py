@@ -1,4 +1,4 @@
-"""Checks of the account: quotas, permissions, and what all its stacks share."""
+"""Checks of the account: credentials, quotas, permissions, and resources that stacks share."""
 
 import re
 from collections.abc import Iterator
@@ -13,17 +13,17 @@ from ops.remains import GONE, SAM_STACK
 from ops.stacks import EDGE_REGION, find_stack
 
 ACCESS_LOGS: Final = "ApiAccessLogs"
-_NEW_ACCOUNT: Final = 100  # fewer concurrent executions than an account has once it is trusted
-_UNVERIFIED: Final = "must be verified before you can add"  # so CloudFront says
+_NEW_ACCOUNT: Final = 100  # a new account has fewer concurrent executions
+_UNVERIFIED: Final = "must be verified before you can add"  # in CloudFront's error message
 
 
 def check_credentials(target: DeployedTarget) -> Iterator[Finding]:
-    """Who deploys, and into which account."""
+    """The identity that deploys, and its account."""
     arn = target.account.client("sts").get_caller_identity()["Arn"]
     if arn.endswith(":root"):
         yield warning(
             "Credentials",
-            f"Root user of account {target.account.id}. Use a role or a user of its own instead.",
+            f"Root user of account {target.account.id}. Use an IAM role or user instead.",
         )
     else:
         name = arn.rpartition(":")[2]
@@ -31,19 +31,19 @@ def check_credentials(target: DeployedTarget) -> Iterator[Finding]:
 
 
 def check_region(target: DeployedTarget) -> Iterator[Finding]:
-    """Whether the stack can have the page there."""
+    """Whether the stack can have a page in the region."""
     if target.has_page or target.parameters["Page"] == "none":
         yield ready("Region", f"{target.region}.")
     else:
         yield warning(
             "Region",
-            f"{target.region}: the stack will have no page, since CloudFront takes Lambda@Edge"
-            f" functions from {EDGE_REGION} only. Set AWS_REGION={EDGE_REGION} to have one.",
+            f"{target.region}: the stack will have no page, because CloudFront accepts Lambda@Edge"
+            f" functions only from {EDGE_REGION}. Set AWS_REGION={EDGE_REGION} to have one.",
         )
 
 
 def check_concurrency(target: DeployedTarget) -> Iterator[Finding]:
-    """Lambda's quota, and whether the provisioned concurrency fits into it."""
+    """Lambda's concurrency quota, and whether the provisioned concurrency fits."""
     check = "Lambda quota"
     wanted = wanted_concurrency(target.template, target.parameters, target.deployed)
     settings = target.account.client("lambda").get_account_settings()["AccountLimit"]
@@ -53,7 +53,7 @@ def check_concurrency(target: DeployedTarget) -> Iterator[Finding]:
         yield warning(
             check,
             f"{limit} concurrent executions for all functions of the account, as in new accounts:"
-            f" enough to try it, not for visitors. Request more with"
+            f" enough for a trial, but not for visitors. Request more with"
             f" `{quota_increase(target.region)}`.",
         )
     else:
@@ -61,9 +61,9 @@ def check_concurrency(target: DeployedTarget) -> Iterator[Finding]:
 
 
 def check_cloudfront(target: DeployedTarget) -> Iterator[Finding]:
-    """Whether CloudFront will create the distribution, as far as that can be seen.
+    """Whether CloudFront will create the distribution, as far as that can be checked.
 
-    AWS has no API that says whether an account is verified: a distribution in it does.
+    AWS has no API that says whether an account is verified. A distribution in the account shows it.
     """
     check = "CloudFront"
     own = target.existing.get("Distribution")
@@ -80,12 +80,12 @@ def check_cloudfront(target: DeployedTarget) -> Iterator[Finding]:
         if domain and not is_own and domain in each["Aliases"].get("Items", []):
             yield blocked(
                 check,
-                f"Distribution {each['Id']} already answers {domain}: remove the alias there, or"
+                f"Distribution {each['Id']} already has the alias {domain}: remove it there, or"
                 " choose another DomainName.",
             )
             return
     if own:
-        yield ready(check, "The stack has its distribution.")
+        yield ready(check, "The stack already has its distribution.")
     elif _UNVERIFIED in target.failure:
         yield warning(
             check,
@@ -93,7 +93,7 @@ def check_cloudfront(target: DeployedTarget) -> Iterator[Finding]:
             " AWS Support to verify it, and deploy with --parameter Page=none until then.",
         )
     elif found:
-        yield ready(check, f"The account has distributions ({len(found)}): it is verified.")
+        yield ready(check, f"The account is verified: it has distributions ({len(found)}).")
     else:
         yield warning(
             check,
@@ -108,8 +108,8 @@ def _without_page(check: str, *, existing: bool) -> Finding:
         return ready(check, "Not needed: the stack has no page.")
     return warning(
         check,
-        "Page=none deletes the distribution. Lambda@Edge's function cannot be deleted for hours"
-        " after it, so CloudFormation leaves it behind: delete it by hand the next day.",
+        "Page=none deletes the distribution. The Lambda@Edge function cannot be deleted until hours"
+        " later, so CloudFormation leaves it behind: delete it by hand the next day.",
     )
 
 
@@ -130,7 +130,7 @@ def check_certificate(target: DeployedTarget) -> Iterator[Finding]:
     names = [found["DomainName"], *found.get("SubjectAlternativeNames", [])]
     if found["Status"] != "ISSUED":
         yield blocked(
-            check, f"It is {found['Status']}, not ISSUED: finish its validation in ACM first."
+            check, f"Its status is {found['Status']}, not ISSUED: finish its validation in ACM."
         )
     elif not any(_covers(name, domain) for name in names):
         yield blocked(check, f"It is for {', '.join(names)}, not for {domain}.")
@@ -145,10 +145,10 @@ def _covers(name: str, domain: str) -> bool:
 
 
 def choose_access_logs(target: DeployedTarget, given: dict[str, str]) -> tuple[str, list[Finding]]:
-    """The value of ApiAccessLogs to deploy with, and what to say of it.
+    """The value of ApiAccessLogs for the deployment, and the findings about it.
 
-    Without a value the API has access logs if the account has API Gateway's role for them: without
-    that role, API Gateway refuses the deployment.
+    If no value is given, the API has access logs if the account has a role for them: without that
+    role, API Gateway refuses the deployment.
     """
     kept = target.parameters[ACCESS_LOGS]
     said = given.get(ACCESS_LOGS, kept if kept != "none" else "")
@@ -173,12 +173,12 @@ def _access_logs(chosen: str, role: str | None, *, made: bool) -> Iterator[Findi
             yield warning(
                 check,
                 f"The new role replaces {str(role).rpartition('/')[2]} for all APIs of the account"
-                f" in this region. To keep that, pass {ACCESS_LOGS}=with-the-accounts-role.",
+                f" in this region. To keep that role, pass {ACCESS_LOGS}=with-the-accounts-role.",
             )
         case "with-a-new-role":
-            yield ready(check, "With the role that this stack makes for the account.")
+            yield ready(check, "With the role that this stack creates for the account.")
         case _ if role:
-            yield ready(check, f"None, as {ACCESS_LOGS}=none says.")
+            yield ready(check, f"None, because {ACCESS_LOGS} is none.")
         case _:
             yield warning(
                 check,
@@ -188,10 +188,10 @@ def _access_logs(chosen: str, role: str | None, *, made: bool) -> Iterator[Findi
 
 
 def check_budget(target: DeployedTarget) -> Iterator[Finding]:
-    """Whether the credentials may create the budget, if there is to be one."""
+    """Whether the credentials may create the budget, if the template declares one."""
     check = "Budget"
     if not target.declared("AWS::Budgets::Budget"):
-        yield ready(check, "None: MonthlyBudget is 0.")
+        yield ready(check, "None, because MonthlyBudget is 0.")
         return
     budgets = target.account.client("budgets", EDGE_REGION)
     try:
@@ -211,13 +211,13 @@ def check_budget(target: DeployedTarget) -> Iterator[Finding]:
 
 
 def check_artifacts(target: DeployedTarget) -> Iterator[Finding]:
-    """The bucket to which sam deploy uploads, and the stack in which sam keeps it."""
+    """The bucket to which sam deploy uploads, and sam's stack that has it."""
     check = "Artifacts"
     bucket = target.stage.artifacts_bucket
     if not bucket:
         managed = find_stack(target.account, SAM_STACK)
         if not managed or managed.status == "REVIEW_IN_PROGRESS":
-            yield ready(check, f"sam creates a bucket for them, in the stack {SAM_STACK}.")
+            yield ready(check, f"sam will create a bucket for them in the stack {SAM_STACK}.")
             return
         bucket = managed.outputs.get("SourceBucket", "")
         if not bucket or not managed.status.endswith(("CREATE_COMPLETE", "UPDATE_COMPLETE")):
@@ -238,11 +238,11 @@ def _bucket(target: DeployedTarget, check: str, bucket: str) -> Finding:
             raise
         return blocked(
             check,
-            f"The bucket {bucket} does not exist any more."
+            f"The bucket {bucket} does not exist."
             + (
                 " Create it, or change s3_bucket in samconfig.toml."
                 if target.stage.artifacts_bucket
-                else f" Delete the stack {SAM_STACK}: sam creates both again."
+                else f" Delete the stack {SAM_STACK}: sam creates stack and bucket again."
             ),
         )
     return ready(check, f"Uploaded to {bucket}.")

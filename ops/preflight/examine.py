@@ -1,4 +1,4 @@
-"""All checks in their order. None raises: what cannot be looked at becomes a warning."""
+"""Runs all checks in their order. A check that fails becomes a warning instead of an error."""
 
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -17,7 +17,7 @@ from ops.stacks import Account, OperationError, Stage
 
 type Check = Callable[[DeployedTarget], Iterable[Finding]]
 
-# Check, its name, and the IAM action that it needs first.
+# Each check, its name, and the first IAM action that it needs.
 _OF_ACCOUNT: Final[tuple[tuple[Check, str, str], ...]] = (
     (account_checks.check_credentials, "Credentials", "sts:GetCallerIdentity"),
     (account_checks.check_region, "Region", ""),
@@ -34,7 +34,7 @@ _OF_ACCOUNT: Final[tuple[tuple[Check, str, str], ...]] = (
 
 
 class Examination(msgspec.Struct, frozen=True):
-    """What the checks found, and the parameters that they found it for."""
+    """The findings of the checks, and the target that they checked."""
 
     target: Target
     findings: list[Finding]
@@ -65,9 +65,9 @@ def examine(
     deployed: StackDescription | None,
     given: dict[str, str],
 ) -> Examination:
-    """All checks of a deployment with the parameters `given`.
+    """Run all checks of a deployment with the parameters `given`.
 
-    The target's parameters have a value for ApiAccessLogs that suits the account.
+    It sets the target's parameter ApiAccessLogs to a value that suits the account.
     """
     target = DeployedTarget(account, stage, stack, given, deployed)
     logs = choose_access_logs(target, given)
@@ -78,7 +78,7 @@ def examine(
 
 
 def examine_offline(target: Target) -> list[Finding]:
-    """What can be checked without an account."""
+    """Run the checks that need no account."""
     findings = [
         *check_python(target.template["Globals"]["Function"]["Runtime"]),
         *check_sam(),
@@ -90,7 +90,7 @@ def examine_offline(target: Target) -> list[Finding]:
 
 
 def examine_account(target: DeployedTarget) -> list[Finding]:
-    """What AWS says about the deployment; the parameters have to be valid."""
+    """Run the checks that call AWS; the parameters have to be valid."""
     findings: list[Finding] = []
     for check, name, action in _OF_ACCOUNT:
         try:
@@ -103,7 +103,7 @@ def examine_account(target: DeployedTarget) -> list[Finding]:
 
 
 def choose_access_logs(target: DeployedTarget, given: dict[str, str]) -> list[Finding]:
-    """Set the target's ApiAccessLogs to what suits the account, and say so."""
+    """Set the target's ApiAccessLogs to a value that suits the account; returns the findings."""
     try:
         chosen, findings = account_checks.choose_access_logs(target, given)
     except (BotoCoreError, ClientError) as error:

@@ -1,4 +1,4 @@
-"""What a check found, and what it says when AWS does not let it look."""
+"""Findings of checks, including those of checks that lack a permission."""
 
 import enum
 import re
@@ -8,7 +8,7 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 _NOT_ALLOWED: Final = {
-    "403",  # HeadBucket has no body to say more
+    "403",  # the answer of HeadBucket has no body with a code
     "AccessDenied",
     "AccessDeniedException",
     "AuthorizationError",
@@ -25,7 +25,7 @@ class CheckResult(enum.StrEnum):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What one check says; a sentence that is not READY says what to do."""
+    """The result of one check. If the result is not READY, the sentence says what to do."""
 
     check: str
     result: CheckResult
@@ -33,37 +33,37 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def ready(check: str, sentence: str) -> Finding:
-    """Nothing to do."""
+    """A finding that needs no action."""
     return Finding(check, CheckResult.READY, sentence)
 
 
 def warning(check: str, sentence: str) -> Finding:
-    """The deployment works, or nobody can tell beforehand."""
+    """A finding that may need action: the deployment works, or it cannot be checked."""
     return Finding(check, CheckResult.WARNING, sentence)
 
 
 def blocked(check: str, sentence: str) -> Finding:
-    """The deployment would fail."""
+    """A finding that would make the deployment fail."""
     return Finding(check, CheckResult.BLOCKED, sentence)
 
 
 def is_denied(error: ClientError) -> bool:
-    """Whether the credentials may not make the call."""
+    """Whether the credentials lack the permission for the call."""
     return error.response["Error"]["Code"] in _NOT_ALLOWED
 
 
 def missing_action(error: ClientError, expected: str) -> str:
-    """The IAM action that the refused call needs, as AWS names it, or else `expected`."""
+    """The IAM action in AWS's error message, or `expected` if the message has none."""
     message = error.response["Error"].get("Message", "")
     named = re.search(r"not authorized to perform: ([\w-]+:\w+)", message)
     return named[1] if named else expected
 
 
 def not_checked(check: str, action: str, error: ClientError | BotoCoreError) -> Finding:
-    """A warning in place of what the check would have said."""
+    """The warning for a check whose call failed."""
     if isinstance(error, ClientError) and is_denied(error):
         action = missing_action(error, action)
         return warning(
-            check, f"Not checked: the credentials lack {action}. Grant it to have this checked."
+            check, f"Not checked: the credentials lack {action}. Grant it to run this check."
         )
     return warning(check, f"Not checked: {str(error).rstrip('.')}.")

@@ -1,4 +1,4 @@
-"""Names of the stack's resources that an account has only once, and whether they are taken."""
+"""Names of resources that must be unique in an account, and whether they are taken."""
 
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
@@ -9,7 +9,7 @@ from ops.stacks import Account
 
 
 class UniqueName(NamedTuple):
-    """Where a resource type has its name, and how to see which names are taken."""
+    """The property with the name of a resource type, and how to list the names that are taken."""
 
     property: tuple[str, ...]
     what: str
@@ -60,7 +60,7 @@ UNIQUE: Final = {
 
 
 def unique_names(target: Target) -> dict[str, tuple[str, str]]:
-    """Type and name of each resource that an account can have once, by logical id."""
+    """Type and name of each resource whose name must be unique, by logical id."""
     found = {}
     for kind, unique in UNIQUE.items():
         for logical_id, properties in target.declared(kind).items():
@@ -76,7 +76,7 @@ def unique_names(target: Target) -> dict[str, tuple[str, str]]:
 
 
 def check_names(target: DeployedTarget) -> Iterator[Finding]:
-    """Whether something else has a name that the deployment would give to a new resource."""
+    """Whether a name of a new resource is already taken in the account."""
     check = "Names"
     names = unique_names(target)
     new = {each: named for each, named in names.items() if each not in target.existing}
@@ -87,9 +87,9 @@ def check_names(target: DeployedTarget) -> Iterator[Finding]:
             taken = True
             yield blocked(
                 check,
-                f"The account has a {UNIQUE[kind].what} {name}, which is not of this stack: delete"
-                " it, or deploy under another name with STACK=….",
+                f"The account has a {UNIQUE[kind].what} {name} that is not part of this stack:"
+                " delete it, or deploy under another name with STACK=….",
             )
     if not taken:
         free = ", ".join(sorted({name for _, name in new.values()}))
-        yield ready(check, f"Free: {free}." if new else "The stack has all its names.")
+        yield ready(check, f"Free: {free}." if new else "The stack already has all its names.")

@@ -12,15 +12,15 @@ from ops.preflight.findings import Finding, blocked, ready, warning
 from ops.preflight.target import Target
 from ops.stacks import OperationError
 
-MOST_RESOURCES: Final = 500  # of a stack, by CloudFormation's quota
+MOST_RESOURCES: Final = 500  # per stack, CloudFormation's quota
 _SCHEDULE: Final = re.compile(r"cron\(\S+( \S+){5}\)|rate\([1-9]\d* \w+\)|at\([\dT:-]+\)")
 _CHECK: Final = "Parameters"
 TEMPLATE: Final = "Template"
-"""Name of the check that comes after the parameters have been found valid."""
+"""Name of the check that runs only if the parameters are valid."""
 
 
 def check_parameters(target: Target) -> Iterator[Finding]:
-    """Each value by the template's rules, and what two parameters say together."""
+    """Check each value by the template's rules, and pairs of parameters that belong together."""
     declared, values = target.template["Parameters"], target.parameters
     problems = [
         problem for name, value in values.items() if (problem := _problem(name, value, declared))
@@ -66,20 +66,20 @@ def _together(target: Target) -> Iterator[Finding]:
     except OperationError as error:
         yield blocked(_CHECK, str(error))
     if target.has_page and values["DomainName"] and not values["CertificateArn"]:
-        yield blocked(_CHECK, "DomainName needs CertificateArn: a certificate of ACM in us-east-1.")
+        yield blocked(_CHECK, "DomainName needs CertificateArn: an ACM certificate in us-east-1.")
     if bool(values["RushHourBegins"]) != bool(values["RushHourEnds"]):
-        yield warning(_CHECK, "RushHourBegins and RushHourEnds have an effect only together.")
+        yield warning(_CHECK, "RushHourBegins and RushHourEnds have no effect without each other.")
     zones = zoneinfo.available_timezones()
     if zones and values["ReportTimeZone"] not in zones:
         zone = values["ReportTimeZone"]
-        yield warning(_CHECK, f"ReportTimeZone is {zone!r}, which is not a time zone known here.")
+        yield warning(_CHECK, f"ReportTimeZone is {zone!r}, an unknown time zone.")
     unused = [name for name in ("DomainName", "WebAclArn") if values[name]]
     if unused and not target.has_page:
         yield warning(_CHECK, f"Without the page {' and '.join(unused)} has no effect.")
 
 
 def check_template(target: Target) -> Iterator[Finding]:
-    """The SAM transform's answer, and how much of CloudFormation's quota it takes."""
+    """Whether the SAM transform accepts the template, and the number of resources."""
     try:
         count = len(target.resources)
     except InvalidDocumentException as error:
@@ -87,6 +87,6 @@ def check_template(target: Target) -> Iterator[Finding]:
         yield blocked(TEMPLATE, f"The SAM transform refuses template.yaml: {causes}")
         return
     if count > MOST_RESOURCES:
-        yield blocked(TEMPLATE, f"{count} resources; CloudFormation takes {MOST_RESOURCES}.")
+        yield blocked(TEMPLATE, f"{count} resources: CloudFormation's maximum is {MOST_RESOURCES}.")
     else:
         yield ready(TEMPLATE, f"Valid for the SAM transform: {count} resources.")

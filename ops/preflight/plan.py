@@ -1,4 +1,4 @@
-"""What a deployment creates, and what that costs while nobody uses it."""
+"""The resources that a deployment creates, and what they cost while idle."""
 
 import re
 from collections import Counter, defaultdict
@@ -17,7 +17,7 @@ _WORDS: Final = {"api": "API", "Sns": "SNS"}
 
 
 def created(target: Target) -> dict[str, str]:
-    """By service, how many resources of which kinds; of an existing stack, what changes too."""
+    """The number of resources of each kind by service, and the change of an existing stack."""
     planned = Counter(each["Type"] for each in target.resources.values())
     existing: Counter[str] = Counter()
     if isinstance(target, DeployedTarget):
@@ -43,9 +43,9 @@ def _counted(resource: str, count: int) -> str:
 
 
 def idle_cost(target: Target) -> str:
-    """US dollars a month without visitors and photos, and the largest parts of it."""
+    """US dollars per month without visitors and photos, in total and by service."""
     if target.stage.name == "local":
-        return "nothing: stage local runs on this machine."
+        return "none, because stage local runs on this machine."
     parameters = dict(target.parameters)
     if target.region != EDGE_REGION:
         parameters["Page"] = "none"
@@ -60,4 +60,4 @@ def idle_cost(target: Target) -> str:
         service: usd for service, usd in found.by_service(prices).items() if usd >= _SHOWN_USD
     }
     parts = ", ".join(f"{service} ${usd:,.2f}" for service, usd in services.items())
-    return f"${found.usd:,.2f} a month at list prices of {EDGE_REGION}: {parts}."
+    return f"${found.usd:,.2f} per month at list prices of {EDGE_REGION}: {parts}."

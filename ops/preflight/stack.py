@@ -1,4 +1,4 @@
-"""Checks of the stack: its state, what earlier ones left, and names that are taken."""
+"""Checks of the stack: its state, and what earlier stacks of its name left."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -14,7 +14,7 @@ _CHECK: Final = "Stack"
 
 
 def check_state(target: DeployedTarget) -> Iterator[Finding]:
-    """Whether CloudFormation takes the deployment."""
+    """Whether CloudFormation accepts the deployment."""
     deployed = target.deployed
     if deployed is None or stack_states.is_new(deployed):
         yield ready(_CHECK, f"The deployment creates {target.stack}.")
@@ -29,8 +29,8 @@ def check_state(target: DeployedTarget) -> Iterator[Finding]:
         yield warning(
             _CHECK,
             f"The last deployment of {target.stack} failed ({deployed.status}), and what succeeded"
-            " is preserved. This deployment continues it; CloudFormation replaces no resource"
-            f" meanwhile.{cause}",
+            " is preserved. This deployment continues it; CloudFormation does not replace"
+            f" resources meanwhile.{cause}",
         )
     else:
         yield ready(_CHECK, f"The deployment updates {target.stack} ({deployed.status}).{cause}")
@@ -41,7 +41,7 @@ def _stack_argument(target: DeployedTarget) -> str:
 
 
 def check_leftovers(target: DeployedTarget) -> Iterator[Finding]:
-    """What earlier stacks of this name have left, which the new one does not use."""
+    """Data that earlier stacks of this name left, and that the new stack does not use."""
     check = "Leftovers"
     said: list[str] = []
     inventory = Inventory(target.account, target.stage, target.stack, said.append)
@@ -55,7 +55,7 @@ def check_leftovers(target: DeployedTarget) -> Iterator[Finding]:
         return
     listed = ", ".join(f"{each.kind} {each.name} ({each.holds})" for each in found)
     if target.deployed:
-        advice = "delete them by hand if nobody needs them"
+        advice = "delete them by hand if they are not needed"
     else:
         unprotect = " ARGS=--unprotect" if any(each.protected for each in found) else ""
         command = f"make destroy STAGE={target.stage.name}{_stack_argument(target)}{unprotect}"

@@ -1,4 +1,4 @@
-"""Whether Kinesis can change the views stream as the parameters ask, and which step comes next."""
+"""Checks whether Kinesis can change the views stream to what the parameters say."""
 
 import math
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _MODE_CHANGES: Final = "Kinesis allows two changes of the mode in 24 hours."
 
 
 def resharding_steps(current: int, wanted: int) -> list[int]:
-    """The shard counts to deploy one after the other: each at most doubles or halves the last.
+    """The shard counts to deploy one after the other: each at most doubles or halves the count.
 
     https://docs.aws.amazon.com/kinesis/latest/APIReference/API_UpdateShardCount.html
     """
@@ -27,7 +27,7 @@ def resharding_steps(current: int, wanted: int) -> list[int]:
 
 
 def check_stream(target: DeployedTarget) -> Iterator[Finding]:
-    """The step from the stream that is there to the one that the parameters ask for."""
+    """Whether one deployment can change the existing stream to mode and count of the parameters."""
     mode = target.parameters["ViewsStreamMode"]
     wanted = int(target.parameters["ViewsShardCount"])
     existing = target.existing.get("ViewsStream")
@@ -69,7 +69,7 @@ def _new_stream(target: DeployedTarget, mode: str, wanted: int) -> Finding:
     if used + wanted > limit:
         return blocked(
             _CHECK,
-            f"{_shards(wanted)} do not fit: {used} of the account's {limit} are in use. Lower"
+            f"{_shards(wanted)} exceed the quota: {used} of the account's {limit} are in use. Lower"
             " ViewsShardCount, or request a higher quota.",
         )
     return ready(
@@ -82,9 +82,9 @@ def _unchanged(current: int, wanted: int) -> Finding:
         return ready(_CHECK, f"{_shards(current)}, as deployed.")
     return warning(
         _CHECK,
-        f"The stream has {_shards(current)}, and ViewsShardCount is {wanted} as in the last"
-        " deployment, so CloudFormation changes nothing: somebody resharded it by hand. Pass"
-        f" ViewsShardCount={current} to keep it so.",
+        f"The stream has {_shards(current)}, so it was resharded outside CloudFormation."
+        f" ViewsShardCount is {wanted} as in the last deployment, so CloudFormation does not change"
+        f" the stream. Pass ViewsShardCount={current} to keep the present count.",
     )
 
 
@@ -94,37 +94,38 @@ def _resharded(target: DeployedTarget, current: int, wanted: int) -> Finding:
         path = ", then ".join(str(each) for each in steps[1:])
         return blocked(
             _CHECK,
-            f"Kinesis cannot go from {current} to {_shards(wanted)}: one call at most doubles or"
-            f" halves them. Deploy ViewsShardCount={steps[0]} first, then {path}.",
+            f"Kinesis cannot change {current} to {_shards(wanted)} in one step: a step at most"
+            f" doubles or halves the count. Deploy ViewsShardCount={steps[0]} first, then {path}.",
         )
     limits = target.account.client("kinesis").describe_limits()
     free = limits["ShardLimit"] - limits["OpenShardCount"]
     if wanted - current > free:
         return blocked(
             _CHECK,
-            f"{wanted} shards do not fit: {current} are there, and {free} of the account's"
-            f" {limits['ShardLimit']} are free. Request a higher quota.",
+            f"{wanted} shards exceed the quota: the stream has {current}, and {free} of the"
+            f" account's {limits['ShardLimit']} are free. Request a higher quota.",
         )
     return ready(
-        _CHECK, f"From {current} to {_shards(wanted)}; Kinesis allows this 10 times a day."
+        _CHECK,
+        f"Changes from {current} to {_shards(wanted)}; Kinesis allows 10 such changes in 24 hours.",
     )
 
 
 def _to_provisioned(current: int, wanted: int) -> Finding:
-    """The stream keeps its shards when the mode changes."""
+    """The change from on-demand to provisioned mode, which keeps the number of shards."""
     if wanted == current:
         return warning(_CHECK, f"Changes to {_shards(wanted)}, provisioned. {_MODE_CHANGES}")
-    advice = f"Deploy ViewsShardCount={current} with it, and change the count afterwards."
+    advice = f"Deploy ViewsShardCount={current} with the new mode, and change the count afterwards."
     if len(resharding_steps(current, wanted)) > 1:
         return blocked(
             _CHECK,
-            f"On demand the stream has {_shards(current)}, and Kinesis cannot go to {wanted} in one"
-            f" step. {advice} {_MODE_CHANGES}",
+            f"The on-demand stream has {_shards(current)}, and Kinesis cannot change that to"
+            f" {wanted} in one step. {advice} {_MODE_CHANGES}",
         )
     return warning(
         _CHECK,
-        f"Changes to provisioned and from {current} to {_shards(wanted)} in one update. Safer:"
-        f" {advice[0].lower()}{advice[1:]} {_MODE_CHANGES}",
+        f"Changes the mode to provisioned and the count from {current} to {_shards(wanted)} in one"
+        f" update. Two updates are safer: {advice[0].lower()}{advice[1:]} {_MODE_CHANGES}",
     )
 
 

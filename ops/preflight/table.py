@@ -1,4 +1,4 @@
-"""The findings and the plan as tables for a terminal, from 80 columns on."""
+"""The findings and the plan as tables for a terminal of at least 80 columns."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -19,11 +19,11 @@ _STYLES: Final = {
 
 
 def findings_table(findings: Iterable[Finding]) -> Table:
-    """A row for each finding; the check's name only once."""
+    """One row per finding; findings of the same check have its name only once."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, header_style="dim")
     table.add_column("check", no_wrap=True)
     table.add_column("", no_wrap=True)
-    table.add_column("what it says", ratio=1, overflow="fold")
+    table.add_column("finding", ratio=1, overflow="fold")
     before = ""
     for each in findings:
         style = _STYLES[each.result]
@@ -36,7 +36,7 @@ def findings_table(findings: Iterable[Finding]) -> Table:
 
 
 def plan_table(created: Mapping[str, str], idle: str) -> RenderableType:
-    """What the stack will consist of, and what it costs idle."""
+    """The resources of the stack, and their cost while idle."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, header_style="dim")
     table.add_column("service", no_wrap=True)
     table.add_column("resources of the stack", ratio=1)

@@ -1,4 +1,4 @@
-"""What is about to be deployed, and where: what all checks look at."""
+"""What is about to be deployed, and where: the input of all checks."""
 
 import copy
 import functools
@@ -16,7 +16,7 @@ FAILED: Final = ("CREATE_FAILED", "UPDATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBAC
 
 
 class Target:
-    """A stage of the template with its parameters, in a region, and the stack that is there."""
+    """A stage of the template with its parameters, in a region, and the existing stack."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class Target:
         given: dict[str, str],
         deployed: StackDescription | None = None,
     ) -> None:
-        """`given` are the parameters that sam is told; a stack keeps its others by itself."""
+        """`given` are the parameters that are passed to sam; a stack keeps its other values."""
         self.stage, self.stack, self.region = stage, stack, region
         self.deployed = deployed
         self.template = load_template()
@@ -40,7 +40,7 @@ class Target:
 
     @functools.cached_property
     def resources(self) -> dict[str, dict[str, Any]]:
-        """What CloudFormation will have of the template, by logical id, conditions decided.
+        """The resources that CloudFormation will create, by logical id, with conditions resolved.
 
         Raises:
             InvalidDocumentException: the SAM transform refuses the template.
@@ -60,7 +60,7 @@ class Target:
         return bool(self.declared("AWS::CloudFront::Distribution"))
 
     def declared(self, *types: str) -> dict[str, Any]:
-        """The properties of the resources of these types, by logical id; no types of SAM's."""
+        """The properties of the resources of these CloudFormation types, by logical id."""
         resolver = Resolver(self.template, self.parameters, self.region)
         return resolver.resources(*types)
 

@@ -14,7 +14,7 @@ from aws_lambda_powertools import Logger
 from daily_report.report import headlines
 from tests.architecture.test_template import Resources, as_list, of_type, stream_mappings
 from tests.support.repository import ROOT, load_template
-from thumbnailer.uploads import Outcome
+from thumbnailer.uploads import UploadOutcome
 from tools.translate import translate
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
@@ -30,7 +30,7 @@ LOGGING = {
     "warning",
 }
 # Names that code does not spell out where it emits them.
-NAMED_ELSEWHERE = {"thumbnailer": set(Outcome), "daily_report": set(headlines({}))}
+NAMED_ELSEWHERE = {"thumbnailer": set(UploadOutcome), "daily_report": set(headlines({}))}
 TYPES = {
     "DistributionId": "AWS::CloudFront::Distribution",
     "EventSourceMappingUUID": "AWS::Lambda::EventSourceMapping",

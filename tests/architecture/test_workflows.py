@@ -188,11 +188,11 @@ def test_the_role_passes_and_makes_only_the_stacks_roles(resources: dict[str, An
         if any(action.startswith("iam:") for action in as_list(each["Action"]))
     }
     own = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${StackName}-*"}
-    linked = touching.pop("FirstOfItsKindInTheAccount")
+    linked = touching.pop("CreateServiceLinkedRoles")
     assert linked["Action"] == "iam:CreateServiceLinkedRole"
     assert touching
     assert all(each["Resource"] == own for each in touching.values())
-    passing = touching["PassThem"]["Condition"]["StringEquals"]["iam:PassedToService"]
+    passing = touching["PassRoles"]["Condition"]["StringEquals"]["iam:PassedToService"]
     trusted = {
         principal.removesuffix(".amazonaws.com")
         for resource in resources.values()
@@ -254,8 +254,8 @@ def test_the_role_may_do_what_deploy_asks_for_itself():
     assert {"cloudformation:ExecuteChangeSet", "lambda:DeleteFunction"} <= asked
     asked.remove("cloudformation:ListStacks")  # of destroy, which no workflow runs
     everything = {
-        "DeployTheStack": "stack/${StackName}/*",
-        "MakeFunctionsAndMore": "${StackName}-*",
+        "DeployStack": "stack/${StackName}/*",
+        "ManageNamedResources": "${StackName}-*",
     }
     for sid, own in everything.items():
         granted = statements()[sid]
@@ -292,7 +292,7 @@ def test_the_role_may_make_the_calls_of_preflight():
         "cloudwatch:ListDashboards", "kinesis:DescribeLimits", "lambda:GetAccountSettings",
     }  # fmt: skip
     assert lists <= asked
-    anywhere = statements()["LookAround"]
+    anywhere = statements()["ActionsWithoutResources"]
     assert anywhere["Resource"] == "*"
     assert not [
         each for each in lists if not any(fnmatchcase(each, may) for may in anywhere["Action"])

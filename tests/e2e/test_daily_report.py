@@ -189,7 +189,7 @@ def test_role_lets_the_report_settle_and_remove_what_it_finds(
             s3.put_object(Bucket=bucket, Key=key, Body=data)
     made = report_in_two_days(cloud, stack)
     for name, subject in (
-        ("abandoned.taken_up", lost["photo"]["photo_id"]),
+        ("abandoned.resent", lost["photo"]["photo_id"]),
         ("abandoned.failed", never),
         ("orphans.uploads", orphans[0][1]),
         ("orphans.renditions", orphans[1][1]),

@@ -168,7 +168,7 @@ def test_event_that_keeps_failing_is_kept_and_succeeds_after_the_fix(
     role = arn.rsplit("/", 1)[-1]
     granted = iam.get_role_policy(RoleName=role, PolicyName="Thumbnailer")["PolicyDocument"]
     reduced = granted | {
-        "Statement": [each for each in granted["Statement"] if each["Sid"] != "TakeAPhoto"]
+        "Statement": [each for each in granted["Statement"] if each["Sid"] != "ReadAndUpdatePhotos"]
     }
     put = {"RoleName": role, "PolicyName": "Thumbnailer"}
     data = jpeg()

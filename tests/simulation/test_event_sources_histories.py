@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from localcloud.event_sources.answers import Answer
 from localcloud.event_sources.failures import DestinationError, Discarded
-from localcloud.event_sources.tasks import Deliver, Invocation, Result, Task
+from localcloud.event_sources.tasks import BatchInvocation, Deliver, Result, Task
 from tests.support.event_source_bench import Bench, failures, sequence_numbers, throttled, unhandled
 
 KEYS = ["a", "b", "c", "d", "e"]
@@ -86,7 +86,7 @@ class History(Bench):
         at_work = [
             {record["kinesis"]["partitionKey"] for record in json.loads(task.event)["Records"]}
             for task, _ in self.under_way
-            if isinstance(task, Invocation)
+            if isinstance(task, BatchInvocation)
         ]
         assert sum(map(len, at_work)) == len(set().union(*at_work)), "one key, two batches"
 
@@ -120,7 +120,7 @@ class History(Bench):
     def note(self, task: Task, result: Result) -> None:
         """What the engine may take for done now: nothing else may move a checkpoint."""
         self.done |= {each.sequence_number for kept in self.kept for each in kept.records}
-        if not isinstance(task, Invocation) or not isinstance(result, Answer):
+        if not isinstance(task, BatchInvocation) or not isinstance(result, Answer):
             return
         numbers = sequence_numbers(json.loads(task.event)["Records"])
         if not self.mapping.reports_item_failures:

@@ -22,7 +22,7 @@ import thumbnailer.uploads as core
 from shared.dynamodb import from_item, to_item
 from shared.photos import Photo, Status, upload_key
 from tests.support.faults import CrashError, refusal
-from thumbnailer.notifications import Upload
+from thumbnailer.notifications import UploadedObject
 from thumbnailer.renditions import EncodedRendition, RenderedPhoto, UnusablePhotoError
 
 PHOTO_ID = "019a9fb2-0c7b-7c3e-9a52-6f0d3b1e8a41"
@@ -187,9 +187,9 @@ class Episode:
             clock=lambda: NOW,
             found=lambda _: None,
         )
-        self.uploads: list[Upload] = []
-        self.owed: list[Upload] = []
-        self.runs: list[tuple[str, Run, Upload | None]] = []
+        self.uploads: list[UploadedObject] = []
+        self.owed: list[UploadedObject] = []
+        self.runs: list[tuple[str, Run, UploadedObject | None]] = []
         self.deleted = False
         self.replaces = self.random.random() < 0.5
 
@@ -215,7 +215,7 @@ class Episode:
         data = self.random.choice((b"harbour", b"harbour", b"beach", b"beach", b"broken"))
         etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
         self.aws.upload = (etag, data)
-        self.uploads.append(Upload("uploads", upload_key(PHOTO_ID), etag, NOW))
+        self.uploads.append(UploadedObject("uploads", upload_key(PHOTO_ID), etag, NOW))
         self.owed.append(self.uploads[-1])
         self.history.append(f"upload {data!r} with ETag {etag[:4]}")
 
@@ -227,7 +227,7 @@ class Episode:
         if self.uploads:
             self.start(self.random.choice(self.uploads))
 
-    def start(self, upload: Upload) -> None:
+    def start(self, upload: UploadedObject) -> None:
         name = f"run {len(self.history)} of {upload.etag[:4]}"
         self.history.append(name)
         self.runs.append((name, Run(lambda: self.thumbnailer.process(upload)), upload))
@@ -249,7 +249,7 @@ class Episode:
             if self.random.random() < 0.7:
                 self.advance(chosen, self.random.choice(FATES))
 
-    def advance(self, chosen: tuple[str, Run, Upload | None], fate: str) -> None:
+    def advance(self, chosen: tuple[str, Run, UploadedObject | None], fate: str) -> None:
         name, run, upload = chosen
         if chosen not in self.runs:
             return

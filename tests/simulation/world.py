@@ -16,7 +16,7 @@ from localcloud.event_sources.destinations import destination
 from localcloud.event_sources.engine import Engine
 from localcloud.event_sources.failures import DestinationError
 from localcloud.event_sources.records import Record
-from localcloud.event_sources.tasks import Deliver, Discarding, Invocation, Kept, Unit
+from localcloud.event_sources.tasks import BatchInvocation, Deliver, Discarding, Kept, Unit
 from shared.quarantine import BrokenReleaseError
 from tests.simulation import tally
 from tests.simulation.clients import Bucket
@@ -282,12 +282,12 @@ class World:
         except ValueError:  # what was done since has made it wait
             return None
         flight = Flight(engine, task)
-        if isinstance(task, Invocation):
+        if isinstance(task, BatchInvocation):
             others = (flight.task for flight in self._flights)
-            under_way = [each.event for each in others if isinstance(each, Invocation)]
+            under_way = [each.event for each in others if isinstance(each, BatchInvocation)]
             self._order.watch(task.event, under_way)
             self._events.append(task.event)
-        if stepwise and isinstance(task, Invocation | Discarding):
+        if stepwise and isinstance(task, BatchInvocation | Discarding):
             flight.run = Run(f"{task.shard_id[-2:]}/{task.lane}", lambda: engine.perform(task))
         else:
             flight.done = engine.perform(task)
@@ -297,7 +297,7 @@ class World:
     def _finish(self, flight: Flight) -> bool:
         self._flights.remove(flight)
         task, result = flight.task, flight.result
-        if isinstance(task, Invocation) and isinstance(result, Answer):
+        if isinstance(task, BatchInvocation) and isinstance(result, Answer):
             if not result.function_error:
                 self._order.settle(task.event, result.payload)
         elif isinstance(task, Discarding) and isinstance(result, Kept):

@@ -106,21 +106,24 @@ def _policies(resources: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("template", "sentence"),
     [
-        (planted("MakeBoundedRoles", Condition={}), "no role without the boundary"),
-        (planted("SeeRoles", Action="iam:*"), "removes no boundary"),
-        (planted("SeeRoles", Action="iam:*", Resource="*"), "creates no user"),
-        (planted("LookAround", Action="sts:AssumeRole"), "assumes no role"),
-        (planted("PassThem", Resource="*"), "passes no role of another stack"),
-        (planted("PassThem", Condition={}), "services in use only"),
+        (planted("ManageBoundedRoles", Condition={}), "no role without the boundary"),
+        (planted("ReadAndTagRoles", Action="iam:*"), "removes no boundary"),
+        (planted("ReadAndTagRoles", Action="iam:*", Resource="*"), "creates no user"),
+        (planted("ActionsWithoutResources", Action="sts:AssumeRole"), "assumes no role"),
+        (planted("PassRoles", Resource="*"), "passes no role of another stack"),
+        (planted("PassRoles", Condition={}), "services in use only"),
         (planted("ReadAndWriteArtifacts", Resource="*"), "artifacts of another stack"),
-        (planted("SeeTheAccountsLogRole", Action="apigateway:*"), "API settings"),
-        (planted("DeployTheStack", Resource="*"), "no stack but its own"),
+        (planted("ReadApiGatewayAccount", Action="apigateway:*"), "API settings"),
+        (planted("DeployStack", Resource="*"), "no stack but its own"),
         pytest.param(
-            planted("MakeTables", Resource="*"), "none of prod's tables", marks=pytest.mark.slow
+            planted("ManageTables", Resource="*"), "none of prod's tables", marks=pytest.mark.slow
         ),
-        (planted("DataOfTheStack", Resource=f"{TABLES}/lambda-gallery-*"), "none of prod's tables"),
-        (planted("WithoutNames", Action="*"), "assumes no role"),
-        (planted("MakeApis"), "none of prod's API"),  # without LeaveOtherStacksAlone
+        (
+            planted("AccessStackData", Resource=f"{TABLES}/lambda-gallery-*"),
+            "none of prod's tables",
+        ),
+        (planted("ActionsWithoutNames", Action="*"), "assumes no role"),
+        (planted("ManageApis"), "none of prod's API"),  # without DenyOtherStacks
     ],
 )
 def test_a_wider_grant_is_found(template: dict[str, Any], sentence: str, prod: Deployment):
@@ -128,7 +131,7 @@ def test_a_wider_grant_is_found(template: dict[str, Any], sentence: str, prod: D
     for policy in _policies(without_tags["Resources"]):
         statements = policy["PolicyDocument"]["Statement"]
         policy["PolicyDocument"]["Statement"] = [
-            each for each in statements if each.get("Sid") != "LeaveOtherStacksAlone"
+            each for each in statements if each.get("Sid") != "DenyOtherStacks"
         ]
     assert violated(deploying(without_tags), prod, about=sentence)
 

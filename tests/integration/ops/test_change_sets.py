@@ -166,7 +166,7 @@ def test_no_changes_create_no_change_set(recorded: CloudFormation, monkeypatch: 
 def test_unknown_output_of_sam_is_not_mistaken_for_no_changes(
     recorded: CloudFormation, monkeypatch: pytest.MonkeyPatch
 ):
-    with pytest.raises(OperationError, match="names neither"):
+    with pytest.raises(OperationError, match="printed neither"):
         create(recorded, monkeypatch, "Change set made: see the console.\n")
 
 
@@ -259,7 +259,7 @@ def test_interrupted_wait_reports_that_cloudformation_continues(
         execute_change_set(
             recorded.account, ChangeSet(CHANGE_SET, STACK), Console(width=200), preserve=False
         )
-    assert "CloudFormation goes on" in capsys.readouterr().out
+    assert "CloudFormation continues" in capsys.readouterr().out
 
 
 def test_retry_repeats_template_and_parameters_and_preserves(recorded: CloudFormation):

@@ -213,7 +213,7 @@ def test_without_changes_a_failed_creation_is_retried(laboratory: Laboratory):
 
 def test_continued_creation_names_the_resources_that_it_replaces(laboratory: Laboratory):
     laboratory.change_set = ChangeSet("change set", "arn", replaced=("PhotosTable",))
-    assert "replaces" not in laboratory.deploy(), "a creation, which may replace what it likes"
+    assert "this change set replaces" not in laboratory.deploy(), "a creation may replace resources"
     laboratory.stack = StackDescription("arn", "gallery", "CREATE_FAILED")
     assert "this change set replaces PhotosTable" in laboratory.deploy()
 
@@ -238,7 +238,7 @@ def test_leftover_versions_are_named_and_deleted_before_the_build(laboratory: La
     laboratory.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
     laboratory.drift = [DRIFT]
     said = laboratory.deploy()
-    assert "Api: the stack does not know version 4" in said
+    assert "Api: the stack does not have version 4" in said
     assert laboratory.done[:2] == ["set back", "build"]
 
 
@@ -256,7 +256,7 @@ def test_leftover_versions_are_not_deleted_without_confirmation(laboratory: Labo
     laboratory.answers = ["yes", "no"]
     with pytest.raises(OperationError, match="Nothing was deployed"):
         laboratory.deploy(yes=False)
-    assert laboratory.done == ["Deploy?", "Set this back, and delete those versions?"]
+    assert laboratory.done == ["Deploy?", "Restore them, and delete those versions?"]
 
 
 def test_nothing_is_built_without_confirmation(laboratory: Laboratory):
@@ -310,12 +310,12 @@ def test_account_is_the_one_that_the_credentials_lead_to(monkeypatch: pytest.Mon
 
 def test_region_of_samconfig_and_of_the_environment_are_one(monkeypatch: pytest.MonkeyPatch):
     stage = Stage("prod", "gallery", "eu-west-1", None, {})
-    with pytest.raises(OperationError, match="to eu-west-1, and the environment says us-east-1"):
+    with pytest.raises(OperationError, match="to eu-west-1, and the environment has us-east-1"):
         open_account(stage, None)
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     assert open_account(stage, None).region == "eu-west-1"
 
 
 def test_stage_local_does_not_go_to_aws():
-    with pytest.raises(OperationError, match="leads to AWS"):
+    with pytest.raises(OperationError, match="cannot be used with AWS"):
         open_account(Stage("local", "gallery", None, None, {}), None)

@@ -101,7 +101,7 @@ def test_leftover_version_is_found_by_number_order(recorded: Lambda):
     recorded.alias("gallery-Api", 9)
     [drift] = find(recorded)
     assert (drift.version, drift.later) == (9, (10,))
-    assert drift.describe() == "Api: the stack does not know version 10"
+    assert drift.describe() == "Api: the stack does not have version 10"
 
 
 def test_alias_and_code_that_sam_sync_changed_are_found(recorded: Lambda):
@@ -110,7 +110,7 @@ def test_alias_and_code_that_sam_sync_changed_are_found(recorded: Lambda):
     recorded.alias("gallery-Api", 5)
     [drift] = find(recorded)
     assert drift.describe() == (
-        "Api: alias live is at version 5, the stack says 3; the stack does not know versions 4, 5;"
+        "Api: alias live is at version 5, the stack says 3; the stack does not have versions 4, 5;"
         " the code or layers of $LATEST were changed outside CloudFormation"
     )
 
@@ -207,5 +207,5 @@ def test_code_of_the_template_that_is_not_the_versions_is_an_error(recorded: Lam
     own = {"CodeSha256": "c"}
     recorded.expect("lambda", "get_function_configuration", own, **name, Qualifier="3")
     changed = FunctionDrift("Api", "gallery-Api", 3, (), None, code_changed=True)
-    with pytest.raises(OperationError, match="is not that of version 3"):
+    with pytest.raises(OperationError, match="differs from the code of version 3"):
         back(recorded, changed)

@@ -126,7 +126,7 @@ def test_exceeded_quota_of_shards_and_used_domain_are_reported():
     )
     found = looked(recorded, **given, CertificateArn=arn)
     assert "499 of the account's 500" in found["Views stream"].sentence
-    assert "E2SHOP already answers photos.example.com" in found["CloudFront"].sentence
+    assert "E2SHOP already has the alias photos.example.com" in found["CloudFront"].sentence
     assert found["Certificate"].result is CheckResult.READY
 
 
@@ -312,7 +312,7 @@ def test_state_of_the_stack_says_whether_it_can_be_deployed_and_why_it_failed(
 def test_removed_page_keeps_the_edge_function_for_hours():
     found = looked(RecordedAccount("complete"), Page="none")["CloudFront"]
     assert found.result is CheckResult.WARNING
-    assert "cannot be deleted for hours" in found.sentence
+    assert "cannot be deleted until hours" in found.sentence
 
 
 def test_root_user_is_warned():

@@ -85,7 +85,7 @@ def test_a_metric_s_own_settings_outrank_its_widget_s_and_those_cloud_watch_s():
 
 
 def test_a_computed_metric_is_refused_by_the_title_of_its_widget():
-    with pytest.raises(DashboardError, match="'Rates' computes"):
+    with pytest.raises(DashboardError, match="'Rates' uses metric math"):
         read_series([[{"expression": "m1 / m2"}]], title="Rates")
 
 
@@ -213,7 +213,7 @@ def test_the_picture_names_each_widget_and_says_where_there_is_no_data(tmp_path:
     drawn = (tmp_path / "a.svg").read_text()
     for words in (
         "gallery",
-        "21 November 2026, 05:00 to 08:00 UTC, a point each minute; grey: no data",
+        "21 November 2026, 05:00 to 08:00 UTC, one point per minute; grey: no data",
         "Flows",
         "Calls",
         "line 1",
@@ -238,11 +238,11 @@ def test_the_same_picture_is_the_same_file(tmp_path: Path):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (["--hours", "0"], "'0' is not a number of hours"),
-        (["--hours", "nan"], "'nan' is not a number of hours"),
-        (["--hours", "337"], "'337' is not a number of hours"),
-        (["--plot", "picture.pdf"], "must end in .svg or .png"),
-        (["--plot", "/nowhere/a.svg"], "there is no folder"),
+        (["--hours", "0"], "invalid number of hours '0'"),
+        (["--hours", "nan"], "invalid number of hours 'nan'"),
+        (["--hours", "337"], "invalid number of hours '337'"),
+        (["--plot", "picture.pdf"], "expected .svg or .png"),
+        (["--plot", "/nowhere/a.svg"], "does not exist"),
     ],
 )
 def test_a_wrong_option_is_told_by_its_value(

@@ -82,7 +82,7 @@ def test_unknown_parameter_is_refused_which_sam_would_pass_over():
 
 
 def test_unknown_value_is_refused_before_anything_is_built():
-    with pytest.raises(OperationError, match="Release is one of by-stage, at-once, not now"):
+    with pytest.raises(OperationError, match="Release is 'now': expected one of by-stage, at-once"):
         merged_parameters(DEV, None, {"Release": "now"}, KNOWN)
 
 
@@ -132,7 +132,7 @@ def test_concurrency_is_the_given_the_deployed_or_the_stages_own():
 
 
 def test_least_concurrency_above_the_most_is_refused_by_both_names():
-    with pytest.raises(OperationError, match=r"Concurrency is 500, and .*Maximum 10.*Maximum=500"):
+    with pytest.raises(OperationError, match=r"Concurrency is 500 and .*Maximum is 10.*Maximum=500"):
         wanted_concurrency(TEMPLATE, {"Stage": "prod", "ApiProvisionedConcurrency": "500"}, None)
 
 

@@ -13,7 +13,7 @@ from ops.journey import (
     milestones,
     read_line,
     requests,
-    without_looks,
+    without_reads,
 )
 from shared.photo_ids import new_photo_id
 
@@ -108,7 +108,7 @@ def test_looks_are_left_out_whole_unless_they_failed():
         line(5, "access", correlation_id="late", message="nothing else is known of it"),
     ]
     nobodys = [line(5), line(6, method="GET")]
-    assert without_looks([*seen, *failed, *nobodys]) == [*failed, *nobodys]
+    assert without_reads([*seen, *failed, *nobodys]) == [*failed, *nobodys]
 
 
 def test_what_a_line_is_about_is_what_no_column_shows():
@@ -151,5 +151,5 @@ def test_line_of_any_json_can_be_told():
         names = ("message", "level", "correlation_id", "method", "path", "note")
         entry = dict.fromkeys(names, value)
         told = read_line("gallery_api", 0, json.dumps(entry))
-        assert without_looks(journey(PHOTO, [told])) == [told]
+        assert without_reads(journey(PHOTO, [told])) == [told]
         assert about(told, PHOTO).startswith("method=")

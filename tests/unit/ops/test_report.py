@@ -160,23 +160,23 @@ def test_report_is_printed_with_numbers_and_ids():
         "1,200",
         "3.5 MB",
         "98,765",
-        "views, of 2026-11-20",
+        "views on 2026-11-20",
         "photo-z",
         "77",
         "photo-a",
         "photo-19",
         "… 3 more",
         "photo-b",
-        "5 poison records failed and wait",
+        "5 poison records Failed:",
     ):
         assert text in output, text
-    assert "Nothing was wrong" not in output
+    assert "No findings" not in output
 
 
 def test_empty_gallery_is_printed_as_zeros():
     output = printed(a_report({}, {}))
-    assert "Nothing was wrong" in output
-    assert "failed and wait" not in output
+    assert "No findings" in output
+    assert "Failed:" not in output
 
 
 @pytest.mark.parametrize("prefix", [prefix for each in _HEADLINES.values() for prefix in each])
@@ -213,10 +213,10 @@ def test_plot_is_drawn_of_however_few_reports(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--plot", "days.pdf"], "must end in .svg or .png"),
-        (["--plot", "no/such/folder/days.svg"], "there is no folder 'no/such/folder'"),
-        (["--days", "0"], "not a number of days"),
-        (["--days", "many"], "not a number of days"),
+        (["--plot", "days.pdf"], "expected .svg or .png"),
+        (["--plot", "no/such/folder/days.svg"], "the folder 'no/such/folder' does not exist"),
+        (["--days", "0"], "invalid number of days"),
+        (["--days", "many"], "invalid number of days"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_is_started(

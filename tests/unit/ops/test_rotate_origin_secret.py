@@ -224,7 +224,7 @@ def test_a_value_that_is_still_accepted_at_the_end_is_told(api: dict[str, int]):
 @pytest.mark.usefixtures("api")
 def test_an_update_that_failed_names_the_stack_and_the_reason():
     aws = Aws(Rotation(frozenset({1, 2}), sent=1, also_accepted=1), failure="Not now.")
-    said = r"did not update gallery, which is UPDATE_ROLLBACK_COMPLETE: GalleryApi: Not now\."
+    said = r"did not update gallery \(status UPDATE_ROLLBACK_COMPLETE\): GalleryApi: Not now\."
     with pytest.raises(OperationError, match=said):
         take(aws)
 
@@ -246,5 +246,5 @@ def test_an_update_of_an_earlier_run_is_awaited():
 def test_a_stack_that_takes_no_update_is_refused(status: str):
     aws = Aws(NEW_STACK)
     aws.statuses = [status]
-    with pytest.raises(OperationError, match=f"gallery is {status}"):
+    with pytest.raises(OperationError, match=f"gallery in status {status}"):
         origin_secret(aws).await_idle()

@@ -7,7 +7,7 @@ import pytest
 from ops import stack_states
 from ops.deployed_stack import StackDescription
 from ops.remains import Remain
-from ops.stack_events import DeploymentOutcome, Event
+from ops.stack_events import DeploymentOutcome, StackEvent
 from ops.stack_states import check_state, explain_failure, kind_of_deployment, preserves
 from ops.stacks import Account, OperationError, Stage
 
@@ -22,9 +22,11 @@ def stack(status: str, name: str = "gallery") -> StackDescription:
     return StackDescription(f"arn:stack/{name}", name, status)
 
 
-def event(resource: str, status: str, reason: str = "", kind: str = "AWS::S3::Bucket") -> Event:
+def event(
+    resource: str, status: str, reason: str = "", kind: str = "AWS::S3::Bucket"
+) -> StackEvent:
     moment = datetime(2026, 11, 28, tzinfo=UTC)
-    return Event(f"{resource}-{status}", moment, resource, "", kind, status, reason)
+    return StackEvent(f"{resource}-{status}", moment, resource, "", kind, status, reason)
 
 
 @pytest.fixture(autouse=True)

@@ -126,7 +126,11 @@ def test_lines_are_printed_as_logged_and_nothing_else(
 
 @pytest.mark.parametrize(
     ("retention", "kept"),
-    [({"retentionInDays": 7}, "7 days"), ({"retentionInDays": 1}, "a day"), ({}, "ever")],
+    [
+        ({"retentionInDays": 7}, "for 7 days"),
+        ({"retentionInDays": 1}, "for 1 day"),
+        ({}, "without limit"),
+    ],
 )
 def test_photo_that_no_log_names_is_said_to_be_too_old_or_of_another_stack(
     monkeypatch: pytest.MonkeyPatch,
@@ -140,7 +144,7 @@ def test_photo_that_no_log_names_is_said_to_be_too_old_or_of_another_stack(
     said = capsys.readouterr()
     assert said.out == ""
     words = " ".join(said.err.split())
-    assert f"created 2026-11-20 12:00 UTC, and logs are kept for {kept};" in words
+    assert f"created at 2026-11-20 12:00 UTC. Logs are kept {kept}. If" in words
 
 
 def test_line_that_looks_like_markup_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]):

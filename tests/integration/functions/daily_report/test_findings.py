@@ -123,8 +123,8 @@ def test_upload_whose_event_was_lost_is_announced_again(gallery: Gallery, module
     told.register("after-call.s3.CopyObject", lambda **answer: copies.append(answer))
     report = gallery.report(gallery.event(begins_in=TOMORROW))
     assert len(copies) == 1
-    assert report["abandoned"] == {"taken_up": 1}
-    assert report["headlines"]["PhotosTakenUp"] == 1
+    assert report["abandoned"] == {"resent": 1}
+    assert report["headlines"]["EventsResent"] == 1
     assert gallery.uploaded_at(photo) >= made
     stored = gallery.stack.s3.get_object(
         Bucket=gallery.stack.names["UploadsBucket"], Key=f"uploads/{photo.photo_id}"

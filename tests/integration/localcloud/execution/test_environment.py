@@ -109,7 +109,7 @@ def test_handler_gets_event_and_context_as_from_lambda(
     assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[7\][0-9a-f]{32}", tested.log_stream)
 
 
-def test_variables_are_those_that_lambda_sets_and_reserved_ones_outrank_the_functions_own(
+def test_reserved_variables_of_lambda_take_precedence_over_those_of_the_function(
     function: MakeVersion, environment: MakeEnvironment
 ):
     version = function(
@@ -286,7 +286,7 @@ def test_invocation_that_takes_too_long_is_ended(
         """,
         timeout_seconds=1,
     )
-    # Never ends by itself, so a slow machine changes nothing; it initializes beforehand.
+    # Never ends by itself, so a slow machine changes nothing; it initializes before that.
     tested = environment(version, TimeLimits(factor=1, init=300))
     assert tested.initialize()
     result = tested.invoke(invocation(request_id="one"))

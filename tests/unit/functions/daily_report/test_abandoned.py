@@ -4,13 +4,13 @@ import pytest
 
 from daily_report.abandoned import (
     EVENT_LIFETIME,
-    Outcome,
+    AbandonedOutcome,
     is_abandoned,
     is_orphan,
     outcome,
     owner_of,
 )
-from daily_report.reconciliation import Record
+from daily_report.reconciliation import ScannedRecord
 from shared.photos import Photo, Rendition, Status, rendition_key, upload_key
 from shared.timestamps import iso_milliseconds
 from tests.support.repository import load_template
@@ -20,8 +20,8 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SECOND = timedelta(seconds=1)
 
 
-def pending(age: timedelta, status: Status = Status.PENDING) -> Record:
-    return Record("a", 1, status, created_at=iso_milliseconds(NOW - age))
+def pending(age: timedelta, status: Status = Status.PENDING) -> ScannedRecord:
+    return ScannedRecord("a", 1, status, created_at=iso_milliseconds(NOW - age))
 
 
 def test_photo_is_abandoned_after_a_day():
@@ -35,23 +35,23 @@ def test_settled_photo_is_not_abandoned(status: Status):
 
 
 def test_row_that_does_not_say_when_it_was_created_is_not_abandoned():
-    assert not is_abandoned(Record("a", 1, Status.PENDING), NOW)
+    assert not is_abandoned(ScannedRecord("a", 1, Status.PENDING), NOW)
 
 
 @pytest.mark.parametrize(
     ("age", "uploaded", "expected"),
     [
-        (2 * DAY, None, Outcome.FAILED),
-        (9 * DAY, None, Outcome.FAILED),
-        (2 * DAY, 2 * DAY, Outcome.TAKEN_UP),
-        (2 * DAY, 12 * HOUR + SECOND, Outcome.TAKEN_UP),
+        (2 * DAY, None, AbandonedOutcome.FAILED),
+        (9 * DAY, None, AbandonedOutcome.FAILED),
+        (2 * DAY, 2 * DAY, AbandonedOutcome.RESENT),
+        (2 * DAY, 12 * HOUR + SECOND, AbandonedOutcome.RESENT),
         (2 * DAY, 12 * HOUR - SECOND, None),
-        (3 * DAY - SECOND, DAY, Outcome.TAKEN_UP),
-        (3 * DAY + SECOND, DAY, Outcome.STUCK),
-        (3 * DAY + SECOND, HOUR, Outcome.STUCK),
+        (3 * DAY - SECOND, DAY, AbandonedOutcome.RESENT),
+        (3 * DAY + SECOND, DAY, AbandonedOutcome.STUCK),
+        (3 * DAY + SECOND, HOUR, AbandonedOutcome.STUCK),
     ],
 )
-def test_outcome(age: timedelta, uploaded: timedelta | None, expected: Outcome | None):
+def test_outcome(age: timedelta, uploaded: timedelta | None, expected: AbandonedOutcome | None):
     assert outcome(pending(age), uploaded and NOW - uploaded, NOW) == expected
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daily_report.reconciliation import Drift, Pairs, Record, drift
+from daily_report.reconciliation import Drift, Pairs, ScannedRecord, drift
 from shared.photos import Status
 from shared.timestamps import iso_milliseconds
 
@@ -13,7 +13,7 @@ NOW = datetime(2026, 11, 21, 3, tzinfo=UTC)
 MONTH = timedelta(days=30)
 
 
-def record(status: str, version: int = 2, *, age: timedelta = timedelta(days=1)) -> Record:
+def record(status: str, version: int = 2, *, age: timedelta = timedelta(days=1)) -> ScannedRecord:
     """Of that status for so long."""
     then = NOW - age
     values: dict[str, Any] = {}
@@ -21,7 +21,7 @@ def record(status: str, version: int = 2, *, age: timedelta = timedelta(days=1))
         values["ready_at"] = iso_milliseconds(then)
     if status == "DELETED":
         values["expires_at"] = int((then + MONTH).timestamp())
-    return Record("a", version, Status(status), **values)
+    return ScannedRecord("a", version, Status(status), **values)
 
 
 YOUNG, GONE = {"age": timedelta(minutes=4)}, {"age": timedelta(days=31)}
@@ -56,7 +56,7 @@ YOUNG, GONE = {"age": timedelta(minutes=4)}, {"age": timedelta(days=31)}
         (None, record("DELETED", **GONE), None),
     ],
 )
-def test_drift(photo: Record | None, row: Record | None, expected: Drift | None):
+def test_drift(photo: ScannedRecord | None, row: ScannedRecord | None, expected: Drift | None):
     assert drift(photo, row, NOW) == expected
 
 
@@ -79,7 +79,7 @@ def test_pairs_give_up_all_that_differs_in_whatever_order_it_comes(
     disorder.shuffle(both)
     pairs, given_up = Pairs(), set[str]()
     for table, number, version in both:
-        pairs.add(table, Record(str(number), version, Status.READY))
+        pairs.add(table, ScannedRecord(str(number), version, Status.READY))
         given_up |= {*pairs.give_up(kept)}
         assert sum(map(len, pairs.waiting.values())) <= kept
     given_up |= {*pairs.give_up(0)}
@@ -92,7 +92,7 @@ def test_pairs_give_up_all_that_differs_in_whatever_order_it_comes(
 def test_oldest_of_the_longer_side_is_given_up_first():
     pairs = Pairs()
     for photo_id in ("c", "a", "b"):
-        pairs.add("photos", Record(photo_id, 1, Status.READY))
-    pairs.add("catalog", Record("d", 1, Status.READY))
+        pairs.add("photos", ScannedRecord(photo_id, 1, Status.READY))
+    pairs.add("catalog", ScannedRecord("d", 1, Status.READY))
     assert pairs.give_up(2) == ["a", "c"]
     assert pairs.waiting == {"photos": {"b": 1}, "catalog": {"d": 1}}

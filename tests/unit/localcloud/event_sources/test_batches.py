@@ -6,7 +6,7 @@ import pytest
 
 from localcloud.event_sources.records import event, event_size
 from localcloud.event_sources.shards import PAYLOAD_LIMIT
-from localcloud.event_sources.tasks import Deliver, Invocation
+from localcloud.event_sources.tasks import BatchInvocation, Deliver
 from tests.support.event_source_bench import (
     START,
     Bench,
@@ -87,7 +87,7 @@ def test_event_size_is_that_of_its_json():
         assert event_size(records[:count]) == len(event(records[:count]).encode())
 
 
-def lanes_at_work(bench: Bench) -> dict[int, Invocation]:
+def lanes_at_work(bench: Bench) -> dict[int, BatchInvocation]:
     bench.engine.step(bench.engine.ready()[0])
     bench.engine.step(bench.engine.ready()[1])
     tasks = {
@@ -95,7 +95,7 @@ def lanes_at_work(bench: Bench) -> dict[int, Invocation]:
         for unit in bench.engine.ready()
         if isinstance(unit, Deliver)
     }
-    assert all(isinstance(task, Invocation) for task in tasks.values())
+    assert all(isinstance(task, BatchInvocation) for task in tasks.values())
     return tasks  # type: ignore[return-value] - asserted above
 
 

@@ -8,7 +8,7 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from localcloud.ministack.service_metrics import (
     Datum,
-    Invocation,
+    MeasuredInvocation,
     of_answer,
     of_invocation,
     of_log_line,
@@ -74,8 +74,8 @@ def test_other_lines_have_no_metrics(line: str):
     assert of_log_line(line) == []
 
 
-def run(event: object = None, **changes: Any) -> Invocation:
-    return Invocation("counter", event, NOW, NOW + 0.5, 2, failed=False)._replace(**changes)
+def run(event: object = None, **changes: Any) -> MeasuredInvocation:
+    return MeasuredInvocation("counter", event, NOW, NOW + 0.5, 2, failed=False)._replace(**changes)
 
 
 def test_an_invocation_is_counted_with_its_duration_and_a_zero_where_nothing_failed():

@@ -9,13 +9,13 @@ from tests.unit.ops.cost.village import STACK, figures, village
 S = 2_628_000  # seconds of a month of 730 hours
 CPU = 1769 / 512  # how much longer half a gigabyte takes than a whole core
 
-# Requests a second: create a photo; list; look at a photo; send a view; look at the views, once and
-# then every 0.3 s for 1.6 s. Each upload looks 6 times at its photo, lists twice, sends a view of
-# its own and looks 6 times at the views.
+# Requests per second: create a photo; list; get a photo; send a view; get the views, once and
+# then every 0.3 s for 1.6 s. Each upload polls its photo 6 times, lists twice, sends a view of
+# its own and polls the views 6 times.
 API = 0.01 + (0.1 + 0.02) + (1 + 0.06) + 1.01 + (1 + 1.6 / 0.3 + 0.06)
 
-# A lane has half of the 1.01 views a second. Its batch is the first view and what comes in the
-# window of 1 s and in the 27 ms of a batch: (8 µs x 1.52 + 2 ms) x 3.455 + 20 ms.
+# Two batches run in parallel, each with half of the 1.01 views per second: one view, and those in
+# the window of 1 s and in the 27 ms of a batch: (8 µs x 1.52 + 2 ms) x 3.455 + 20 ms.
 BATCH_SECONDS = (0.000008 * 1.5186 + 0.002) * CPU + 0.020
 BATCHES = 1.01 / (1 + 0.505 * (1 + BATCH_SECONDS))
 
@@ -59,9 +59,9 @@ BY_HAND = {
         (1.01 * 2 * 2 + 0.02 * 2 + 0.01 * 2 + 0.01 * (1 + 3)) * S / 1e6 * 0.625
         # Reads. Photos: consistent, by API and thumbnailer. A list: 31 items of 700 bytes are 22
         # kB, so 6 blocks, eventually consistent. A view and a missed photo page: half a unit.
-        # A look at the views: half for the photo, half for its rows.
+        # A poll of the views: half for the photo, half for its rows.
         + (1.06 + 0.01 + 0.12 * 3 + (1.01 + 0.5) * 0.5 + 6.39333 * (0.5 + 0.5)) * S / 1e6 * 0.125
-        # The daily report: two looks for each photo, and each table once.
+        # The daily report: two reads for each photo, and each table once.
         + (2 * 100_000 * 0.5 + (0.28e9 + VIEWS_GB * 1e9) / 4096 * 0.5) * 30.4167 / 1e6 * 0.125
         + (0.14 + 0.14 + VIEWS_GB) * 0.25
         + (0.07 + 0.07 + VIEWS_GB) * 0.20

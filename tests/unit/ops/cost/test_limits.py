@@ -19,7 +19,7 @@ BY_HAND = {
     "Kinesis, bytes into all shards": (1.01 * 129, 1_048_576),
     "Kinesis, the one shard of the most viewed photo": (1.01e-6, 1000),
     # A full batch of 1,000 photos is 20 transactions of 100 rows: 566 ms for 1,980 s of views.
-    "view_counter, all lanes of all shards busy": (
+    "view_counter, all parallel batches of all shards busy": (
         100 * 0.505 / 1000 * ((0.008 + 20 * 0.002) * 1769 / 512 + 20 * 0.020),
         100,
     ),
@@ -32,13 +32,13 @@ BY_HAND = {
     "DynamoDB, writes into table catalog": (0.02, 40_000),
     "DynamoDB, reads of table catalog": (0.36 + 0.755 + 0.14e9 / 8192 / 86_400, 40_000),
     # API, thumbnailer, replicator, counter; the report's 290 s a day.
-    "Lambda, all functions of the account at once": (
+    "Lambda, concurrent executions of the account": (
         PEAK_API * 0.018401 + 0.01 * 0.54 + 0.02 * 0.01191 + 0.66525 * 0.02695 + 290.48 / 86_400,
         1000,
     ),
     "catalog_replicator, one shard of the photos table's stream": (100 * 0.02 * 0.01191, 100),
     "Lambda@Edge, runs": (2.07, 10_000),
-    "Lambda@Edge, at once, if all in one region": (1.57 * 0.002 + 0.5 * 0.06, 1000),
+    "Lambda@Edge, concurrent executions if all in one region": (1.57 * 0.002 + 0.5 * 0.06, 1000),
     "CloudFront, requests of the distribution": (13.7 + 3 + PEAK_API, 250_000),
     "CloudFront, data of the distribution": (8 * 317_999, 150e9),
     "S3, reads of a prefix of the media bucket": (0.3, 5_500),
@@ -83,7 +83,7 @@ def test_every_published_quota_is_asked_about():
     [
         ("the template's throttle of DELETE /photos/{photo_id}", {"deleted_share": 0.5}, 0.005),
         (
-            "CloudFront, paths in invalidations that are under way",
+            "CloudFront, paths of invalidations in progress",
             {"deleted_share": 0.5},
             0.005 * 4 * 60,
         ),
@@ -147,10 +147,11 @@ def test_more_shards_take_more_views_but_not_more_of_one_photo():
         assert four == pytest.approx(one * times, rel=0.02)
 
 
-def test_lanes_are_those_of_the_shards_that_are_there():
+def test_parallel_batches_are_those_of_the_existing_shards():
     scenario, quotas = village(views_a_day=86_400 * 2_400), load_quotas()
     one, three = (
-        peak_use(scenario, stack(shards=shards), figures(), quotas)["lanes"][1] for shards in (1, 3)
+        peak_use(scenario, stack(shards=shards), figures(), quotas)["parallel_batches"][1]
+        for shards in (1, 3)
     )
     assert one == pytest.approx(3 * three)
 

@@ -33,7 +33,7 @@ def test_the_template_is_read_for_its_stage(stage: str, template: Template):
     assert (stack.warm_least > 0) == (stage == "prod")
     views = resources["ViewCounterFunction"]["Properties"]["Events"]["ViewsRecorded"]["Properties"]
     assert stack.views.batch_size == views["BatchSize"]
-    assert stack.views.lanes_a_shard == views["ParallelizationFactor"]
+    assert stack.views.parallel_batches == views["ParallelizationFactor"]
     assert stack.throttles["POST /photos"] == 10
     assert stack.throttles["* /*"] == 100
     assert stack.backed_up_tables == {"PhotosTable", "CatalogTable", "ViewsTable"}

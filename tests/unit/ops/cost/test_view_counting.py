@@ -17,12 +17,12 @@ def counted(
     photos: int,
     *,
     shards: int = 1,
-    lanes: int = 1,
+    concurrent: int = 1,
     work: Work = NOTHING,
     **more: float,
 ) -> ViewCounting:
     reader = EventSourceSettings(
-        batch_size=1000, window_seconds=more.get("window", 1), lanes_a_shard=lanes
+        batch_size=1000, window_seconds=more.get("window", 1), parallel_batches=concurrent
     )
     shares = popularity(photos, more.get("exponent", 0))
     return count_views(rate, shares, shards=shards, reader=reader, work=work, rows=ROWS)
@@ -62,8 +62,8 @@ def test_a_photo_of_its_own_writes_two_rows_a_batch_however_often_it_is_seen():
 
 def test_looking_at_a_hot_photo_reads_an_hour_of_receipts():
     """60 minutes of 105 + 60 x 48 bytes are 179 kB: 44 blocks of 4 kB, half a unit each."""
-    assert counted(600, 1).read_units_a_look == pytest.approx(22, abs=0.5)
-    assert counted(0.0001, 1).read_units_a_look == 0.5
+    assert counted(600, 1).read_units_a_poll == pytest.approx(22, abs=0.5)
+    assert counted(0.0001, 1).read_units_a_poll == 0.5
 
 
 def test_rows_stay_thirty_days():
@@ -80,10 +80,10 @@ def test_batches_run_longer_the_more_photos_are_in_them():
     assert few.seconds_a_batch == pytest.approx(0.002 * 3.455 + 0.02 + 0.0276, rel=0.01)
 
 
-def test_lanes_are_full_where_a_full_batch_takes_as_long_as_its_views_took_to_come():
+def test_capacity_is_used_up_when_a_full_batch_takes_as_long_as_its_views_take_to_arrive():
     seconds = counted(2000, 10_000_000, work=WORK).seconds_a_batch
-    assert counted(1000 / seconds, 10_000_000, work=WORK).lane_load == pytest.approx(1, rel=0.01)
-    assert counted(1000 / seconds, 10_000_000, work=WORK, lanes=2).lane_load == pytest.approx(
+    assert counted(1000 / seconds, 10_000_000, work=WORK).busy_share == pytest.approx(1, rel=0.01)
+    assert counted(1000 / seconds, 10_000_000, work=WORK, concurrent=2).busy_share == pytest.approx(
         0.5, rel=0.01
     )
 

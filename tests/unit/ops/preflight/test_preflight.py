@@ -74,8 +74,8 @@ def test_parameter_that_the_deployment_would_refuse_is_refused(name: str, value:
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
-        ({"RushHourBegins": "cron(0 8 * * ? *)"}, "only together"),
-        ({"ReportTimeZone": "Europe/Atlantis"}, "not a time zone"),
+        ({"RushHourBegins": "cron(0 8 * * ? *)"}, "no effect without each other"),
+        ({"ReportTimeZone": "Europe/Atlantis"}, "an unknown time zone"),
         ({"Page": "none", "WebAclArn": "arn"}, "Without the page WebAclArn has no effect"),
     ],
 )
@@ -115,7 +115,7 @@ def test_template_that_the_transform_refuses_is_said_without_a_trace():
 
 def test_idle_cost_is_that_of_make_cost():
     said = answer(load_scenario("million"), load_figures({}), load_prices(), stage="dev")
-    assert idle_cost(target()).startswith(f"${said.idle['dev'].usd:,.2f} a month")
+    assert idle_cost(target()).startswith(f"${said.idle['dev'].usd:,.2f} per month")
     assert idle_cost(target("eu-central-1")) == idle_cost(target(Page="none"))
 
 

@@ -132,7 +132,9 @@ def test_concurrency_is_the_given_the_deployed_or_the_stages_own():
 
 
 def test_least_concurrency_above_the_most_is_refused_by_both_names():
-    with pytest.raises(OperationError, match=r"Concurrency is 500 and .*Maximum is 10.*Maximum=500"):
+    with pytest.raises(
+        OperationError, match=r"Concurrency is 500 and .*Maximum is 10.*Maximum=500"
+    ):
         wanted_concurrency(TEMPLATE, {"Stage": "prod", "ApiProvisionedConcurrency": "500"}, None)
 
 

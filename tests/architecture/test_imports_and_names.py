@@ -213,8 +213,8 @@ def test_no_class_has_the_name_of_another_class():
         if path.is_relative_to(ROOT / "tests"):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ClassDef):
-                named.setdefault(node.name.lstrip("_"), []).append(str(path.relative_to(ROOT)))
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                named.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
     shared_names = {name: sorted(paths) for name, paths in named.items() if len(paths) > 1}
     # The settings of a function: README names them, and no module uses those of another function.
     settings = shared_names.pop("Settings")

@@ -167,7 +167,7 @@ def test_report_is_printed_with_numbers_and_ids():
         "photo-19",
         "… 3 more",
         "photo-b",
-        "5 poison records Failed:",
+        "Failed: 5 poison records.",
     ):
         assert text in output, text
     assert "No findings" not in output

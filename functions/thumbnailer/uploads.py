@@ -192,7 +192,9 @@ class Thumbnailer(msgspec.Struct, frozen=True):
             photo_id, photo.renditions.values() if photo.status is Status.READY else ()
         )
         if photo.etag == upload.etag and photo.status is not Status.DELETED:
-            return UploadResult(UploadOutcome.REPEATED, f"this upload has made the photo {photo.status}")
+            return UploadResult(
+                UploadOutcome.REPEATED, f"this upload has made the photo {photo.status}"
+            )
         self._remove_upload(upload)
         return UploadResult(UploadOutcome.IGNORED, f"the photo is {photo.status} already")
 

@@ -165,5 +165,7 @@ def test_id_that_fits_the_pattern_is_one(photo_id: str):
 def test_route_that_the_template_lacks_is_an_error(monkeypatch: pytest.MonkeyPatch):
     kept = [route for route in openapi.routes() if route.name != "get_health"]
     monkeypatch.setattr(openapi, "routes", lambda: iter(kept))
-    with pytest.raises(ValueError, match=r"template.yaml and functions/gallery_api/routes differ in .*'/health'"):
+    with pytest.raises(
+        ValueError, match=r"template.yaml and functions/gallery_api/routes differ in .*'/health'"
+    ):
         openapi.document()

@@ -19,6 +19,9 @@ def _end_with_owner() -> None:
 
 def main() -> None:
     sys.path[0] = str(Path(__file__).parents[2])
+    from localcloud.ministack import reentrant_threads  # noqa: PLC0415 - on the path only now
+
+    reentrant_threads.install()  # first: ministack's services import what it replaces
     from ministack.app import main as serve  # noqa: PLC0415 - not in the development environment
 
     from localcloud.ministack import (  # noqa: PLC0415 - its folder is on the path only now

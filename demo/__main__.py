@@ -145,9 +145,9 @@ def _demo(cloud: Cloud, edge_port: int, own_environment: dict[str, str], console
         good = demo(deployed, console)
     seconds = time.monotonic() - started
     if good:
-        console.print(f"[green]✓[/] Everything came through ({seconds:.0f} s in all).")
+        console.print(f"[green]✓[/] All results are as expected ({seconds:.0f} s in all).")
         return 0
-    console.print("[bold red]✗[/] Not everything came through as it should.")
+    console.print("[bold red]✗[/] Not all results are as expected.")
     console.print(f"  The logs in {cloud.folder} say what the cloud did.")
     return 1
 

@@ -71,7 +71,7 @@ def break_and_repair(deployed: DeployedGallery, console: Console) -> bool:
         f" source and catalog {'differ' if left else 'are equal again'}."
     )
     for name in others:
-        console.print(f"[bold red]✗[/] It found what nobody broke: {name} {headlines[name]}.")
+        console.print(f"[bold red]✗[/] It also found, unexpectedly, {name} {headlines[name]}.")
     return exactly
 
 

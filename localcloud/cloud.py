@@ -23,7 +23,7 @@ from localcloud.execution.time_limits import SETTING
 
 ROOT: Final = Path(__file__).parents[1]
 STATE: Final = ROOT / ".laptop"
-DEFAULT_PORT: Final = 4566
+DEFAULT_PORT: Final = 4566  # also PORT in the Makefile
 MINISTACK_PYTHON: Final = ROOT / ".venv-ministack" / "bin" / "python"
 RUNTIME_PYTHON: Final = ROOT / ".venv-runtime" / "bin" / "python"
 """The interpreter of functions: CPython with the packages of Lambda's runtime and no others."""
@@ -68,7 +68,7 @@ class Cloud:
         return laptop_environment(self.endpoint, self.folder / "tmp")
 
     def client(self, service: Any) -> Any:
-        """A boto3 client of this cloud; the arguments outrank whatever the environment holds."""
+        """A boto3 client of this cloud; the arguments take precedence over the environment."""
         return boto3.client(
             service,
             region_name=self.environment["AWS_REGION"],

@@ -44,7 +44,7 @@ def add(
     """Say what the owner deploys.
 
     Raises:
-        FileNotFoundError: nobody owns the folder.
+        FileNotFoundError: the folder has no owner.
     """
     owner = read(folder)
     if not owner:
@@ -72,7 +72,7 @@ def read(folder: Path) -> Owner | None:
 
 
 def remove(folder: Path) -> None:
-    """Make the folder nobody's."""
+    """Remove the owner of the folder."""
     (folder / _FILE).unlink(missing_ok=True)
 
 

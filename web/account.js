@@ -1,4 +1,4 @@
-// The account's place in the page's head.
+// The user name and the sign-in button in the head of a page.
 
 import { announce, byId, element, wordsFor } from "./dom.js";
 import { configuration, idToken, isSignedIn, session, signOut, userName } from "./session.js";
@@ -7,7 +7,7 @@ import { configuration, idToken, isSignedIn, session, signOut, userName } from "
 export function showAccount() {
   session.addEventListener("change", draw);
   draw();
-  // A broken sign-in must not break what needs none.
+  // An error of the sign-in must not break what works without it.
   if (isSignedIn()) {
     idToken().catch((error) => {
       byId("sign-in").disabled = false;
@@ -19,12 +19,12 @@ export function showAccount() {
     .catch((error) => announce(error.message));
 }
 
-/** Ask to sign in; true once somebody is, false if they would rather not. */
+/** Open the sign-in dialog; true once the user is signed in, false if they cancel it. */
 export async function askToSignIn(reason = "") {
   try {
     const dialog = await import("./sign_in.js"); // most visitors never need it
     const signedIn = await dialog.ask(reason);
-    // What had the focus before may be gone by now.
+    // The element that had the focus may have been removed meanwhile.
     if (document.activeElement === document.body) byId("account").querySelector("button").focus();
     return signedIn;
   } catch (error) {

@@ -1,9 +1,9 @@
-// The gallery's API, one function a route.
+// The gallery's API, one function per route.
 
 import { Trouble, wait } from "./dom.js";
 import { forget, idToken } from "./session.js";
 
-/** An answer other than success; the message is for the person. `status` is 0 if none came. */
+/** An answer other than success, with a message for the user. `status` is 0 without an answer. */
 export class ApiError extends Trouble {
   constructor(status, message) {
     super(message);
@@ -16,7 +16,7 @@ export class ApiError extends Trouble {
   }
 }
 
-/** Only somebody signed in can do that. */
+/** The request needs a signed-in user. */
 export class SignedOutError extends Trouble {
   constructor() {
     super("You are signed out.");
@@ -43,7 +43,7 @@ export const recordView = (id) => call("POST", `${at(id)}/views`);
 
 export const getViews = (id) => call("GET", `${at(id)}/views`);
 
-/** One's own photos in any status, newest first, page by page. */
+/** The user's own photos in any status, newest first, page by page. */
 export async function* myPhotos() {
   let cursor = null;
   do {
@@ -54,7 +54,7 @@ export async function* myPhotos() {
   } while (cursor);
 }
 
-/** Ask until the answer is enough, less and less often; trouble that passes is waited out. */
+/** Repeat a request, at growing intervals, until the answer suffices; retry transient errors. */
 export async function until(ask, enough, { first = 250, most = 10_000 } = {}) {
   for (let pause = first; ; pause = Math.min(pause * 1.3, most)) {
     try {
@@ -70,7 +70,7 @@ export async function until(ask, enough, { first = 250, most = 10_000 } = {}) {
 let newest = null;
 let asked = 0;
 
-/** The photo as the catalog has it, when it does; those who wait at once share their requests. */
+/** The photo once the catalog lists it; callers that wait at the same time share the requests. */
 export async function untilListed(id) {
   const ask = () => {
     if (Date.now() - asked > 200) {

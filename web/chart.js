@@ -1,4 +1,4 @@
-// Views a minute as bars, and the same as a table.
+// Views per minute as bars and as a table.
 
 import { count, element, svgElement } from "./dom.js";
 
@@ -8,7 +8,7 @@ const HEIGHT = 120;
 const clock = (minute) =>
   new Date(minute).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 
-/** A chart in `figure` with its table in `body`; `draw` takes minutes as the API gives them. */
+/** A chart in `figure` with its table in `body`; `draw` gets the minutes from the API. */
 export function createChart(figure, body) {
   const chart = svgElement("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT + 28}`, role: "img" });
   const bars = [];

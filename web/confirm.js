@@ -1,8 +1,8 @@
-// The question before something that cannot be undone.
+// The confirmation of an action that cannot be undone.
 
 import { element } from "./dom.js";
 
-/** Whether the person is sure; `action` is what the button says that does it. */
+/** Whether the user confirms; `action` is the label of the button that does it. */
 export function confirmed(question, explanation, action) {
   const dialog = element("dialog", { className: "dialog", "aria-labelledby": "question" });
   const close = (answer) => () => dialog.close(answer);

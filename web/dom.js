@@ -1,9 +1,9 @@
-// Elements, words for figures, and announcements. No HTML is ever made from a string.
+// Elements, formatted numbers, and announcements. No HTML is made from a string.
 
-/** What can happen to anybody, in words for them; other errors are faults of this page's code. */
+/** Errors with a message for the user; all other errors are faults of this page's code. */
 export class Trouble extends Error {}
 
-/** What to say of an error; a fault of our own goes to the console too. */
+/** The message for an error; faults of this page's code are also logged to the console. */
 export function wordsFor(error) {
   if (!(error instanceof Trouble)) reportError(error);
   return error.message;
@@ -30,10 +30,10 @@ export function svgElement(name, attributes = {}, ...children) {
 
 const DIRECTIONS = /[\u202a-\u202e\u2066-\u2069]/g; // embeddings, overrides and isolates
 
-/** A text of a person for a sentence of ours: it never reorders what stands around it. */
+/** A user's text for use in a sentence: its direction does not affect the text around it. */
 export const isolated = (text) => `\u2068${withoutDirections(text)}\u2069`;
 
-/** A text of a person without the characters that change the direction of the text after it. */
+/** A user's text without the characters that change the direction of the text after it. */
 export const withoutDirections = (text) => text.replace(DIRECTIONS, "");
 
 export const byId = (id) => document.getElementById(id);
@@ -48,7 +48,7 @@ export const count = (number, noun) => `${whole.format(number)} ${noun}${number 
 export const megabytes = (bytes) =>
   bytes < 100_000 ? `${tenth.format(bytes / 1000)} kB` : `${tenth.format(bytes / 1e6)} MB`;
 
-/** Milliseconds up to ten seconds, and what a person would say beyond. */
+/** A duration: in milliseconds up to ten seconds, then in seconds, minutes or hours. */
 export function duration(milliseconds) {
   const seconds = milliseconds / 1000;
   if (seconds < 10) return `${whole.format(milliseconds)} ms`;
@@ -56,13 +56,13 @@ export function duration(milliseconds) {
   return seconds < 7200 ? `${whole.format(seconds / 60)} min` : `${whole.format(seconds / 3600)} h`;
 }
 
-/** From one of the API's times to another; null while either is unknown. Clocks may disagree. */
+/** Milliseconds between two times of the API; null while one is unknown. Clocks may differ. */
 export const between = (start, end) =>
   start && end ? Math.max(0, Date.parse(end) - Date.parse(start)) : null;
 
 export const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
-/** Say it to screen readers, after what they are saying. */
+/** Announce a text to screen readers, after the current announcement. */
 export function announce(text) {
   const line = element("p", { textContent: text });
   byId("announcer").append(line);

@@ -1,7 +1,7 @@
-// The gallery: justified rows of whole photos, newest first, more of them as one scrolls.
+// The gallery: justified rows of whole photos, newest first; scrolling loads more.
 //
-// Every tile is placed by a transform from sizes that the API knows, so nothing waits for an image
-// and nothing that comes later, at the top or below, is a layout shift.
+// A transform places every tile by the sizes from the API. So the layout does not wait for images,
+// and photos that are added later, at the top or below, cause no layout shift.
 
 import { listPhotos } from "./api.js";
 import { announce, byId, count, element, photoAddress, wordsFor } from "./dom.js";
@@ -17,7 +17,7 @@ const tiles = new Map(); // photo_id → {photo, tile, image}, kept sorted by th
 let cursor = null;
 let loading = false;
 
-/** Fill the gallery, go on as its end comes near, and return the newest photos. */
+/** Fill the gallery, load more when its end comes near, and return the newest photos. */
 export async function startGrid() {
   more.onclick = loadMore;
   new ResizeObserver(place).observe(grid);
@@ -30,7 +30,7 @@ export async function startGrid() {
   return [...tiles.values()].map(({ photo }) => photo);
 }
 
-/** Show photos that are new in the catalog. */
+/** Add photos that are new in the catalog. */
 export function addPhotos(photos) {
   const gone = deleted();
   for (const photo of photos) {

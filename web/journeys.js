@@ -1,4 +1,4 @@
-// Journeys: what happens to a photo from the moment it is picked, seen through the open API alone.
+// Journeys: what happens to a photo from its selection on, as far as the public API shows it.
 
 import { askToSignIn } from "./account.js";
 import * as api from "./api.js";
@@ -45,7 +45,7 @@ export async function sendFiles(files) {
   enqueue(...picked.filter(({ state }) => state === "queued"));
 }
 
-/** Take up where an earlier page of this tab stopped, and show what the feed knows of others. */
+/** Continue the journeys of an earlier page of this tab, and show other photos from the feed. */
 export function startJourneys(feed) {
   const gone = deleted();
   const stored = JSON.parse(sessionStorage.getItem(STORED) ?? "[]");
@@ -66,7 +66,7 @@ export function startJourneys(feed) {
   signedInOrOut();
 }
 
-/** Whether leaving the page now would break an upload off. */
+/** Whether leaving the page now would abort an upload. */
 export const isSending = () =>
   journeys.some(({ state }) => state === "queued" || state === "sending");
 
@@ -80,7 +80,7 @@ function fromPhoto(photo, state) {
   return journey;
 }
 
-/** Take over what the API says of the photo. */
+/** Copy the photo from the API's answer into the journey. */
 function know(journey, photo) {
   journey.photo = { photo_id: photo.photo_id, color: photo.color };
   for (const time of TIMES) journey.times[time] ??= photo[time];
@@ -127,7 +127,7 @@ function store() {
   sessionStorage.setItem(STORED, JSON.stringify(values));
 }
 
-/** Send these when it is their turn. */
+/** Queue these for upload. */
 function enqueue(...added) {
   queue.push(...added);
   while (running < AT_ONCE && queue.length) {
@@ -179,13 +179,13 @@ function ask() {
   askToSignIn("Photos are uploaded by people who are signed in. Yours go on when you are.");
 }
 
-/** Give it a token on the picture. */
+/** Show the photo as a token in the flow picture. */
 async function show(journey) {
   const { Token } = await import("./token.js");
   journey.token ??= new Token(journey.image);
 }
 
-/** Watch a photo that is uploaded until its journey is over. */
+/** Watch an uploaded photo until its journey has ended. */
 async function follow(journey) {
   const id = idOf(journey);
   try {
@@ -248,7 +248,7 @@ async function remove(journey) {
   }
 }
 
-/** Go on with what waited for it, and show one's own photos that are not in the gallery. */
+/** After sign-in: continue waiting uploads, and show own photos that are not in the gallery. */
 async function signedInOrOut() {
   if (!userName()) {
     journeys.filter(({ state }) => state === "failed").forEach(drop);

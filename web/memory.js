@@ -1,16 +1,16 @@
-// What one page of this tab leaves for the next.
+// State that a page of this tab passes to the next page.
 
 const DELETED = "gallery.deleted";
 const NOTICE = "gallery.notice";
 
-/** What the catalog may still show for a moment after it was deleted here. */
+/** Photos deleted here, which the catalog may still list for a moment. */
 export const deleted = () => new Set(JSON.parse(sessionStorage.getItem(DELETED) ?? "[]"));
 
 export function rememberDeleted(id) {
   sessionStorage.setItem(DELETED, JSON.stringify([...deleted(), id]));
 }
 
-/** Have the gallery say something once. */
+/** Store a message that the gallery shows once. */
 export const flash = (text) => sessionStorage.setItem(NOTICE, text);
 
 export function takeNotice() {

@@ -1,4 +1,4 @@
-// A photo's page: the photo, what is known of it, and its views as they are counted.
+// A photo's page: the photo, its properties, and its views while they are counted.
 
 import { askToSignIn, showAccount } from "./account.js";
 import * as api from "./api.js";
@@ -20,7 +20,7 @@ import { flash, rememberDeleted } from "./memory.js";
 import { session, userName } from "./session.js";
 
 const MINUTE = 60_000;
-// Short enough for one line beside its label on a screen of 320 pixels, in every month.
+// In every month the date fits on one line beside its label on a screen of 320 pixels.
 const dateAndTime = new Intl.DateTimeFormat("en", {
   dateStyle: "medium",
   timeStyle: "short",
@@ -56,7 +56,7 @@ function draw(photo) {
       ? `This photo cannot be shown: ${photo.error}`
       : "The thumbnails are being made. The photo appears here by itself.";
   if (large) {
-    // Always the large one: CloudFront has told the browser to fetch it before this page was read.
+    // Always the large rendition: the Link header lets the browser preload it.
     const { path: src, width, height } = large;
     const image = element("img", { src, alt: photo.title, width, height });
     byId("photo").style.setProperty("--ratio", width / height);
@@ -72,7 +72,7 @@ function draw(photo) {
   document.querySelector("main").removeAttribute("aria-busy");
 }
 
-/** Every photo has the same lines, so that none moves another when its value comes. */
+/** Every photo has the same lines, so that values that arrive later do not move the layout. */
 function facts(photo) {
   const none = photo.status === "PENDING" ? "not yet" : "none";
   const made = between(photo.uploaded_at, photo.ready_at);
@@ -119,7 +119,7 @@ async function followViews(photo) {
 
   drawViews(await api.until(() => api.getViews(id), () => true));
   try {
-    // Only what is listed can be viewed, and the catalog may be a moment behind.
+    // The API counts views of listed photos only, and the catalog may be a moment late.
     if (Date.now() - Date.parse(photo.ready_at) < MINUTE) await api.untilListed(id);
     viewedAt = (await api.recordView(id)).viewed_at;
   } catch (error) {
@@ -144,7 +144,7 @@ function bump(number) {
   number.animate([{ scale: 1.25 }, { scale: 1 }], { duration: 400, easing: "ease-out" });
 }
 
-/** Show the button to whom the photo belongs: a public photo does not say. */
+/** Show the delete button to the photo's owner; the public view of a photo does not name them. */
 async function offerDeletion(photo) {
   byId("delete").hidden = true;
   if (!userName()) return;

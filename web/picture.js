@@ -1,4 +1,4 @@
-// The flow picture: the architecture, whose parts light up as photos pass.
+// The flow picture: the architecture; its parts light up when photos pass.
 
 import { byId, duration, svgElement } from "./dom.js";
 
@@ -26,7 +26,7 @@ new ResizeObserver(draw).observe(picture);
 
 export const station = (name) => picture.querySelector(`[data-station="${name}"]`);
 
-/** Draw the links between the stations, wherever the style sheet has put them. */
+/** Draw the links between the stations at the places that the style sheet gives them. */
 function draw() {
   const origin = picture.getBoundingClientRect();
   for (const [name, link] of links) {
@@ -42,12 +42,12 @@ function draw() {
   }
 }
 
-/** Say how long the last photo took. */
+/** Show how long the last photo took. */
 export function showMeasure(name, milliseconds) {
   picture.querySelector(`[data-measure="${name}"]`).textContent = duration(milliseconds);
 }
 
-/** Light a station or a link for a moment. */
+/** Highlight a station or a link for a moment. */
 export function glow(part) {
   part.classList.add("lit");
   clearTimeout(part.timer);

@@ -1,4 +1,4 @@
-// The list of journeys: a row a photo, from its first byte to its first counted view.
+// The list of journeys: one row per photo, from its first byte to its first counted view.
 
 import { between, byId, duration, element, isolated, photoAddress } from "./dom.js";
 
@@ -22,7 +22,7 @@ const WORDS = {
 const SLOW = "Still waiting: a retry can take minutes";
 const rows = new Map(); // journey → row
 
-/** What is known of a stage's milliseconds. */
+/** The milliseconds of a stage, as far as they are known. */
 export const measure = (journey, stage) => {
   const [, start, end] = STAGES.find(([name]) => name === stage);
   return between(journey.times[start], journey.times[end]);
@@ -125,7 +125,7 @@ const button = ([label, act]) =>
 const sum = (journey) =>
   STAGES.reduce((total, [name]) => total + (measure(journey, name) ?? 0), 0);
 
-/** All bars on one scale, of ten seconds at most: an outlier must not hide the others. */
+/** All bars on one scale, at most ten seconds, so that an outlier does not hide the others. */
 function drawBars() {
   const scale = Math.min(10_000, Math.max(1_000, ...[...rows.keys()].map(sum)));
   for (const [journey, row] of rows) {

@@ -1,8 +1,8 @@
-// Who is signed in: a Cognito user pool, spoken to directly.
+// The signed-in user. The page calls the API of the Cognito user pool directly.
 //
-// The ID token, which the API takes, is only ever in memory. The refresh token is in
-// sessionStorage, because a photo's page is another document and must not sign anybody out; it goes
-// with the tab, and the content policy lets no foreign script in to read it.
+// The ID token is only in memory. The refresh token is in sessionStorage, because a photo's page is
+// another document and opening it must not sign the user out. The browser deletes it with the tab,
+// and the Content-Security-Policy keeps scripts of other origins from reading it.
 
 import { Trouble } from "./dom.js";
 
@@ -11,7 +11,7 @@ const EARLY = 60_000; // so that no token expires on its way
 
 export class SignInError extends Trouble {}
 
-/** Fires `change` whenever somebody signs in or out. */
+/** Fires `change` whenever a user signs in or out. */
 export const session = new EventTarget();
 
 const loadConfiguration = async () => {
@@ -27,10 +27,10 @@ let token = null;
 let expires = 0;
 let refreshing = null;
 
-/** Whether somebody is signed in, as far as can be told without asking. */
+/** Whether a user is signed in, as far as is known without a request. */
 export const isSignedIn = () => sessionStorage.getItem(REFRESH_TOKEN) !== null;
 
-/** The name of who is signed in, once a token is there. */
+/** The name of the signed-in user, once there is a token. */
 export function userName() {
   if (!token) return null;
   const bytes = atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"));
@@ -39,7 +39,7 @@ export function userName() {
   return claims.email ?? claims["cognito:username"];
 }
 
-/** A token that is good for a while, or null for a visitor. */
+/** An ID token that has not expired, or null without a signed-in user. */
 export async function idToken() {
   if (token && Date.now() < expires - EARLY) return token;
   const refreshToken = sessionStorage.getItem(REFRESH_TOKEN);
@@ -65,23 +65,23 @@ export async function signOut() {
   if (refreshToken) await cognito("RevokeToken", { Token: refreshToken });
 }
 
-/** Sign out here: the tokens are worth nothing any more. */
+/** Sign out here: the tokens are not valid any more. */
 export function forget() {
   token = null;
   sessionStorage.removeItem(REFRESH_TOKEN);
   session.dispatchEvent(new Event("change"));
 }
 
-/** Take over the tokens that Cognito gave. */
+/** Store the tokens from Cognito's answer. */
 export function accept({ AuthenticationResult: result }) {
   token = result.IdToken;
   expires = Date.now() + result.ExpiresIn * 1000;
-  // A refresh brings a new refresh token only where the pool rotates them.
+  // A refresh returns a new refresh token only if the pool rotates them.
   if (result.RefreshToken) sessionStorage.setItem(REFRESH_TOKEN, result.RefreshToken);
   session.dispatchEvent(new Event("change"));
 }
 
-/** One of Cognito's operations; an error has its `code`. */
+/** Call an operation of Cognito; an error has its `code`. */
 export async function cognito(operation, body) {
   const { sign_in_url: url, user_pool_client_id: clientId } = await configuration;
   let answer;

@@ -1,4 +1,4 @@
-// The sign-in dialog, loaded when somebody wants to sign in.
+// The sign-in dialog, loaded when a user signs in.
 
 import { announce, byId, element, wordsFor } from "./dom.js";
 import { accept, cognito, SignInError, userName } from "./session.js";
@@ -47,7 +47,7 @@ dialog.onclose = () => {
 };
 document.body.append(dialog);
 
-/** Ask; true once somebody is signed in, false if they would rather not. */
+/** Show the dialog; true once the user is signed in, false if they cancel it. */
 export function ask(why) {
   if (dialog.open) return Promise.resolve(false); // somebody else is told
   dialog.returnValue = "";
@@ -95,7 +95,7 @@ async function trySignIn(event) {
   }
 }
 
-/** Cognito's own words, which name the policy that a password breaks, but for two of them. */
+/** Cognito's message, which names the violated password policy; two messages are replaced. */
 function reason(error) {
   const message = wordsFor(error);
   if (error.code !== "NotAuthorizedException") return message;

@@ -1,7 +1,7 @@
-// Photos as tokens that travel the flow picture as the services report; loaded with the first.
+// Photos as tokens that move through the flow picture; loaded with the first upload.
 //
-// The picture may lag behind, as a hop takes longer to see than to happen; it never says what is
-// not so yet.
+// A move takes longer in the picture than in reality, so the picture may be late. It never shows
+// what has not happened yet.
 
 import { svgElement, wait } from "./dom.js";
 import { AFTERGLOW, glow, links, showMeasure, stage, station } from "./picture.js";
@@ -20,7 +20,7 @@ async function move(shape, points, milliseconds) {
   shape.style.transform = at(points.at(-1));
 }
 
-/** Something small goes along these links, one by one: a record, a rendition, a view. */
+/** Animate a record, a rendition or a view along these links, one by one. */
 async function spark(lane, ...names) {
   for (const name of names) {
     const { path, start, end } = links.get(name);
@@ -35,7 +35,7 @@ async function spark(lane, ...names) {
 
 const seats = new Set();
 
-/** One photo on its way. What it is told is played in order. */
+/** The token of one photo. Its moves are played in order. */
 export class Token {
   #played = Promise.resolve();
   #shape = null;
@@ -51,7 +51,7 @@ export class Token {
     seats.add(this.#seat);
   }
 
-  /** The record is made: PENDING. */
+  /** The record exists: PENDING. */
   created() {
     glow(station("you"));
     spark(2, "you-api", "api-photos");
@@ -95,7 +95,7 @@ export class Token {
     this.#then(() => this.gone());
   }
 
-  /** The photo is unusable: it stops where it is. */
+  /** The photo is unusable: the token stops where it is. */
   failed() {
     this.#then(() => {
       this.#leave();
@@ -105,7 +105,7 @@ export class Token {
     this.#then(() => this.gone());
   }
 
-  /** Take it off the picture. */
+  /** Remove the token. */
   gone() {
     this.#leave();
     this.#shape?.remove();

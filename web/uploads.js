@@ -1,4 +1,4 @@
-// Files: which may be sent, how they get into the bucket, and a small picture of each.
+// Files: which ones may be uploaded, the upload itself, and a small picture of each.
 
 import { Trouble } from "./dom.js";
 
@@ -6,14 +6,14 @@ const TYPES = ["avif", "gif", "heic", "heif", "jpeg", "png", "webp"].map((name) 
 const MOST_BYTES = 25 * 1024 * 1024;
 const THUMBNAIL = 96;
 const MOST_CHARACTERS = 200;
-// The API refuses such a title.
+// The API refuses a title of only these characters.
 const INVISIBLE = /^[\s\p{C}\p{M}\u115f\u1160\u2800\u3164\uffa0]*$/u;
 
 export class UploadError extends Trouble {}
 
-/** What the API is told of a file; raises an UploadError for what it would refuse. */
+/** The body of `POST /photos` for a file; throws an UploadError for what the API would refuse. */
 export function describe(file) {
-  // Few systems know HEIC, and then the browser gives it no type.
+  // On systems that do not know HEIC, the browser gives a file no type.
   const extension = file.name.split(".").pop().toLowerCase();
   const type = file.type || `image/${extension}`.replace("/jpg", "/jpeg");
   if (!TYPES.includes(type)) {
@@ -30,7 +30,7 @@ export function describe(file) {
   return { title, content_type: type, bytes: file.size };
 }
 
-/** Send the file by the request that the API has signed; `onProgress` hears the share sent. */
+/** Send the file by the request that the API has signed; `onProgress` gets the share sent. */
 export function sendFile({ method, url, headers }, file, onProgress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest(); // fetch tells no progress

@@ -1,6 +1,6 @@
 """Deletion of a photo: first its record, then all that belongs to it.
 
-Once the record is DELETED, nobody is shown the photo, and a thumbnailer that is processing it
+Once the record is DELETED, the photo is not shown any more, and a thumbnailer that is processing it
 removes its own renditions. The steps after that are idempotent, so the next request completes a
 deletion that stopped halfway.
 """

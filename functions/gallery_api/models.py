@@ -30,7 +30,8 @@ _BLANK_LETTERS_AND_SYMBOLS: Final = frozenset(
 class NewPhoto(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `POST /photos`."""
 
-    # The template has a model of the same name. A description completes "<field> must be …".
+    # template.yaml has a model of the same name, and web/uploads.js cuts titles at MOST_CHARACTERS.
+    # A description completes "<field> must be …".
     title: Annotated[
         str,
         Meta(

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-# An allow list: a new attribute of photos stays private until it is added here.
+# An allow list: a new attribute of photos stays private until it is added here, and to PublicPhoto
+# in functions/gallery_api/models.py.
 _IDENTITY: Final = ("photo_id", "version", "status")
 _AS_ANNOUNCED: Final = ("title", "content_type", "bytes", "created_at")
 _AS_FOUND: Final = ("width", "height", "color", "renditions", "uploaded_at", "ready_at")

@@ -11,7 +11,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def new_photo_id(moment: datetime) -> str:
-    """An id that nobody can guess, for a photo created at `moment`."""
+    """An id that cannot be guessed, for a photo created at `moment`."""
     milliseconds = (moment - _EPOCH) // timedelta(milliseconds=1)
     octets = bytearray(milliseconds.to_bytes(6) + os.urandom(10))
     octets[6] = 0x70 | octets[6] & 0x0F

@@ -148,7 +148,7 @@ def cache_tags(response: Response, header: str | None) -> frozenset[str]:
 def refreshed(
     cached: Cached, not_modified: Response, now: float, seconds: float, tag_header: str | None
 ) -> Cached:
-    """A stale object after the origin's 304, whose headers outrank the older ones."""
+    """A stale object after the origin's 304, whose headers replace the older ones."""
     headers = without(not_modified.headers, {"content-length", "content-encoding", "etag", "vary"})
     names = {name.lower() for name, _ in headers}
     response = replace(

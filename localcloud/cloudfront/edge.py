@@ -66,7 +66,7 @@ class Edge:
     """Answers viewers from a cache and from origins; thread-safe.
 
     `fetch` raises OriginError, `invoke` (of a function's ARN and an event) FunctionError; `report`
-    gets a sentence for whoever runs the distribution.
+    gets a sentence for the operator of the distribution.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
 """An event source mapping at work, with the failure semantics of AWS Lambda: the pure core.
 
-It starts no thread, and reads no clock, network or randomness of its own. Whoever drives it asks
-`ready` what can be done, and does each unit of work in three steps: `begin` takes it up, `perform`
-is the only one that talks to the stream, the function and the destination, and `finish` draws the
-conclusions. Between begin and finish of one unit, others may begin and finish in any order.
+It starts no thread, and reads no clock, network or randomness. `ready` returns the units of work
+that can start. The caller does each unit in three steps: `begin` marks it as started, `perform` is
+the only step that calls the stream, the function and the destination, and `finish` applies the
+result. Between begin and finish of one unit, others may begin and finish in any order.
 `docs/conformance.md` has the rules, where AWS documents them, and the test of each.
 """
 

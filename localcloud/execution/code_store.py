@@ -1,4 +1,4 @@
-"""Deployed code as read-only folders: each archive is unpacked once, whoever uses it."""
+"""Deployed code as read-only folders: each archive is unpacked only once."""
 
 import hashlib
 import io

@@ -62,7 +62,7 @@ class Result:
 
 @dataclass(frozen=True)
 class _Ended:
-    """The runtime is no more."""
+    """The runtime process has ended."""
 
     error_type: str
     message: str

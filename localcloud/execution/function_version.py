@@ -52,7 +52,7 @@ class Host:
     """This machine, as all execution environments share it.
 
     `python` is the functions' interpreter with the packages of Lambda's runtime, awslambdaric among
-    them. The function's own variables outrank `variables`.
+    them. The function's own variables take precedence over `variables`.
     """
 
     folder: Path
@@ -61,7 +61,7 @@ class Host:
 
 
 def is_supported(runtime: str) -> bool:
-    """Whether an execution environment here can run it: Python, or a bootstrap of one's own."""
+    """Whether an execution environment here can run it: Python, or its own bootstrap."""
     return runtime.startswith(("python", "provided"))
 
 
@@ -101,7 +101,7 @@ def environment_variables(
     initialization_type: str,
     temporary_folder: Path,
 ) -> dict[str, str]:
-    """The variables of a process; Lambda's reserved ones outrank the function's own.
+    """The variables of a process; Lambda's reserved ones take precedence.
 
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
     """

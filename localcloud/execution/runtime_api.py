@@ -153,7 +153,7 @@ class RuntimeApi:
             if connection.reader.awaits_continue:
                 connection.socket.sendall(CONTINUE)
         except (OSError, BadRequestError):
-            received = b""  # the process may end meanwhile; whoever waits for it notices
+            received = b""  # the process may end; the thread that waits for it notices
         if not received:
             self._drop(connection)
 

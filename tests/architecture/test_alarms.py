@@ -1,4 +1,4 @@
-"""Alarms: each watches a metric that somebody publishes, reaches somebody, and says what to do."""
+"""Alarms: each watches a metric that is published, notifies a topic, and says what to do."""
 
 import ast
 import io

@@ -41,6 +41,14 @@ GONE: Final = {
     "stands on the layer": "uses the layer",
     "as one likes": "any number of times, or idempotent",
     "is meant so": "the option by name",
+    "whoever": "the actor by name, such as a principal or the caller",
+    "beforehand": "before, and the event by name",
+    "outrank": "take precedence over",
+    "outranks": "takes precedence over",
+    "taken up": "sent again, continued or started",
+    "reckon": "compute",
+    "reckoned": "computed",
+    "one's own": "its own, or the user's own",
 }
 WORDS: Final = re.compile(
     rf"(?<![\w-])({'|'.join(re.escape(word).replace(r'\ ', r'\s+') for word in GONE)})(?![\w-])",

@@ -21,7 +21,7 @@ WORKFLOWS: Final[dict[str, Any]] = {name: yaml.safe_load(text) for name, text in
 PINNED: Final = re.compile(r"(actions|aws-actions)/([\w-]+)@([0-9a-f]{40}) # v\d+\.\d+\.\d+")
 ROLE: Final[dict[str, Any]] = yaml_parse((ROOT / ".github" / "deploy-role.yaml").read_text())
 UNUSED: Final = {  # of what CloudFormation calls for such resources, by what the stack's do without
-    "kms:*": "keys of one's own",
+    "kms:*": "customer managed keys",
     "ec2:*": "a VPC",
     "elasticfilesystem:*": "file systems",
     "s3files:*": "file systems",

@@ -22,7 +22,7 @@ from tests.e2e.test_thumbnails import jpeg
 
 @pytest.fixture
 def no_report_yet(cloud: Cloud, stack: dict[str, str]) -> str:
-    """Today's report is not made, whoever made it before; its key.
+    """Remove today's report, which another test may have made; returns its key.
 
     A test that would still run at midnight UTC begins after it: reports are of a UTC day.
     """

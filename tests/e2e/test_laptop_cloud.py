@@ -210,7 +210,7 @@ def test_demo_after_a_killed_one_works_and_gets_nothing_of_a_persons_aws(
             assert process.stdout
             output = process.stdout.read()
             assert process.returncode == 0, output
-            assert "Everything came through" in output
+            assert "All results are as expected" in output
     assert not any(child.is_running() for child in started)
     own = " ".join(process.args) if isinstance(process.args, list) else process.args
     seen.pop(own, None)  # a child between fork and exec still looks like its parent

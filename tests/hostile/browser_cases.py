@@ -1,4 +1,4 @@
-"""Titles, ids and files that try to run a script in the page of whoever looks at a photo."""
+"""Titles, ids and files that try to run a script in the page of a viewer."""
 
 import contextlib
 import json

@@ -154,7 +154,7 @@ class Run:
         SCENE.fate = self._next_fate
         try:
             self.result = work()
-        except BaseException as error:  # noqa: BLE001 - whoever started it looks at it
+        except BaseException as error:  # noqa: BLE001 - the starter of the run reads it
             self.error = error
         self.alive = False
         self._stopped.release()

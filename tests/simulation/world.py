@@ -137,7 +137,7 @@ class World:
                     self._finish(flight)
 
     def begin(self, which: int, _: str) -> None:
-        """One unit is taken up, and comes to its first call."""
+        """Start one unit and run it up to its first call."""
         units = self._engine.ready()
         deliveries = [unit for unit in units if isinstance(unit, Deliver)]
         if units := deliveries if deliveries and which % 3 else units:

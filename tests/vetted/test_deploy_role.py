@@ -1,4 +1,4 @@
-"""Whoever deploys from GitHub reaches the stack that it deploys, and nothing beyond it."""
+"""The deploy role reaches the stack that it deploys, and nothing else."""
 
 import copy
 import json

@@ -7,7 +7,7 @@ import pytest
 
 from tools.vetting.deployment import Deployment, deployed
 from tools.vetting.invariants import (
-    ANYBODY,
+    UNAUTHENTICATED,
     Invariant,
     Principal,
     arns,
@@ -73,7 +73,7 @@ def test_a_bucket_that_anybody_may_read_is_found(prod: Deployment):
     }
     [invariant] = [each for each in INVARIANTS if "CloudFront reads renditions" in each.sentence]
     [found] = who_can([invariant], [], [prod], [*resource_policies(prod), public])
-    assert ANYBODY in {each.who for each in found}
+    assert UNAUTHENTICATED in {each.who for each in found}
 
 
 def test_a_deny_and_a_boundary_are_respected(prod: Deployment):

@@ -16,7 +16,7 @@ from tools.vetting.deployment import ACCOUNT, REGION, Deployment
 from tools.vetting.documents import as_list, documents
 
 PAGE: Final = ROOT / "docs" / "security.md"
-ANYBODY: Final = "anybody"  # without AWS credentials
+UNAUTHENTICATED: Final = "a caller without credentials"
 _PATIENCE: Final = 240  # seconds; a question that Z3 can decide takes much less than one
 _CELL: Final = re.compile(r"`([^`]+)`")
 _NAMED: Final = re.compile(r"\$\{(\w+)\}")
@@ -24,7 +24,7 @@ _LOGICAL_ID: Final = re.compile(r"([A-Z][A-Za-z]+)(.*)")
 
 
 class Invariant(msgspec.Struct, frozen=True):
-    """A row: who may do one of the actions on one of the resources, and nobody else.
+    """A row: the principals that may do one of the actions on one of the resources, and no others.
 
     unless holds values of a condition key that are none of the row's business, when holds the only
     ones that are.
@@ -112,7 +112,7 @@ def who_can(
         CheckerError: the prover did not work.
         ValueError: an invariant names a resource that no deployment has.
     """
-    others = [Principal(each, []) for each in [*sorted(set(_services(policies))), ANYBODY]]
+    others = [Principal(each, []) for each in [*sorted(set(_services(policies))), UNAUTHENTICATED]]
     question = {
         "principals": [_as_principal(each) for each in [*roles, *others]],
         "resource_policies": [_with_named_principals(each) for each in policies],

@@ -1,4 +1,4 @@
-"""A deleted photo is gone for everybody at once, and with all that belongs to it in the end."""
+"""A deleted photo is not shown any more at once, and its objects and rows are deleted."""
 
 import itertools
 from collections.abc import Callable, Mapping

@@ -94,7 +94,7 @@ def test_viewers_address_is_appended_to_those_it_came_through():
     assert sent(SITE, replace(VIEWER, headers=())).header("x-forwarded-for") == "127.0.0.1"
 
 
-def test_custom_headers_outrank_a_viewers():
+def test_custom_headers_take_precedence_over_a_viewers():
     everything = replace(SITE, forward=ALL_BUT_HOST)
     assert sent(everything).header("x-gallery-catalog-table") == "catalog"
 
@@ -181,7 +181,7 @@ def test_reading_without_a_bucket_policy_is_denied():
     assert not may_read({})
 
 
-def test_denial_outranks_a_grant():
+def test_denial_takes_precedence_over_a_grant():
     [grant] = policy()["Statement"]
     plain_http = {
         "Effect": "Deny",

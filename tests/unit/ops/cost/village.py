@@ -1,4 +1,4 @@
-"""A stack, figures and a scenario with round numbers, to be reckoned with by hand."""
+"""A stack, figures and a scenario with round numbers, to compute with by hand."""
 
 import msgspec
 

@@ -70,7 +70,7 @@ def test_three_points_stand_for_all_that_is_left_out():
     assert named(third) == ("AWS/SQS", "Sent", {"QueueName": "b"})
 
 
-def test_a_metric_s_own_settings_take_precedence_over_its_widget_s_and_those_cloud_watch_s():
+def test_settings_of_a_metric_take_precedence_over_those_of_its_widget_and_of_cloudwatch():
     plain, own = read_series(
         [["A", "B"], ["A", "C", {"stat": "p50", "period": 300, "label": "c", "yAxis": "right"}]],
         stat="Sum",

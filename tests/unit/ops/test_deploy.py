@@ -55,7 +55,7 @@ def test_dev_and_prod_are_two_stacks():
     assert prod.parameters["Stage"] == "prod"
 
 
-def test_what_is_given_takes_precedence_over_samconfig_which_takes_precedence_over_what_is_deployed():
+def test_given_parameters_take_precedence_over_samconfig_and_samconfig_over_the_stack():
     stage = Stage("prod", "gallery", None, None, {"Stage": "prod", "DomainName": "a.example"})
     on_arm = Stage("prod", "gallery", None, None, {"Architecture": "arm64"})
     stack = deployed(Architecture="x86_64", ViewsShardCount="7")

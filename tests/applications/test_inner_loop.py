@@ -181,7 +181,7 @@ DEBUG_PORT: Final = free_port()
     "project", [["--debug", f"GreetFunction:{DEBUG_PORT}"]], indirect=True, ids=["debug"]
 )
 def test_debugger_stops_where_the_source_says(project: Project):
-    assert project.says(f"Debugger: GreetFunction on 127.0.0.1:{DEBUG_PORT}")
+    project.await_text(f"Debugger: GreetFunction on 127.0.0.1:{DEBUG_PORT}")
     words = project.folder / "layers" / "common" / "words.py"
     with ThreadPoolExecutor(1) as threads, DebugClient(DEBUG_PORT) as client:
         client.stop_at(project.folder / "src" / "greet.py", 6)

@@ -12,8 +12,9 @@ from aws_lambda_powertools.utilities.idempotency.base import IdempotencyHandler
 from gallery_api.problems import RETRY_SOON, ProblemError
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from gallery_api.idempotency_store import IdempotencyStore
 
 # A minute less than the signed upload in the answer lives, so that a repeated answer still works.
 LIFETIME_SECONDS: Final = 14 * 60
@@ -25,16 +26,17 @@ _config = IdempotencyConfig(
 
 
 def answer_once(
-    store: "DynamoDBPersistenceLayer",
+    store: "IdempotencyStore",
     context: "LambdaContext",
     owner: str,
     keyed: dict[str, Any],
-    act: Callable[[], Any],
+    act: Callable[[str], Any],
 ) -> Any:
     """The answer of `act`, or the stored answer to the owner's same `request` under the same `key`.
 
-    If `act` raises, the key is free again at once. If the invocation is killed, the key is free
-    after the time that the invocation had left.
+    `act` gets the id of what to create. If it raises, the key is free again at once. If the
+    invocation is killed, the key is free after the time that the invocation had left. The next such
+    request then gets the same id.
 
     Raises:
         ProblemError: the key is malformed, belongs to another request, or is in progress.
@@ -44,7 +46,9 @@ def answer_once(
         raise ProblemError(HTTPStatus.BAD_REQUEST, detail)
     _config.register_lambda_context(context)
     # Not Powertools' decorator: an environment variable can switch it off.
-    handler = IdempotencyHandler(act, keyed, _config, store, None, owner, (), {})
+    handler = IdempotencyHandler(
+        lambda: act(store.claimed_id), keyed, _config, store, None, owner, (), {}
+    )
     try:
         return handler.handle()
     except faults.IdempotencyValidationError as error:

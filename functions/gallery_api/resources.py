@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import boto3
 import msgspec
 from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from botocore.config import Config
 
+from gallery_api.idempotency_store import IdempotencyStore
 from shared.client_config import client_config
 from shared.logs import make_logger
+from shared.photo_ids import new_photo_id
 from shared.settings import load_settings
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Resources(msgspec.Struct, frozen=True):
     dynamodb: "DynamoDBClient"
     kinesis: "KinesisClient"
     s3: "S3Client"
-    answers: DynamoDBPersistenceLayer
+    answers: IdempotencyStore
     logger: Logger
     metrics: Metrics
     region: str
@@ -66,7 +67,7 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
     """
     settings = load_settings(Settings, environment)
     # A request makes up to three calls of at most 7 s each (two attempts and a pause), so that the
-    # caller gets a 503 before Lambda's timeout.
+    # caller gets a 503 before Lambda's timeout. One that takes over a claim makes a fourth.
     config = client_config(connect=1, read=2, attempts=2, environment=environment)
     # One attempt: Kinesis may have taken a record whose answer was lost, and would count it twice.
     kinesis_config = client_config(connect=1, read=1, attempts=1, environment=environment)
@@ -82,7 +83,9 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
         dynamodb=dynamodb,
         kinesis=boto3.client("kinesis", config=kinesis_config),
         s3=boto3.client("s3", config=config.merge(regional)),
-        answers=DynamoDBPersistenceLayer(settings.idempotency_table, boto3_client=dynamodb),
+        answers=IdempotencyStore(
+            settings.idempotency_table, dynamodb, lambda: new_photo_id(datetime.now(UTC))
+        ),
         logger=make_logger(),
         metrics=Metrics(),
         region=environment["AWS_REGION"],

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from itertools import chain
+from typing import Any
 
 import msgspec
 from aws_lambda_powertools.event_handler import Response
@@ -36,7 +37,7 @@ def create_photo() -> Response[CreatedPhoto]:
     owner = signed_in(event)
     new = decode_body(event, NewPhoto)
     if (key := event.headers.get("Idempotency-Key")) is None:
-        created = _create(resources, new, owner)
+        created = _create(resources, new, owner, new_photo_id(resources.clock()))
     else:
         keyed = {"key": key, "request": msgspec.to_builtins(new)}
         context = router.lambda_context
@@ -45,7 +46,7 @@ def create_photo() -> Response[CreatedPhoto]:
             context,
             owner,
             keyed,
-            lambda: msgspec.to_builtins(_create(resources, new, owner)),
+            lambda photo_id: msgspec.to_builtins(_create(resources, new, owner, photo_id)),
         )
         created = msgspec.convert(answer, CreatedPhoto)
     resources.logger.append_keys(photo_id=created.photo.photo_id)
@@ -105,10 +106,11 @@ def delete_photo(photo_id: str) -> Response[str]:
     return Response(status_code=HTTPStatus.NO_CONTENT, body="")
 
 
-def _create(resources: Resources, new: NewPhoto, owner: str) -> CreatedPhoto:
+def _create(resources: Resources, new: NewPhoto, owner: str, photo_id: str) -> CreatedPhoto:
+    """Create the photo, or find the one that a lost or dead attempt has created with this id."""
     now = resources.clock()
-    photo = Photo(
-        photo_id=new_photo_id(now),
+    wanted = Photo(
+        photo_id=photo_id,
         version=1,
         status=Status.PENDING,
         owner=owner,
@@ -118,28 +120,41 @@ def _create(resources: Resources, new: NewPhoto, owner: str) -> CreatedPhoto:
         created_at=iso_milliseconds(now),
         correlation_id=router.current_event.request_context.request_id,
     )
-    resources.logger.append_keys(photo_id=photo.photo_id)
+    resources.logger.append_keys(photo_id=photo_id)
     # The record first: an upload without a record would have no owner.
-    _put(resources, photo)
+    photo = _put(resources, wanted)
+    if photo.status is Status.DELETED:  # by its owner, after the dead attempt
+        wanted = msgspec.structs.replace(wanted, photo_id=new_photo_id(now))
+        photo = _put(resources, wanted)
     created = CreatedPhoto(photo=public_photo(photo), upload=_sign_upload(resources, photo, now))
-    resources.metrics.add_metric("PhotosCreated", MetricUnit.Count, 1)
-    resources.metrics.flush_metrics()  # not by the decorator, which warns if there are no metrics
+    if photo == wanted:
+        resources.metrics.add_metric("PhotosCreated", MetricUnit.Count, 1)
+        # Not by the decorator, which warns if there are no metrics.
+        resources.metrics.flush_metrics()
     return created
 
 
-def _put(resources: Resources, photo: Photo) -> None:
-    item = to_item(photo)
+def _put(resources: Resources, photo: Photo) -> Photo:
+    """The photo as it is stored.
+
+    Raises:
+        ClientError: the id is another owner's.
+    """
     try:
         resources.dynamodb.put_item(
             TableName=resources.settings.photos_table,
-            Item=item,
+            Item=to_item(photo),
             ConditionExpression="attribute_not_exists(photo_id)",
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except resources.dynamodb.exceptions.ConditionalCheckFailedException as error:
         # boto3 repeats a put whose answer was lost, and then finds the item of its first attempt.
-        if error.response.get("Item") != item:
+        item: Any = error.response.get("Item")
+        stored = from_item(item, Photo)
+        if stored.owner != photo.owner:
             raise
+        return stored
+    return photo
 
 
 def _sign_upload(resources: Resources, photo: Photo, now: datetime) -> Upload:

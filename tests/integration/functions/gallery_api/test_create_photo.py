@@ -12,6 +12,7 @@ from tests.support.gallery_api import (
     CORRELATION_ID,
     OWNER,
     REQUEST_ID,
+    STRANGER,
     Answer,
     Api,
     assert_problem,
@@ -137,7 +138,7 @@ def test_lost_answer_of_dynamodb_does_not_lose_the_photo(
 def test_existing_id_is_never_overwritten(
     stack: MotoStack, api: Api, monkeypatch: pytest.MonkeyPatch
 ):
-    photo = put(stack)
+    photo = put(stack, owner=STRANGER)
     monkeypatch.setattr(api.routes, "new_photo_id", lambda _: photo.photo_id)
     assert_problem(api.create(), 500)
     assert stored(stack) == [photo]

@@ -221,17 +221,19 @@ def test_failed_creation_frees_the_key(stack: MotoStack, api: Api, monkeypatch: 
     with monkeypatch.context() as patch:
         patch.setattr(api.routes, "_put", fail)
         assert_problem(api.create(KEY), 503)
-    assert kept(stack) == []
     assert api.create(KEY, title="b").status == 201
+    assert_problem(api.create(KEY), 422)
+    assert [photo.title for photo in stored(stack)] == ["b"]
 
 
 def test_failure_of_our_own_frees_the_key_and_says_nothing(
     stack: MotoStack, api: Api, monkeypatch: pytest.MonkeyPatch
 ):
     with monkeypatch.context() as patch:
-        patch.setattr(api.routes, "new_photo_id", lambda _: 1 / 0)
+        patch.setattr(api.routes, "_put", lambda *_: 1 / 0)
         assert_problem(api.create(KEY), 500)
-    assert kept(stack) == []
+    assert api.create(KEY).status == 201
+    assert len(stored(stack)) == 1
 
 
 @pytest.mark.parametrize("operation", ["PutItem", "UpdateItem"])
@@ -250,8 +252,8 @@ def test_outage_of_the_kept_answers_is_to_be_tried_again(
 def test_outage_while_the_key_is_freed_is_to_be_tried_again(
     api: Api, at: At, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(api.routes, "new_photo_id", lambda _: 1 / 0)
-    with at("before-call.dynamodb.DeleteItem", raising(HANGS)):
+    monkeypatch.setattr(api.routes, "_put", lambda *_: 1 / 0)
+    with at("before-call.dynamodb.UpdateItem", raising(HANGS)):
         assert_problem(api.create(KEY), 503)
 
 

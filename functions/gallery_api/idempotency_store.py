@@ -1,0 +1,148 @@
+"""Claims of idempotency keys that survive a lost answer, in Powertools' format.
+
+botocore repeats a conditional write whose answer was lost. If DynamoDB had done the first one, it
+refuses the second: the claim is there, and it would seem to be somebody else's. So a claim has a
+token, and a refused write that finds its own token has succeeded. If no answer comes at all, the
+claim is let go.
+
+A claim also has the id of what the request creates. Whoever takes over the claim of an invocation
+that has ended creates the same thing again, not a second one.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, cast
+from uuid import uuid4
+
+from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
+from aws_lambda_powertools.utilities.idempotency.exceptions import (
+    IdempotencyItemAlreadyExistsError,
+)
+from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import (
+    STATUS_CONSTANTS,
+    DataRecord,
+)
+from botocore.exceptions import BotoCoreError, ClientError
+
+from shared.dynamodb import to_item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_IN_PROGRESS: Final = STATUS_CONSTANTS["INPROGRESS"]
+
+type Item = Mapping[str, Any]
+
+
+class IdempotencyStore(DynamoDBPersistenceLayer):
+    """The store of claims and answers; `new_id` makes an id for each new claim.
+
+    One invocation runs at a time in an execution environment, so it has one claim at a time.
+    """
+
+    def __init__(self, table: str, dynamodb: "DynamoDBClient", new_id: Callable[[], str]) -> None:
+        super().__init__(table, boto3_client=dynamodb)
+        self.new_id = new_id
+        self._token = ""
+        self.claimed_id = ""
+
+    def _put_record(self, data_record: DataRecord) -> None:
+        """Claim the key.
+
+        Raises:
+            IdempotencyItemAlreadyExistsError: the claim of a living invocation, or an answer, is
+                stored under the key.
+            IdempotencyValidationError: the key belongs to another request.
+            BotoCoreError, ClientError: the claim is not known to be written.
+        """
+        self._token, self.claimed_id = str(uuid4()), self.new_id()
+        with self._letting_go_if_unknown(data_record.idempotency_key):
+            try:
+                self.client.put_item(
+                    TableName=self.table_name,
+                    Item=self._claim(data_record),
+                    ConditionExpression="attribute_not_exists(id) OR expiration < :now",
+                    ExpressionAttributeValues=to_item({":now": int(_now())}),
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except self.client.exceptions.ConditionalCheckFailedException as error:
+                self._accept_or_take_over(data_record, _stored(error))
+
+    def _delete_record(self, data_record: DataRecord) -> None:
+        """Let go of the claim: the next request takes it over, and creates what it names."""
+        self._let_go(data_record.idempotency_key)
+
+    def _let_go(self, key: str) -> None:
+        with contextlib.suppress(self.client.exceptions.ConditionalCheckFailedException):
+            self.client.update_item(
+                TableName=self.table_name,
+                Key=to_item({"id": key}),
+                UpdateExpression="SET in_progress_expiration = :over",
+                ConditionExpression="#token = :token",
+                ExpressionAttributeNames={"#token": "token"},
+                ExpressionAttributeValues=to_item({":over": 0, ":token": self._token}),
+            )
+
+    @contextlib.contextmanager
+    def _letting_go_if_unknown(self, key: str) -> Iterator[None]:
+        """After an error, the claim may be stored all the same."""
+        try:
+            yield
+        except (BotoCoreError, ClientError):
+            with contextlib.suppress(BotoCoreError, ClientError):
+                self._let_go(key)
+            raise
+
+    def _accept_or_take_over(self, data_record: DataRecord, stored: Item) -> None:
+        if self._is_ours(stored):
+            return
+        old = self._item_to_data_record(dict(stored))
+        ends = old.in_progress_expiry_timestamp
+        if old.status != _IN_PROGRESS or ends is None or ends >= _now() * 1000:
+            self._validate_payload(data_record, old)
+            raise IdempotencyItemAlreadyExistsError(old_data_record=old)
+        # Another request under the key of one that has ended creates something of its own.
+        if old.payload_hash == data_record.payload_hash and "photo_id" in stored:
+            self.claimed_id = stored["photo_id"]["S"]
+        try:
+            self.client.put_item(
+                TableName=self.table_name,
+                Item=self._claim(data_record),
+                ConditionExpression="in_progress_expiration = :ends AND #status = :in_progress",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=to_item(
+                    {":ends": int(ends), ":in_progress": _IN_PROGRESS}
+                ),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self.client.exceptions.ConditionalCheckFailedException as error:
+            if not self._is_ours(_stored(error)):
+                winner = self._item_to_data_record(dict(_stored(error)))
+                self._validate_payload(data_record, winner)
+                raise IdempotencyItemAlreadyExistsError(old_data_record=winner) from error
+
+    def _claim(self, data_record: DataRecord) -> Any:
+        return to_item(
+            {
+                "id": data_record.idempotency_key,
+                "status": data_record.status,
+                "expiration": data_record.expiry_timestamp,
+                "in_progress_expiration": data_record.in_progress_expiry_timestamp,
+                "validation": data_record.payload_hash,
+                "token": self._token,
+                "photo_id": self.claimed_id,
+            }
+        )
+
+    def _is_ours(self, stored: Item) -> bool:
+        return "token" in stored and stored["token"]["S"] == self._token
+
+
+def _stored(refused: ClientError) -> Item:
+    """The item because of which a conditional write was refused."""
+    return cast("Item", refused.response["Item"])  # type: ignore[typeddict-item]
+
+
+def _now() -> float:
+    return datetime.now(UTC).timestamp()

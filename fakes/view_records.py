@@ -37,12 +37,15 @@ def record(
     key: str | None = None,
     data: bytes | str | None = None,
     shard: str = SHARD,
+    viewer: str | None = None,
 ) -> Record:
     """A record as in https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html.
 
     `data` is what was sent if it is no view: bytes to be encoded, or text as it is to stand there.
     """
     view = {"photo_id": photo_id, "viewed_at": iso_milliseconds(viewed_at)}
+    if viewer is not None:
+        view["viewer"] = viewer
     if data is None:
         data = json.dumps(view).encode()
     number = str(FIRST_SEQUENCE + sequence)

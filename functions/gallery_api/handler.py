@@ -15,6 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from gallery_api.problems import as_problem
 from gallery_api.resources import make_resources
 from gallery_api.routes import feed, health, photos, views
+from gallery_api.viewers import viewer_address
 from shared.security_headers import api_headers
 
 # On every answer, errors too. no-store: a photo's record may change at any moment.
@@ -68,5 +69,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         method=event["httpMethod"],
         path=event["path"],
         status=answer["statusCode"],
+        viewer_address=viewer_address(
+            event, behind_cloudfront=resources.settings.api_callers == "cloudfront"
+        ),
     )
     return answer

@@ -119,7 +119,7 @@ class PhotoPage(msgspec.Struct, frozen=True):
 
 
 class RecordedView(msgspec.Struct, frozen=True):
-    """A view that the stream has accepted; this is also the data of its record."""
+    """A view that the stream has accepted."""
 
     photo_id: PhotoId
     viewed_at: Timestamp

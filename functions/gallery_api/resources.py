@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import boto3
 import msgspec
@@ -10,6 +10,7 @@ from aws_lambda_powertools import Logger, Metrics
 from botocore.config import Config
 
 from gallery_api.idempotency_store import IdempotencyStore
+from gallery_api.viewers import Pseudonyms
 from shared.client_config import client_config
 from shared.logs import make_logger
 from shared.photo_ids import new_photo_id
@@ -34,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True):
     uploads_bucket: str
     media_bucket: str
     idempotency_table: str
+    api_callers: Literal["cloudfront", "anyone"]
+    repeated_views: Literal["counted", "left-out"]
 
 
 class Resources(msgspec.Struct, frozen=True):
@@ -44,6 +47,7 @@ class Resources(msgspec.Struct, frozen=True):
     kinesis: "KinesisClient"
     s3: "S3Client"
     answers: IdempotencyStore
+    pseudonyms: Pseudonyms
     logger: Logger
     metrics: Metrics
     region: str
@@ -78,16 +82,21 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
         s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
     )
     dynamodb = boto3.client("dynamodb", config=config)
+
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
     return Resources(
         settings=settings,
         dynamodb=dynamodb,
         kinesis=boto3.client("kinesis", config=kinesis_config),
         s3=boto3.client("s3", config=config.merge(regional)),
         answers=IdempotencyStore(
-            settings.idempotency_table, dynamodb, lambda: new_photo_id(datetime.now(UTC))
+            settings.idempotency_table, dynamodb, lambda: new_photo_id(clock())
         ),
+        pseudonyms=Pseudonyms(dynamodb, settings.idempotency_table, clock),
         logger=make_logger(),
         metrics=Metrics(),
         region=environment["AWS_REGION"],
-        clock=lambda: datetime.now(UTC),
+        clock=clock,
     )

@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 
 class Count(msgspec.Struct):
-    """The result. Views in `left` are not counted; `reasons` are those of all refused attempts."""
+    """The result. Views in `left` are not counted; `reasons` are those of all refused attempts.
+
+    `counted` have a receipt now; `left_out` of them add nothing, because they repeat another.
+    """
 
     left: list[View]
     counted: int = 0
+    left_out: int = 0
     repeated: int = 0
     reasons: set[str] = set()
 
@@ -73,13 +77,16 @@ class ViewCounter(msgspec.Struct, frozen=True):
                     rest = [view for view in rest if view.photo_id not in busy]
                     exactly = exactly or COUNTED in error.reasons.values()
                 else:
-                    count.counted += new
-                    count.repeated += len(rest) - new
+                    count.counted += len(new)
+                    count.left_out += sum(view.left_out for view in new)
+                    count.repeated += len(rest) - len(new)
                     rest = []
             count.left += rest
 
-    def _write(self, views: list[View], time_left: Callable[[], float], *, exactly: bool) -> int:
-        """Add one segment in one transaction; returns how many of its views were new."""
+    def _write(
+        self, views: list[View], time_left: Callable[[], float], *, exactly: bool
+    ) -> list[View]:
+        """Add one segment in one transaction; returns its views that were new."""
         seen = None
         if exactly:
             found = _ask(self.dynamodb.transact_get_items, reads(self.table, views))
@@ -91,7 +98,7 @@ class ViewCounter(msgspec.Struct, frozen=True):
         if views:
             actions = transaction(self.table, views, iso_milliseconds(self.clock()), seen)
             _ask(self.dynamodb.transact_write_items, actions)
-        return len(views)
+        return views
 
 
 def _ask(operation: Callable[..., Any], actions: Sequence[Action]) -> Any:

@@ -60,8 +60,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             again.append(sequence)
             break
         metrics.add_metric("RecordsQuarantined", MetricUnit.Count, 1)
-    metrics.add_metric("ViewsCounted", MetricUnit.Count, count.counted)
-    outcome = {"counted": count.counted, "covered": count.repeated, "poison": len(batch.poison)}
+    counted = count.counted - count.left_out
+    metrics.add_metric("ViewsCounted", MetricUnit.Count, counted)
+    outcome = {
+        "counted": counted,
+        "left_out": count.left_out,
+        "covered": count.repeated,
+        "poison": len(batch.poison),
+    }
     left = {"left": len(count.left), "reasons": sorted(count.reasons)}
     logger.info("batch_processed", extra=outcome | left)
     failures = [{"itemIdentifier": str(min(again))}] if again else []

@@ -61,6 +61,7 @@ def transaction(
     actions: list[Action] = []
     for photo_id, minutes in photos.items():
         numbers = [view.sequence for views in minutes.values() for view in views]
+        added = sum(map(_added, minutes.values()))
         last = _padded(max(numbers))
         if seen is None:
             guard, bound = "last_sequence < :bound", {"S": _padded(min(numbers))}
@@ -70,14 +71,14 @@ def transaction(
             last = max(last, total["last_sequence"]["S"])
         values: dict[str, Any] = {":one": {"N": "1"}, ":last": {"S": last}, ":now": {"S": now}}
         more = ", version :one SET last_sequence = :last, counted_at = :now"
-        update = _add(table, (photo_id, TOTAL), len(numbers), more, values | {":bound": bound})
+        update = _add(table, (photo_id, TOTAL), added, more, values | {":bound": bound})
         update["ConditionExpression"] = f"attribute_not_exists(version) OR {guard}"
         actions.append({"Update": update})
         for minute, views in minutes.items():
             end = {"N": str(minute * 60 + LIFETIME_SECONDS)}
             values = {":receipts": {"BS": _receipts(views)}, ":end": end}
             more = ", receipts :receipts SET expires_at = :end"
-            update = _add(table, (photo_id, period(minute)), len(views), more, values)
+            update = _add(table, (photo_id, period(minute)), _added(views), more, values)
             actions.append({"Update": update})
     return actions
 
@@ -125,6 +126,11 @@ def _add(
         "ExpressionAttributeNames": {"#views": "views"},
         "ExpressionAttributeValues": {":views": {"N": str(views)}, **values},
     }
+
+
+def _added(views: Iterable[View]) -> int:
+    """How much they add to a count."""
+    return sum(not view.left_out for view in views)
 
 
 def _key(photo_id: str, period: str) -> dict[str, Any]:

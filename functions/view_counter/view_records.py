@@ -20,13 +20,15 @@ class View(msgspec.Struct, frozen=True, gc=False):
     """One view of a photo; `minute` is counted since 1970.
 
     `run` is the same for views of a photo that have no poison of the photo between them. A receipt
-    covers views of one run only, because poison may be counted later.
+    covers views of one run only, because poison may be counted later. A view that is `left_out`
+    repeats another of the same viewer in its batch: it gets a receipt and adds nothing.
     """
 
     sequence: int
     photo_id: str
     minute: int
     run: int
+    left_out: bool = False
 
 
 class ViewBatch(msgspec.Struct, frozen=True):
@@ -39,6 +41,7 @@ class ViewBatch(msgspec.Struct, frozen=True):
 class _ViewBody(msgspec.Struct, gc=False):
     photo_id: str
     viewed_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    viewer: str | None = None
 
 
 _decode = msgspec.json.Decoder(_ViewBody).decode
@@ -54,6 +57,7 @@ def read_batch(records: Iterable[Mapping[str, Any]]) -> ViewBatch:
     poison: list[tuple[int, Poison]] = []
     unexpected: list[Exception] = []
     runs: Counter[Any] = Counter()
+    viewers: set[tuple[str, str]] = set()
     # In the order of the stream, also if a replay repeats or reorders records.
     by_sequence = {int(record["kinesis"]["sequenceNumber"]): record for record in records}
     for sequence in sorted(by_sequence):
@@ -61,14 +65,17 @@ def read_batch(records: Iterable[Mapping[str, Any]]) -> ViewBatch:
         kinesis = record["kinesis"]
         photo_id = kinesis["partitionKey"]
         try:
-            minute = _read(kinesis)
+            minute, viewer = _read(kinesis)
         except _POISON as error:
             reason = str(error)
         except Exception as error:  # noqa: BLE001 - raised below if there are many
             unexpected.append(error)
             reason = f"the function raised {error!r}"
         else:
-            views.append(View(sequence, photo_id, minute, runs[photo_id]))
+            repeated = viewer is not None and (photo_id, viewer) in viewers
+            views.append(View(sequence, photo_id, minute, runs[photo_id], repeated))
+            if viewer is not None:
+                viewers.add((photo_id, viewer))
             continue
         runs[photo_id] += 1
         position = f"{record['eventID'].partition(':')[0]}/{sequence}"
@@ -77,11 +84,12 @@ def read_batch(records: Iterable[Mapping[str, Any]]) -> ViewBatch:
     return ViewBatch(views, poison)
 
 
-def _read(kinesis: Mapping[str, Any]) -> int:
-    """The minute in which a view is counted."""
+def _read(kinesis: Mapping[str, Any]) -> tuple[int, str | None]:
+    """The minute in which a view is counted, and the pseudonym of its viewer if it has one."""
     event = _decode(binascii.a2b_base64(kinesis["data"]))
     if event.photo_id != kinesis["partitionKey"] or not is_photo_id(event.photo_id):
         raise msgspec.ValidationError("photo_id is malformed, or is not the partition key")
     # Keep this rule stable until failed batches expire: receipts are stored per minute.
     moment, arrived = event.viewed_at.timestamp(), kinesis["approximateArrivalTimestamp"]
-    return int((moment if abs(moment - arrived) <= _RETENTION_SECONDS else arrived) // 60)
+    counted = moment if abs(moment - arrived) <= _RETENTION_SECONDS else arrived
+    return int(counted // 60), event.viewer

@@ -73,7 +73,8 @@ def _together(target: Target) -> Iterator[Finding]:
     if zones and values["ReportTimeZone"] not in zones:
         zone = values["ReportTimeZone"]
         yield warning(_CHECK, f"ReportTimeZone is {zone!r}, an unknown time zone.")
-    unused = [name for name in ("DomainName", "WebAclArn") if values[name]]
+    page_only = ("DomainName", "WebAclArn", "RequestsPerClient")
+    unused = [name for name in page_only if values[name] not in ("", "0")]
     if unused and not target.has_page:
         yield warning(_CHECK, f"Without the page {' and '.join(unused)} has no effect.")
 

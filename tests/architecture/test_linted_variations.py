@@ -25,6 +25,7 @@ SAMPLES: Final = {
     "AlarmEmail": "operator@example.com",
     "DomainName": "photos.example.com",
     "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
+    "RequestsPerClient": "1000",
     "RushHourBegins": "cron(45 17 * * ? *)",
     "RushHourEnds": "cron(0 23 * * ? *)",
     "WebAclArn": "arn:aws:wafv2:us-east-1:123456789012:global/webacl/gallery/0123",

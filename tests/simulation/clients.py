@@ -20,12 +20,16 @@ type Watch = Callable[[str, dict[str, Any], Callable[[], Any]], Any]
 
 
 class StormyTables(Tables):
-    """`throttled` photos are refused for as long as they stand there; `watch` sees every call."""
+    """`throttled` photos are refused for as long as they stand there; `watch` sees every call.
+
+    `landed` sees what has taken effect, also late or with its answer lost.
+    """
 
     def __init__(self, sky: Sky, **keys: tuple[str, ...]) -> None:
         super().__init__(**keys)
         self.throttled: set[str] = set()
         self.watch: Watch = lambda _operation, _request, call: call()
+        self.landed: Callable[[str, dict[str, Any]], None] = lambda _operation, _request: None
         self.busy = self._busy
         self._sky = sky
 
@@ -35,7 +39,9 @@ class StormyTables(Tables):
         def effect() -> dict[str, Any]:
             if not operation.startswith("TransactWrite"):
                 self._refuse_throttled(request)
-            return super(StormyTables, self)._call(operation, request, act)
+            found = super(StormyTables, self)._call(operation, request, act)
+            self.landed(operation, request)
+            return found
 
         answer: dict[str, Any] = self.watch(
             operation, request, lambda: suffer(self._sky, operation, effect)

@@ -58,6 +58,7 @@ class Context:
     left: float
     longest_call: float
     failed: set[str] = dataclasses.field(default_factory=set)  # photos whose write did not go well
+    left_out: set[str] = dataclasses.field(default_factory=set)  # repeated views of the batch
 
     def get_remaining_time_in_millis(self) -> int:
         return int(self.left * 1000)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,13 +12,14 @@ from shared.timestamps import iso_milliseconds
 from tests.simulation import tally
 from tests.simulation.clients import StormyTables
 from tests.simulation.fates import SCENE
-from tests.simulation.functions import Function
+from tests.simulation.functions import Context, Function
 from tests.simulation.moves import Setup
 from tests.simulation.world import World
 
 TABLE: Final = "ViewsTable"
 DAY: Final = 24 * 60 * 60
 OFFSETS: Final = (0, -40, -90, 30, DAY + 61, -DAY - 61)  # of a view's time from its arrival
+VIEWERS: Final = (None, "maria", None, "maria", "otto")  # pseudonyms, where a view has one
 STRANGER: Final = "not-a-photo"
 
 
@@ -41,7 +42,11 @@ def poison(photo_id: str, viewed_at: str) -> list[tuple[str, bytes]]:
 
 
 class Views(World):
-    """`good` is what must be counted, photo and minute by sequence number."""
+    """`good` is what must be counted, photo and minute by sequence number.
+
+    `viewers` has the pseudonym of a view that has one. `settled` says of each view with a receipt
+    whether it was counted (True) or left out, by the rule for the batch in which it got it.
+    """
 
     photos = tuple(photo(number) for number in range(4))
     longest_call = 9
@@ -53,6 +58,10 @@ class Views(World):
         self.tables.throttled = self.throttled
         self.tables.watch = self._watch
         self._guards: dict[str, str] = {}
+        self.viewers: dict[str, str] = {}
+        self.settled: dict[str, bool] = {}
+        self._rules: list[tuple[dict[str, Any], set[str]]] = []  # by request of a transaction
+        self.tables.landed = self._settle
         module, views = function.module, function.part("view_records")
         counter = module.ViewCounter(
             self.tables, TABLE, lambda: datetime.fromtimestamp(self.now, UTC), self._pause
@@ -66,6 +75,14 @@ class Views(World):
 
         self.patches.setattr(module, "s3", self.bucket)
         self.patches.setattr(module, "view_counter", counter)
+        read_batch = module.read_batch
+
+        def read_batch_noted(records: Any) -> Any:
+            noted = list(records)
+            self._note_batch(noted)
+            return read_batch(noted)
+
+        self.patches.setattr(module, "read_batch", read_batch_noted)
         self.patches.setattr(views, "_read", read_as_released)
         self.patches.setattr(function.part("segments"), "_MOST_ROWS", setup.rows)
 
@@ -75,7 +92,12 @@ class Views(World):
             photo_id = self.photos[(which // 6 + place * (which // 24 % 2)) % 4]
             text = _iso(self.now + OFFSETS[(which // 48 + place // 3) % len(OFFSETS)])
             data = {"photo_id": photo_id, "viewed_at": text}
+            viewer = VIEWERS[(which // 7 + place) % len(VIEWERS)]
+            if viewer:
+                data["viewer"] = viewer
             record = self.stream.put(photo_id, json.dumps(data).encode())
+            if viewer:
+                self.viewers[record.sequence_number] = viewer
             viewed, arrived = datetime.fromisoformat(text).timestamp(), round(self.now, 3)
             minute = int((viewed if abs(viewed - arrived) <= DAY else arrived) // 60)
             period = datetime.fromtimestamp(minute * 60, UTC).strftime("minute#%Y-%m-%dT%H:%MZ")
@@ -100,19 +122,33 @@ class Views(World):
             self.stream.split(shards[place])
 
     def check_drained(self) -> None:
-        counted = self._receipted()
-        assert self._totals() == Counter(self.good[n][0] for n in counted), "totals are wrong"
-        assert self._minutes() == Counter(self.good[n] for n in counted), "minutes are wrong"
+        settled = self._check_counts()
         waiting = {number for _, number in self.in_bucket("")}
-        assert self.good.keys() - counted <= waiting, "views are lost"
+        assert self.good.keys() - settled <= waiting, "views are lost"
         assert self.poisonous <= waiting, "poison is lost"
         self.check_quarantine(self.poisonous)
 
     def check_redriven(self) -> None:
-        views = self.good.values()
-        assert self._totals() == Counter(each for each, _ in views), "totals are wrong in the end"
-        assert self._minutes() == Counter(views), "minutes are wrong in the end"
+        assert self._check_counts() == self.good.keys(), "views are lost in the end"
         self.check_redriven_bucket(self.poisonous)
+
+    def _check_counts(self) -> set[str]:
+        """The views with a receipt; each is in the counts once, or was left out."""
+        settled = self._receipted()
+        assert settled == self.settled.keys(), "a receipt without a transaction"
+        counted = [number for number in settled if self.settled[number]]
+        assert Counter(self._totals()) == Counter(self.good[n][0] for n in counted), (
+            "totals are wrong"
+        )
+        assert Counter(self._minutes()) == Counter(self.good[n] for n in counted), (
+            "minutes are wrong"
+        )
+        assert all(self.settled[n] for n in settled - self.viewers.keys()), "left out without rule"
+        seen = {(self.good[n][0], self.viewers[n]) for n in counted if n in self.viewers}
+        for number in settled & self.viewers.keys():
+            waits = (self.good[number][0], self.viewers[number]) not in seen
+            assert not waits or settled != self.good.keys(), "no view of a viewer was counted"
+        return settled
 
     @property
     def poisonous(self) -> set[str]:
@@ -124,8 +160,11 @@ class Views(World):
     def _minutes(self) -> dict[tuple[str, str], int]:
         return minutes(self.tables.items(TABLE))
 
-    def _watch(self, operation: str, _: dict[str, Any], call: Callable[[], Any]) -> Any:
+    def _watch(self, operation: str, request: dict[str, Any], call: Callable[[], Any]) -> Any:
         """A photo's guard never goes back: what is below it may be delivered again."""
+        context = SCENE.clock
+        assert isinstance(context, Context)
+        self._rules.append((request, context.left_out))
         answer = call()
         if operation == "TransactWriteItems":
             for row in self.tables.items(TABLE):
@@ -135,6 +174,27 @@ class Views(World):
                         self.violations.append("a guard went back")
                     self._guards[photo_id] = guard
         return answer
+
+    def _settle(self, operation: str, request: dict[str, Any]) -> None:
+        """Note what has become of the views that have a receipt now, by the rule of their batch."""
+        if operation == "TransactWriteItems":
+            [left_out] = [rule for each, rule in self._rules if each is request]
+            for number in self._receipted() - self.settled.keys():
+                self.settled[number] = number not in left_out
+
+    def _note_batch(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Which views of a batch the rule leaves out: all but the first of a photo and a viewer."""
+        numbers = sorted((each["kinesis"]["sequenceNumber"] for each in records), key=int)
+        seen: set[tuple[str, str]] = set()
+        left_out = set()
+        for number in dict.fromkeys(numbers):
+            if number in self.good and number in self.viewers and not self.raises_on(number):
+                key = (self.good[number][0], self.viewers[number])
+                if key in seen:
+                    left_out.add(number)
+                seen.add(key)
+        assert isinstance(SCENE.clock, Context)
+        SCENE.clock.left_out = left_out
 
     def _pause(self, seconds: float) -> None:
         assert SCENE.clock

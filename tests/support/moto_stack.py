@@ -72,6 +72,8 @@ class MotoStack:
         match value:
             case {"Ref": "AWS::NoValue"}:
                 return None
+            case {"Ref": name} if name in self.template["Parameters"]:
+                return str(self.template["Parameters"][name]["Default"])
             case {"Ref": name}:
                 return self.names[name]
             case {"Fn::If": [_, _, otherwise]}:

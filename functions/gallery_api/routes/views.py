@@ -10,6 +10,7 @@ from gallery_api.models import PhotoViews, RecordedView
 from gallery_api.problems import no_such_photo
 from gallery_api.resources import resources_of
 from gallery_api.view_counts import first_period, photo_views
+from gallery_api.viewers import viewer_address
 from shared.dynamodb import from_item, to_item
 from shared.photo_ids import is_photo_id
 from shared.photos import Status
@@ -26,10 +27,13 @@ def record_view(photo_id: str) -> Response[RecordedView]:
     if not is_photo_id(photo_id) or not _is_listed(photo_id):
         raise no_such_photo()
     view = RecordedView(photo_id, iso_milliseconds(resources.clock()))
+    record = msgspec.to_builtins(view)
+    if resources.settings.repeated_views == "left-out" and (address := _viewer_address()):
+        record["viewer"] = resources.pseudonyms.of(address)
     resources.kinesis.put_record(
         StreamName=resources.settings.views_stream,
         PartitionKey=photo_id,
-        Data=msgspec.json.encode(view),
+        Data=msgspec.json.encode(record),
     )
     return Response(status_code=HTTPStatus.ACCEPTED, content_type="application/json", body=view)
 
@@ -53,6 +57,11 @@ def get_views(photo_id: str) -> PhotoViews:
     )
     rows = (from_item(item, dict) for page in pages for item in page["Items"])
     return photo_views(photo_id, rows, now)
+
+
+def _viewer_address() -> str:
+    callers = resources_of(router).settings.api_callers
+    return viewer_address(router.current_event.raw_event, behind_cloudfront=callers == "cloudfront")
 
 
 def _exists(photo_id: str) -> bool:

@@ -16,6 +16,8 @@ from tests.support.moto_stack import MotoStack
         "UPLOADS_BUCKET",
         "MEDIA_BUCKET",
         "IDEMPOTENCY_TABLE",
+        "API_CALLERS",
+        "REPEATED_VIEWS",
     ],
 )
 def test_missing_variable_is_named_at_import(

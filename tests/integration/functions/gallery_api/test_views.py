@@ -44,6 +44,38 @@ def test_view_is_one_record_under_the_photos_own_key(
     assert before <= datetime.fromisoformat(data["viewed_at"]) <= datetime.now(UTC)
 
 
+def forwarded(*hops: str) -> dict[str, list[str]]:
+    return {"X-Forwarded-For": [", ".join(hops)]}
+
+
+def test_view_has_a_pseudonym_of_its_viewer_if_repeats_are_left_out(
+    stack: MotoStack, api: Api, publish: Publish, recorded: Recorded
+):
+    photo_id = publish().photo_id
+    force_setattr(api.resources.settings, "repeated_views", "left-out")
+    force_setattr(api.resources.settings, "api_callers", "cloudfront")
+    for viewer in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
+        headers = forwarded("203.0.113.9", viewer)
+        answer = api.call(
+            "record_view", path=f"/photos/{photo_id}/views", multiValueHeaders=headers
+        )
+        assert answer.body.keys() == {"photo_id", "viewed_at"}
+    records = [record["Data"] for record in recorded()]
+    first, second, again = (json.loads(each)["viewer"] for each in records)
+    assert first == again != second
+    assert not any(b"192.0.2" in each for each in map(bytes, records))
+    [salt] = stack.dynamodb.scan(TableName=stack.names["IdempotencyTable"])["Items"]
+    assert salt["id"]["S"] == f"viewer-salt#{datetime.now(UTC).date()}"
+
+
+def test_address_of_the_viewer_is_in_the_log_of_requests(api: Api, publish: Publish):
+    photo_id = publish().photo_id
+    force_setattr(api.resources.settings, "api_callers", "cloudfront")
+    headers = forwarded("203.0.113.9", "192.0.2.7")
+    api.call("record_view", path=f"/photos/{photo_id}/views", multiValueHeaders=headers)
+    assert api.logged()[-1]["viewer_address"] == "192.0.2.7"
+
+
 def test_each_view_is_a_record_of_its_own(api: Api, publish: Publish, recorded: Recorded):
     photo = publish()
     for _ in range(3):

@@ -348,3 +348,22 @@ def test_time_that_ends_between_segments_leaves_the_rest(counting: Counting):
 
 def always(act: Callable[[], object]) -> Any:
     return lambda *_: act()
+
+
+def test_repeated_view_has_a_receipt_and_adds_nothing(counting: Counting):
+    records = [record(number, viewer="maria") for number in range(3)] + [record(3)]
+    count = counting.deliver(*records)
+    assert (count.counted, count.left_out, counting.totals[photo(0)]) == (4, 2, 2)
+    again = counting.deliver(*records)
+    assert (again.counted, again.repeated, counting.totals[photo(0)]) == (0, 4, 2)
+
+
+@pytest.mark.parametrize("borders", [(0, 1), (1, 2), (2, 3)])
+def test_left_out_view_is_not_counted_by_a_redelivery_with_other_borders(
+    counting: Counting, borders: tuple[int, int]
+):
+    records = [record(number, viewer="maria") for number in range(3)]
+    counting.deliver(*records)
+    counting.deliver(*records[slice(*borders)])
+    counting.replay(*records[slice(*borders)])
+    assert counting.totals[photo(0)] == 1

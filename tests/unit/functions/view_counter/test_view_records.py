@@ -42,7 +42,34 @@ def test_minute_beyond_it_is_that_of_the_arrival(viewed_at: datetime):
     assert minute_of(viewed_at) == MINUTE
 
 
+def test_repeated_view_of_a_viewer_in_a_batch_is_left_out():
+    batch = [
+        record(1, photo(0), viewer="maria"),
+        record(2, photo(0), viewer="otto"),
+        record(3, photo(1), viewer="maria"),
+        record(4, photo(0), viewer="maria"),
+        record(5, photo(0)),
+        record(6, photo(0)),
+        record(7, photo(0), viewer="maria", viewed_at=ARRIVED + timedelta(hours=1)),
+    ]
+    views = read_batch(reversed(batch)).views
+    assert [view.left_out for view in views] == [False, False, False, True, False, False, True]
+
+
+def test_view_whose_first_is_poison_is_counted():
+    first = record(
+        1, data=b'{"photo_id": "x", "viewer": "maria", "viewed_at": "%s"}' % VIEWED.encode()
+    )
+    [view] = read_batch([first, record(2, viewer="maria")]).views
+    assert not view.left_out
+
+
 POISON: dict[str, Record] = {
+    "viewer is a number": record(
+        1,
+        data=b'{"photo_id": "%s", "viewed_at": "%s", "viewer": 1}'
+        % (photo(0).encode(), VIEWED.encode()),
+    ),
     "empty": record(1, data=b""),
     "not base64": record(1, data="-"),
     "not JSON": record(1, data=b"not JSON"),

@@ -16,6 +16,7 @@ import msgspec
 from rich.console import Console
 
 from ops.arguments import add_parameters
+from ops.cost.abuse import abuse_table, with_table
 from ops.cost.figures import FigureError, Figures, load_figures
 from ops.cost.limits import limits
 from ops.cost.prices import Price, load_prices
@@ -28,6 +29,7 @@ from tools.translate import ROOT, load_template
 STAGES: Final = ("dev", "prod")
 COMMITTED: Final = ("hobby", "million", "internet")
 DOCUMENTS: Final = ROOT / "docs" / "cost"
+SECURITY: Final = ROOT / "docs" / "security.md"
 
 
 def answer(
@@ -66,14 +68,17 @@ _template = functools.cache(load_template)
 
 
 def documents() -> dict[Path, str]:
-    """The content of the committed reports, by path."""
+    """The content of the committed reports and of the page with the cost of abuse, by path."""
     figures, prices = load_figures({}), load_prices()
-    return {
+    reports = {
         DOCUMENTS / f"{name}.txt": as_text(
             answer(load_scenario(name), figures, prices), prices, figures
         )
         for name in COMMITTED
     }
+    stack = read_stack_settings(_template(), {"Stage": "prod"})
+    abuse = abuse_table(load_scenario("million"), stack, figures, prices)
+    return reports | {SECURITY: with_table(SECURITY.read_text(), abuse)}
 
 
 def write() -> None:

@@ -1,0 +1,181 @@
+"""What an attacker can make the gallery cost in a day, by way of attack.
+
+The rate of an attack is that at which the template or AWS stops it, or that of one client address
+under the web ACL. docs/security.md has the table; `make cost ARGS=--write` writes it.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from ops.cost.figures import Figures
+from ops.cost.limits import load_quotas
+from ops.cost.load import DAY, load_of
+from ops.cost.prices import Price
+from ops.cost.scenario import Scenario, without_traffic
+from ops.cost.stack_settings import EDGE, StackSettings
+from ops.cost.usage import MONTH
+
+PER_CLIENT: Final = 1000  # RequestsPerClient, in the window below, as an example
+LARGEST_UPLOAD_BYTES: Final = 25 * 2**20  # layers/shared/photos.py; ops cannot import it
+_WINDOW_SECONDS: Final = 300
+_API: Final = "GalleryApiFunction"
+_SAMPLED: Final = 0.05  # of traces
+_LIST_ITEMS: Final = 31
+_READ_UNIT: Final = 4096
+_EVENTUAL: Final = 0.5
+_TABLE: Final = re.compile(r"(?<=<!-- cost of abuse -->\n).*(?=<!-- end -->)", re.DOTALL)
+
+type Quantities = dict[str, float]  # by meter, of one request
+
+
+class Attack(msgspec.Struct, frozen=True):
+    """A way to make the gallery cost money; `most` is the rate of all attackers together."""
+
+    what: str
+    limit: str
+    most: float
+    usage: Quantities
+
+    def usd_a_day(self, rate: float, prices: Mapping[str, Price]) -> float:
+        """US dollars of an average day of a month at this rate, without the free tier."""
+        month = (
+            prices[meter].cost(quantity * rate * MONTH, free_tier=False)
+            for meter, quantity in self.usage.items()
+        )
+        return sum(month) * DAY / MONTH
+
+
+def attacks(scenario: Scenario, stack: StackSettings, figures: Figures) -> list[Attack]:
+    """Every way in which a request costs money, the unlimited ones first.
+
+    The scenario gives the sizes of photos.
+    """
+    quotas = load_quotas()
+    edge = quotas["edge_requests"].limit
+    page = _edge(stack, figures.edge_photo_page_ms, figures.photo_page_bytes)
+    missing = _edge(stack, figures.edge_ms, figures.answer_bytes)
+    download = {"cloudfront_requests": 1.0, "cloudfront_out": scenario.large_bytes}
+    list_units = _EVENTUAL * math.ceil(_LIST_ITEMS * figures.photo_item_bytes / _READ_UNIT)
+    minutes = figures.view_total_bytes + 60 * figures.view_minute_bytes
+    counts = _EVENTUAL * math.ceil(minutes / _READ_UNIT)
+    at_edge = f"Lambda@Edge, {edge:,.0f} a second"
+    lists = _request(stack, figures) | {"dynamodb_reads": list_units}
+    lists["cloudfront_out"] = figures.list_answer_bytes
+    return [
+        Attack(
+            "downloads of renditions from the cache",
+            f"CloudFront, {quotas['cdn_bits'].limit / 1e9:,.0f} Gbit/s",
+            quotas["cdn_bits"].limit / 8 / scenario.large_bytes,
+            download,
+        ),
+        Attack("photo pages with invented ids", at_edge, edge, page | {"dynamodb_reads": 0.5}),
+        Attack("files that do not exist", at_edge, edge, missing),
+        _route(stack, "POST /photos/{photo_id}/views", _view(scenario, stack, figures)),
+        _route(
+            stack,
+            "GET /photos/{photo_id}/views",
+            _request(stack, figures) | {"dynamodb_reads": _EVENTUAL + counts},
+        ),
+        _route(stack, "GET /photos", lists),
+        _route(stack, "POST /photos", _upload(scenario, stack, figures)),
+    ]
+
+
+def _route(stack: StackSettings, route: str, usage: Quantities) -> Attack:
+    own = route in stack.throttles
+    most = stack.throttles[route if own else "* /*"]
+    shared = "" if own else " with other routes"
+    signed_in = ", signed in, each with a file of 25 MB" if route == "POST /photos" else ""
+    return Attack(f"`{route}`{signed_in}", f"template, {most:,.0f} a second{shared}", most, usage)
+
+
+def _request(stack: StackSettings, figures: Figures) -> Quantities:
+    """A request to the API through CloudFront."""
+    function = stack.functions[_API]
+    slow = max(1.0, 1769 / function.memory)
+    seconds = (figures.api_cpu_ms * slow + figures.api_wait_ms) / 1000
+    return {
+        "cloudfront_requests": 1.0,
+        "cloudfront_to_origin": figures.request_bytes,
+        "cloudfront_out": figures.answer_bytes,
+        "api_requests": 1.0,
+        "lambda_requests": 1.0,
+        f"lambda_{function.architecture}": seconds * function.gigabytes,
+        "logs_in": figures.log_bytes_an_invocation,
+        "access_logs_in": figures.access_log_bytes if stack.access_logs else 0.0,
+        "traces": _SAMPLED * 2,
+    }
+
+
+def _edge(stack: StackSettings, milliseconds: float, size: float) -> Quantities:
+    """A request that CloudFront answers from a bucket, by way of the edge function."""
+    return {
+        "cloudfront_requests": 1.0,
+        "cloudfront_out": size,
+        "edge_requests": 1.0,
+        "edge_duration": milliseconds / 1000 * stack.functions[EDGE].gigabytes,
+        "s3_reads": 1.0,
+    }
+
+
+def _view(scenario: Scenario, stack: StackSettings, figures: Figures) -> Quantities:
+    """A view of one photo at the throttle of its route, with its share of the counting."""
+    rate = stack.throttles["POST /photos/{photo_id}/views"]
+    only = msgspec.structs.replace(
+        without_traffic(scenario), views_a_day=rate * DAY, photos_viewed=1, popularity=0
+    )
+    load = load_of(only, stack, figures, shards=stack.shards or 1)
+    counter = stack.functions["ViewCounterFunction"]
+    batches = load.counting.batches / rate
+    return _request(stack, figures) | {
+        "dynamodb_reads": _EVENTUAL,
+        "dynamodb_writes": load.counting.write_units / rate,
+        "kinesis_puts": 1.0,
+        "lambda_requests": 1.0 + batches,
+        f"lambda_{counter.architecture}": _request(stack, figures)[
+            f"lambda_{stack.functions[_API].architecture}"
+        ]
+        + batches * load.counting.seconds_a_batch * counter.gigabytes,
+    }
+
+
+def _upload(scenario: Scenario, stack: StackSettings, figures: Figures) -> Quantities:
+    """A photo with the largest file, which is stored for a month."""
+    thumbnailer = stack.functions["ThumbnailerFunction"]
+    architecture = thumbnailer.architecture
+    request = _request(stack, figures)
+    seconds = (figures.thumbnailer_cpu_ms + figures.thumbnailer_wait_ms) / 1000
+    return request | {
+        "lambda_requests": 2.0,
+        f"lambda_{architecture}": request[f"lambda_{stack.functions[_API].architecture}"]
+        + seconds * thumbnailer.gigabytes,
+        "dynamodb_writes": 8.0,  # created and settled, in the table and its index, and the replica
+        "s3_writes": 5.0,
+        "s3_reads": 1.0,
+        "s3_standard": LARGEST_UPLOAD_BYTES + scenario.renditions_bytes,
+    }
+
+
+def abuse_table(
+    scenario: Scenario, stack: StackSettings, figures: Figures, prices: Mapping[str, Price]
+) -> str:
+    """The table in Markdown."""
+    one = PER_CLIENT / _WINDOW_SECONDS
+    lines = [
+        f"| attack | stopped at | USD a day at that | USD a day of one address with"
+        f" `RequestsPerClient={PER_CLIENT}` |",
+        "|---|---|---:|---:|",
+    ]
+    for each in attacks(scenario, stack, figures):
+        whole, client = (each.usd_a_day(rate, prices) for rate in (each.most, min(one, each.most)))
+        lines.append(f"| {each.what} | {each.limit} | {whole:,.0f} | {client:,.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+def with_table(page: str, text: str) -> str:
+    """docs/security.md with this table between its marks."""
+    return _TABLE.sub(lambda _: text, page)

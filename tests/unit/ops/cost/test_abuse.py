@@ -1,0 +1,56 @@
+"""What abuse costs, by hand for some attacks."""
+
+import pytest
+
+from ops.cost.__main__ import SECURITY
+from ops.cost.abuse import LARGEST_UPLOAD_BYTES, attacks, with_table
+from ops.cost.figures import load_figures
+from ops.cost.prices import load_prices
+from ops.cost.scenario import load_scenario
+from ops.cost.stack_settings import read_stack_settings
+from shared.photos import MAX_UPLOAD_BYTES
+from tests.support.repository import load_template
+
+STACK = read_stack_settings(load_template(), {"Stage": "prod"})
+SCENARIO = load_scenario("million")
+ATTACKS = {each.what: each for each in attacks(SCENARIO, STACK, load_figures({}))}
+PRICES = load_prices()
+
+
+def test_largest_upload_is_the_one_that_the_api_takes():
+    assert LARGEST_UPLOAD_BYTES == MAX_UPLOAD_BYTES
+
+
+def test_download_costs_a_request_and_its_bytes():
+    found = ATTACKS["downloads of renditions from the cache"].usd_a_day(1, PRICES)
+    month = 730 * 3600
+    by_hand = PRICES["cloudfront_requests"].cost(month, free_tier=False)
+    by_hand += PRICES["cloudfront_out"].cost(month * SCENARIO.large_bytes, free_tier=False)
+    assert found == pytest.approx(by_hand / (730 / 24))
+
+
+def test_twice_the_rate_costs_no_less():
+    for attack in ATTACKS.values():
+        assert attack.usd_a_day(0, PRICES) == 0
+        assert attack.usd_a_day(2, PRICES) > attack.usd_a_day(1, PRICES) > 0
+
+
+@pytest.mark.parametrize("route", ["POST /photos/{photo_id}/views", "GET /photos/{photo_id}/views"])
+def test_attack_on_a_route_is_stopped_by_its_throttle(route: str):
+    assert ATTACKS[f"`{route}`"].most == STACK.throttles[route] == 500
+
+
+def test_view_costs_its_share_of_the_counting():
+    view = ATTACKS["`POST /photos/{photo_id}/views`"]
+    read = ATTACKS["`GET /photos`"]
+    assert view.usage["kinesis_puts"] == 1
+    assert 0 < view.usage["dynamodb_writes"] < 1
+    assert "dynamodb_writes" not in read.usage
+
+
+def test_table_is_put_between_its_marks():
+    page = SECURITY.read_text()
+    changed = with_table(page, "another\n")
+    assert changed.count("another\n") == page.count("another\n") + 1
+    assert with_table(changed, "") != page
+    assert with_table(changed, page.split("abuse -->\n")[1].split("<!-- end")[0]) == page

@@ -1,7 +1,7 @@
-"""Peak memory of the thumbnailer for each kind of file, at the most pixels that it takes of it.
+"""Peak memory of the thumbnailer for each kind of file, with the maximum number of pixels.
 
-The limits in `functions/thumbnailer/decoding.py` were chosen by these figures. Memory is that of
-the whole process: interpreter, libraries, file and renditions.
+The limits in `functions/thumbnailer/decoding.py` were chosen by these figures. They are the memory
+of the whole process: interpreter, libraries, file and renditions.
 """
 
 import os

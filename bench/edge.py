@@ -1,9 +1,9 @@
-"""The edge function's cold start and warm time, beside the smallest that Lambda@Edge can run.
+"""The edge function's cold start and warm time, compared with the smallest possible function.
 
 `python bench/edge.py`. A cold start is a whole process of CPython without packages: it starts,
-imports the handler from a folder without bytecode (`sam build` ships none, and Lambda's is
-read-only), handles one event and ends. With `--runtime FOLDER`, a folder that awslambdaric is
-installed into, each process loads Lambda's runtime client first, as it is in Lambda. The contenders
+imports the handler from a folder without bytecode (`sam build` ships none, and Lambda's code folder
+is read-only), handles one event and ends. With `--runtime FOLDER`, a folder into which awslambdaric
+is installed, each process loads Lambda's runtime client first, as Lambda does. The contenders
 take turns; a ratio is the median of the ratios of all turns.
 """
 
@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parent.parent
-PYTHON = Path(sys.executable).resolve()  # the one that the virtual environment was made from
+PYTHON = Path(sys.executable).resolve()  # the interpreter of the virtual environment
 PACKAGES = next(path for path in sys.path if path.endswith("site-packages"))
 MOST_TIMES, MOST_BYTES = 1.5, 1024 * 1024
 
@@ -51,7 +51,7 @@ HANDLE = """
 from {package}.handler import handler
 handler(event, None)
 """
-# From inside one process, in turns; a photo's page is remembered after its first time.
+# In one process, in turns; the function caches a photo's page after the first event.
 WARM = """
 import json, sys, time
 sys.path[:0] = sys.argv[1:]
@@ -73,7 +73,7 @@ print(json.dumps({name: sorted(each)[len(each) // 2] for name, each in times.ite
 
 
 def event(name: str, **changes: str) -> Any:
-    """A case of events/; its catalog refuses connections at once, so only our own time counts."""
+    """An event of events/, with a catalog that refuses connections, so no time is spent waiting."""
     loaded = json.loads((ROOT / "events" / f"cloudfront_{name}.json").read_text())
     request = loaded["Records"][0]["cf"]["request"]
     request.update(changes)
@@ -92,7 +92,7 @@ STATIC = list(EVENTS)[:3]
 
 
 def cold(script: str, folders: list[str], asked: object) -> float:
-    """Seconds of a process, from its start to its end."""
+    """The duration of a process in seconds."""
     command = [PYTHON, "-I", "-B", "-c", script, *folders]
     started = time.perf_counter()
     done = subprocess.run(
@@ -109,7 +109,7 @@ def cold(script: str, folders: list[str], asked: object) -> float:
 
 
 def cold_starts(folder: str, runtime: str | None, runs: int) -> dict[str, list[float]]:
-    """Seconds of each contender, turn by turn."""
+    """The seconds of each contender in each turn."""
     start = START + (RUNTIME if runtime else "")
     folders = [folder, *([runtime] if runtime else [])]
     contenders = {
@@ -129,7 +129,7 @@ def cold_starts(folder: str, runtime: str | None, runs: int) -> dict[str, list[f
 
 
 def packages(folder: str) -> int:
-    """Put the contenders into `folder`; the bytes of the edge function's package."""
+    """Write the contenders into `folder`; returns the size of the edge function's package."""
     for name, source in {"smallest": SMALLEST, "boto3_client": BOTO3}.items():
         (Path(folder) / name).mkdir()
         (Path(folder) / name / "__init__.py").touch()
@@ -143,7 +143,7 @@ def packages(folder: str) -> int:
 
 
 def warm(folder: str) -> dict[str, float]:
-    """Median seconds of one event."""
+    """The median time of one event in seconds."""
     events = {"smallest": EVENTS["a rendition"], **EVENTS}
     done = subprocess.run(
         [PYTHON, "-I", "-B", "-c", WARM, folder],
@@ -157,7 +157,7 @@ def warm(folder: str) -> dict[str, float]:
 
 
 def main() -> int:
-    """0 if every target is met."""
+    """Return 0 if every target is met."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=60, help="of each contender (default 60)")
     parser.add_argument("--runtime", help="a folder that awslambdaric is installed into")

@@ -1,4 +1,4 @@
-"""Makes the photos that the benchmarks work on: drawn, with the spectrum and edges of real ones."""
+"""Draws photos for the benchmarks, with a spectrum and edges like those of real photos."""
 
 import io
 import struct
@@ -48,7 +48,7 @@ def box(name: bytes, *contents: bytes) -> bytes:
 
 
 def heic_grid(columns: int, rows: int, tile_file: Path = TILE) -> bytes:
-    """A HEIC photo as phones write it, a grid of 512 x 512 tiles, each the same one.
+    """A HEIC photo as phones write it: a grid of 512 x 512 tiles, here all the same.
 
     No encoder is needed: the tile was encoded once, and the boxes around it are ISO/IEC 23008-12's.
     """

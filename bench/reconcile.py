@@ -1,8 +1,9 @@
-"""The daily report's comparison of source and replica, beside a plain full scan of both tables.
+"""The daily report's comparison of source and replica, compared with a full scan of both tables.
 
 `python bench/reconcile.py`. Both read the same tables, which are in memory: a call takes its CPU
-and the pause of `--latency`. Read units are counted as DynamoDB bills them. A pair's tables scan in
-one order, that of the keys' hashes; in "own orders" they do not, which DynamoDB does not rule out.
+time and the pause `--latency`. Read units are counted as DynamoDB bills them. Normally both tables
+are scanned in the order of the keys' hashes. With "own orders" the orders differ, which DynamoDB
+does not exclude.
 """
 
 import argparse
@@ -33,7 +34,7 @@ type Work = Callable[[LargeGallery], object]
 
 
 def compare(gallery: LargeGallery) -> None:
-    """The phase of the report that compares, with its repairs."""
+    """The phase of the report that compares both tables, with its repairs."""
     event: Any = {"run": {"execution": "bench", "started_at": NOW.isoformat()}}
     while True:
         state = msgspec.convert(event, State)
@@ -48,7 +49,7 @@ def compare(gallery: LargeGallery) -> None:
 
 
 def scan_both(gallery: LargeGallery) -> set[str]:
-    """What differs, by all versions of both tables in memory; nothing is repaired."""
+    """The differences, from the versions of both tables in memory; nothing is repaired."""
     versions: dict[str, dict[str, int]] = {"photos": {}, "catalog": {}}
     names = {f"#{name}": name for name in ("photo_id", "version", "status")}
     for table, found in versions.items():
@@ -74,7 +75,7 @@ def scan_both(gallery: LargeGallery) -> set[str]:
 
 
 def seconds_of(work: Work, gallery: LargeGallery, latency: float) -> tuple[float, float]:
-    """Of one run: seconds, and read units."""
+    """The seconds and the read units of one run."""
     copy = LargeGallery(like=gallery, bills=True)
     copy.tables.before = lambda *_: time.sleep(latency) if latency else None
     started = time.perf_counter()
@@ -83,7 +84,7 @@ def seconds_of(work: Work, gallery: LargeGallery, latency: float) -> tuple[float
 
 
 def peak_of(work: Work, gallery: LargeGallery) -> float:
-    """Megabytes that the work allocates at most."""
+    """The peak of allocated memory in megabytes."""
     copy = LargeGallery(like=gallery, bills=True)
     tracemalloc.start()
     try:
@@ -94,7 +95,7 @@ def peak_of(work: Work, gallery: LargeGallery) -> float:
 
 
 def main() -> int:
-    """0 if memory is flat, and a healthy pair costs hardly more reads than a scan."""
+    """Return 0 if memory is constant, and tables without drift cost hardly more than a scan."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="of each contender (default 3)")
     parser.add_argument("--photos", type=int, default=5_000, help="and ten times as many")

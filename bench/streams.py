@@ -1,8 +1,8 @@
-"""Views: decoding, counting and writing, each beside its peer, in one interleaved run.
+"""Views: decoding, counting and writing, each compared with a baseline, in interleaved runs.
 
-`python bench/streams.py`. A batch is 1,000 records over 50 photos of one minute. Calls of DynamoDB
-go through boto3 to the point where a request would leave the machine, and an empty answer comes
-back; what the tables would hold, and what that costs, is computed from the same requests.
+`python bench/streams.py`. A batch has 1,000 records of 50 photos in one minute. Calls of DynamoDB
+go through boto3 up to the point where a request would leave the machine, and get an empty answer.
+The content of the tables, and its cost, is computed from the same requests.
 """
 
 import argparse
@@ -87,7 +87,7 @@ _decode = msgspec.json.Decoder(_ComparedView).decode
 
 
 def tight_loop() -> dict[tuple[str, float], int]:
-    """The least that counts views by photo and minute: nothing is checked, guarded or ordered."""
+    """The minimum that counts views by photo and minute, without checks, conditions or order."""
     counts: dict[tuple[str, float], int] = {}
     for each in EVENT["Records"]:
         event = _decode(binascii.a2b_base64(each["kinesis"]["data"]))
@@ -111,7 +111,7 @@ def key_of(photo_id: str, period: str) -> Item:
 
 
 def write_one(record: KinesisStreamRecord) -> None:
-    """As Powertools' documentation does: a record, a write."""
+    """One write per record, as in Powertools' documentation."""
     view = record.kinesis.data_as_json()
     dynamodb.update_item(
         TableName="Views",
@@ -129,7 +129,7 @@ def one_write_a_record() -> object:
 
 
 def self_guarded(number: int = 0) -> list[Item]:
-    """Two updates a photo, each with a guard of its own; without receipts no replay is exact."""
+    """Two conditional updates per photo; without receipts a replay cannot be exact."""
     updates = []
     for photo_number in range(PHOTOS):
         for period in ("total", f"minute#{NOW:%Y-%m-%dT%H:%MZ}"):
@@ -164,7 +164,7 @@ def whole_handler() -> Any:
 
 
 def size(item: Item) -> int:
-    """Bytes, as DynamoDB counts them: names and values, numbers by two digits."""
+    """The size in bytes by DynamoDB's rule: names and values, two digits of a number per byte."""
     total = 0
     for name, value in item.items():
         [(type_, content)] = value.items()
@@ -194,7 +194,7 @@ def write_units(batches: int) -> tuple[float, float]:
 
 
 def timed(contenders: dict[str, Callable[[], object]], runs: int) -> dict[str, float]:
-    """Median seconds of each, in turns."""
+    """The median seconds of each contender, run in turns."""
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(runs):
         for name, work in contenders.items():
@@ -209,7 +209,7 @@ def verdict(*, met: bool) -> str:
 
 
 def main() -> int:
-    """0 if every target is met."""
+    """Return 0 if every target is met."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=15, help="of each contender (default 15)")
     runs = parser.parse_args().runs

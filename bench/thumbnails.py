@@ -1,8 +1,8 @@
-"""Photo → three renditions: this project's thumbnailer beside its peers, in one interleaved run.
+"""Three renditions of a photo: the thumbnailer compared with baselines, in interleaved runs.
 
-Each measurement is a process of its own, all on one and the same CPU: its first run gives the peak
-of memory over interpreter, libraries and file; a second one the time before encoding, a third the
-time with it. `sharp` takes part if `node` finds it (NODE_PATH).
+Each measurement is a separate process, all on the same CPU. Its first run gives the peak of memory
+above interpreter, libraries and file, the second run the time without encoding, and the third run
+the time with encoding. `sharp` takes part if `node` finds it (NODE_PATH).
 """
 
 # ruff: noqa: PLC0415 - a child imports only what it measures, for its memory to be its own
@@ -172,7 +172,7 @@ def run_one(contender: str, file: Path, pixels: Path | None) -> None:
 
 
 def _peak_memory() -> int:
-    # The process's own; ru_maxrss would begin with that of the parent.
+    # The peak of this process; ru_maxrss would begin with the parent's.
     status = Path("/proc/self/status").read_text()
     return 1024 * int(status.split("VmHWM:")[1].split()[0])
 

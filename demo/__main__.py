@@ -1,4 +1,4 @@
-"""`python -m demo`: what the Makefile's targets of the laptop cloud run."""
+"""`python -m demo`: the commands of the Makefile's targets for the laptop cloud."""
 
 import argparse
 import contextlib
@@ -50,7 +50,7 @@ OPERATOR_TOOLS: Final[dict[str, Callable[[list[str]], int]]] = {
     "report": report.main,
     "trace": trace.main,
 }
-"""The commands for a stack in an account; arguments after their names are passed on to them."""
+"""Commands that also work on a stack in an account; they get all further arguments."""
 
 _interrupted: Final = threading.Event()
 
@@ -199,7 +199,7 @@ def _follow(running: RunningApplication, watch: SourceWatch, console: Console) -
 
 
 def _open_browser(url: str, own_environment: Mapping[str, str]) -> None:
-    """On a desktop; elsewhere the address is enough."""
+    """Open the page in a browser on a desktop; elsewhere do nothing."""
     desktop = sys.platform == "darwin" or own_environment.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}
     if desktop and sys.stdout.isatty():
         command = [sys.executable, "-m", "webbrowser", url]
@@ -209,7 +209,7 @@ def _open_browser(url: str, own_environment: Mapping[str, str]) -> None:
 def _invoke(
     cloud: Cloud, function: str, event: Path, own_environment: dict[str, str], console: Console
 ) -> int:
-    """By `sam local invoke`; without a Docker engine by the runtime client on this machine."""
+    """Run `sam local invoke`, or without a Docker engine the runtime client on this machine."""
     if sam_local.has_docker(own_environment):
         gallery = application.gallery(cloud)
         return sam_local.invoke(cloud, gallery, function, event, own_environment)

@@ -11,7 +11,7 @@ from localcloud.deployment import Report
 
 STACK: Final = "lambda-gallery-local"
 _TEMPLATE: Final = ROOT / "template.yaml"
-_BUILDS: Final = STATE  # as samconfig.toml has it for stage local, so that both share a cache
+_BUILDS: Final = STATE  # as in samconfig.toml for stage local, so that both share a cache
 ARTIFACTS: Final = Application(_TEMPLATE, STACK, builds=_BUILDS).artifacts
 """The folder of what sam build makes for the laptop cloud."""
 
@@ -28,7 +28,7 @@ def gallery(cloud: Cloud) -> Application:
 
 def build_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment in which the gallery's layers are built for this machine."""
-    # Only a Linux machine runs the wheels that Lambda runs (layers/build/layer.mk).
+    # Lambda's wheels run only on Linux (layers/build/layer.mk).
     wheels = {} if sys.platform == "linux" else {"LAYER_WHEELS": "host"}
     return {**environment, **wheels}
 

@@ -1,4 +1,4 @@
-"""The demo's last act: a catalog broken on purpose, and the daily report that repairs it."""
+"""The last step of the demo: it breaks the catalog, and the daily report repairs it."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from shared.photos import Photo, Status
 from shared.timestamps import iso_milliseconds
 
 _DRAINED_SECONDS: Final = 60
-_OTHERS: Final = (  # of the report's headlines
+_OTHERS: Final = (  # headlines of the report that must be 0
     "PhotosTakenUp",
     "UploadsAbandoned",
     "PhotosStuck",
@@ -31,7 +31,7 @@ type Broken = dict[str, str]  # the photo's id, by kind of drift
 
 
 def break_and_repair(deployed: DeployedGallery, console: Console) -> bool:
-    """One row missing, one stale, one extra; True if the report repairs those, and no other."""
+    """Make one row missing, one stale, one extra; True if the report repairs exactly those."""
     with console.status("breaking the catalog"):
         broken = _break(deployed)
         different = _differences(deployed)
@@ -85,7 +85,7 @@ def _reporting(deployed: DeployedGallery) -> daily_reports.ReportSource:
 
 
 def _break(deployed: DeployedGallery) -> Broken:
-    """Replicate two photos; then delete one row, set one back, and add a row without a photo."""
+    """Replicate two photos; then delete one row, make one stale, and add one without a photo."""
     dynamodb = deployed.cloud.client("dynamodb")
     photos_table = deployed.outputs["PhotosTableName"]
     catalog_table = deployed.outputs["CatalogTableName"]

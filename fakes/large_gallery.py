@@ -1,4 +1,4 @@
-"""A gallery of any size with faults planted in it, and who must find them."""
+"""A gallery of any size with planted faults, and the findings that they must lead to."""
 
 import dataclasses
 import random
@@ -19,7 +19,7 @@ from fakes.stores import (
 from fakes.tables import Item
 
 IN_A_MONTH = int((NOW + timedelta(days=20)).timestamp())
-# Of a thousand photos each. The rest is READY, and well.
+# How many of a thousand photos have each fault. All others are READY and correct.
 SHARES = {
     "pending": 10,
     "failed": 10,
@@ -56,7 +56,7 @@ def photo(
     created_at: str = "",
     expires_at: int | None = None,
 ) -> Item:
-    """A record as DynamoDB has it."""
+    """A record in DynamoDB's form."""
     item = {
         "photo_id": {"S": photo_id(number)},
         "version": {"N": str(version)},
@@ -86,7 +86,7 @@ def row(number: int, status: str = "READY", version: int = 2) -> Item:
 
 @dataclasses.dataclass
 class LargeGallery:
-    """So many photos; `like` another, it begins with what that one holds."""
+    """A gallery of `size` photos; with `like` it starts as a copy of another gallery."""
 
     size: int = 0
     seed: int = 1

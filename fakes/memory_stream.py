@@ -29,7 +29,7 @@ class MemoryShard:
 
 
 class MemoryStream:
-    """A `Source`; its shards are named in the order in which they came about."""
+    """A `Source`; its shards are numbered in the order of their creation."""
 
     def __init__(
         self, mapping: EventSourceMapping, clock: Callable[[], float], shards: int = 1
@@ -38,7 +38,7 @@ class MemoryStream:
         self.clock = clock
         self.all: dict[str, MemoryShard] = {}
         self.page_size: int | None = None
-        self.failing: str | None = None  # what every read answers, if anything
+        self.failing: str | None = None  # the error of every read, if any
         self.read_records = 0
         self._sequence_number = FIRST_SEQUENCE_NUMBER
         self._shards_made = 0
@@ -46,7 +46,7 @@ class MemoryStream:
             self._add((), place * HASH_KEYS // shards, (place + 1) * HASH_KEYS // shards)
 
     def put(self, key: str, data: bytes = b"{}", arrived: float | None = None) -> Record:
-        """What Kinesis' PutRecord does."""
+        """Add a record like PutRecord of Kinesis."""
         hash_key = int.from_bytes(hashlib.md5(key.encode(), usedforsecurity=False).digest())
         [target] = [
             each
@@ -70,7 +70,7 @@ class MemoryStream:
         new: Mapping[str, Any] | None = None,
         old: Mapping[str, Any] | None = None,
     ) -> Record:
-        """What a write to a table with a stream does; it has one shard."""
+        """Add the record of a write to a table with a stream, which has one shard."""
         [target] = self.all.values()
         number = self._next_sequence_number()
         change = {
@@ -106,7 +106,7 @@ class MemoryStream:
         return [shard_id for shard_id, each in self.all.items() if not each.closed]
 
     def forget(self, shard_id: str) -> None:
-        """Its retention is over, or it is gone otherwise."""
+        """Remove a shard, as after the retention of its records."""
         del self.all[shard_id]
 
     def shards(self) -> Sequence[Shard]:

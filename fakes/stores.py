@@ -1,7 +1,7 @@
-"""DynamoDB and S3 in memory, as much as the daily report calls; and the gallery that is in them.
+"""The parts of DynamoDB and S3 that the daily report calls, in memory, and a gallery in them.
 
-Scans come in the order of the keys' hashes, as DynamoDB's do, and read units are counted as it
-bills them. What the stores do is held against moto in test_daily_report_stores.py.
+Scans return items in the order of the keys' hashes, as DynamoDB does, and read units are counted as
+DynamoDB bills them.
 """
 
 import bisect
@@ -36,7 +36,7 @@ NAMES = {f"{table}_table": table for table in KEYS} | {
 
 
 def size(item: Item) -> int:
-    """Bytes, as DynamoDB counts them."""
+    """The size in bytes by DynamoDB's rule."""
 
     def of(value: dict[str, Any]) -> int:
         [(type_, content)] = value.items()
@@ -54,9 +54,9 @@ def size(item: Item) -> int:
 
 
 class ScannedTables(Tables):
-    """Tables that can be scanned; with `salts`, each in an order of its own.
+    """Tables that can be scanned; with `salts`, each table in a different order.
 
-    Sizes, and so what reading costs, are those of the items only if it `bills`.
+    Only with `bills` are the sizes of items computed, and so the cost of reads.
     """
 
     def __init__(self, *, salts: dict[str, str] | None = None, bills: bool = False) -> None:
@@ -132,14 +132,14 @@ class ScannedTables(Tables):
         return self._call("DeleteItem", request, act)
 
     def copy_from(self, other: "ScannedTables") -> None:
-        """Hold what the other holds; items are never changed in place."""
+        """Copy all items of the other; items are never changed in place."""
         self._items = {table: dict(items) for table, items in other._items.items()}
         self._order = {table: list(order) for table, order in other._order.items()}
         self._sizes = dict(other._sizes)
         self._unsorted = set(KEYS)
 
     def remove(self, table: str, key: tuple[str, ...]) -> None:
-        """What nobody's condition guards: the work of chance, or of a test."""
+        """Delete an item without a condition."""
         del self._items[table][key]
         if table in self._unsorted:
             self._order[table].sort()
@@ -149,7 +149,7 @@ class ScannedTables(Tables):
         ]
 
     def put(self, table: str, item: Item) -> None:
-        """As `remove`."""
+        """Put an item without a condition."""
         self._store(table, item)
 
     def _apply(self, action: Item) -> None:
@@ -174,13 +174,13 @@ class ScannedTables(Tables):
 
 
 def projected(request: dict[str, Any], item: Item) -> Item:
-    """The attributes that were asked for."""
+    """The attributes of the projection."""
     names = request["ExpressionAttributeNames"].values()
     return {name: item[name] for name in names if name in item}
 
 
 def fits(request: dict[str, Any], key: tuple[str, ...]) -> bool:
-    """The one filter that the report has: of periods."""
+    """The report's only filter, on periods."""
     if "FilterExpression" not in request:
         return True
     values = request["ExpressionAttributeValues"]
@@ -188,7 +188,7 @@ def fits(request: dict[str, Any], key: tuple[str, ...]) -> bool:
 
 
 class Buckets:
-    """S3, every bucket there from the start."""
+    """S3 in which every bucket exists."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
@@ -199,7 +199,7 @@ class Buckets:
         self.writes: Counter[tuple[str, str]] = Counter()
 
     def store(self, bucket: str, key: str, at: datetime, body: bytes = b"") -> None:
-        """Put there by somebody else, at that time."""
+        """Put an object with this time of modification."""
         if key not in self._objects.setdefault(bucket, {}):
             bisect.insort(self._order.setdefault(bucket, []), key)
         self._objects[bucket][key] = {
@@ -210,7 +210,7 @@ class Buckets:
         }
 
     def copy_from(self, other: "Buckets") -> None:
-        """Hold what the other holds."""
+        """Copy all objects of the other."""
         self._objects = {bucket: dict(stored) for bucket, stored in other._objects.items()}
         self._order = {bucket: list(keys) for bucket, keys in other._order.items()}
 
@@ -297,18 +297,18 @@ def refused(code: str) -> ClientError:
 
 
 def queue(messages: int) -> Any:
-    """An SQS client whose queue holds so many messages."""
+    """An SQS client whose queue has this number of messages."""
     attributes = {"ApproximateNumberOfMessages": str(messages)}
     return SimpleNamespace(get_queue_attributes=lambda **_: {"Attributes": attributes})
 
 
 def photo_id(number: int) -> str:
-    """The id of the test's photo of that number."""
+    """The photo id for a number."""
     return f"019a9fb2-0c7b-7c3e-9a52-{number:012x}"
 
 
 def ago(**delta: float) -> str:
-    """That long before NOW, as records have it."""
+    """The timestamp of a moment before NOW, as in records."""
     moment = NOW - timedelta(**delta)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -316,7 +316,7 @@ def ago(**delta: float) -> str:
 def steps(
     step: Callable[[dict[str, Any]], dict[str, Any]], event: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """What the state machine does: every state that it sees, the last one done."""
+    """Run all steps like the state machine; yields every state, the last one is done."""
     while not event.get("done"):
         text = json.dumps(step(event))
         assert len(text) < 256 * 1024, "more than Step Functions hands on"

@@ -1,6 +1,6 @@
-"""DynamoDB's tables in memory: as much of the client as the stream functions call, and faults.
+"""The parts of a DynamoDB client that the stream functions call, in memory, with faults.
 
-What it does is held against moto in tests/integration/functions/view_counter/test_tables.py.
+tests/integration/functions/view_counter/test_tables.py compares it with moto.
 """
 
 import re
@@ -21,14 +21,14 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class ConditionalCheckFailedError(ClientError):
-    """What boto3 calls ConditionalCheckFailedException."""
+    """The client's ConditionalCheckFailedException."""
 
 
 class Tables:
     """A client on tables that exist as soon as they are written to.
 
-    `before` and `after` are called around what each operation does, and may raise; `busy` may name
-    the reason for which one action of a transaction is refused. `calls` counts operations.
+    `before` and `after` are called before and after each operation, and may raise. `busy` may
+    return the reason for which an action of a transaction is refused. `calls` counts operations.
     """
 
     exceptions = SimpleNamespace(ConditionalCheckFailedException=ConditionalCheckFailedError)

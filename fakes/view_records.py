@@ -1,4 +1,4 @@
-"""The views stream's side: records as Kinesis delivers them, and what is counted of them."""
+"""Records of the views stream as Kinesis delivers them, and the counts in the views table."""
 
 import base64
 import dataclasses
@@ -17,14 +17,14 @@ from view_counter.view_records import read_batch
 NOW = datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC)
 SHARD = "shardId-000000000000"
 TABLE = "Views"
-# As long as Kinesis makes them; what follows is added.
+# As long as Kinesis' sequence numbers; tests add small numbers to it.
 FIRST_SEQUENCE = 49_668_899_999_999_999_999_999_999_999_999_999_999_999_999_999_999_999_999
 
 type Record = dict[str, Any]
 
 
 def photo(number: int) -> str:
-    """The id of the test's photo of that number."""
+    """The photo id for a number."""
     return f"019a9fb2-0c7b-7c3e-9a52-{number:012x}"
 
 
@@ -73,12 +73,12 @@ def poison(sequence: int, photo_id: str = photo(0)) -> Record:
 
 
 def sequences(records: Iterable[Record]) -> list[int]:
-    """The short numbers that the records were made with."""
+    """The small numbers from which the records were made."""
     return [int(each["kinesis"]["sequenceNumber"]) - FIRST_SEQUENCE for each in records]
 
 
 class Clock:
-    """Time that passes only while somebody pauses, or by hand."""
+    """A clock that advances only by its pauses, or by hand."""
 
     def __init__(self, seconds: float = 50) -> None:
         self.left = seconds
@@ -94,7 +94,7 @@ class Clock:
 
 @dataclasses.dataclass
 class Context:
-    """As much of Lambda's context as the function and Powertools ask for."""
+    """The attributes of Lambda's context that the function and Powertools read."""
 
     clock: Clock
     function_name: str = "view_counter"
@@ -126,7 +126,7 @@ class Counting:
         return totals(self.tables.items(TABLE))
 
     def assert_counted(self, *records: Record) -> None:
-        """Each of these once, and nothing else; in the totals and in the minutes."""
+        """Assert that exactly these are counted once, in the totals and in the minutes."""
         views = {view.sequence: view for view in read_batch(records).views}.values()
         assert self.totals == Counter(view.photo_id for view in views)
         assert minutes(self.tables.items(TABLE)) == Counter(
@@ -135,7 +135,7 @@ class Counting:
 
 
 def totals(items: Iterable[dict[str, Any]]) -> dict[str, int]:
-    """By photo."""
+    """Totals by photo."""
     return {
         item["photo_id"]["S"]: int(item["views"]["N"])
         for item in items
@@ -144,7 +144,7 @@ def totals(items: Iterable[dict[str, Any]]) -> dict[str, int]:
 
 
 def minutes(items: Iterable[dict[str, Any]]) -> dict[tuple[str, str], int]:
-    """By photo and minute's key."""
+    """Counts by photo and minute key."""
     return {
         (item["photo_id"]["S"], item["period"]["S"]): int(item["views"]["N"])
         for item in items

@@ -150,7 +150,7 @@ class Clients:
         after = self.processes.cpu_seconds()
         self.idle = {name: (after[name] - before[name]) / idle_seconds for name in before}
 
-    def load(self, name: str, request: str, clients: int, seconds: float) -> report.Load:
+    def load(self, name: str, request: str, clients: int, seconds: float) -> report.RequestFigures:
         """What so many clients get within some seconds."""
         asked = {
             "host": self._at.cloud.host,
@@ -173,7 +173,7 @@ class Clients:
         count = len(times)
         spent = {each: after[each] - before[each] - self.idle[each] * took for each in after}
         spent["clients"] = answer["cpu_seconds"]
-        return report.Load(
+        return report.RequestFigures(
             name=name,
             clients=clients,
             per_second=count / took,
@@ -251,7 +251,7 @@ def drain(at: Deployed, photo_id: str, count: int) -> float:
     return count / (time.monotonic() - began)
 
 
-def measure(arguments: argparse.Namespace, at: Deployed) -> report.Measured:
+def measure(arguments: argparse.Namespace, at: Deployed) -> report.LaptopFigures:
     with CONSOLE.status("idle"):
         asking = Clients(at, arguments.seconds)
     memory = {"started": asking.processes.memory_mb()}
@@ -284,7 +284,7 @@ def measure(arguments: argparse.Namespace, at: Deployed) -> report.Measured:
         drained = drain(at, photo_id, arguments.views)
         CONSOLE.print(f"{drained:,.0f} views drained per second")
         memory["after the views"] = asking.processes.memory_mb()
-    return report.Measured(asking.idle, loads, bursts, arguments.views, drained, memory)
+    return report.LaptopFigures(asking.idle, loads, bursts, arguments.views, drained, memory)
 
 
 def main() -> int:

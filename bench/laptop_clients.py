@@ -12,7 +12,7 @@ from collections import Counter
 from typing import Any
 
 
-class Measured:
+class ClientFigures:
     """Statuses and latencies of all clients."""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Measured:
 
 
 async def client(
-    address: tuple[str, int], request: bytes, until: float, measured: Measured
+    address: tuple[str, int], request: bytes, until: float, measured: ClientFigures
 ) -> None:
     """Send the request again and again on one connection, and on a new one when that is closed."""
     while time.perf_counter() < until:
@@ -54,7 +54,7 @@ async def answered(reader: asyncio.StreamReader) -> str:
 
 async def main() -> None:
     asked: dict[str, Any] = json.load(sys.stdin)
-    measured = Measured()
+    measured = ClientFigures()
     began = time.perf_counter()
     until = began + asked["seconds"]
     async with asyncio.TaskGroup() as tasks:

@@ -17,7 +17,7 @@ GET_ITEM = "GetItem alone"
 
 
 @dataclass(frozen=True)
-class Load:
+class RequestFigures:
     """Requests of one kind from some clients; `cpu_ms` is processor time per request."""
 
     name: str
@@ -64,18 +64,18 @@ class Burst:
 
 
 @dataclass(frozen=True)
-class Measured:
+class LaptopFigures:
     """One run; `idle` in processors, `memory` in MB and number of processes by point in time."""
 
     idle: Mapping[str, float]
-    loads: list[Load]
+    loads: list[RequestFigures]
     bursts: list[Burst]
     views: int
     drained: float
     memory: Mapping[str, Mapping[str, float]]
 
 
-def show(measured: Measured) -> None:
+def show(measured: LaptopFigures) -> None:
     console = Console(highlight=False, width=150)
     table = Table(
         title="Requests; CPU in ms per request above that of the idle cloud", title_justify="left"
@@ -112,7 +112,7 @@ def show(measured: Measured) -> None:
     console.print(table)
 
 
-def plot(measured: Measured, file: Path) -> None:
+def plot(measured: LaptopFigures, file: Path) -> None:
     figure, axes = plt.subplots(1, 4, figsize=(17, 4.5), layout="constrained")
     for name in (PHOTO, GET_ITEM):
         loads = [each for each in measured.loads if each.name == name]

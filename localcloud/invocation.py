@@ -17,7 +17,7 @@ _LOG_TAIL: Final = 4096  # bytes that Lambda answers
 
 
 @dataclass(frozen=True)
-class Answer:
+class InvocationAnswer:
     """What a function answered, and the last 4 KB of its log."""
 
     payload: bytes
@@ -25,7 +25,7 @@ class Answer:
     log: bytes
 
 
-def invoke(cloud: Cloud, function: str, event: bytes) -> Answer:
+def invoke(cloud: Cloud, function: str, event: bytes) -> InvocationAnswer:
     """Run a deployed function once with an event, in an execution environment, under its own role.
 
     Raises:
@@ -46,14 +46,14 @@ def invoke(cloud: Cloud, function: str, event: bytes) -> Answer:
         response = client.invoke(FunctionName=function, Payload=event, LogType="Tail")
     except ClientError as error:
         raise CloudError(f"Function {function} cannot be invoked: {error}") from error
-    return Answer(
+    return InvocationAnswer(
         payload=response["Payload"].read(),
         function_error=response.get("FunctionError", ""),
         log=base64.b64decode(response.get("LogResult", "")),
     )
 
 
-def show(answer: Answer) -> int:
+def show(answer: InvocationAnswer) -> int:
     """Print the function's log to standard error and its answer; returns the exit status."""
     if len(answer.log) == _LOG_TAIL:
         sys.stderr.write("(the last 4 KB of the log; `localcloud logs` prints all of it)\n")

@@ -24,7 +24,7 @@ class BadRequestError(Exception):
 
 
 @dataclass(frozen=True)
-class Request:
+class RuntimeRequest:
     """A request with its body; names of headers are in lower case."""
 
     method: str
@@ -39,7 +39,7 @@ class RequestReader:
 
     def __init__(self) -> None:
         self._received = bytearray()
-        self._head: Request | None = None
+        self._head: RuntimeRequest | None = None
 
     @property
     def awaits_continue(self) -> bool:
@@ -54,7 +54,7 @@ class RequestReader:
     def feed(self, received: bytes) -> None:
         self._received += received
 
-    def next_request(self) -> Request | None:
+    def next_request(self) -> RuntimeRequest | None:
         """The next request that is complete.
 
         Raises:
@@ -67,9 +67,9 @@ class RequestReader:
         if body is None:
             return None
         head, self._head = self._head, None
-        return Request(head.method, head.path, head.headers, body, head.is_last)
+        return RuntimeRequest(head.method, head.path, head.headers, body, head.is_last)
 
-    def _take_head(self) -> Request | None:
+    def _take_head(self) -> RuntimeRequest | None:
         end = self._received.find(b"\r\n\r\n")
         if end < 0:
             if len(self._received) > _HEAD_LIMIT:
@@ -86,7 +86,7 @@ class RequestReader:
             name, _, value = line.partition(":")
             headers[name.lower()] = value.strip()
         is_last = version == "HTTP/1.0" or headers.get("connection", "").lower() == "close"
-        return Request(method, path, headers, is_last=is_last)
+        return RuntimeRequest(method, path, headers, is_last=is_last)
 
     def _take_body(self, headers: Mapping[str, str]) -> bytes | None:
         if "chunked" in headers.get("transfer-encoding", "").lower():

@@ -16,8 +16,8 @@ from typing import Final
 from localcloud.execution.http_requests import (
     CONTINUE,
     BadRequestError,
-    Request,
     RequestReader,
+    RuntimeRequest,
     answer,
 )
 
@@ -164,7 +164,7 @@ class RuntimeApi:
             self._selector.unregister(connection.socket)
         connection.socket.close()
 
-    def _handle(self, connection: _Connection, request: Request) -> None:
+    def _handle(self, connection: _Connection, request: RuntimeRequest) -> None:
         connection.is_last = request.is_last
         if request.method == "GET" and request.path == f"{_PREFIX}/invocation/next":
             self._asking = connection
@@ -189,7 +189,7 @@ class RuntimeApi:
         if connection.is_last:
             self._drop(connection)
 
-    def _take(self, request: Request) -> tuple[int, bytes]:
+    def _take(self, request: RuntimeRequest) -> tuple[int, bytes]:
         """The status and body that answer what the runtime reports."""
         body = request.body
         error_type = request.headers.get("lambda-runtime-function-error-type", "")

@@ -31,7 +31,7 @@ from localcloud.execution.time_limits import SETTING, TimeLimits
 from localcloud.ministack import function_logs
 from localcloud.ministack.code_folders import CodeFolders
 from localcloud.ministack.debugged_function import DebuggedFunction
-from localcloud.ministack.provisioned_concurrency import ProvisionedConcurrency, in_background
+from localcloud.ministack.provisioned_concurrency import ProvisionedPool, in_background
 from localcloud.ministack.trace_header import inbound_depth, trace_header
 
 # Of the laptop's environment, what functions get too; credentials and region are their own.
@@ -108,7 +108,7 @@ class Executions:
             host, self._concurrency, TimeLimits.of(), write_log=function_logs.write
         )
         self._debugged = DebuggedFunction(self.pool, folder.with_name(debugging.FILE))
-        self.provisioned = ProvisionedConcurrency(self.pool, self.version_of)
+        self.provisioned = ProvisionedPool(self.pool, self.version_of)
 
     def close(self) -> None:
         """End all environments."""

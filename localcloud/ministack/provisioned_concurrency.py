@@ -21,7 +21,7 @@ type Function = dict[str, Any]
 type VersionOf = Callable[[str, str], FunctionVersion | None]
 
 
-class ProvisionedConcurrency:
+class ProvisionedPool:
     """Keeps as many environments initialized as the settings say.
 
     `version_of` tells what a function's alias or version is; None if it does not run here.

@@ -17,7 +17,7 @@ from ops.preflight.examine import Examination, examine, examine_offline, is_bloc
 from ops.preflight.findings import Finding, blocked, missing_action
 from ops.preflight.plan import created, idle_cost
 from ops.preflight.table import findings_table, plan_table, verdict
-from ops.preflight.target import Target
+from ops.preflight.target import DeploymentTarget
 from ops.stacks import (
     EDGE_REGION,
     OperationError,
@@ -52,7 +52,7 @@ def examine_without_account(stage: Stage, stack: str, given: dict[str, str]) -> 
     """
     parameters = merged_parameters(stage, None, given, load_template()["Parameters"])
     region = stage.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    target = Target(stage, stack, region or EDGE_REGION, parameters)
+    target = DeploymentTarget(stage, stack, region or EDGE_REGION, parameters)
     return Examination(target, examine_offline(target))
 
 

@@ -12,7 +12,7 @@ from ops.preflight import names, parameters, stream
 from ops.preflight import stack as stack_checks
 from ops.preflight.findings import CheckResult, Finding, blocked, not_checked
 from ops.preflight.machine import check_python, check_sam
-from ops.preflight.target import DeployedTarget, Target
+from ops.preflight.target import DeployedTarget, DeploymentTarget
 from ops.stacks import Account, OperationError, Stage
 
 type Check = Callable[[DeployedTarget], Iterable[Finding]]
@@ -36,7 +36,7 @@ _OF_ACCOUNT: Final[tuple[tuple[Check, str, str], ...]] = (
 class Examination(msgspec.Struct, frozen=True):
     """The findings of the checks, and the target that they checked."""
 
-    target: Target
+    target: DeploymentTarget
     findings: list[Finding]
 
     @property
@@ -77,7 +77,7 @@ def examine(
     return Examination(target, [*offline, *examine_account(target), *logs])
 
 
-def examine_offline(target: Target) -> list[Finding]:
+def examine_offline(target: DeploymentTarget) -> list[Finding]:
     """Run the checks that need no account."""
     findings = [
         *check_python(target.template["Globals"]["Function"]["Runtime"]),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from ops.preflight.findings import Finding, blocked, ready
-from ops.preflight.target import DeployedTarget, Target
+from ops.preflight.target import DeployedTarget, DeploymentTarget
 from ops.stacks import Account
 
 
@@ -59,7 +59,7 @@ UNIQUE: Final = {
 }
 
 
-def unique_names(target: Target) -> dict[str, tuple[str, str]]:
+def unique_names(target: DeploymentTarget) -> dict[str, tuple[str, str]]:
     """Type and name of each resource whose name must be unique, by logical id."""
     found = {}
     for kind, unique in UNIQUE.items():

@@ -9,7 +9,7 @@ from samtranslator.model.exceptions import InvalidDocumentException
 
 from ops.concurrency import wanted_concurrency
 from ops.preflight.findings import Finding, blocked, ready, warning
-from ops.preflight.target import Target
+from ops.preflight.target import DeploymentTarget
 from ops.stacks import OperationError
 
 MOST_RESOURCES: Final = 500  # per stack, CloudFormation's quota
@@ -19,7 +19,7 @@ TEMPLATE: Final = "Template"
 """Name of the check that runs only if the parameters are valid."""
 
 
-def check_parameters(target: Target) -> Iterator[Finding]:
+def check_parameters(target: DeploymentTarget) -> Iterator[Finding]:
     """Check each value by the template's rules, and pairs of parameters that belong together."""
     declared, values = target.template["Parameters"], target.parameters
     problems = [
@@ -59,7 +59,7 @@ def _problem(name: str, value: str, declared: dict[str, Any]) -> str | None:
     return None
 
 
-def _together(target: Target) -> Iterator[Finding]:
+def _together(target: DeploymentTarget) -> Iterator[Finding]:
     values = target.parameters
     try:
         wanted_concurrency(target.template, values, None)
@@ -79,7 +79,7 @@ def _together(target: Target) -> Iterator[Finding]:
         yield warning(_CHECK, f"Without the page {' and '.join(unused)} has no effect.")
 
 
-def check_template(target: Target) -> Iterator[Finding]:
+def check_template(target: DeploymentTarget) -> Iterator[Finding]:
     """Whether the SAM transform accepts the template, and the number of resources."""
     try:
         count = len(target.resources)

@@ -9,14 +9,14 @@ from ops.cost.prices import load_prices
 from ops.cost.scenario import load_scenario, without_traffic
 from ops.cost.stack_settings import read_stack_settings
 from ops.cost.usage import bill
-from ops.preflight.target import DeployedTarget, Target
+from ops.preflight.target import DeployedTarget, DeploymentTarget
 from ops.stacks import EDGE_REGION
 
 _SHOWN_USD: Final = 0.5
 _WORDS: Final = {"api": "API", "Sns": "SNS"}
 
 
-def created(target: Target) -> dict[str, str]:
+def created(target: DeploymentTarget) -> dict[str, str]:
     """The number of resources of each kind by service, and the change of an existing stack."""
     planned = Counter(each["Type"] for each in target.resources.values())
     existing: Counter[str] = Counter()
@@ -42,7 +42,7 @@ def _counted(resource: str, count: int) -> str:
     return f"{words}es" if words.endswith("s") else f"{words}s"
 
 
-def idle_cost(target: Target) -> str:
+def idle_cost(target: DeploymentTarget) -> str:
     """US dollars per month without visitors and photos, in total and by service."""
     if target.stage.name == "local":
         return "none, because stage local runs on this machine."

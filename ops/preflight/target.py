@@ -15,7 +15,7 @@ FAILED: Final = ("CREATE_FAILED", "UPDATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBAC
 """Statuses in which the last operation of a stack failed."""
 
 
-class Target:
+class DeploymentTarget:
     """A stage of the template with its parameters, in a region, and the existing stack."""
 
     def __init__(
@@ -65,7 +65,7 @@ class Target:
         return resolver.resources(*types)
 
 
-class DeployedTarget(Target):
+class DeployedTarget(DeploymentTarget):
     """A target in an account."""
 
     def __init__(

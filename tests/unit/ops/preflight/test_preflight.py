@@ -15,14 +15,14 @@ from ops.preflight.parameters import check_parameters, check_template
 from ops.preflight.plan import created, idle_cost
 from ops.preflight.stream import resharding_steps
 from ops.preflight.table import verdict
-from ops.preflight.target import Target
+from ops.preflight.target import DeploymentTarget
 from ops.stacks import Stage
 
 DEV = Stage("dev", "gallery", None, None, {})
 
 
-def target(region: str = "us-east-1", **parameters: str) -> Target:
-    return Target(DEV, "gallery", region, parameters)
+def target(region: str = "us-east-1", **parameters: str) -> DeploymentTarget:
+    return DeploymentTarget(DEV, "gallery", region, parameters)
 
 
 @pytest.mark.parametrize(

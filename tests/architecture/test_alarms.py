@@ -244,7 +244,7 @@ def test_alarms_and_the_budget_can_publish_to_both_topics(resources: Resources):
         services = {"cloudwatch.amazonaws.com", "budgets.amazonaws.com"}
         assert set(statement["Principal"]["Service"]) == services
         account = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
-        assert statement["Condition"] == account, "nobody else's alarms"
+        assert statement["Condition"] == account, "only alarms of this account"
         assert denial["Effect"] == "Deny"
         assert denial["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert set(resources["BudgetAlarm"]["DependsOn"]) == set(policies)

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "tools": {"tools", "shared", "gallery_api"},
     "demo": {"demo", "localcloud", "ops", "shared"},
     "fakes": {"fakes", "localcloud", "shared", *FUNCTIONS},
-    "bench": {"fakes", "shared", *FUNCTIONS},
+    "bench": {"demo", "fakes", "localcloud", "shared", *FUNCTIONS},
 }
 # Where configuration, clients and clock come from; the rest of a function gets them as arguments.
 ENTRY_FILES = {"handler.py", "resources.py", "settings.py"}

@@ -1,4 +1,4 @@
-"""The page in a real browser: a photo's whole life, and what nobody should have to look for."""
+"""The page in a real browser: the whole life of a photo, and accessibility."""
 
 import contextlib
 import json

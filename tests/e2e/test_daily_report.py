@@ -39,7 +39,7 @@ def no_report_yet(cloud: Cloud, stack: dict[str, str]) -> str:
 
 @contextlib.contextmanager
 def unheard(cloud: Cloud, stack: dict[str, str]) -> Iterator[None]:
-    """While nobody is told of uploads."""
+    """Run the block while S3 sends no notifications of uploads."""
     s3, bucket = cloud.client("s3"), stack["UploadsBucketName"]
     told = s3.get_bucket_notification_configuration(Bucket=bucket)
     del told["ResponseMetadata"]
@@ -146,7 +146,7 @@ def test_second_report_of_a_day_is_the_first(
 def test_failed_execution_is_reported_without_a_traceback(
     cloud: Cloud, stack: dict[str, str], capsys: pytest.CaptureFixture[str]
 ):
-    """As after a deployment that went wrong: the state machine has nobody to call."""
+    """As after a failed deployment: the state machine names a function that does not exist."""
     client, machine = cloud.client("stepfunctions"), stack["DailyReportStateMachineArn"]
     definition = client.describe_state_machine(stateMachineArn=machine)["definition"]
     broken = json.loads(definition)

@@ -29,7 +29,7 @@ SECONDS = 90  # for cold starts, and for what the streams take; warm, a second o
 
 
 class Target(NamedTuple):
-    """Whom the tests speak to: as somebody signed in and as a stranger, and the media bucket."""
+    """The API for a signed-in user and for a visitor, and the media bucket."""
 
     owner: Gallery
     stranger: Gallery
@@ -91,7 +91,7 @@ def deployed(name: str, url: str | None) -> Iterator[Target]:
 
 @contextlib.contextmanager
 def signed_in(cognito: Any, outputs: Mapping[str, str]) -> Iterator[str]:
-    """The ID token of a user whom nobody else knows, and who is gone after the block."""
+    """The ID token of a new user, who is deleted after the block."""
     user = {
         "UserPoolId": outputs["UserPoolId"],
         "Username": f"journey-{secrets.token_hex(8)}@example.com",

@@ -1,4 +1,4 @@
-"""Nobody calls the API past CloudFront, and a rotation of the origin secret is not noticed."""
+"""The API refuses requests without CloudFront, and a rotation of the secret fails no request."""
 
 import contextlib
 import json
@@ -45,7 +45,7 @@ def open_origin_secret() -> OriginSecret:
 
 @contextlib.contextmanager
 def asked_all_the_time(url: str) -> Iterator[list[int]]:
-    """Statuses of the answers that somebody gets from the gallery meanwhile."""
+    """Statuses of the answers to a client of the gallery during the block."""
     statuses: list[int] = []
     ended = threading.Event()
 

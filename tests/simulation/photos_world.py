@@ -104,7 +104,7 @@ class Photos(World):
                 self.delicate.add(number)
 
     def poison(self, which: int, _: str) -> None:
-        """Somebody writes a row that no photo has."""
+        """Write a row without a photo."""
         kind = POISON[which // 4 % len(POISON)]
         if kind is POISON[-1] and any("1.5" in json.dumps(each) for each in self.sent.values()):
             kind = POISON[0]

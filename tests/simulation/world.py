@@ -196,7 +196,7 @@ class World:
         tally.events["deployments"] += 1
 
     def deliver_again(self, which: int, fate: str) -> None:
-        """An event that was delivered before is delivered once more, by nobody that listens."""
+        """Deliver an earlier event once more; the answer is ignored."""
         if self._events:
             event = self._events[which % len(self._events)]
             tally.events["stray deliveries"] += 1
@@ -207,7 +207,7 @@ class World:
         self._start(Run("redrive", self._redrive), which, fate)
 
     def land(self, which: int, _: str) -> None:
-        """A call that nobody waits for any more arrives, or never does."""
+        """A call whose caller has ended arrives late, or never."""
         if self.sky.late:
             effect = self.sky.late.pop(which % len(self.sky.late))
             if which % 3:

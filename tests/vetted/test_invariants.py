@@ -27,7 +27,7 @@ def prod() -> Deployment:
 
 
 def widened(action: str) -> str:
-    """As somebody grants it who is tired of AccessDenied: `s3:Put*` for `s3:PutObject`."""
+    """A grant that is wider than needed: `s3:Put*` instead of `s3:PutObject`."""
     service, name = action.split(":")
     return f"{service}:{re.sub(r'(?<=[a-z])[A-Z].*', '', name).rstrip('*')}*"
 

@@ -97,7 +97,7 @@ class Gallery:
         self._put("CatalogTable", to_item(row))
 
     def put_malformed(self, table: str, photo_id: str) -> None:
-        """What somebody's own tool wrote."""
+        """Put an item that has another shape."""
         self._put(table, to_item({"photo_id": photo_id, "version": "two", "status": "READY"}))
 
     def put_views(self, photo_id: str, period: str, views: int, **more: object) -> None:

@@ -158,6 +158,11 @@ def parameter_values() -> Iterator[tuple[str, str]]:
             yield name, str(value)
 
 
+WITH_API = {"GalleryApiFunction", "ReleaseCheckFunction"}  # it has the version of the API
+# DISTRIBUTION_ID of the replicator and API_CALLERS of the API.
+BY_PAGE = {"CatalogReplicatorFunction"} | WITH_API
+
+
 def test_changed_parameter_publishes_what_reads_it_and_nothing_else():
     publishing = {}
     before = {"Stage": "prod"}
@@ -171,7 +176,8 @@ def test_changed_parameter_publishes_what_reads_it_and_nothing_else():
         ("Architecture", "x86_64"): IN_REGION,
         ("Stage", "dev"): IN_REGION,  # another log level
         ("EndpointUrl", "-changed"): IN_REGION,
-        ("Page", "none"): {"CatalogReplicatorFunction"},  # its DISTRIBUTION_ID
+        ("Page", "none"): BY_PAGE,
+        ("RepeatedViews", "left-out"): WITH_API,
     }
     assert publishing == {**publishing, **examples}
 
@@ -333,7 +339,7 @@ def test_parameter_that_replaces_a_table_publishes_what_reads_it():
 def test_region_decides_what_the_functions_are_given():
     given = {"Stage": "prod"}
     elsewhere = published(translated(), given, given, "eu-west-1")
-    assert elsewhere == {"CatalogReplicatorFunction"}, "its DISTRIBUTION_ID is none there"
+    assert elsewhere == BY_PAGE
 
 
 # ── What SAM makes of it ─────────────────────────────────────────────────────────────────────────

@@ -22,6 +22,7 @@ PINNED: Final = re.compile(r"(actions|aws-actions)/([\w-]+)@([0-9a-f]{40}) # v\d
 ROLE: Final[dict[str, Any]] = yaml_parse((ROOT / ".github" / "deploy-role.yaml").read_text())
 UNUSED: Final = {  # of what CloudFormation calls for such resources, by what the stack's do without
     "kms:*": "customer managed keys",
+    "payments:GetConnectedAccount": "rules of the AWS Marketplace",
     "ec2:*": "a VPC",
     "elasticfilesystem:*": "file systems",
     "s3files:*": "file systems",

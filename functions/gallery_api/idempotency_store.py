@@ -1,12 +1,12 @@
 """Claims of idempotency keys that survive a lost answer, in Powertools' format.
 
 botocore repeats a conditional write whose answer was lost. If DynamoDB had done the first one, it
-refuses the second: the claim is there, and it would seem to be somebody else's. So a claim has a
+refuses the second: the claim exists, and seems to belong to another request. So a claim has a
 token, and a refused write that finds its own token has succeeded. If no answer comes at all, the
-claim is let go.
+claim is released.
 
-A claim also has the id of what the request creates. Whoever takes over the claim of an invocation
-that has ended creates the same thing again, not a second one.
+A claim also has the id of what the request creates. An invocation that takes over the claim of an
+invocation that has ended creates the same thing again, not a second one.
 """
 
 import contextlib

@@ -12,7 +12,7 @@ PYTHON := $(shell for python in python3.13 python3; do \
 BIN := .venv/bin
 DEMO = PYTHONPATH=layers $(BIN)/python -m demo --port "$(PORT)" --edge-port "$(EDGE_PORT)" --host "$(HOST)"
 TOOL = PYTHONPATH=layers $(BIN)/python -m
-WITHOUT_CLOUD := tests/architecture tests/vetted tests/unit tests/integration tests/simulation
+WITHOUT_CLOUD := tests/architecture tests/vetted tests/unit tests/integration tests/simulation tests/fuzz
 RUN = PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 
 .DEFAULT_GOAL := help
@@ -68,6 +68,11 @@ e2e: install ## send a photo through the laptop or STACK=… and delete it again
 attack: install ## attack the application that runs on this machine, and print each case with what it got
 	@PYTHONPATH=layers $(BIN)/python -m tests.hostile --host "$(HOST)" --port "$(PORT)" --edge-port "$(EDGE_PORT)" $(ARGS)
 
+TARGET ?= photo
+SECONDS ?= 600
+fuzz: install .venv-fuzz/installed ## fuzz TARGET=photo, uploads, views, changes, bodies, cursors or pages for SECONDS=…
+	@PYTHONPATH=functions:layers:. .venv-fuzz/bin/python -m tests.fuzz $(TARGET) --seconds $(SECONDS) $(ARGS)
+
 openapi: install ## write docs/openapi.json from the template's routes and the API's models
 	@PYTHONPATH=functions:layers $(BIN)/python -m tools.openapi
 
@@ -88,7 +93,7 @@ test: install check .venv-audit/installed ## run all tests except the slow ones
 	@$(BIN)/pytest --numprocesses 2 --durations 20 $(WITHOUT_CLOUD) tests/hostile
 	@$(BIN)/pytest --durations 20 tests/e2e tests/applications
 
-test-slow: install ## run the tests that take too long for make test: those marked slow, and long histories
+test-slow: install .venv-fuzz/installed ## run the tests that take too long for make test: those marked slow, and long histories
 	@SIMULATION=long $(BIN)/pytest -m slow --numprocesses 2 --durations 20 $(WITHOUT_CLOUD)
 	@$(BIN)/pytest -m slow --durations 20 tests/applications tests/hostile
 
@@ -117,7 +122,8 @@ format: install ## let ruff format the code and fix what it can
 
 lock: install ## compile the requirement files again, with the newest versions allowed
 	@for name in layers/shared/requirements layers/imaging/requirements requirements/dev \
-	  requirements/ministack requirements/runtime requirements/checkers requirements/guard requirements/audit; do \
+	  requirements/ministack requirements/runtime requirements/checkers requirements/guard requirements/audit \
+	  requirements/fuzz; do \
 	  echo "$$name.txt"; \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes \
 	    $$(test $$name != requirements/guard || echo --no-deps) \
@@ -138,7 +144,7 @@ install: .venv/installed .venv-ministack/installed .venv-runtime/installed ## cr
 	@touch $@
 
 # pip and not uv, which does not read pip's settings: an index or a certificate of a company.
-.venv-runtime/installed .venv-checkers/installed .venv-audit/installed: PIP_INSTALL = $(BIN)/pip --python $(@D) install --quiet \
+.venv-runtime/installed .venv-checkers/installed .venv-audit/installed .venv-fuzz/installed: PIP_INSTALL = $(BIN)/pip --python $(@D) install --quiet \
   --disable-pip-version-check --only-binary :all: --require-hashes
 
 # Functions run in it. It has the packages of Lambda's runtime, and not even pip.
@@ -159,6 +165,13 @@ install: .venv/installed .venv-ministack/installed .venv-runtime/installed ## cr
 	  -C $(@D)/guard --strip-components 1
 	@touch $@
 
+# What fuzzing needs in addition; atheris has wheels for Linux only.
+.venv-fuzz/installed: requirements/fuzz.txt | .venv/installed
+	@echo "Installing $< into $(@D) (once; some seconds)"
+	@$(PYTHON) -m venv --clear --without-pip $(@D)
+	@$(PIP_INSTALL) --requirement $<
+	@touch $@
+
 # What make build and make deploy list the artifacts with, and make audit looks for vulnerabilities with.
 .venv-audit/installed: requirements/audit.txt | .venv/installed
 	@echo "Installing $< into $(@D) (once; some seconds)"
@@ -167,6 +180,6 @@ install: .venv/installed .venv-ministack/installed .venv-runtime/installed ## cr
 	@touch $@
 
 clean: ## remove the environments and everything built
-	rm -rf .venv .venv-ministack .venv-runtime .venv-checkers .venv-audit .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-ministack .venv-runtime .venv-checkers .venv-audit .venv-fuzz .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo up down build audit test test-slow check check-code check-templates check-policies format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e attack openapi clean
+.PHONY: help demo up down build audit test test-slow check check-code check-templates check-policies format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e attack fuzz openapi clean

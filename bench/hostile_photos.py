@@ -1,0 +1,106 @@
+"""CPU time of the thumbnailer for the most expensive photos that it takes, in all six formats.
+
+The limits in `functions/thumbnailer/decoding.py` keep each below the function's timeout of 60 s.
+"""
+
+import io
+import os
+import struct
+import time
+import zlib
+from collections.abc import Callable
+
+import photos
+from PIL import Image
+
+from shared.photos import MAX_UPLOAD_BYTES
+from thumbnailer.decoding import MAX_SCANS
+from thumbnailer.jpeg_markers import read_markers
+from thumbnailer.renditions import UnusablePhotoError, render
+
+WIDTH, HEIGHT = 8660, 5770  # 50 megapixels
+
+
+def scans(quality: int) -> bytes:
+    """A progressive JPEG whose last scan is repeated, up to the limits of scans and of bytes."""
+    data = photos.encode(picture(), "JPEG", progressive=True, quality=quality, subsampling=0)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    room = (MAX_UPLOAD_BYTES - len(data)) // len(scan)
+    return data[:-2] + scan * min(MAX_SCANS - read_markers(data).scans, room) + b"\xff\xd9"
+
+
+def picture() -> Image.Image:
+    return photos.photo(866, 577).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+
+
+def png_chunk(name: bytes, content: bytes) -> bytes:
+    return (
+        struct.pack(">I", len(content))
+        + name
+        + content
+        + struct.pack(">I", zlib.crc32(name + content))
+    )
+
+
+def png(chunk_bytes: int) -> bytes:
+    """16 bits, four channels, and the filter that takes the longest, in chunks of a size."""
+    compressor = zlib.compressobj(1)
+    row = b"\4" + bytes(WIDTH * 8)
+    pixels = b"".join(compressor.compress(row) for _ in range(HEIGHT)) + compressor.flush()
+    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 16, 6, 0, 0, 0)
+    parts = [pixels[at : at + chunk_bytes] for at in range(0, len(pixels), chunk_bytes)]
+    chunks = [png_chunk(b"IHDR", header), *(png_chunk(b"IDAT", part) for part in parts)]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks) + png_chunk(b"IEND", b"")
+
+
+def gif(comments: int) -> bytes:
+    noise = Image.effect_noise((WIDTH, HEIGHT), 100).quantize(8, dither=Image.Dither.NONE)
+    data = photos.encode(noise, "GIF")
+    start = 13 + 3 * (2 << (data[10] & 7))
+    room = (MAX_UPLOAD_BYTES - len(data)) // 5
+    return data[:start] + b"\x21\xfe\x01a\0" * min(comments, room) + data[start:]
+
+
+def small_jpeg(inserted: bytes) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(file, "JPEG")
+    data = file.getvalue()
+    return data[:2] + inserted * ((MAX_UPLOAD_BYTES - len(data)) // len(inserted)) + data[2:]
+
+
+PHOTOS: dict[str, Callable[[], bytes]] = {
+    "JPEG, 100 MP": lambda: photos.encode(
+        photos.photo(1224, 816).resize((12_240, 8_160)), "JPEG", quality=90
+    ),
+    "JPEG, few large scans": lambda: scans(60),
+    "JPEG, 100 small scans": lambda: scans(10),
+    "JPEG, EXIF in pieces": lambda: small_jpeg(b"\xff\xe1\0\x09Exif\0\0a"),
+    "JPEG, fillings": lambda: small_jpeg(b"\xff"),
+    "PNG, one chunk": lambda: png(2**30),
+    "PNG, small chunks": lambda: png(20),
+    "WebP, lossless": lambda: photos.encode(
+        picture().quantize(16).convert("RGB"), "WEBP", lossless=True, method=0, quality=0
+    ),
+    "GIF": lambda: gif(0),
+    "GIF, comments": lambda: gif(5_000_000),
+    "AVIF": lambda: photos.encode(picture(), "AVIF", speed=10, quality=90, subsampling="4:4:4"),
+    "HEIC, a grid": lambda: photos.heic_grid(15, 12),
+}
+
+
+def main() -> None:
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    for name, make in PHOTOS.items():
+        data = make()[:MAX_UPLOAD_BYTES]
+        began = time.process_time()
+        try:
+            photo = render(data)
+            result = f"{photo.width} x {photo.height}"
+        except UnusablePhotoError as error:
+            result = str(error)
+        seconds = time.process_time() - began
+        print(f"{name:24}{len(data) / 1e6:6.1f} MB {seconds:6.2f} s  {result}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

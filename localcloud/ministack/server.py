@@ -27,6 +27,7 @@ def main() -> None:
     from localcloud.ministack import (  # noqa: PLC0415 - its folder is on the path only now
         alarms,
         cloudwatch,
+        decisions,
         deployments,
         executions,
         functions,
@@ -67,6 +68,8 @@ def main() -> None:
     stream_mappings.install()
     time_to_live.install()
     user_pools.install()
+    if file := os.environ.get(decisions.SETTING):
+        decisions.install(Path(file))
     sys.executable = sys.argv.pop(1)  # ministack's own executors start it
     threading.Thread(target=_end_with_owner, daemon=True).start()
     try:

@@ -7,7 +7,6 @@ import pytest
 
 from tests.architecture.test_template import Resources, holds, of_type
 from tests.support.repository import load_template
-from tools.intrinsics import Resolver
 from tools.translate import translate
 
 SIGNED_IN = {("POST", "/photos"), ("DELETE", "/photos/{photo_id}"), ("GET", "/me/photos")}
@@ -162,38 +161,9 @@ def test_users_are_invited_and_their_passwords_travel_once(resources: Resources)
     assert "GenerateSecret" not in client["Properties"], "a page cannot keep a secret"
 
 
-@pytest.mark.parametrize(
-    ("given", "attached"),
-    [
-        ({}, None),
-        ({"RequestsPerClient": "1000"}, "own"),
-        ({"RequestsPerClient": "1000", "Page": "none"}, None),
-        ({"WebAclArn": "arn:aws:wafv2:given"}, "given"),
-        ({"RequestsPerClient": "1000", "WebAclArn": "arn:aws:wafv2:given"}, "given"),
-    ],
-)
-def test_a_web_acl_limits_each_address_if_a_parameter_says_so(
-    given: dict[str, str], attached: str | None
-):
-    template = load_template()
-    resolver = Resolver(template, given)
-    acl = template["Resources"]["ClientsWebAcl"]
-    assert resolver.holds(acl["Condition"]) is (attached == "own")
-    found = template["Resources"]["Distribution"]["Properties"]["DistributionConfig"]["WebACLId"]
-    ways = {"own": {"Fn::GetAtt": ["ClientsWebAcl", "Arn"]}, "given": "arn:aws:wafv2:given"}
-    if resolver.holds("AtTheEdge"):
-        assert resolver.value({"it": found}) == ({"it": ways[attached]} if attached else {})
-    assert acl["Properties"]["Scope"] == "CLOUDFRONT"
-    [rule] = acl["Properties"]["Rules"]
-    statement = rule["Statement"]["RateBasedStatement"]
-    assert statement["AggregateKeyType"] == "IP"
-    assert statement["Limit"] == {"Ref": "RequestsPerClient"}
-    assert rule["Action"]["Block"]["CustomResponse"]["ResponseCode"] == 429
-
-
-def test_a_browser_may_put_to_the_uploads_bucket_and_do_nothing_else(resources: Resources):
+def test_a_browser_may_post_to_the_uploads_bucket_and_do_nothing_else(resources: Resources):
     [rule] = resources["UploadsBucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
-    assert rule["AllowedMethods"] == ["PUT"]
+    assert rule["AllowedMethods"] == ["POST"]
     others = set(of_type(resources, "AWS::S3::Bucket")) - {"UploadsBucket"}
     assert not [each for each in others if "CorsConfiguration" in resources[each]["Properties"]]
 

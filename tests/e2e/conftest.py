@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 
 import filelock
+import msgspec
 import pytest
 
 from demo import application
+from demo.application import STACK
 from demo.client import Gallery
 from demo.sign_in import make_user, sign_in
 from localcloud import cloudfront
@@ -19,8 +21,19 @@ from localcloud.cloud import STATE, Cloud, running
 from localcloud.event_sources import poller
 from localcloud.event_sources.poller import EventSources
 from ops import publish_site
+from tools.vetting.grants import deployed_stack
 
 OWN_ENVIRONMENT = dict(os.environ)
+
+
+RECORDED = STATE / "decisions"
+"""Decisions on requests of roles, and the policies of the stack; tools/vetting/grants.py."""
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Remove what an earlier session has recorded; in the process that starts workers, if any."""
+    if not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
+        shutil.rmtree(RECORDED, ignore_errors=True)
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -73,6 +86,8 @@ def cloud() -> Iterator[Cloud]:
             patch.setenv(name, value)
         # No function runs into a time limit because the machine is busy.
         settings = {"LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1", "TIMEOUT_FACTOR": "5"}
+        RECORDED.mkdir(parents=True, exist_ok=True)
+        settings["DECISIONS_FILE"] = str(RECORDED / f"{cloud.port}.jsonl")
         with running(cloud, settings):
             yield cloud
 
@@ -80,7 +95,10 @@ def cloud() -> Iterator[Cloud]:
 @pytest.fixture(scope="session")
 def stack(cloud: Cloud, built: dict[str, float]) -> dict[str, str]:  # noqa: ARG001 - what is deployed
     """The outputs of the deployed stack."""
-    return application.deploy(cloud, print)
+    outputs = application.deploy(cloud, print)
+    deployed = deployed_stack(cloud.client("cloudformation"), cloud.client("iam"), STACK)
+    (RECORDED / f"{cloud.port}.stack.json").write_bytes(msgspec.json.encode(deployed))
+    return outputs
 
 
 @pytest.fixture(scope="session")

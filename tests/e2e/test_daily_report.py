@@ -178,7 +178,11 @@ def test_role_lets_the_report_settle_and_remove_what_it_finds(
     gallery.upload(ready["upload"], data)
     listed = gallery.taken(ready["photo"]["photo_id"])["photo_id"]
     event_sources.await_drained(30)
-    dynamodb.delete_item(TableName=stack["CatalogTableName"], Key=to_item({"photo_id": listed}))
+    row = {"TableName": stack["CatalogTableName"], "Key": to_item({"photo_id": listed})}
+    extra = "019a9fb2-0c7b-7c3e-9a52-000000000002"
+    item = dynamodb.get_item(**row)["Item"] | to_item({"photo_id": extra})
+    dynamodb.put_item(TableName=stack["CatalogTableName"], Item=item)
+    dynamodb.delete_item(**row)
     lost = gallery.create_photo("Its event was lost", "image/jpeg", len(data))
     never = gallery.create_photo("Never uploaded", "image/jpeg", len(data))["photo"]["photo_id"]
     nobody = "019a9fb2-0c7b-7c3e-9a52-000000000001"
@@ -194,6 +198,7 @@ def test_role_lets_the_report_settle_and_remove_what_it_finds(
         ("orphans.uploads", orphans[0][1]),
         ("orphans.renditions", orphans[1][1]),
         ("drift.missing", listed),
+        ("drift.extra", extra),
     ):
         assert subject in made["examples"].get(name, []), (name, made)
     assert gallery.taken(lost["photo"]["photo_id"])["status"] == "READY"
@@ -203,3 +208,4 @@ def test_role_lets_the_report_settle_and_remove_what_it_finds(
     event_sources.await_drained(30)
     in_feed = {photo["photo_id"] for photo in gallery.photos()}
     assert {listed, lost["photo"]["photo_id"]} <= in_feed
+    assert extra not in in_feed

@@ -136,8 +136,8 @@ def test_second_report_of_a_day_is_the_first(
     again = s3.get_object(Bucket=stack["ReportsBucketName"], Key=f"reports/{today}.json")
     assert first[0] == second[0] == 0, (first, second)
     assert f"The daily report of {today}" in first[1]
-    assert "Made now" in first[1]
-    assert "It had been made already" in second[1]
+    assert "New report, made at" in first[1]
+    assert "Existing report of today, made at" in second[1]
     assert again["LastModified"] == stored["LastModified"]
     assert again["Body"].read() == stored["Body"].read()
     assert (tmp_path / "days.png").read_bytes().startswith(b"\x89PNG")

@@ -11,7 +11,7 @@ invocation that has ended creates the same thing again, not a second one.
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import uuid4
 
@@ -41,8 +41,15 @@ class IdempotencyStore(DynamoDBPersistenceLayer):
     One invocation runs at a time in an execution environment, so it has one claim at a time.
     """
 
-    def __init__(self, table: str, dynamodb: "DynamoDBClient", new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        table: str,
+        dynamodb: "DynamoDBClient",
+        new_id: Callable[[], str],
+        clock: Callable[[], datetime],
+    ) -> None:
         super().__init__(table, boto3_client=dynamodb)
+        self.clock = clock
         self.new_id = new_id
         self._token = ""
         self.claimed_id = ""
@@ -63,7 +70,7 @@ class IdempotencyStore(DynamoDBPersistenceLayer):
                     TableName=self.table_name,
                     Item=self._claim(data_record),
                     ConditionExpression="attribute_not_exists(id) OR expiration < :now",
-                    ExpressionAttributeValues=to_item({":now": int(_now())}),
+                    ExpressionAttributeValues=to_item({":now": int(self.clock().timestamp())}),
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except self.client.exceptions.ConditionalCheckFailedException as error:
@@ -99,7 +106,7 @@ class IdempotencyStore(DynamoDBPersistenceLayer):
             return
         old = self._item_to_data_record(dict(stored))
         ends = old.in_progress_expiry_timestamp
-        if old.status != _IN_PROGRESS or ends is None or ends >= _now() * 1000:
+        if old.status != _IN_PROGRESS or ends is None or ends >= self.clock().timestamp() * 1000:
             self._validate_payload(data_record, old)
             raise IdempotencyItemAlreadyExistsError(old_data_record=old)
         # Another request under the key of one that has ended creates something of its own.
@@ -142,7 +149,3 @@ class IdempotencyStore(DynamoDBPersistenceLayer):
 def _stored(refused: ClientError) -> Item:
     """The item because of which a conditional write was refused."""
     return cast("Item", refused.response["Item"])  # type: ignore[typeddict-item]
-
-
-def _now() -> float:
-    return datetime.now(UTC).timestamp()

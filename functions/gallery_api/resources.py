@@ -92,7 +92,7 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
         kinesis=boto3.client("kinesis", config=kinesis_config),
         s3=boto3.client("s3", config=config.merge(regional)),
         answers=IdempotencyStore(
-            settings.idempotency_table, dynamodb, lambda: new_photo_id(clock())
+            settings.idempotency_table, dynamodb, lambda: new_photo_id(clock()), clock
         ),
         pseudonyms=Pseudonyms(dynamodb, settings.idempotency_table, clock),
         logger=make_logger(),

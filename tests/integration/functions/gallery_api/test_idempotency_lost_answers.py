@@ -188,7 +188,7 @@ def test_take_over_whose_answer_is_lost_is_held_or_let_go(
 def elsewhere(api: Api) -> Answer:
     """The answer of another execution environment, whose store has a claim of its own."""
     own = api.resources.answers
-    other = IdempotencyStore(own.table_name, api.resources.dynamodb, own.new_id)
+    other = IdempotencyStore(own.table_name, own.client, own.new_id, own.clock)
     force_setattr(api.resources, "answers", other)
     try:
         return api.create(KEY)

@@ -11,6 +11,7 @@ import msgspec
 from shared.cache_tags import photo_tag
 from shared.catalog import catalog_row
 from shared.dynamodb import from_item, to_item
+from shared.events import check_event
 from shared.photos import Photo, Status
 from shared.quarantine import Poison, refuse_broken_release
 
@@ -35,13 +36,31 @@ class Change(msgspec.Struct, frozen=True):
     record: Mapping[str, Any]
 
 
+class _Moment(msgspec.Struct):
+    seconds: float = msgspec.field(name="ApproximateCreationDateTime")
+
+
+class _Change(msgspec.Struct, rename="pascal"):
+    sequence_number: str
+
+
+class _StreamRecord(msgspec.Struct):
+    event_name: str = msgspec.field(name="eventName")
+    dynamodb: _Change
+
+
+class _Batch(msgspec.Struct, rename="pascal"):
+    records: list[_StreamRecord]
+
+
 def plan(event: Mapping[str, Any], now: datetime) -> list[Change | Poison]:
     """The steps that a batch needs, in the order of its records.
 
     Raises:
-        KeyError: the event is not a batch of a DynamoDB stream.
+        UnexpectedEventError: the event is not a batch of a DynamoDB stream.
         BrokenReleaseError: too many records made the function's own code raise.
     """
+    check_event(FUNCTION, "a batch of a DynamoDB stream", event, _Batch)
     steps: list[Change | Poison] = []
     unexpected: list[Exception] = []
     for record in event["Records"]:
@@ -49,8 +68,9 @@ def plan(event: Mapping[str, Any], now: datetime) -> list[Change | Poison]:
         if record["eventName"] == "REMOVE":
             continue
         change = record["dynamodb"]
-        position, changed_at = change["SequenceNumber"], change["ApproximateCreationDateTime"]
+        position = change["SequenceNumber"]
         try:
+            changed_at = msgspec.convert(change, _Moment).seconds
             photo = from_item(change.get("NewImage", {}), Photo)
             row = catalog_row(photo, now)
             if row:
@@ -67,9 +87,20 @@ def plan(event: Mapping[str, Any], now: datetime) -> list[Change | Poison]:
 
 def log_fields(step: Change | Poison) -> dict[str, str]:
     """The log fields of a step: its position, and what its record says about the photo."""
-    image = step.record["dynamodb"].get("NewImage", {})
-    named = {name: value for name in _LOGGED for value in image.get(name, {}).values()}
+    image = step.record["dynamodb"].get("NewImage")
+    named = {
+        name: text
+        for name in (_LOGGED if isinstance(image, Mapping) else ())
+        for text in _texts(image.get(name))
+    }
     return {"position": step.position, **named}
+
+
+def _texts(value: Any) -> list[str]:
+    """The text of an attribute that has one, as a list of at most one."""
+    if not isinstance(value, Mapping):
+        return []
+    return [text for text in value.values() if isinstance(text, str)][:1]
 
 
 def poison_count(event: Mapping[str, Any], steps: list[Change | Poison]) -> dict[str, int]:

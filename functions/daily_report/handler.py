@@ -15,6 +15,7 @@ from daily_report.state import State
 from daily_report.steps import DailyReport
 from shared.client_config import client_config
 from shared.deadlines import Deadline
+from shared.events import check_event
 from shared.logs import make_logger
 from shared.settings import load_settings
 
@@ -44,7 +45,7 @@ daily_report = DailyReport(
 @logger.inject_lambda_context(correlation_id_path="run.execution")
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Take one step; the last one emits the metrics."""
-    state = msgspec.convert(event, State)
+    state = check_event("daily_report", "a step of its state machine", event, State)
     deadline = Deadline(context.get_remaining_time_in_millis, RESERVE_SECONDS)
     daily_report.step(state, deadline.seconds_left)
     if state.report:

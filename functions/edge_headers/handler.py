@@ -16,11 +16,23 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+class UnexpectedTriggerError(Exception):
+    """The event belongs to another function, or to another trigger."""
+
+
 def handler(event: "dict[str, Any]", _context: object) -> "dict[str, Any]":
-    """The event's response with this application's headers, which replace the origin's."""
-    cf = event["Records"][0]["cf"]
-    request, response = cf["request"], cf["response"]
-    path, status, headers = request["uri"], response["status"], response["headers"]
+    """The event's response with this application's headers, which replace the origin's.
+
+    Raises:
+        UnexpectedTriggerError: the event is not one of CloudFront's trigger `origin-response`.
+    """
+    try:
+        cf = event["Records"][0]["cf"]
+        request, response = cf["request"], cf["response"]
+        path, status, headers = request["uri"], response["status"], response["headers"]
+    except (IndexError, KeyError, TypeError) as error:
+        message = "edge_headers expects origin-response events of CloudFront, and got another: "
+        raise UnexpectedTriggerError(f"{message}{error!r}. Check what invokes it.") from error
     # Settings come as custom headers of the origin: Lambda@Edge has no environment variables.
     origin = request.get("origin", {})
     settings = _values((origin.get("s3") or origin.get("custom") or {}).get("customHeaders", {}))

@@ -16,10 +16,18 @@ from gallery_api.problems import as_problem
 from gallery_api.resources import make_resources
 from gallery_api.routes import feed, health, photos, views
 from gallery_api.viewers import viewer_address
+from shared.events import check_event
 from shared.security_headers import api_headers
 
 # On every answer, errors too. no-store: a photo's record may change at any moment.
 _HEADERS = {name: [text] for name, text in (api_headers() | {"Cache-Control": "no-store"}).items()}
+
+
+class _Request(msgspec.Struct, rename="camel"):
+    http_method: str
+    path: str
+    request_context: dict[str, Any]
+
 
 resources = make_resources(os.environ)
 logger = resources.logger
@@ -60,7 +68,12 @@ def _answer_problem(error: Exception) -> Response[str]:
 
 @logger.inject_lambda_context(correlation_id_path=API_GATEWAY_REST, clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer one request."""
+    """Answer one request.
+
+    Raises:
+        UnexpectedEventError: the event is not a request of a REST API.
+    """
+    check_event("gallery_api", "requests of a REST API of API Gateway", event, _Request)
     app.append_context(**resources.as_context())
     answer = app.resolve(event, context)
     answer["multiValueHeaders"] |= _HEADERS

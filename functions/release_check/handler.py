@@ -12,6 +12,7 @@ from msgspec import Meta
 from release_check.checks import RESERVE_SECONDS, check
 from shared.client_config import client_config
 from shared.deadlines import Deadline
+from shared.events import check_event
 from shared.logs import make_logger
 from shared.settings import load_settings
 
@@ -43,10 +44,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Report `Failed` if there is any reason to, even a doubtful one, else `Succeeded`.
 
     Raises:
-        ValidationError: the event lacks an id, so that no report is possible. CodeDeploy fails the
-            deployment if it hears nothing for an hour.
+        UnexpectedEventError: the event lacks an id, so that no report is possible. CodeDeploy fails
+            the deployment if it hears nothing for an hour.
     """
-    hook = msgspec.convert(event, Hook)
+    hook = check_event("release_check", "CodeDeploy's hook BeforeAllowTraffic", event, Hook)
     logger.append_keys(deployment_id=hook.deployment_id)
     unknown = sorted(event.keys() - msgspec.to_builtins(hook).keys())
     if unknown:  # AWS may add keys at any time: that says nothing about the new version

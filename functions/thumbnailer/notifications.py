@@ -7,11 +7,8 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
+from shared.events import check_event
 from shared.photos import UPLOAD_PREFIX
-
-
-class UnexpectedEventError(Exception):
-    """The event is not an S3 event notification: the trigger belongs to another function."""
 
 
 class UploadedObject(msgspec.Struct, frozen=True):
@@ -44,6 +41,7 @@ class _S3(msgspec.Struct):
 
 
 class _S3Record(msgspec.Struct, rename="camel"):
+    event_name: Annotated[str, msgspec.Meta(pattern="^ObjectCreated:")]
     event_time: Annotated[datetime, msgspec.Meta(tz=True)]
     s3: _S3
 
@@ -56,13 +54,11 @@ def uploads_in(event: Mapping[str, Any]) -> list[UploadedObject]:
     """The uploads that a notification names.
 
     Raises:
-        UnexpectedEventError: the event does not have the shape of a notification. S3 sends its
-            `s3:TestEvent` to queues and topics, never to a function.
+        UnexpectedEventError: the event is something else, or a notification about other events of
+            S3. S3 sends its `s3:TestEvent` to queues and topics, never to a function.
     """
-    try:
-        notification = msgspec.convert(event, _Notification)
-    except msgspec.ValidationError as error:
-        raise UnexpectedEventError(f"not an S3 notification: {error}") from error
+    expected = "S3 notifications of created objects"
+    notification = check_event("thumbnailer", expected, event, _Notification)
     return [
         UploadedObject(
             bucket=record.s3.bucket.name,

@@ -20,7 +20,7 @@ from shared.photo_ids import is_photo_id
 from shared.quarantine import Poison, quarantine
 from shared.settings import load_settings
 from view_counter.counting import ViewCounter
-from view_counter.view_records import read_batch
+from view_counter.view_records import read_batch, records_in
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -51,8 +51,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Count a batch, or replay one under `redrive`; report the first record to deliver again."""
     deadline = Deadline(context.get_remaining_time_in_millis, RESERVE_SECONDS)
     metrics.add_metric("RecordsQuarantined", MetricUnit.Count, 0)
+    batch = read_batch(records_in(event))
     replay = "redrive" in event
-    batch = read_batch(event["redrive"]["records"] if replay else event["Records"])
     count = view_counter.count(batch.views, deadline.seconds_left, replay=replay)
     again = [view.sequence for view in count.left]
     for sequence, poison in batch.poison:

@@ -1,6 +1,7 @@
 """Read a batch of the views stream: its views, and its poison."""
 
 import binascii
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -8,9 +9,11 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from shared.events import check_event
 from shared.photo_ids import is_photo_id
 from shared.quarantine import Poison, refuse_broken_release
 
+FUNCTION: Final = "view_counter"
 _RETENTION_SECONDS: Final = 24 * 60 * 60
 # RecursionError: JSON that is nested too deeply is the sender's fault, too.
 _POISON: Final = (binascii.Error, msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
@@ -44,7 +47,43 @@ class _ViewBody(msgspec.Struct, gc=False):
     viewer: str | None = None
 
 
+class _Kinesis(msgspec.Struct, rename="camel", gc=False):
+    sequence_number: Annotated[str, msgspec.Meta(pattern="^[0-9]+$")]
+    partition_key: str
+
+
+class _StreamRecord(msgspec.Struct, gc=False):
+    event_id: str = msgspec.field(name="eventID")
+    kinesis: _Kinesis
+
+
+class _Delivery(msgspec.Struct, rename="pascal"):
+    records: list[_StreamRecord]
+
+
+class _Replay(msgspec.Struct):
+    records: list[_StreamRecord]
+
+
+class _Redrive(msgspec.Struct):
+    redrive: _Replay
+
+
 _decode = msgspec.json.Decoder(_ViewBody).decode
+
+
+def records_in(event: Any) -> list[Mapping[str, Any]]:
+    """The records of a batch, or of a redrive.
+
+    Raises:
+        UnexpectedEventError: the event is neither.
+    """
+    expected = "a batch of Kinesis records"
+    if isinstance(event, Mapping) and "redrive" in event:
+        check_event(FUNCTION, expected, event, _Redrive)
+        return list(event["redrive"]["records"])
+    check_event(FUNCTION, expected, event, _Delivery)
+    return list(event["Records"])
 
 
 def read_batch(records: Iterable[Mapping[str, Any]]) -> ViewBatch:
@@ -79,17 +118,22 @@ def read_batch(records: Iterable[Mapping[str, Any]]) -> ViewBatch:
             continue
         runs[photo_id] += 1
         position = f"{record['eventID'].partition(':')[0]}/{sequence}"
-        poison.append((sequence, Poison("view_counter", position, reason, record)))
+        poison.append((sequence, Poison(FUNCTION, position, reason, record)))
     refuse_broken_release(unexpected)
     return ViewBatch(views, poison)
 
 
 def _read(kinesis: Mapping[str, Any]) -> tuple[int, str | None]:
     """The minute in which a view is counted, and the pseudonym of its viewer if it has one."""
-    event = _decode(binascii.a2b_base64(kinesis["data"]))
+    data, arrived = kinesis.get("data"), kinesis.get("approximateArrivalTimestamp")
+    if not isinstance(data, str):
+        raise msgspec.ValidationError("the record has no data")
+    if not isinstance(arrived, int | float) or not math.isfinite(arrived):
+        raise msgspec.ValidationError("approximateArrivalTimestamp is not a number")
+    event = _decode(binascii.a2b_base64(data))
     if event.photo_id != kinesis["partitionKey"] or not is_photo_id(event.photo_id):
         raise msgspec.ValidationError("photo_id is malformed, or is not the partition key")
     # Keep this rule stable until failed batches expire: receipts are stored per minute.
-    moment, arrived = event.viewed_at.timestamp(), kinesis["approximateArrivalTimestamp"]
+    moment = event.viewed_at.timestamp()
     counted = moment if abs(moment - arrived) <= _RETENTION_SECONDS else arrived
     return int(counted // 60), event.viewer

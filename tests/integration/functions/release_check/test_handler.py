@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
-from msgspec import ValidationError
 
 from release_check.checks import REQUESTS, RESERVE_SECONDS
+from shared.events import UnexpectedEventError
 from shared.settings import SettingsError
 from tests.integration.functions.release_check.conftest import API_VERSION, Answer, Aws, http
 from tests.support.moto_stack import new_handler
@@ -155,7 +155,7 @@ def test_expected_event_logs_no_unknown_keys(
 def test_invalid_id_is_named_and_nothing_is_done(
     module: ModuleType, aws: Aws, name: str, value: object
 ):
-    with pytest.raises(ValidationError, match=name):
+    with pytest.raises(UnexpectedEventError, match=name):
         module.handler(EVENT | {name: value}, Context())
     assert not aws.asked
     assert not aws.reported
@@ -164,7 +164,7 @@ def test_invalid_id_is_named_and_nothing_is_done(
 @pytest.mark.parametrize("name", EVENT)
 def test_id_that_is_missing_is_named_and_nothing_is_done(module: ModuleType, aws: Aws, name: str):
     event = {key: value for key, value in EVENT.items() if key != name}
-    with pytest.raises(ValidationError, match=f"missing required field `{name}`"):
+    with pytest.raises(UnexpectedEventError, match=f"missing required field `{name}`"):
         module.handler(event, Context())
     assert not aws.asked
     assert not aws.reported
@@ -172,7 +172,7 @@ def test_id_that_is_missing_is_named_and_nothing_is_done(module: ModuleType, aws
 
 @pytest.mark.parametrize("event", [None, [], "d-4KXT1F8UD", 7, {}])
 def test_event_of_another_kind_fails(module: ModuleType, aws: Aws, event: object):
-    with pytest.raises(ValidationError, match=r"object|DeploymentId"):
+    with pytest.raises(UnexpectedEventError, match=r"object|DeploymentId"):
         module.handler(event, Context())
     assert not aws.asked
     assert not aws.reported

@@ -115,8 +115,23 @@ def test_upload_without_a_record_is_ignored(uploads: Uploads, invoke: Invoke, ou
     assert written.count("UploadsIgnored") == 1
 
 
-@pytest.mark.parametrize("event", [load_event("s3_notifications_set_up"), {}, {"Records": [{}]}])
+REMOVED: dict[str, Any] = load_event("s3_photo_uploaded")
+REMOVED["Records"][0]["eventName"] = "ObjectRemoved:Delete"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        load_event("s3_notifications_set_up"),
+        load_event("kinesis_views_recorded"),
+        REMOVED,
+        {},
+        {"httpMethod": "GET"},
+        {"Records": [{}]},
+    ],
+)
 def test_event_that_is_not_a_notification_raises(invoke: Invoke, event: dict[str, Any]):
-    with pytest.raises(Exception, match="not an S3 notification") as raised:
+    expected = "thumbnailer expects S3 notifications of created objects"
+    with pytest.raises(Exception, match=expected) as raised:
         invoke(event)
     assert type(raised.value).__name__ == "UnexpectedEventError"

@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from catalog_replicator import catalog
-from catalog_replicator.catalog import Change, plan
+from catalog_replicator.catalog import Change, log_fields, plan
 from shared.catalog import catalog_row
 from shared.dynamodb import from_item, to_item
+from shared.events import UnexpectedEventError
 from shared.photos import Photo, Rendition, Status
 from shared.quarantine import BrokenReleaseError, Poison
 from tests.support.repository import ROOT
@@ -214,7 +215,63 @@ def test_more_than_ten_mistakes_of_ours_are_a_broken_release(
     assert len(raised.value.exceptions) == 11
 
 
-@pytest.mark.parametrize("event", [{}, {"Records": [{"eventName": "MODIFY"}]}])
-def test_event_of_another_source_is_refused(event: dict[str, Any]):
-    with pytest.raises(KeyError):
+def without(record: dict[str, Any], name: str) -> dict[str, Any]:
+    del record["dynamodb"][name]
+    return record
+
+
+@pytest.mark.parametrize("moment", [None, "1795178101", [], True])
+def test_record_without_its_time_is_poison_alone(moment: Any):
+    records = batch(*[to_item(READY)] * 3)["Records"]
+    records[1]["dynamodb"]["ApproximateCreationDateTime"] = moment
+    if moment is None:
+        del records[1]["dynamodb"]["ApproximateCreationDateTime"]
+    steps = plan({"Records": records}, NOW)
+    assert [type(step) for step in steps] == [Change, Poison, Change]
+    [poison] = [step for step in steps if isinstance(step, Poison)]
+    assert "ApproximateCreationDateTime" in poison.reason
+    assert log_fields(poison)["position"] == "1"
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        {**to_item(READY), "title": {"B": "aGFyYm91cg=="}},
+        {**to_item(READY), "title": {"BS": ["aGFyYm91cg=="]}},
+        {**to_item(READY), "version": {"N": "2.5"}},
+        {**to_item(READY), "photo_id": {"B": "aGFyYm91cg=="}},
+        [],
+        "image",
+        {**to_item(READY), "photo_id": "a"},
+    ],
+)
+def test_many_records_of_another_type_are_poison_and_no_broken_release(image: Any):
+    steps = plan(batch(to_item(READY), *[image] * 20), NOW)
+    assert [type(step) for step in steps] == [Change] + [Poison] * 20
+    assert log_fields(steps[1])["position"] == "1"
+
+
+@pytest.mark.parametrize("value", [{"B": "aGk="}, {"BS": ["aGk="]}, {"N": "1.5"}, {"X": 1}, None])
+def test_foreign_attribute_is_ignored_whatever_its_type(value: Any):
+    [step] = plan(batch({**to_item(READY), "somebodys_own": value}), NOW)
+    assert isinstance(step, Change)
+    assert "somebodys_own" not in step.row
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        [],
+        None,
+        {"httpMethod": "GET"},
+        {"Records": {}},
+        {"Records": [{"eventName": "MODIFY"}]},
+        {"Records": [{"eventSource": "aws:kinesis", "kinesis": {"sequenceNumber": "1"}}]},
+        {"Records": [without(batch({})["Records"][0], "SequenceNumber")]},
+    ],
+)
+def test_event_of_another_source_is_refused(event: Any):
+    expected = "catalog_replicator expects a batch of a DynamoDB stream"
+    with pytest.raises(UnexpectedEventError, match=expected):
         plan(event, NOW)

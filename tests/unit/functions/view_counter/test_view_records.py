@@ -6,8 +6,9 @@ import pytest
 
 import view_counter.view_records as core
 from fakes.view_records import FIRST_SEQUENCE, SHARD, Record, photo, poison, record
+from shared.events import UnexpectedEventError
 from shared.quarantine import BrokenReleaseError
-from view_counter.view_records import View, read_batch
+from view_counter.view_records import View, read_batch, records_in
 
 ARRIVED = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MINUTE = int(ARRIVED.timestamp()) // 60
@@ -176,6 +177,47 @@ def test_a_thousand_records_of_poison_are_no_broken_release():
     assert len(read_batch([poison(number) for number in range(1000)]).poison) == 1000
 
 
-def test_event_of_another_source_is_raised_on():
-    with pytest.raises(KeyError):
-        read_batch([{"eventSource": "aws:s3"}])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("approximateArrivalTimestamp", None),
+        ("approximateArrivalTimestamp", "1795178096"),
+        ("approximateArrivalTimestamp", float("nan")),
+        ("data", None),
+        ("data", 7),
+        ("data", ["aGk="]),
+    ],
+)
+def test_record_that_lacks_what_kinesis_writes_is_poison_alone(field: str, value: Any):
+    records = [record(number) for number in range(40)]
+    for each in records[1:21]:
+        each["kinesis"][field] = value
+        if value is None:
+            del each["kinesis"][field]
+    batch = read_batch(records)
+    assert (len(batch.views), len(batch.poison)) == (20, 20), "no broken release, no exception"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        [],
+        None,
+        {"httpMethod": "GET"},
+        {"Records": {}},
+        {"Records": [{"eventSource": "aws:s3"}]},
+        {"Records": [{"dynamodb": {"SequenceNumber": "1"}, "eventName": "MODIFY"}]},
+        {"redrive": {}},
+        {"redrive": {"records": [{"eventSource": "aws:s3"}]}},
+    ],
+)
+def test_event_of_another_source_is_refused(event: Any):
+    with pytest.raises(UnexpectedEventError, match="view_counter expects a batch of Kinesis"):
+        records_in(event)
+
+
+def test_records_of_a_delivery_and_of_a_redrive_are_found():
+    records = [record(1), record(2)]
+    assert records_in({"Records": records}) == records
+    assert records_in({"redrive": {"records": records}}) == records

@@ -1,0 +1,23 @@
+"""Check that an event has the shape that a function expects."""
+
+from typing import Any
+
+import msgspec
+
+
+class UnexpectedEventError(Exception):
+    """The event belongs to another function: something invokes this one that should not."""
+
+
+def check_event[T](function: str, expected: str, event: Any, shape: type[T]) -> T:
+    """The event as a value of `shape`.
+
+    Raises:
+        UnexpectedEventError: it does not have that shape. The message names the function and what
+            it expects.
+    """
+    try:
+        return msgspec.convert(event, shape)
+    except msgspec.ValidationError as error:
+        message = f"{function} expects {expected}, and got another event: {error}."
+        raise UnexpectedEventError(f"{message} Check what invokes it.") from error

@@ -16,8 +16,9 @@ from gallery_api.cursors import decode_cursor
 from gallery_api.models import NewPhoto
 from gallery_api.problems import ProblemError
 from shared.dynamodb import to_item
+from shared.events import UnexpectedEventError
 from shared.quarantine import Poison
-from thumbnailer.notifications import UnexpectedEventError, uploads_in
+from thumbnailer.notifications import uploads_in
 from thumbnailer.renditions import RENDITION_SIZES, UnusablePhotoError, render
 from view_counter.view_records import read_batch
 

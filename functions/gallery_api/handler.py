@@ -23,10 +23,18 @@ from shared.security_headers import api_headers
 _HEADERS = {name: [text] for name, text in (api_headers() | {"Cache-Control": "no-store"}).items()}
 
 
+class _Identity(msgspec.Struct, rename="camel"):
+    source_ip: str
+
+
+class _RequestContext(msgspec.Struct):
+    identity: _Identity
+
+
 class _Request(msgspec.Struct, rename="camel"):
     http_method: str
     path: str
-    request_context: dict[str, Any]
+    request_context: _RequestContext
 
 
 resources = make_resources(os.environ)

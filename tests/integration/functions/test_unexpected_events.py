@@ -26,6 +26,7 @@ NONSENSE: dict[str, Any] = {
     "records of nothing": {"Records": [{}]},
     "records that are none": {"Records": None},
     "a request without its parts": {"httpMethod": "GET"},
+    "a request of nobody": {"httpMethod": "GET", "path": "/", "requestContext": {}},
     "test of EventBridge": {"detail-type": "Scheduled Event", "source": "aws.events"},
 }
 

@@ -36,7 +36,11 @@ def test_other_claims_than_of_an_id_token_are_refused(
 def test_request_that_no_authorizer_has_seen_is_refused(
     api: Api, name: str, context: dict[str, object]
 ):
-    request_context = {"requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef", "path": "/"}
+    request_context = {
+        "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+        "path": "/",
+        "identity": {"sourceIp": "192.0.2.1"},
+    }
     assert_problem(api.call(name, requestContext=request_context | context), 401)
 
 

@@ -68,6 +68,7 @@ FORGED: Final = {
         target.tokens["owner"], iss="http://127.0.0.1:9/us-east-1_Hostile"
     ),
 }
+VALID_BODY: Final = '{"title":"Hostile","content_type":"image/png","bytes":1}'
 SIGNED_IN_ONLY: Final = (
     ("GET", OWN_PHOTOS),
     ("POST", "/api/photos"),
@@ -78,7 +79,9 @@ SIGNED_IN_ONLY: Final = (
 def tokens() -> Iterator[tuple[str, tuple[str, ...], Attack]]:
     """Every token that is none, at every route that needs one."""
     for (method, path), (name, token) in product(SIGNED_IN_ONLY, FORGED.items()):
-        body = "{}" if method == "POST" else None
+        # A valid body, because the laptop's gateway takes an access token for an ID token, and
+        # then refuses an invalid body before the function refuses the token.
+        body = VALID_BODY if method == "POST" else None
         yield f"{method} with {name}", (REFUSED,), api(method, path, token=token, body=body)
     yield (
         "in the query",
@@ -147,6 +150,8 @@ def ids() -> Iterator[tuple[str, tuple[str, ...], Attack]]:
         # A stranger, who could not delete the photo under attack if the id reached it.
         attack = api(method, f"/api/photos/{photo_id}{rest}", token="stranger")
         expected = (NOT_FOUND, *ALIASES.get(name, ()))
+        if name == "line feed" and rest:
+            expected += ("403 problem",)  # in ministack, `*` of a policy matches no line feed
         yield f"{method} {rest or '/'} {name}", expected, attack
 
 

@@ -1,7 +1,6 @@
 """The attack on an application of its own; `make attack` repeats it on a running one."""
 
 import os
-import re
 from collections.abc import Iterator
 
 import pytest
@@ -18,13 +17,6 @@ from tests.hostile.target import Target, address_of, prepared
 
 OWN_ENVIRONMENT = dict(os.environ)
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-# Found by the attack and not yet fixed; each fix removes its line.
-OPEN = re.compile(
-    r"ids: .* line feed|bodies: field: title (?:of (?:invisible|control)|with a zero byte).*"
-    r"|headers: .*: (?:not ASCII|UTF-8|broken UTF-8)|idempotency: key: not ASCII"
-)
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +40,7 @@ def target() -> Iterator[Target]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.group}: {case.name}")
-def test_application_withstands(request: pytest.FixtureRequest, target: Target, case: Case):
-    if OPEN.fullmatch(f"{case.group}: {case.name}"):
-        request.applymarker(pytest.mark.xfail(strict=False, reason="an open finding"))
+def test_application_withstands(target: Target, case: Case):
     got = case.attack(target)
     if got == NOT_RUN:
         if OWN_ENVIRONMENT.get("CI"):

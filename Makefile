@@ -91,7 +91,7 @@ audit: install .venv-audit/installed ## look for known vulnerabilities of the de
 
 test: install check .venv-audit/installed ## run all tests except the slow ones
 	@$(BIN)/pytest --numprocesses 2 --durations 20 $(WITHOUT_CLOUD) tests/hostile
-	@$(BIN)/pytest --durations 20 tests/e2e tests/applications
+	@$(BIN)/pytest --numprocesses 2 --durations 20 tests/e2e tests/applications
 	@$(TOOL) tools.vetting.grants .laptop/decisions # recorded by tests/e2e
 
 test-slow: install .venv-fuzz/installed ## run the tests that take too long for make test: those marked slow, and long histories

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,15 +12,10 @@ from rich.console import Console
 from localcloud.application import Application
 from localcloud.cloud import Cloud
 from localcloud.running_application import RunningApplication, running_application
+from tests.e2e.conftest import free_port
 
 HERE = Path(__file__).parent
 OWN_ENVIRONMENT = dict(os.environ)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def awaited[T](condition: Callable[[], T], seconds: float = 60) -> T:

@@ -1,4 +1,8 @@
-"""One laptop cloud for all of these tests, with the stack that the real sam deploys."""
+"""One laptop cloud for all of these tests, with the stack that the real sam deploys.
+
+With two workers of pytest-xdist the tests of the gallery run in one. Those of other clouds and
+tests/applications run in the other.
+"""
 
 import contextlib
 import os
@@ -7,10 +11,13 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import filelock
 import msgspec
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from demo import application
 from demo.application import STACK
@@ -24,6 +31,25 @@ from ops import publish_site
 from tools.vetting.grants import deployed_stack
 
 OWN_ENVIRONMENT = dict(os.environ)
+OTHER_CLOUDS = {
+    "test_alarms.py",
+    "test_decisions.py",
+    "test_deploy_and_destroy.py",
+    "test_event_sources.py",
+    "test_executions.py",
+    "test_laptop_cloud.py",
+    "test_rollback.py",
+}
+"""Files whose tests start clouds of their own, or need one but not the gallery."""
+FOLDERS = pytest.StashKey[set[Path]]()
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
+class Build(NamedTuple):
+    """What sam build made: each artifact's size, and a copy, since other clouds build there too."""
+
+    megabytes: dict[str, float]
+    folder: Path
 
 
 RECORDED = STATE / "decisions"
@@ -34,6 +60,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Remove what an earlier session has recorded; in the process that starts workers, if any."""
     if not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
         shutil.rmtree(RECORDED, ignore_errors=True)
+    session.config.stash[FOLDERS] = set(STATE.glob("[0-9]*"))
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -43,10 +70,48 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     parser.addoption("--url", help="where its page is, if not where its outputs say")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a test that would deploy the gallery a second time."""
+    for item in items:
+        if "built" in getattr(item, "fixturenames", ()) and scope_of(item.nodeid) == "clouds":
+            raise pytest.UsageError(f"{item.nodeid} needs the gallery: move it to another file.")
+
+
+def scope_of(nodeid: str) -> str:
+    """What runs in one worker: tests of the gallery, those of other clouds, or this test alone."""
+    folder, _, name = nodeid.partition("::")[0].rpartition("/")
+    if folder == "tests/applications" or name in OTHER_CLOUDS:
+        return "clouds"
+    return "gallery" if folder == "tests/e2e" else nodeid
+
+
+class ByCloud(LoadScopeScheduling):
+    """Two scopes, so that neither the gallery nor another cloud is started twice."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return scope_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByCloud:
+    # Not --dist loadgroup: pytest-xdist 3.8 does not find the groups of pytest 9.
+    return ByCloud(config, log)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What clouds on chosen ports have written goes, unless a failure is to be understood."""
+    if session.testsfailed or hasattr(session.config, "workerinput"):
+        return  # a worker leaves it to the process that started it
+    for folder in set(STATE.glob("[0-9]*")) - session.config.stash[FOLDERS]:
+        # Another session's cloud may still run there, and holds its lock.
+        lock = filelock.FileLock(folder / "lock", blocking=False)
+        with contextlib.suppress(filelock.Timeout), lock:
+            shutil.rmtree(folder)
+
+
 def free_port() -> int:
     """A port that is free, as is the next, the page's; below those that connections get."""
     while True:
-        port = 20_000 + 2 * secrets.randbelow(6_000)
+        port = 20_000 + 4 * secrets.randbelow(3_000) + 2 * (WORKER % 2)
         with socket.socket() as one, socket.socket() as next_one, contextlib.suppress(OSError):
             one.bind(("127.0.0.1", port))
             next_one.bind(("127.0.0.1", port + 1))
@@ -61,19 +126,6 @@ def awaited[T](condition: Callable[[], T], seconds: float = 30) -> T:
             return answer
         time.sleep(0.05)
     pytest.fail(f"not within {seconds} s: {condition}")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def ports_left_clean(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What clouds on chosen ports have written goes, unless a failure is to be understood."""
-    before = set(STATE.glob("[0-9]*"))
-    yield
-    if not request.session.testsfailed:
-        for folder in set(STATE.glob("[0-9]*")) - before:
-            # Another session's cloud may still run there, and holds its lock.
-            lock = filelock.FileLock(folder / "lock", blocking=False)
-            with contextlib.suppress(filelock.Timeout), lock:
-                shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
@@ -93,19 +145,23 @@ def cloud() -> Iterator[Cloud]:
 
 
 @pytest.fixture(scope="session")
-def stack(cloud: Cloud, built: dict[str, float]) -> dict[str, str]:  # noqa: ARG001 - what is deployed
+def stack(cloud: Cloud, built: Build) -> dict[str, str]:  # noqa: ARG001 - what is deployed
     """The outputs of the deployed stack."""
-    outputs = application.deploy(cloud, print)
+    with application.gallery(cloud).building():
+        outputs = application.deploy(cloud, print)
     deployed = deployed_stack(cloud.client("cloudformation"), cloud.client("iam"), STACK)
     (RECORDED / f"{cloud.port}.stack.json").write_bytes(msgspec.json.encode(deployed))
     return outputs
 
 
 @pytest.fixture(scope="session")
-def built(cloud: Cloud) -> dict[str, float]:
-    """What sam build makes of the tree as it is: the artifacts' sizes in MB."""
+def built(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """What sam build makes of the tree as it is."""
+    folder = tmp_path_factory.mktemp("built") / "build"
     with application.gallery(cloud).building():
-        return application.build(cloud, OWN_ENVIRONMENT, print)
+        megabytes = application.build(cloud, OWN_ENVIRONMENT, print)
+        shutil.copytree(application.ARTIFACTS, folder, symlinks=True)
+    return Build(megabytes, folder)
 
 
 @pytest.fixture(scope="session")

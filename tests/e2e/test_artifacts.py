@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from demo.application import ARTIFACTS
 from localcloud.cloud import RUNTIME_PYTHON
 from localcloud.deployment import architecture
-from tests.e2e.conftest import OWN_ENVIRONMENT
+from tests.e2e.conftest import OWN_ENVIRONMENT, Build
 from tests.support.repository import ROOT, load_template
 
 LIMIT_MB = 250  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -19,8 +18,6 @@ BUDGET_MB = {"SharedLayer": 25, "ImagingLayer": 30}
 PIN = re.compile(r"^([\w.-]+)==(\S+)", re.MULTILINE)
 LAYERS = ("imaging", "shared")
 ELF_MACHINES = {"x86_64": 62, "arm64": 183}
-
-pytestmark = pytest.mark.usefixtures("built")
 
 TEMPLATE = load_template()
 FUNCTIONS = [
@@ -38,9 +35,12 @@ def layers_of(function: str) -> list[str]:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_handler_imports_with_only_artifact_and_layers(function: str):
+def test_handler_imports_with_only_artifact_and_layers(function: str, built: Build):
     properties = TEMPLATE["Resources"][function]["Properties"]
-    path = [ARTIFACTS / function, *(ARTIFACTS / layer / "python" for layer in layers_of(function))]
+    path = [
+        built.folder / function,
+        *(built.folder / layer / "python" for layer in layers_of(function)),
+    ]
     declared = properties.get("Environment", {"Variables": []})["Variables"]
     script = f"""
 import sys
@@ -70,8 +70,8 @@ assert not outside, outside
 
 
 @pytest.mark.parametrize("layer", BUDGET_MB)
-def test_every_module_of_a_layer_has_its_bytecode(layer: str):
-    sources = list((ARTIFACTS / layer).rglob("*.py"))
+def test_every_module_of_a_layer_has_its_bytecode(layer: str, built: Build):
+    sources = list((built.folder / layer).rglob("*.py"))
     assert sources
     for source in sources:
         compiled = source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
@@ -80,23 +80,23 @@ def test_every_module_of_a_layer_has_its_bytecode(layer: str):
         assert header[4] == 0b01, f"{source}: bytecode would be checked against the source"
 
 
-def test_artifacts_are_the_same_wherever_they_are_built():
+def test_artifacts_are_the_same_wherever_they_are_built(built: Build):
     """Or each machine would publish versions of its own: their checksums decide about that."""
-    artifacts = [folder for folder in ARTIFACTS.iterdir() if folder.is_dir()]
+    artifacts = [folder for folder in built.folder.iterdir() if folder.is_dir()]
     assert artifacts
     for path in (path for folder in artifacts for path in folder.rglob("*") if path.is_file()):
         assert str(ROOT).encode() not in path.read_bytes(), path
 
 
-def test_layers_are_within_lambdas_limit_and_our_budget(built: dict[str, float]):
+def test_layers_are_within_lambdas_limit_and_our_budget(built: Build):
     for layer, budget in BUDGET_MB.items():
-        assert 1 < built[layer] <= budget, layer
+        assert 1 < built.megabytes[layer] <= budget, layer
     for function in FUNCTIONS:
         parts = [function, *layers_of(function)]
-        assert sum(built[part] for part in parts) <= LIMIT_MB / 4, function
+        assert sum(built.megabytes[part] for part in parts) <= LIMIT_MB / 4, function
 
 
-def test_bill_of_materials_lists_all_that_is_built(tmp_path: Path):
+def test_bill_of_materials_lists_all_that_is_built(built: Build, tmp_path: Path):
     python = ROOT / ".venv-audit" / "bin" / "python"
     if not python.exists():
         missing = ".venv-audit is missing: make test installs it"
@@ -104,17 +104,17 @@ def test_bill_of_materials_lists_all_that_is_built(tmp_path: Path):
             pytest.fail(missing)
         pytest.skip(missing)
     file = tmp_path / "sbom.json"
-    subprocess.run([python, ROOT / "tools" / "sbom.py", ARTIFACTS, file], check=True)
+    subprocess.run([python, ROOT / "tools" / "sbom.py", built.folder, file], check=True)
     components = json.loads(file.read_text())["components"]
     names = {each["name"] for each in components}
-    assert {each.name for each in ARTIFACTS.iterdir() if each.is_dir()} <= names
+    assert {each.name for each in built.folder.iterdir() if each.is_dir()} <= names
     packages = {each["purl"] for each in components if "purl" in each}
     requirements = [(ROOT / "layers" / name / "requirements.txt").read_text() for name in LAYERS]
     pinned = [
         pin for text in requirements for pin in re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE)
     ]
     assert packages == {f"pkg:pypi/{name}@{version}" for name, version in pinned}
-    libraries = {path.name for path in ARTIFACTS.rglob("*.libs/*.so*")}
+    libraries = {path.name for path in built.folder.rglob("*.libs/*.so*")}
     listed = {Path(each["bom-ref"]).name for each in components if "hashes" in each}
     assert libraries == listed
     assert all(each.get("licenses") for each in components if each["type"] == "library")
@@ -129,8 +129,8 @@ def test_every_layer_has_a_budget():
     assert layers == set(BUDGET_MB)
 
 
-def test_native_code_is_for_the_architecture_that_was_built_for():
-    for library in (path for path in ARTIFACTS.rglob("*.so*") if path.is_file()):
+def test_native_code_is_for_the_architecture_that_was_built_for(built: Build):
+    for library in (path for path in built.folder.rglob("*.so*") if path.is_file()):
         header = library.read_bytes()[:20]
         assert header[:4] == b"\x7fELF", library
         machine = int.from_bytes(header[18:20], "little")
@@ -160,11 +160,11 @@ def test_layers_follow_the_parameter_architecture(chosen: str, tmp_path: Path):
 
 
 def test_the_edge_function_answers_with_the_one_security_policy_and_is_small(
-    built: dict[str, float],
+    built: Build,
 ):
     """Lambda@Edge knows no layers, so the build takes the module along."""
-    own = ARTIFACTS / "EdgeHeadersFunction" / "edge_headers" / "security_headers.py"
-    shared = ARTIFACTS / "SharedLayer" / "python" / "shared" / "security_headers.py"
+    own = built.folder / "EdgeHeadersFunction" / "edge_headers" / "security_headers.py"
+    shared = built.folder / "SharedLayer" / "python" / "shared" / "security_headers.py"
     assert not own.is_symlink()
     assert own.read_bytes() == shared.read_bytes()
-    assert built["EdgeHeadersFunction"] < 1
+    assert built.megabytes["EdgeHeadersFunction"] < 1

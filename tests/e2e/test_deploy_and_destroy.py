@@ -1,4 +1,4 @@
-"""`make deploy` and `make destroy` with the real sam, beside the stack of the other tests.
+"""`make deploy` and `make destroy` with the real sam, beside a neighbor of a similar name.
 
 ministack's CloudFormation forgets the resources of a deleted stack, which AWS's lists for 90 days:
 going on after an interruption behind that point is tested in tests/integration/ops.
@@ -64,13 +64,39 @@ def everything(cloud: Cloud) -> set[str]:
 
 
 @pytest.fixture
-def quick(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """sam, deploy and destroy poll often, and no build waits for another's."""
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """sam, deploy and destroy poll often."""
     monkeypatch.setenv("SAM_CLI_POLL_DELAY", "0.5")
     monkeypatch.setattr(stack_events, "_POLL_SECONDS", 0.2)
     monkeypatch.setattr(destroy, "_POLL_SECONDS", 0.2)
-    with application.gallery(cloud).building():
-        yield
+
+
+@pytest.fixture
+def neighbor(cloud: Cloud) -> Iterator[None]:
+    """What another stack has, whose name begins with the name of the stack of these tests."""
+    name = f"{STACK}-2"
+    s3, logs = cloud.client("s3"), cloud.client("logs")
+    dynamodb, sqs = cloud.client("dynamodb"), cloud.client("sqs")
+    s3.create_bucket(Bucket="deployments")
+    s3.create_bucket(Bucket=f"{name}-uploads")
+    s3.put_object(Bucket="deployments", Key=f"{name}/artifact", Body=b"artifact")
+    s3.put_object(Bucket=f"{name}-uploads", Key="photo", Body=b"photo")
+    logs.create_log_group(logGroupName=f"/aws/lambda/{name}-thumbnailer")
+    key = {"AttributeName": "id", "KeyType": "HASH"}
+    dynamodb.create_table(
+        TableName=f"{name}-photos",
+        KeySchema=[key],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    url = sqs.create_queue(QueueName=f"{name}-failed-events")["QueueUrl"]
+    yield
+    assert s3.get_object(Bucket=f"{name}-uploads", Key="photo")["Body"].read() == b"photo"
+    s3.delete_object(Bucket=f"{name}-uploads", Key="photo")
+    s3.delete_bucket(Bucket=f"{name}-uploads")
+    logs.delete_log_group(logGroupName=f"/aws/lambda/{name}-thumbnailer")
+    dynamodb.delete_table(TableName=f"{name}-photos")
+    sqs.delete_queue(QueueUrl=url)
 
 
 def run_deploy(cloud: Cloud, *parameters: str) -> int:
@@ -80,7 +106,8 @@ def run_deploy(cloud: Cloud, *parameters: str) -> int:
         *parameters,
     ]
     options = [option for each in given for option in ("--parameter", each)]
-    return deploy.main(["--stage", "local", "--stack", STACK, "--yes", *options])
+    with application.gallery(cloud).building():
+        return deploy.main(["--stage", "local", "--stack", STACK, "--yes", *options])
 
 
 @contextlib.contextmanager
@@ -114,7 +141,7 @@ def live_versions(cloud: Cloud) -> dict[str, str]:
     }
 
 
-@pytest.mark.usefixtures("stack", "built", "quick")
+@pytest.mark.usefixtures("neighbor", "quick")
 def test_stack_is_deployed_updated_and_deleted_without_leftovers(
     cloud: Cloud, capfd: pytest.CaptureFixture[str]
 ):

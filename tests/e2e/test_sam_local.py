@@ -10,7 +10,7 @@ from demo import application
 from demo.sample_event import put_photo_of_sample_event
 from localcloud import deployment, sam_local
 from localcloud.cloud import Cloud, running
-from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
+from tests.e2e.conftest import OWN_ENVIRONMENT, Build, free_port
 from tests.support.repository import ROOT
 
 
@@ -37,12 +37,13 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def bridge(built: dict[str, float]) -> Iterator[tuple[Cloud, dict[str, str]]]:  # noqa: ARG001
+def bridge(built: Build) -> Iterator[tuple[Cloud, dict[str, str]]]:  # noqa: ARG001
     [network] = json.loads(docker("network", "inspect", "bridge"))
     address = network["IPAM"]["Config"][0].get("Gateway", "172.17.0.1")
     cloud = Cloud(address, free_port())
     with running(cloud):
-        stack = application.deploy(cloud, print)
+        with application.gallery(cloud).building():
+            stack = application.deploy(cloud, print)
         sam_local.write_environments(cloud, application.STACK)
         put_photo_of_sample_event(cloud, stack)
         yield cloud, stack
@@ -51,7 +52,8 @@ def bridge(built: dict[str, float]) -> Iterator[tuple[Cloud, dict[str, str]]]:  
 def invoke(cloud: Cloud, function: str, event: str) -> int:
     environment = OWN_ENVIRONMENT | {"SKIP_PULL_IMAGE": "1"}
     gallery = application.gallery(cloud)
-    return sam_local.invoke(cloud, gallery, function, ROOT / "events" / event, environment)
+    with gallery.building():
+        return sam_local.invoke(cloud, gallery, function, ROOT / "events" / event, environment)
 
 
 @pytest.mark.enable_socket

@@ -10,8 +10,9 @@ import pytest
 
 from demo import application
 from localcloud.application import Application
-from localcloud.cloud import STATE, Cloud
+from localcloud.cloud import Cloud
 from localcloud.code_sync import CodeSync
+from tests.e2e.conftest import Build
 from tests.support.repository import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="awslambdaric needs Linux")
@@ -30,11 +31,13 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_file_of_a_function_and_of_a_layer_run_when_they_are_saved(
-    cloud: Cloud, stack: Mapping[str, str], url: str, project: Path
+    cloud: Cloud, stack: Mapping[str, str], built: Build, url: str, project: Path
 ):
     assert stack
     parameters = application.gallery(cloud).parameters
-    edited = Application(project / "template.yaml", application.STACK, parameters, STATE)
+    edited = Application(
+        project / "template.yaml", application.STACK, parameters, built.folder.parent
+    )
     sync = CodeSync(edited, cloud)
 
     def saved(file: Path, old: str, new: str) -> list[str]:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from demo.application import ARTIFACTS, STACK
+from demo.application import STACK
 from demo.client import Gallery
 from localcloud.cloud import Cloud
 from localcloud.event_sources.poller import EventSources
 from ops import redrive
-from tests.e2e.conftest import awaited
+from tests.e2e.conftest import Build, awaited
 from tests.e2e.test_thumbnails import jpeg
 
 BROKEN = 'def handler(event, context):\n    raise RuntimeError("a broken release")\n'
@@ -62,13 +62,14 @@ def two_tries(cloud: Cloud, stack: dict[str, str]) -> Iterator[None]:
     )
 
 
-def release(cloud: Cloud, stack: Mapping[str, str], **replaced: str) -> None:
+def release(cloud: Cloud, stack: Mapping[str, str], built: Build, **replaced: str) -> None:
     """Deploy view_counter as built, with the text of some modules replaced or put before."""
+    artifact = built.folder / "ViewCounterFunction"
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
-        for path in (ARTIFACTS / "ViewCounterFunction").rglob("*.py"):
+        for path in artifact.rglob("*.py"):
             text = replaced.get(path.stem, path.read_text())
-            file.writestr(str(path.relative_to(ARTIFACTS / "ViewCounterFunction")), text)
+            file.writestr(str(path.relative_to(artifact)), text)
     name = stack["ViewCounterFunctionName"]
     cloud.client("lambda").update_function_code(FunctionName=name, ZipFile=archive.getvalue())
     publish(cloud, name)
@@ -130,7 +131,11 @@ def test_view_of_an_unknown_photo_is_404(gallery: Gallery):
 
 @pytest.mark.usefixtures("two_tries")
 def test_redrive_corrects_every_count_after_a_broken_release_and_poison(
-    cloud: Cloud, stack: dict[str, str], gallery: Gallery, event_sources: EventSources
+    cloud: Cloud,
+    stack: dict[str, str],
+    built: Build,
+    gallery: Gallery,
+    event_sources: EventSources,
 ):
     """A release that raises on everything, one that raises on some records, and real poison."""
     failed, quarantined = (listed_photo(gallery, event_sources) for _ in range(2))
@@ -138,15 +143,15 @@ def test_redrive_corrects_every_count_after_a_broken_release_and_poison(
     put(cloud, stack, failed, *views(failed, 3))
     event_sources.await_drained(30)
 
-    release(cloud, stack, handler=BROKEN)
+    release(cloud, stack, built, handler=BROKEN)
     put(cloud, stack, failed, *views(failed, 40))
     event_sources.await_drained(60)
     batches = waiting(cloud, stack, "aws/lambda/")
     assert sum(len(json.loads(batch["payload"])["Records"]) for batch in batches.values()) == 40
     assert gallery.views(failed)["total"] == 3
 
-    sound = (ARTIFACTS / "ViewCounterFunction/view_counter/handler.py").read_text()
-    release(cloud, stack, handler=sound + RAISES_ON.format(photo_id=quarantined))
+    sound = (built.folder / "ViewCounterFunction/view_counter/handler.py").read_text()
+    release(cloud, stack, built, handler=sound + RAISES_ON.format(photo_id=quarantined))
     put(cloud, stack, quarantined, *views(quarantined, 9))
     put(cloud, stack, failed, b"not JSON", *views(failed, 2))
     event_sources.await_drained(30)
@@ -155,7 +160,7 @@ def test_redrive_corrects_every_count_after_a_broken_release_and_poison(
     assert gallery.views(failed)["total"] == 3 + 2
     assert gallery.views(quarantined)["total"] == 0
 
-    release(cloud, stack)
+    release(cloud, stack, built)
     arguments = ["--stack", STACK, "--rate", "100"]
     assert redrive.main([*arguments, "--dry-run"]) == 0
     assert waiting(cloud, stack, "aws/lambda/").keys() == batches.keys()

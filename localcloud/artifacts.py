@@ -58,7 +58,7 @@ def deployed_as(stack: Stack) -> dict[str, set[str]]:
         used_layers |= {each["Arn"] for found in versions for each in found.get("Layers", [])}
     for logical_id, arn in stack.of_type("AWS::Lambda::LayerVersion").items():
         name = arn.rpartition(":")[0]
-        found[re.sub(f"{_SUFFIX_OF_SAM}$", "", logical_id)] = found[logical_id] = {
+        found[re.sub(rf"{_SUFFIX_OF_SAM}\Z", "", logical_id)] = found[logical_id] = {
             each for each in used_layers if each.rpartition(":")[0] == name
         }
     return found

@@ -161,9 +161,9 @@ def test_users_are_invited_and_their_passwords_travel_once(resources: Resources)
     assert "GenerateSecret" not in client["Properties"], "a page cannot keep a secret"
 
 
-def test_a_browser_may_post_to_the_uploads_bucket_and_do_nothing_else(resources: Resources):
+def test_a_browser_may_put_to_the_uploads_bucket_and_do_nothing_else(resources: Resources):
     [rule] = resources["UploadsBucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
-    assert rule["AllowedMethods"] == ["POST"]
+    assert rule["AllowedMethods"] == ["PUT"]
     others = set(of_type(resources, "AWS::S3::Bucket")) - {"UploadsBucket"}
     assert not [each for each in others if "CorsConfiguration" in resources[each]["Properties"]]
 

@@ -28,7 +28,7 @@ from localcloud.cloud import STATE, Cloud, running
 from localcloud.event_sources import poller
 from localcloud.event_sources.poller import EventSources
 from ops import publish_site
-from tools.vetting.grants import deployed_stack
+from tools.vetting.grants import granted_stack
 
 OWN_ENVIRONMENT = dict(os.environ)
 OTHER_CLOUDS = {
@@ -149,7 +149,7 @@ def stack(cloud: Cloud, built: Build) -> dict[str, str]:  # noqa: ARG001 - what 
     """The outputs of the deployed stack."""
     with application.gallery(cloud).building():
         outputs = application.deploy(cloud, print)
-    deployed = deployed_stack(cloud.client("cloudformation"), cloud.client("iam"), STACK)
+    deployed = granted_stack(cloud.client("cloudformation"), cloud.client("iam"), STACK)
     (RECORDED / f"{cloud.port}.stack.json").write_bytes(msgspec.json.encode(deployed))
     return outputs
 

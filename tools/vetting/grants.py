@@ -97,7 +97,7 @@ class Accepted(msgspec.Struct, frozen=True):
         )
 
 
-class DeployedStack(msgspec.Struct, frozen=True):
+class GrantedStack(msgspec.Struct, frozen=True):
     """A stack in a laptop cloud: the names of its resources by logical id, and its roles."""
 
     names: dict[str, str]
@@ -115,7 +115,7 @@ def read_accepted() -> list[Accepted]:
     return msgspec.convert(tomllib.loads(ACCEPTED.read_text())["accepted"], list[Accepted])
 
 
-def deployed_stack(cloudformation: Any, iam: Any, stack: str) -> DeployedStack:
+def granted_stack(cloudformation: Any, iam: Any, stack: str) -> GrantedStack:
     """A stack with the inline policies of its roles.
 
     Raises:
@@ -140,7 +140,7 @@ def deployed_stack(cloudformation: Any, iam: Any, stack: str) -> DeployedStack:
         ]
         statements = [s for each in policies for s in as_list(each["Statement"])]
         roles.append(Principal(logical_id, statements))
-    return DeployedStack(names, roles)
+    return GrantedStack(names, roles)
 
 
 def grants_of(principals: Iterable[Principal]) -> Iterator[Grant]:
@@ -216,7 +216,7 @@ def read_recording(folder: Path) -> tuple[set[Decision], set[Grant]]:
     decisions: set[Decision] = set()
     grants: set[Grant] = set()
     for file in folder.glob("*.stack.json"):
-        stack = msgspec.json.decode(file.read_bytes(), type=DeployedStack)
+        stack = msgspec.json.decode(file.read_bytes(), type=GrantedStack)
         grants.update(
             msgspec.structs.replace(each, resource=stack.with_logical_ids(each.resource))
             for each in grants_of(stack.roles)

@@ -16,7 +16,7 @@ from ops.deployed_stack import StackDescription
 from ops.leftover_versions import FunctionDrift
 from ops.preflight.examine import Examination
 from ops.preflight.findings import blocked, ready
-from ops.preflight.target import Target
+from ops.preflight.target import DeploymentTarget
 from ops.stack_events import DeploymentOutcome
 from ops.stacks import Account, OperationError, Stage, answer_to, open_account
 from tests.support.repository import ROOT
@@ -89,7 +89,9 @@ class Laboratory:
 
     def _examine(self, account: Account, stage: Stage, stack: str, *more: Any) -> Examination:
         deployed, given = more
-        return Examination(Target(stage, stack, account.region, given, deployed), self.findings)
+        return Examination(
+            DeploymentTarget(stage, stack, account.region, given, deployed), self.findings
+        )
 
     def _note(self, step: str, *options: str) -> None:
         self.done.append(step)

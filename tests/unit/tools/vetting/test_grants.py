@@ -11,8 +11,8 @@ from tools.vetting.deployment import Deployment, deployed
 from tools.vetting.grants import (
     Accepted,
     Decision,
-    DeployedStack,
     Grant,
+    GrantedStack,
     GrantFinding,
     differences,
     grants_of,
@@ -157,7 +157,7 @@ def record(folder: Path, port: int, suffix: str, *decisions: Decision) -> None:
         "Action": ["s3:GetObject"],
         "Resource": f"arn:aws:s3:::stack-media-{suffix}/photos/*",
     }
-    stack = DeployedStack(names, [Principal("ApiRole", [statement])])
+    stack = GrantedStack(names, [Principal("ApiRole", [statement])])
     (folder / f"{port}.stack.json").write_bytes(msgspec.json.encode(stack))
     lines = [msgspec.json.encode(each) for each in decisions]
     (folder / f"{port}.jsonl").write_bytes(b"\n".join(lines))

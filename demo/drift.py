@@ -19,7 +19,7 @@ from shared.timestamps import iso_milliseconds
 
 _DRAINED_SECONDS: Final = 60
 _OTHERS: Final = (  # headlines of the report that must be 0
-    "PhotosTakenUp",
+    "EventsResent",
     "UploadsAbandoned",
     "PhotosStuck",
     "OrphansRemoved",

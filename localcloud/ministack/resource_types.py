@@ -17,7 +17,6 @@ _WITHOUT_EFFECT: Final = {
     "AWS::ApiGateway::UsagePlan": "requests are not throttled",
     "AWS::ApiGateway::UsagePlanKey": "requests are not throttled",
     "AWS::Backup::BackupPlan": "no backup is made",
-    "AWS::CloudWatch::Alarm": "metrics are evaluated without dimensions",
     "AWS::EC2::NatGateway": "functions use the network of this machine",
     "AWS::EC2::SecurityGroup": "functions use the network of this machine",
     "AWS::EC2::Subnet": "functions use the network of this machine",

@@ -28,6 +28,7 @@ from localcloud.cloud import STATE, Cloud, running
 from localcloud.event_sources import poller
 from localcloud.event_sources.poller import EventSources
 from ops import publish_site
+from tests.support.repository import ROOT
 from tools.vetting.grants import granted_stack
 
 OWN_ENVIRONMENT = dict(os.environ)
@@ -157,7 +158,13 @@ def stack(cloud: Cloud, built: Build) -> dict[str, str]:  # noqa: ARG001 - what 
 @pytest.fixture(scope="session")
 def built(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Build:
     """What sam build makes of the tree as it is."""
-    folder = tmp_path_factory.mktemp("built") / "build"
+    project = tmp_path_factory.mktemp("built")
+    for included in [
+        *ROOT.glob("*.yaml"),
+        ROOT / "permissions",
+    ]:  # the built template refers to them
+        (project / included.name).symlink_to(included)
+    folder = project / ".laptop" / "build"
     with application.gallery(cloud).building():
         megabytes = application.build(cloud, OWN_ENVIRONMENT, print)
         shutil.copytree(application.ARTIFACTS, folder, symlinks=True)

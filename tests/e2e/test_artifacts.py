@@ -58,6 +58,8 @@ assert not outside, outside
         [RUNTIME_PYTHON, "-I", "-B", "-c", script],
         env={
             **dict.fromkeys(declared, "unused"),
+            "API_CALLERS": "anyone",
+            "REPEATED_VIEWS": "counted",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_REGION": "us-east-1",
             "POWERTOOLS_METRICS_NAMESPACE": "Test",

@@ -149,7 +149,7 @@ def test_stack_is_deployed_updated_and_deleted_without_leftovers(
     assert run_deploy(cloud, "Page=none") == 0
     said = capfd.readouterr().out
     assert "account  000000000000" in said
-    assert "files are at https://" not in said
+    assert "files published: https://" not in said
     assert "admin-create-user" in said
     assert not [each for each in everything(cloud) - before if each.startswith("cloudfront")]
     cloudformation = cloud.client("cloudformation")
@@ -163,7 +163,7 @@ def test_stack_is_deployed_updated_and_deleted_without_leftovers(
         assert run_deploy(cloud, "Page=cloudfront", *more) == 0
     said = capfd.readouterr().out
     assert "With the account's role ApiGatewayLogs." in said
-    assert "files are at https://" in said
+    assert "files published: https://" in said
     # Only this function is given the distribution's id, by a parameter that SAM does not resolve.
     moved = {"CatalogReplicatorFunction": str(int(first["CatalogReplicatorFunction"]) + 1)}
     assert live_versions(cloud) == {**first, **moved, "EdgeHeadersFunction": "1"}

@@ -173,7 +173,7 @@ def test_version_that_plain_sam_deploy_leaves_is_found_and_deleted(release: Rele
     assert release.deploy_as_sam_does("two", breaking=True) == "UPDATE_ROLLBACK_COMPLETE"
     assert release.versions() == ["1", "2"]
     [drift] = find_drift(release.account, release.stack)
-    assert drift.describe() == "GreeterFunction: the stack does not know version 2"
+    assert drift.describe() == "GreeterFunction: the stack does not have version 2"
     assert set_back(release.account, release.stack, [drift], SILENT) == {}
     assert release.versions() == ["1"]
     assert release.deploy("two").succeeded
@@ -192,7 +192,7 @@ def test_synced_code_is_set_back(release: Release, cloud: Cloud):
 
     [drift] = find_drift(release.account, release.stack)
     assert drift.describe() == (
-        "GreeterFunction: alias live is at version 2, the stack says 1; the stack does not know"
+        "GreeterFunction: alias live is at version 2, the stack says 1; the stack does not have"
         " version 2; the code or layers of $LATEST were changed outside CloudFormation"
     )
     assert set_back(release.account, release.stack, [drift], SILENT) == {}

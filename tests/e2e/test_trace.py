@@ -75,7 +75,7 @@ def test_command_prints_a_table_or_lines_for_jq(photo_id: str, capsys: pytest.Ca
     assert trace.main(["--stack", STACK, photo_id]) == 0
     table = capsys.readouterr().out
     assert "photo_replicated" in table
-    assert "Its record is DELETED" in table
+    assert "The photo is DELETED" in table
     assert trace.main(["--stack", STACK, photo_id, "--json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {line["photo_id"] for line in lines} == {photo_id}
@@ -91,7 +91,7 @@ def test_command_prints_a_table_or_lines_for_jq(photo_id: str, capsys: pytest.Ca
     [
         (["--stack", "nowhere", "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"], "does not exist"),
         (["harbour.jpg"], "'harbour.jpg' is not a photo id"),
-        (["019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"], "Nothing is logged"),
+        (["019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"], "has no log lines about photo"),
     ],
 )
 @pytest.mark.usefixtures("stack")

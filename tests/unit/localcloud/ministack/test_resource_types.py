@@ -5,11 +5,11 @@ from typing import Any
 from localcloud.ministack.resource_types import limitations, without_left_out
 
 KNOWN = {
-    "AWS::CloudWatch::Alarm",
     "AWS::Lambda::Alias",
     "AWS::Lambda::EventSourceMapping",
     "AWS::Lambda::Function",
     "AWS::SQS::Queue",
+    "AWS::WAFv2::WebACL",
 }
 FUNCTION = {"Handler": "app.handler", "Runtime": "python3.13"}
 
@@ -70,8 +70,8 @@ def test_resource_under_a_false_condition_is_not_listed():
 
 
 def test_what_the_api_accepts_and_nothing_acts_on_is_listed():
-    found = outcomes({"Alarm": {"Type": "AWS::CloudWatch::Alarm"}})
-    assert found["Alarm"][0] == "accepted without effect"
+    found = outcomes({"Firewall": {"Type": "AWS::WAFv2::WebACL"}})
+    assert found["Firewall"][0] == "accepted without effect"
 
 
 def test_mapping_with_a_tumbling_window_is_refused():

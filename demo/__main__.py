@@ -41,8 +41,8 @@ from ops import dashboard, publish_site, redrive, report, trace
 from ops.publish_site import PublishingError
 
 NOT_AS_ON_AWS = """\
-Not as on AWS: everything speaks plain HTTP, limits of single methods do nothing, and nothing is
-kept when the laptop cloud ends."""
+Not as on AWS: everything speaks plain HTTP, limits of single methods have no effect, and \
+nothing is kept when the laptop cloud ends."""
 
 OPERATOR_TOOLS: Final[dict[str, Callable[[list[str]], int]]] = {
     "dashboard": dashboard.main,

@@ -105,8 +105,9 @@ def build(application: Application, own_environment: Mapping[str, str], console:
     """Build, and print the artifacts' sizes."""
     with stage(console, "sam build") as status:
         sizes = deployment.build(application, own_environment, status)
+    width = max(map(len, sizes), default=0)
     for name, megabytes in sizes.items():
-        console.print(f"  [dim]{name:22}{megabytes * 1024:>10,.0f} kB[/]")
+        console.print(f"  [dim]{name:{width}}{megabytes * 1024:>10,.0f} kB[/]")
 
 
 @contextlib.contextmanager

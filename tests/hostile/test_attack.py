@@ -7,9 +7,10 @@ import pytest
 from rich.console import Console
 
 from demo import application
-from localcloud.cloud import Cloud, free_port
+from localcloud.cloud import Cloud
 from localcloud.running_application import running_application
 from ops import publish_site
+from tests.e2e.conftest import free_port
 from tests.hostile.browser_cases import NOT_RUN
 from tests.hostile.case import Case
 from tests.hostile.cases import CASES
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 @pytest.fixture(scope="module")
 def target() -> Iterator[Target]:
-    cloud = Cloud("127.0.0.1", free_port("127.0.0.1"))
+    cloud = Cloud("127.0.0.1", free_port())
     with pytest.MonkeyPatch.context() as patch:
         for name in OWN_ENVIRONMENT:
             patch.delenv(name, raising=False)

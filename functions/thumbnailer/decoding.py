@@ -170,9 +170,9 @@ def _readable(data: bytes, content_type: str) -> tuple[bytes, bool]:
             if markers.unsupported:
                 raise _unsupported(markers.unsupported)
             if markers.scans > MAX_SCANS:
-                raise _tedious(f"{markers.scans} scans, the limit is {MAX_SCANS}")
-            if markers.tedious:
-                raise _tedious("too many markers")
+                raise _too_slow(f"{markers.scans} scans, the limit is {MAX_SCANS}")
+            if markers.too_many_markers:
+                raise _too_slow("too many markers")
             if markers.end is None and not markers.refined:
                 raise UnusablePhotoError(_DAMAGED)
             return data[: markers.end] + END_OF_IMAGE, markers.end is not None
@@ -180,7 +180,7 @@ def _readable(data: bytes, content_type: str) -> tuple[bytes, bool]:
             try:
                 return essential_chunks(data), True
             except TooManyChunksError as error:
-                raise _tedious("too many chunks") from error
+                raise _too_slow("too many chunks") from error
         case "image/heic":
             _check_item_types(data)
     return data, True
@@ -192,7 +192,7 @@ def _unsupported(kind: str) -> UnusablePhotoError:
     )
 
 
-def _tedious(reason: str) -> UnusablePhotoError:
+def _too_slow(reason: str) -> UnusablePhotoError:
     return UnusablePhotoError(f"The image takes too long to decode: {reason}.")
 
 

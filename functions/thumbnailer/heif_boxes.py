@@ -71,13 +71,12 @@ def _colors(data: bytes, meta: dict[bytes, _Place]) -> tuple[int | None, int | N
     """Primaries and transfer of the primary item, or the first ones, as of a grid's tiles."""
     inside = dict(_boxes(data, *meta.get(b"iprp", (0, 0))))
     properties = list(_boxes(data, *inside.get(b"ipco", (0, 0))))
-    found: list[tuple[int, int]] = []
     for number in (*_primary_properties(data, meta, inside), *range(1, len(properties) + 1)):
         name, (at, end) = properties[number - 1]
         if name == b"colr" and data[at : at + 4] == b"nclx" and end - at >= 8:
-            found.append(struct.unpack_from(">HH", data, at + 4))
-            break
-    return found[0] if found else (None, None)
+            primaries, transfer = struct.unpack_from(">HH", data, at + 4)
+            return primaries, transfer
+    return None, None
 
 
 def _primary_properties(

@@ -24,20 +24,20 @@ class JpegMarkers(msgspec.Struct, frozen=True):
     """What the markers say; `end` is None if the file has no end of the image.
 
     `refined` is False if a progressive image lacks scans. `unsupported` names a kind of JPEG that
-    we cannot decode. `tedious` is set if there are more markers or fillings than any camera writes;
-    then the rest of the file was not looked at.
+    we cannot decode. `too_many_markers` is set if there are more markers or fill bytes than any
+    camera writes. Then the rest of the file is not read.
     """
 
     scans: int
     end: int | None
     refined: bool
     unsupported: str | None
-    tedious: bool
+    too_many_markers: bool
 
 
 def read_markers(data: bytes) -> JpegMarkers:
     """Follow the markers from the first one to the end of the image, as a decoder does."""
-    at, scans, fillings, end = 2, 0, 0, None
+    at, scans, fill_bytes, end = 2, 0, 0, None
     unsupported, missing = None, dict[tuple[int, bool], int]()
     progressive = False
     for _ in range(_MOST_SEGMENTS):
@@ -45,9 +45,11 @@ def read_markers(data: bytes) -> JpegMarkers:
         if found is None:
             break
         if not scans:
-            fillings += found.end() - 2 - at
-        if fillings > _MOST_FILL_BYTES:
-            return JpegMarkers(scans, None, refined=False, unsupported=unsupported, tedious=True)
+            fill_bytes += found.end() - 2 - at
+        if fill_bytes > _MOST_FILL_BYTES:
+            return JpegMarkers(
+                scans, None, refined=False, unsupported=unsupported, too_many_markers=True
+            )
         marker = data[found.end() - 1]
         at = found.end()
         if marker == _END:
@@ -63,13 +65,15 @@ def read_markers(data: bytes) -> JpegMarkers:
             unsupported = unsupported or _unsupported(marker, data[at + 2 : at + 3])
         at += int.from_bytes(data[at : at + 2])
     else:
-        return JpegMarkers(scans, None, refined=False, unsupported=unsupported, tedious=True)
+        return JpegMarkers(
+            scans, None, refined=False, unsupported=unsupported, too_many_markers=True
+        )
     # Both the mean of each block and its last coefficient, of every component, to the last bit.
     refined = not progressive or (
         not any(missing.values())
         and all((component, not is_mean) in missing for component, is_mean in missing)
     )
-    return JpegMarkers(scans, end, refined=refined, unsupported=unsupported, tedious=False)
+    return JpegMarkers(scans, end, refined=refined, unsupported=unsupported, too_many_markers=False)
 
 
 def _missing_bits(scan: bytes) -> dict[tuple[int, bool], int]:

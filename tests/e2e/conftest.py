@@ -57,11 +57,14 @@ RECORDED = STATE / "decisions"
 """Decisions on requests of roles, and the policies of the stack; tools/vetting/grants.py."""
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Remove what an earlier session has recorded; in the process that starts workers, if any."""
-    if not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
+def pytest_configure(config: pytest.Config) -> None:
+    """Remove what an earlier session has recorded; in the process that starts workers, if any.
+
+    Not pytest_sessionstart: pytest does not call it if it finds this file during the collection.
+    """
+    if not hasattr(config, "workerinput") and not config.option.collectonly:
         shutil.rmtree(RECORDED, ignore_errors=True)
-    session.config.stash[FOLDERS] = set(STATE.glob("[0-9]*"))
+    config.stash[FOLDERS] = set(STATE.glob("[0-9]*"))
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:

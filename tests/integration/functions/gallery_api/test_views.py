@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,7 @@ from tests.support.faults import once, raising
 from tests.support.gallery_api import Answer, Api, assert_problem, put
 from tests.support.moto_stack import MotoStack
 
+DAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NO_IDS = ["1", "me", "019AA1A0-5E3C-7D11-8A7B-3F2C9D4E5F60", "%00"]
 
 
@@ -48,12 +50,30 @@ def forwarded(*hops: str) -> dict[str, list[str]]:
     return {"X-Forwarded-For": [", ".join(hops)]}
 
 
+@pytest.fixture
+def behind_cloudfront(api: Api) -> Iterator[None]:
+    """Settings of a stack with a page that leaves repeated views out; its viewers' day is DAY."""
+    changed: dict[str, Any] = {
+        "settings": msgspec.structs.replace(
+            api.resources.settings, api_callers="cloudfront", repeated_views="left-out"
+        ),
+        "pseudonyms": msgspec.structs.replace(
+            api.resources.pseudonyms, clock=lambda: DAY, day="", salt=b""
+        ),
+    }
+    before = {name: getattr(api.resources, name) for name in changed}
+    for name, value in changed.items():
+        force_setattr(api.resources, name, value)
+    yield
+    for name, value in before.items():
+        force_setattr(api.resources, name, value)
+
+
+@pytest.mark.usefixtures("behind_cloudfront")
 def test_view_has_a_pseudonym_of_its_viewer_if_repeats_are_left_out(
     stack: MotoStack, api: Api, publish: Publish, recorded: Recorded
 ):
     photo_id = publish().photo_id
-    force_setattr(api.resources.settings, "repeated_views", "left-out")
-    force_setattr(api.resources.settings, "api_callers", "cloudfront")
     for viewer in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
         headers = forwarded("203.0.113.9", viewer)
         answer = api.call(
@@ -65,12 +85,12 @@ def test_view_has_a_pseudonym_of_its_viewer_if_repeats_are_left_out(
     assert first == again != second
     assert not any(b"192.0.2" in each for each in map(bytes, records))
     [salt] = stack.dynamodb.scan(TableName=stack.names["IdempotencyTable"])["Items"]
-    assert salt["id"]["S"] == f"viewer-salt#{datetime.now(UTC).date()}"
+    assert salt["id"]["S"] == f"viewer-salt#{DAY.date()}"
 
 
+@pytest.mark.usefixtures("behind_cloudfront")
 def test_address_of_the_viewer_is_in_the_log_of_requests(api: Api, publish: Publish):
     photo_id = publish().photo_id
-    force_setattr(api.resources.settings, "api_callers", "cloudfront")
     headers = forwarded("203.0.113.9", "192.0.2.7")
     api.call("record_view", path=f"/photos/{photo_id}/views", multiValueHeaders=headers)
     assert api.logged()[-1]["viewer_address"] == "192.0.2.7"

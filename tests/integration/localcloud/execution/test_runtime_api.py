@@ -19,6 +19,7 @@ from localcloud.execution.runtime_api import (
 from tests.integration.localcloud.execution.conftest import invocation
 
 type Events = list[RuntimeEvent]
+SECONDS = 60  # the longest wait for an event that must come
 
 
 def address(api: RuntimeApi) -> tuple[str, int]:
@@ -35,7 +36,10 @@ def api() -> Iterator[RuntimeApi]:
 
 @pytest.fixture
 def events(api: RuntimeApi) -> Iterator[Events]:
-    """What the runtime has done; the API is served until the end of the test."""
+    """What the runtime has done; the API is served until the end of the test.
+
+    The API answers requests in order, so after one more request all earlier events are listed.
+    """
     events: Events = []
     ended = threading.Event()
 
@@ -105,9 +109,12 @@ REQUEST = (
 @pytest.mark.parametrize("size", [1, 7, len(REQUEST)])
 def test_answer_may_come_in_chunks_and_in_pieces(size: int, api: RuntimeApi):
     with socket.create_connection(address(api)) as connection:
+        event = None
         for start in range(0, len(REQUEST), size):
+            assert event is None, "reported before the last piece"
             connection.sendall(REQUEST[start : start + size])
             event = api.event(0)
+        event = event or api.event(SECONDS)
     assert event == InitFailed(b"abc", "Runtime.Unknown")
 
 
@@ -118,7 +125,7 @@ def test_large_answer_is_sent_once_the_api_says_continue(api: RuntimeApi):
         assert api.event(0) is None
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"{}")
-        assert api.event(0) == InitFailed(b"{}", "Runtime.Unknown")
+        assert api.event(SECONDS) == InitFailed(b"{}", "Runtime.Unknown")
         assert connection.recv(100).startswith(b"HTTP/1.1 202 Accepted\r\n")
 
 
@@ -139,7 +146,7 @@ def test_connection_that_does_not_speak_http_is_closed(sent: bytes, api: Runtime
             assert connection.recv(100) == b""
     with socket.create_connection(address(api)) as connection:
         connection.sendall(b"GET /2018-06-01/runtime/invocation/next HTTP/1.0\r\n\r\n")
-        assert api.event(0) == Polled()
+        assert api.event(SECONDS) == Polled()
         api.deliver(invocation(b"1"))
-        connection.settimeout(10)
+        connection.settimeout(SECONDS)
         assert b"".join(iter(lambda: connection.recv(1000), b"")).endswith(b"1")

@@ -7,16 +7,14 @@ import time
 from localcloud.ministack.reentrant_threads import ReusedThreads
 
 
-def ran_in(threads: ReusedThreads) -> threading.Thread:
-    """The thread that some work ran in, once it is idle."""
+def thread_of_work(threads: ReusedThreads) -> threading.Thread:
+    """The thread that some work ran in; it may not be idle yet."""
     answer: queue.SimpleQueue[threading.Thread] = queue.SimpleQueue()
     threads.run(lambda: answer.put(threading.current_thread()))
-    thread = answer.get(timeout=60)
-    awaited_idle(threads)
-    return thread
+    return answer.get(timeout=60)
 
 
-def awaited_idle(threads: ReusedThreads) -> None:
+def await_idle(threads: ReusedThreads) -> None:
     deadline = time.monotonic() + 60
     while not threads._idle:
         assert time.monotonic() < deadline
@@ -25,7 +23,9 @@ def awaited_idle(threads: ReusedThreads) -> None:
 
 def test_idle_thread_is_used_again():
     threads = ReusedThreads()
-    assert ran_in(threads) is ran_in(threads)
+    first = thread_of_work(threads)
+    await_idle(threads)
+    assert thread_of_work(threads) is first
 
 
 def test_work_never_waits_for_other_work():
@@ -38,7 +38,7 @@ def test_work_never_waits_for_other_work():
 
 def test_thread_that_is_idle_for_long_ends_and_work_goes_to_a_new_one():
     threads = ReusedThreads(idle_seconds=0.01)
-    first = ran_in(threads)
+    first = thread_of_work(threads)
     first.join(60)
     assert not first.is_alive()
-    assert ran_in(threads) is not first
+    assert thread_of_work(threads) is not first

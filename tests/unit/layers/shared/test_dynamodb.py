@@ -1,4 +1,4 @@
-"""Items with attributes that this application does not write: somebody's own tool did."""
+"""Items with attributes, or types of them, that this application does not write."""
 
 from typing import Any
 
@@ -6,19 +6,9 @@ import msgspec
 import pytest
 
 from shared.dynamodb import from_item, to_item
-from shared.photos import Photo, Rendition, Status
+from shared.photos import Photo
+from tests.support.photos import READY_PHOTO
 
-PHOTO = Photo(
-    photo_id="019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60",
-    version=2,
-    status=Status.READY,
-    owner="somebody",
-    title="Harbour at dawn",
-    content_type="image/jpeg",
-    bytes=1000,
-    created_at="2026-11-20T12:34:56.789Z",
-    renditions={"thumb": Rendition(key="photos/a/abc/thumb.webp", width=4, height=3, bytes=9)},
-)
 VALUES: dict[str, Any] = {
     "binary in an event": {"B": "aGFyYm91cg=="},
     "binary from boto3": {"B": b"harbour"},
@@ -30,12 +20,12 @@ VALUES: dict[str, Any] = {
     "power": {"N": "1E+100"},
     "huge power": {"N": "1E+999999999"},
     "many digits": {"N": "9" * 5000},
-    "no number": {"N": "one"},
+    "text as a number": {"N": "one"},
     "not a number": {"N": "NaN"},
     "no type": {},
     "two types": {"S": "a", "N": "1"},
     "unknown type": {"X": "1"},
-    "no mapping": "a",
+    "text in place of a mapping": "a",
     "nothing": None,
     "list of fractions": {"L": [{"N": "1.5"}, {"B": "aGk="}, {"X": 1}]},
     "map of binaries": {"M": {"a": {"B": "aGk="}, "b": "c"}},
@@ -44,22 +34,22 @@ VALUES: dict[str, Any] = {
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
 def test_foreign_attribute_is_ignored_whatever_its_type(value: Any):
-    item = to_item(PHOTO)
-    assert from_item({**item, "somebodys_own": value}, Photo) == PHOTO
+    item = to_item(READY_PHOTO)
+    assert from_item({**item, "of_another_tool": value}, Photo) == READY_PHOTO
     thumb: Any = item["renditions"]["M"]["thumb"]["M"]
-    with_thumb = {"M": {"thumb": {"M": {**thumb, "somebodys_own": value}}}}
-    assert from_item({**item, "renditions": with_thumb}, Photo) == PHOTO
+    with_thumb = {"M": {"thumb": {"M": {**thumb, "of_another_tool": value}}}}
+    assert from_item({**item, "renditions": with_thumb}, Photo) == READY_PHOTO
 
 
 @pytest.mark.parametrize("name", ["title", "version", "renditions", "status"])
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
 def test_own_attribute_of_another_type_is_a_validation_error(name: str, value: Any):
     with pytest.raises(msgspec.ValidationError):
-        from_item({**to_item(PHOTO), name: value}, Photo)
+        from_item({**to_item(READY_PHOTO), name: value}, Photo)
 
 
 @pytest.mark.parametrize("item", [None, [], "item", 1])
-def test_what_is_no_item_is_a_validation_error(item: Any):
+def test_value_that_is_not_an_item_is_a_validation_error(item: Any):
     with pytest.raises(msgspec.ValidationError):
         from_item(item, Photo)
 

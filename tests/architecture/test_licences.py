@@ -18,10 +18,7 @@ def deployed() -> dict[str, str]:
     """The packages of all layers with their versions."""
     texts = [path.read_text() for path in (ROOT / "layers").glob("*/requirements.txt")]
     assert len(texts) == 2
-    found = [
-        match for text in texts for match in re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE)
-    ]
-    return dict(found)
+    return dict(pin for text in texts for pin in PIN.findall(text))
 
 
 def test_every_deployed_package_has_a_licence_and_no_other_is_listed():

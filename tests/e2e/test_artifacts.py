@@ -112,9 +112,7 @@ def test_bill_of_materials_lists_all_that_is_built(built: Build, tmp_path: Path)
     assert {each.name for each in built.folder.iterdir() if each.is_dir()} <= names
     packages = {each["purl"] for each in components if "purl" in each}
     requirements = [(ROOT / "layers" / name / "requirements.txt").read_text() for name in LAYERS]
-    pinned = [
-        pin for text in requirements for pin in re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE)
-    ]
+    pinned = [pin for text in requirements for pin in PIN.findall(text)]
     assert packages == {f"pkg:pypi/{name}@{version}" for name, version in pinned}
     libraries = {path.name for path in built.folder.rglob("*.libs/*.so*")}
     listed = {Path(each["bom-ref"]).name for each in components if "hashes" in each}

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from PIL import Image
 
-ROOT: Final = Path(__file__).parents[2]
-_PHOTO_ID: Final = "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"
+ROOT: Final = Path(__file__).parents[2]  # tests.support needs packages that fuzzing lacks
+PHOTO_ID: Final = "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"
 
 
 def _encoded(file_format: str, mode: str = "RGB", **options: Any) -> bytes:
@@ -42,9 +42,9 @@ def photos() -> dict[str, bytes]:
 
 def seeds(target: str) -> list[bytes]:
     """Inputs of one target."""
-    view = {"photo_id": _PHOTO_ID, "viewed_at": "2026-11-28T12:00:00.000Z"}
+    view = {"photo_id": PHOTO_ID, "viewed_at": "2026-11-28T12:00:00.000Z"}
     record = {
-        "photo_id": _PHOTO_ID,
+        "photo_id": PHOTO_ID,
         "version": 2,
         "status": "READY",
         "owner": "maria",

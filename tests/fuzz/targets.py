@@ -18,12 +18,12 @@ from gallery_api.problems import ProblemError
 from shared.dynamodb import to_item
 from shared.events import UnexpectedEventError
 from shared.quarantine import Poison
+from tests.fuzz.seeds import PHOTO_ID
 from thumbnailer.notifications import uploads_in
 from thumbnailer.renditions import RENDITION_SIZES, UnusablePhotoError, render
 from view_counter.view_records import read_batch
 
 _NOW: Final = datetime(2026, 11, 28, tzinfo=UTC)
-_PHOTO_ID: Final = "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"
 
 
 def photo(data: bytes) -> None:
@@ -44,7 +44,7 @@ def views(data: bytes) -> None:
     """The data of a Kinesis record: a view or poison, and no exception of the function's own."""
     kinesis = {
         "sequenceNumber": "1",
-        "partitionKey": _PHOTO_ID,
+        "partitionKey": PHOTO_ID,
         "data": base64.b64encode(data).decode(),
         "approximateArrivalTimestamp": _NOW.timestamp(),
     }

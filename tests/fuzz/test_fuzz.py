@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.damaged_photos import DAMAGES
-from tests.fuzz.seeds import photos, seeds
+from tests.fuzz.seeds import ROOT, photos, seeds
 from tests.fuzz.targets import TARGETS
 
-ROOT = Path(__file__).parents[2]
 FUZZ_PYTHON = ROOT / ".venv-fuzz" / "bin" / "python"
 ENVIRONMENT = {"PYTHONPATH": "functions:layers:.", "PATH": "/usr/bin:/bin"}
 SECONDS = 20

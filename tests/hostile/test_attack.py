@@ -1,6 +1,5 @@
 """The attack on an application of its own; `make attack` repeats it on a running one."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,13 +9,12 @@ from demo import application
 from localcloud.cloud import Cloud
 from localcloud.running_application import running_application
 from ops import publish_site
-from tests.e2e.conftest import free_port
+from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
 from tests.hostile.browser_cases import NOT_RUN
 from tests.hostile.case import Case
 from tests.hostile.cases import CASES
 from tests.hostile.target import Target, address_of, prepared
 
-OWN_ENVIRONMENT = dict(os.environ)
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 

@@ -77,17 +77,13 @@ def test_services_that_send_their_account_assume_roles_for_this_account_only(
 
 def test_roles_list_only_their_own_prefix(deployment: Deployment):
     arns = {deployment.arn(name): name for name, _ in deployment.of_type("AWS::S3::Bucket")}
-    whole = set()
-    prefixes = set()
+    whole: set[tuple[str, str]] = set()
+    prefixes: set[tuple[str, str, str]] = set()
     for document in documents(deployment):
         for statement in document.statements:
             if not document.roles or "s3:ListBucket" not in as_list(statement["Action"]):
                 continue
-            for arn in (
-                statement["Resource"]
-                if isinstance(statement["Resource"], list)
-                else [statement["Resource"]]
-            ):
+            for arn in as_list(statement["Resource"]):
                 for role in document.roles:
                     if "Condition" in statement:
                         [(operator, keys)] = statement["Condition"].items()

@@ -162,10 +162,7 @@ def stack(cloud: Cloud, built: Build) -> dict[str, str]:  # noqa: ARG001 - what 
 def built(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Build:
     """What sam build makes of the tree as it is."""
     project = tmp_path_factory.mktemp("built")
-    for included in [
-        *ROOT.glob("*.yaml"),
-        ROOT / "permissions",
-    ]:  # the built template refers to them
+    for included in (*ROOT.glob("*.yaml"), ROOT / "permissions"):  # the template refers to them
         (project / included.name).symlink_to(included)
     folder = project / ".laptop" / "build"
     with application.gallery(cloud).building():

@@ -61,8 +61,8 @@ def test_trace_is_in_order_with_one_id_up_to_the_replica_and_another_for_the_del
     assert [line.correlation_id for line in told.lines] == [creation] * 3 + [deletion] * 2
     assert told.photo
     assert (told.photo["status"], told.photo["correlation_id"]) == (Status.DELETED, deletion)
-    looks = trace.trace(opened, photo_id, reads=True).lines
-    assert {line.entry["method"] for line in looks if "method" in line.entry} == {
+    reads = trace.trace(opened, photo_id, reads=True).lines
+    assert {line.entry["method"] for line in reads if "method" in line.entry} == {
         "POST",
         "GET",
         "DELETE",

@@ -93,7 +93,7 @@ def test_line_of_the_runtime_tells_the_error_and_has_no_request_of_the_api():
     assert requests([line(0, correlation_id="one")]) == {"one": (NOON, NOON)}
 
 
-def test_looks_are_left_out_whole_unless_they_failed():
+def test_reads_are_left_out_with_all_their_lines_unless_they_failed():
     seen = [
         line(0, correlation_id="missed", message="There is no such photo.", level="INFO"),
         line(1, correlation_id="missed", method="GET", path=f"/photos/{PHOTO}", level="INFO"),

@@ -37,7 +37,7 @@ def test_photo_that_was_never_ready_is_invalidated_too():
     assert change.deleted_tag == "photo-a"
 
 
-def test_old_image_that_nobody_could_read_does_not_keep_a_photo_from_being_deleted():
+def test_old_image_that_cannot_be_read_does_not_prevent_the_invalidation():
     record, _ = deletion("a")
     record["dynamodb"]["OldImage"] |= {"version": {"S": "two"}, "renditions": {"L": []}}
     [change] = changes(record)

@@ -86,7 +86,7 @@ def test_png_with_a_broken_ancillary_chunk_is_rendered(kind: str, place: bytes):
     assert_shows_corners(render(data[:at] + BROKEN_CHUNKS[kind] + data[at:]))
 
 
-def test_transparency_orientation_and_profile_of_a_png_are_kept():
+def test_transparency_of_a_png_is_kept_and_its_orientation_applied():
     image = corners()
     image.putalpha(Image.linear_gradient("L").resize(image.size))
     photo = render(encode(image, "PNG", exif=images.exif(6)))

@@ -60,7 +60,7 @@ def test_a_photo_of_its_own_writes_two_rows_a_batch_however_often_it_is_seen():
     assert found.hottest.write_units == pytest.approx(batches * 2 * (1 + mean_minute), rel=0.01)
 
 
-def test_looking_at_a_hot_photo_reads_an_hour_of_receipts():
+def test_poll_of_the_most_viewed_photo_reads_an_hour_of_receipts():
     """60 minutes of 105 + 60 x 48 bytes are 179 kB: 44 blocks of 4 kB, half a unit each."""
     assert counted(600, 1).read_units_a_poll == pytest.approx(22, abs=0.5)
     assert counted(0.0001, 1).read_units_a_poll == 0.5

@@ -60,7 +60,7 @@ dashboard: install ## draw the dashboard of the laptop or STACK=…; ARGS='--hou
 	@$(if $(STACK),$(TOOL) ops.dashboard --stack $(STACK),$(DEMO) dashboard) $(ARGS)
 
 cost: install ## print what the stack costs and which limit it reaches first; ARGS="--scenario hobby --stage dev"
-	@$(BIN)/python -m ops.cost $(ARGS)
+	@$(TOOL) ops.cost $(ARGS)
 
 e2e: install ## send a photo through the laptop or STACK=… and delete it again; ARGS=--url=…
 	@$(BIN)/pytest tests/e2e/test_journey.py $(if $(STACK),--stack $(STACK) --force-enable-socket) $(ARGS)

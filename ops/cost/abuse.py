@@ -1,4 +1,4 @@
-"""What an attacker can make the gallery cost in a day, by way of attack.
+"""What each kind of attack can cost in a day.
 
 The rate of an attack is that at which the template or AWS stops it, or that of one client address
 under the web ACL. docs/security.md has the table; `make cost ARGS=--write` writes it.
@@ -13,20 +13,24 @@ import msgspec
 
 from ops.cost.figures import Figures
 from ops.cost.limits import load_quotas
-from ops.cost.load import DAY, load_of
+from ops.cost.load import (
+    DAY,
+    EVENTUAL,
+    api_seconds,
+    invocation_seconds,
+    list_read_units,
+    load_of,
+)
 from ops.cost.prices import Price
 from ops.cost.scenario import Scenario, without_traffic
 from ops.cost.stack_settings import EDGE, StackSettings
-from ops.cost.usage import MONTH
+from ops.cost.usage import MONTH, SAMPLED
+from ops.cost.view_counting import READ_UNIT
+from shared.photos import MAX_UPLOAD_BYTES
 
 PER_CLIENT: Final = 1000  # RequestsPerClient, in the window below, as an example
-LARGEST_UPLOAD_BYTES: Final = 25 * 2**20  # layers/shared/photos.py; ops cannot import it
 _WINDOW_SECONDS: Final = 300
 _API: Final = "GalleryApiFunction"
-_SAMPLED: Final = 0.05  # of traces
-_LIST_ITEMS: Final = 31
-_READ_UNIT: Final = 4096
-_EVENTUAL: Final = 0.5
 _TABLE: Final = re.compile(r"(?<=<!-- cost of abuse -->\n).*(?=<!-- end -->)", re.DOTALL)
 
 type Quantities = dict[str, float]  # by meter, of one request
@@ -59,11 +63,10 @@ def attacks(scenario: Scenario, stack: StackSettings, figures: Figures) -> list[
     page = _edge(stack, figures.edge_photo_page_ms, figures.photo_page_bytes)
     missing = _edge(stack, figures.edge_ms, figures.answer_bytes)
     download = {"cloudfront_requests": 1.0, "cloudfront_out": scenario.large_bytes}
-    list_units = _EVENTUAL * math.ceil(_LIST_ITEMS * figures.photo_item_bytes / _READ_UNIT)
     minutes = figures.view_total_bytes + 60 * figures.view_minute_bytes
-    counts = _EVENTUAL * math.ceil(minutes / _READ_UNIT)
+    counts = EVENTUAL * math.ceil(minutes / READ_UNIT)
     at_edge = f"Lambda@Edge, {edge:,.0f} a second"
-    lists = _request(stack, figures) | {"dynamodb_reads": list_units}
+    lists = _request(stack, figures) | {"dynamodb_reads": list_read_units(figures)}
     lists["cloudfront_out"] = figures.list_answer_bytes
     return [
         Attack(
@@ -72,13 +75,13 @@ def attacks(scenario: Scenario, stack: StackSettings, figures: Figures) -> list[
             quotas["cdn_bits"].limit / 8 / scenario.large_bytes,
             download,
         ),
-        Attack("photo pages with invented ids", at_edge, edge, page | {"dynamodb_reads": 0.5}),
+        Attack("photo pages with invented ids", at_edge, edge, page | {"dynamodb_reads": EVENTUAL}),
         Attack("files that do not exist", at_edge, edge, missing),
         _route(stack, "POST /photos/{photo_id}/views", _view(scenario, stack, figures)),
         _route(
             stack,
             "GET /photos/{photo_id}/views",
-            _request(stack, figures) | {"dynamodb_reads": _EVENTUAL + counts},
+            _request(stack, figures) | {"dynamodb_reads": EVENTUAL + counts},
         ),
         _route(stack, "GET /photos", lists),
         _route(stack, "POST /photos", _upload(scenario, stack, figures)),
@@ -96,23 +99,21 @@ def _route(stack: StackSettings, route: str, usage: Quantities) -> Attack:
 def _request(stack: StackSettings, figures: Figures) -> Quantities:
     """A request to the API through CloudFront."""
     function = stack.functions[_API]
-    slow = max(1.0, 1769 / function.memory)
-    seconds = (figures.api_cpu_ms * slow + figures.api_wait_ms) / 1000
     return {
         "cloudfront_requests": 1.0,
         "cloudfront_to_origin": figures.request_bytes,
         "cloudfront_out": figures.answer_bytes,
         "api_requests": 1.0,
         "lambda_requests": 1.0,
-        f"lambda_{function.architecture}": seconds * function.gigabytes,
+        f"lambda_{function.architecture}": api_seconds(stack, figures, 0) * function.gigabytes,
         "logs_in": figures.log_bytes_an_invocation,
         "access_logs_in": figures.access_log_bytes if stack.access_logs else 0.0,
-        "traces": _SAMPLED * 2,
+        "traces": 2 * SAMPLED,
     }
 
 
 def _edge(stack: StackSettings, milliseconds: float, size: float) -> Quantities:
-    """A request that CloudFront answers from a bucket, by way of the edge function."""
+    """A request that CloudFront answers from a bucket, through the edge function."""
     return {
         "cloudfront_requests": 1.0,
         "cloudfront_out": size,
@@ -132,7 +133,7 @@ def _view(scenario: Scenario, stack: StackSettings, figures: Figures) -> Quantit
     counter = stack.functions["ViewCounterFunction"]
     batches = load.counting.batches / rate
     return _request(stack, figures) | {
-        "dynamodb_reads": _EVENTUAL,
+        "dynamodb_reads": EVENTUAL,
         "dynamodb_writes": load.counting.write_units / rate,
         "kinesis_puts": 1.0,
         "lambda_requests": 1.0 + batches,
@@ -148,7 +149,9 @@ def _upload(scenario: Scenario, stack: StackSettings, figures: Figures) -> Quant
     thumbnailer = stack.functions["ThumbnailerFunction"]
     architecture = thumbnailer.architecture
     request = _request(stack, figures)
-    seconds = (figures.thumbnailer_cpu_ms + figures.thumbnailer_wait_ms) / 1000
+    seconds = invocation_seconds(
+        thumbnailer, figures.thumbnailer_cpu_ms, figures.thumbnailer_wait_ms
+    )
     return request | {
         "lambda_requests": 2.0,
         f"lambda_{architecture}": request[f"lambda_{stack.functions[_API].architecture}"]
@@ -156,7 +159,7 @@ def _upload(scenario: Scenario, stack: StackSettings, figures: Figures) -> Quant
         "dynamodb_writes": 8.0,  # created and settled, in the table and its index, and the replica
         "s3_writes": 5.0,
         "s3_reads": 1.0,
-        "s3_standard": LARGEST_UPLOAD_BYTES + scenario.renditions_bytes,
+        "s3_standard": MAX_UPLOAD_BYTES + scenario.renditions_bytes,
     }
 
 

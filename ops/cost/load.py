@@ -8,15 +8,21 @@ import msgspec
 from ops.cost.figures import Figures
 from ops.cost.scenario import Scenario
 from ops.cost.stack_settings import Function, StackSettings
-from ops.cost.view_counting import Rows, ViewCounting, Work, count_views, popularity
+from ops.cost.view_counting import (
+    READ_UNIT,
+    Rows,
+    ViewCounting,
+    Work,
+    count_views,
+    popularity,
+)
 
 DAY: Final = 86_400.0
 SHARD_RECORDS: Final = 1000.0  # per second
 _WHOLE_CORE: Final = 1769  # megabytes of memory for one vCPU
 _ON_DEMAND_LEAST: Final = 4  # shards of a new stream
-_EVENTUAL: Final = 0.5  # read units of a small item, read with eventual consistency
+EVENTUAL: Final = 0.5  # read units of a small item, read with eventual consistency
 _LIST_ITEMS: Final = 31  # a page, and one more item that shows whether another page follows
-_READ_UNIT: Final = 4096
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -107,19 +113,19 @@ def load_of(
     image_requests = visits * scenario.tiles_a_visit + page_views
     photo_html_misses = page_views * (1 - scenario.photo_page_hit_share)
     seconds = {
-        "ThumbnailerFunction": _seconds(
+        "ThumbnailerFunction": invocation_seconds(
             stack.functions["ThumbnailerFunction"],
             figures.thumbnailer_cpu_ms,
             figures.thumbnailer_wait_ms,
         ),
-        "GalleryApiFunction": _api_seconds(stack, figures, uploads / api if api else 0),
+        "GalleryApiFunction": api_seconds(stack, figures, uploads / api if api else 0),
     }
     counting = steady = _count(scenario, stack, figures, views, shards)
     if factor != 1:  # stored bytes are computed for the average
         steady = _count(scenario, stack, figures, views / factor, shards)
     ready = uploads * (1 - scenario.failed_share)
     changes = 2 * uploads + deletions
-    change = _seconds(
+    change = invocation_seconds(
         stack.functions["CatalogReplicatorFunction"],
         figures.replicator_cpu_ms_a_change,
         figures.replicator_wait_ms_a_change,
@@ -133,8 +139,8 @@ def load_of(
         "ViewCounterFunction": counting.seconds_a_batch,
         "DailyReportFunction": max(1.0, report_seconds / steps),
     }
-    list_units = _EVENTUAL * math.ceil(_LIST_ITEMS * figures.photo_item_bytes / _READ_UNIT)
-    report = 1 / DAY * _EVENTUAL / _READ_UNIT
+    list_units = list_read_units(figures)
+    report = 1 / DAY * EVENTUAL / READ_UNIT
     return Load(
         uploads=uploads,
         deletions=deletions,
@@ -161,17 +167,17 @@ def load_of(
         counting=counting,
         read_units={
             "PhotosTable": routes["GET /photos/{photo_id}"]
-            + routes["GET /photos/{photo_id}/views"] * _EVENTUAL
+            + routes["GET /photos/{photo_id}/views"] * EVENTUAL
             + routes["GET /me/photos"] * list_units
             + uploads
             # The daily report reads the record of each original and of each rendition.
-            + 2 * scenario.photos_stored * _EVENTUAL / DAY
+            + 2 * scenario.photos_stored * EVENTUAL / DAY
             + tables["PhotosTable"] * report,
             "CatalogTable": routes["GET /photos"] * list_units
-            + (views + photo_html_misses) * _EVENTUAL
+            + (views + photo_html_misses) * EVENTUAL
             + tables["CatalogTable"] * report,
             "ViewsTable": routes["GET /photos/{photo_id}/views"] * counting.read_units_a_poll
-            + deletions * steady.rows_a_photo * figures.view_minute_bytes / _READ_UNIT
+            + deletions * steady.rows_a_photo * figures.view_minute_bytes / READ_UNIT
             + tables["ViewsTable"] * report,
             "IdempotencyTable": 0.0,
         },
@@ -198,7 +204,13 @@ def load_of(
     )
 
 
-def _seconds(function: Function, cpu_ms: float, wait_ms: float) -> float:
+def list_read_units(figures: Figures) -> float:
+    """Read units of one page of a list."""
+    return EVENTUAL * math.ceil(_LIST_ITEMS * figures.photo_item_bytes / READ_UNIT)
+
+
+def invocation_seconds(function: Function, cpu_ms: float, wait_ms: float) -> float:
+    """Seconds of an invocation; `cpu_ms` is the CPU time on one core."""
     return (cpu_ms * _slowdown(function) + wait_ms) / 1000
 
 
@@ -207,9 +219,10 @@ def _slowdown(function: Function) -> float:
     return max(1.0, _WHOLE_CORE / function.memory)
 
 
-def _api_seconds(stack: StackSettings, figures: Figures, upload_share: float) -> float:
+def api_seconds(stack: StackSettings, figures: Figures, upload_share: float) -> float:
+    """Seconds of an average API request, of which `upload_share` are `POST /photos`."""
     cpu = figures.api_cpu_ms + upload_share * (figures.api_upload_cpu_ms - figures.api_cpu_ms)
-    return _seconds(stack.functions["GalleryApiFunction"], cpu, figures.api_wait_ms)
+    return invocation_seconds(stack.functions["GalleryApiFunction"], cpu, figures.api_wait_ms)
 
 
 def _count(

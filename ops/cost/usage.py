@@ -19,7 +19,7 @@ _API: Final = "GalleryApiFunction"
 _UTILISATION: Final = 0.7  # target value of provisioned concurrency's utilization
 _BILLED_RECORD: Final = 1024.0  # bytes to which an on-demand stream rounds up each record
 _KMS_CALLS_AN_HOUR: Final = 12.0  # for each set of credentials
-_SAMPLED: Final = 0.05  # share of traces beyond one per second
+SAMPLED: Final = 0.05  # share of traces beyond one per second
 
 type Quantities = Iterator[tuple[str, str, float]]
 
@@ -216,7 +216,7 @@ def _sight(load: Load, stack: StackSettings, figures: Figures) -> Quantities:
 
 def traced(rate: float) -> float:
     """Traces per second that X-Ray's default rule records: one, and 5 % of the others."""
-    return min(rate, 1.0) + _SAMPLED * max(0.0, rate - 1)
+    return min(rate, 1.0) + SAMPLED * max(0.0, rate - 1)
 
 
 def _folder(function: str) -> str:

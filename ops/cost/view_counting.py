@@ -15,7 +15,7 @@ import msgspec
 from ops.cost.stack_settings import EventSourceSettings
 
 _KB: Final = 1024
-_READ_UNIT: Final = 4096
+READ_UNIT: Final = 4096
 _TRANSACTIONAL: Final = 2  # factor of write units in a transaction
 _MOST_ROWS: Final = 100  # maximum of a transaction
 _MINUTES_KEPT: Final = 30 * 24 * 60
@@ -102,7 +102,7 @@ def count_views(
         receipts = max(1.0, 60 * written / minute_rows) if minute_rows else 1.0
         units = written * _TRANSACTIONAL * (1 + _mean_units(rows, receipts))
         minute_bytes = rows.minute + rows.receipt * receipts
-        poll = 0.5 * max(1, math.ceil((rows.total + 60 * minute_rows * minute_bytes) / _READ_UNIT))
+        poll = 0.5 * max(1, math.ceil((rows.total + 60 * minute_rows * minute_bytes) / READ_UNIT))
         kept = _MINUTES_KEPT * minute_rows
         if number == 0:
             hottest = Hottest(views, units, poll)

@@ -3,22 +3,17 @@
 import pytest
 
 from ops.cost.__main__ import SECURITY
-from ops.cost.abuse import LARGEST_UPLOAD_BYTES, attacks, with_table
+from ops.cost.abuse import attacks, with_table
 from ops.cost.figures import load_figures
 from ops.cost.prices import load_prices
 from ops.cost.scenario import load_scenario
 from ops.cost.stack_settings import read_stack_settings
-from shared.photos import MAX_UPLOAD_BYTES
 from tests.support.repository import load_template
 
 STACK = read_stack_settings(load_template(), {"Stage": "prod"})
 SCENARIO = load_scenario("million")
 ATTACKS = {each.what: each for each in attacks(SCENARIO, STACK, load_figures({}))}
 PRICES = load_prices()
-
-
-def test_largest_upload_is_the_one_that_the_api_takes():
-    assert LARGEST_UPLOAD_BYTES == MAX_UPLOAD_BYTES
 
 
 def test_download_costs_a_request_and_its_bytes():

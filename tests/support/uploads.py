@@ -73,7 +73,7 @@ class Uploads:
         self._ids = (f"019a9fb2-0c7b-7c3e-9a52-{n:012x}" for n in itertools.count(1))
 
     def create_photo(self, photo_id: str | None = None, correlation_id: str | None = None) -> str:
-        """A record as the API writes it before it gives out the presigned POST."""
+        """A record as the API writes it before it gives out the presigned PUT."""
         photo = Photo(
             photo_id=photo_id or next(self._ids),
             version=1,

@@ -169,7 +169,7 @@ def test_once_more_changes_nothing(
 
 
 def test_second_run_removes_late_leftovers(api: Api, belongings: Belongings, photo: Photo):
-    """An upload by a form that still lived, and views that were in the stream."""
+    """An upload by a signature that was still valid, and views that were in the stream."""
     api.delete(PHOTO_ID)
     belongings.add(PHOTO_ID)
     assert api.delete(PHOTO_ID).status == 204

@@ -82,7 +82,7 @@ def documents() -> dict[Path, str]:
 
 
 def write() -> None:
-    """Write the committed reports and their plot."""
+    """Write the committed documents and their plot."""
     for path, text in documents().items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -177,7 +177,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--free-tier", action="store_true", help="subtract the free tier that does not expire")
     add("--json", action="store_true", help="print JSON")
     add("--plot", type=Path, metavar="FILE.svg", help="only draw the three scenarios")
-    add("--write", action="store_true", help="only write the files in docs/cost")
+    add("--write", action="store_true", help="only write docs/cost and docs/security.md")
     return parser
 
 

@@ -10,6 +10,7 @@ from ops.cost.figures import load_figures
 from ops.cost.prices import load_prices
 from ops.cost.report import bars, label
 from ops.cost.scenario import SCENARIOS, Scenario, load_scenario
+from tests.support.repository import ROOT
 
 HOBBY = SCENARIOS / "hobby.toml"
 
@@ -24,6 +25,21 @@ def test_the_committed_reports_are_current():
         assert path.read_text() == text, (
             f"{path} does not have the figures of the template: run make cost ARGS=--write."
         )
+
+
+def test_readme_has_the_figures_of_the_reports():
+    readme, figures, prices = (ROOT / "README.md").read_text(), load_figures({}), load_prices()
+    found = {name: answer(load_scenario(name), figures, prices) for name in COMMITTED}
+    bills = {name: float(f"{each.bill.usd:.2g}") for name, each in found.items()}
+    idle = {stage: each.usd for stage, each in found["hobby"].idle.items()}
+    exceeded = sum(each.is_exceeded for each in found["internet"].limits)
+    for figure in (
+        f"${idle['dev']:.2f} a month in `dev` and ${idle['prod']:.2f} in `prod`",
+        f"a hobby (${bills['hobby']:.0f} a month)",
+        f"a million photos a month (${bills['million']:,.0f})",
+        f"(${bills['internet'] / 1e6:g} million, and {exceeded} limits",
+    ):
+        assert figure in " ".join(readme.split()), figure
 
 
 def test_the_committed_plot_is_current():

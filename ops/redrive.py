@@ -35,7 +35,7 @@ from shared.quarantine import QUARANTINE_PREFIX
 
 KINDS: Final = ("batch", "poison", "event")
 _MOST_SHOWN: Final = 20  # of what is refused
-_HIDDEN_SECONDS: Final = 300  # a message that is read is nobody else's for so long
+_HIDDEN_SECONDS: Final = 300  # how long SQS hides a message that was read from other readers
 
 
 class FailureSource(msgspec.Struct, frozen=True):

@@ -194,7 +194,7 @@ def _needs_wildcard(pattern: str, resource: str) -> bool:
 
 
 def problems(found: set[GrantFinding], accepted: list[Accepted]) -> list[str]:
-    """The findings that nobody has accepted, and acceptances without a finding, in words."""
+    """The findings that are not accepted, and the acceptances without a finding, in words."""
     open_findings = {each for each in found if not any(a.includes(each) for a in accepted)}
     stale = [each for each in accepted if not any(map(each.includes, found))]
     return [

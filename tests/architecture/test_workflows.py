@@ -89,6 +89,13 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def test_documents_name_statements_of_the_role_that_exist():
+    page = (ROOT / "docs" / "aws-unproven.md").read_text()
+    named = re.findall(r"statement `(\w+)`", page)
+    assert named
+    assert set(named) <= statements().keys()
+
+
 @every_workflow
 def test_actions_are_githubs_or_awss_and_pinned_by_commit(name: str):
     used = re.findall(r"uses: (.+)", TEXTS[name])

@@ -13,9 +13,6 @@ REFUSED: Final = "refused"
 CHANGED: Final = "changed"
 
 _WITHOUT_EFFECT: Final = {
-    "AWS::ApiGateway::ApiKey": "requests need no API key",
-    "AWS::ApiGateway::UsagePlan": "requests are not throttled",
-    "AWS::ApiGateway::UsagePlanKey": "requests are not throttled",
     "AWS::Backup::BackupPlan": "no backup is made",
     "AWS::EC2::NatGateway": "functions use the network of this machine",
     "AWS::EC2::SecurityGroup": "functions use the network of this machine",

@@ -53,3 +53,45 @@ def test_body_is_taken_whole_also_by_an_update():
         "accepted": True,
         "responses": ["THROTTLED"],
     }
+
+
+LIMITED = """
+    import asyncio, json
+    from ministack.services import apigateway_v1
+    from ministack.services.cloudformation import provisioners
+    from localcloud.ministack import rest_apis
+
+    rest_apis.install()
+
+    def create(kind, properties):
+        handlers = provisioners._RESOURCE_HANDLERS[f"AWS::ApiGateway::{kind}"]
+        return handlers["create"](kind, properties, "stack")[0]
+
+    integration = {"type": "mock", "requestTemplates": {"application/json": '{"statusCode": 200}'}}
+    operation = {"x-amazon-apigateway-integration": integration, "security": [{"api_key": []}]}
+    body = {
+        "swagger": "2.0",
+        "securityDefinitions": {"api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"}},
+        "paths": {"/orders": {"get": operation}},
+    }
+    api = create("RestApi", {"Body": body, "Name": "orders"})
+    deployment = create("Deployment", {"RestApiId": api})
+    create("Stage", {"RestApiId": api, "StageName": "prod", "DeploymentId": deployment})
+    plan = create("UsagePlan", {
+        "ApiStages": [{"ApiId": api, "Stage": "prod"}],
+        "Throttle": {"RateLimit": 0.000001, "BurstLimit": 2},
+    })
+    key = create("ApiKey", {"Enabled": True, "Value": "a-key-of-twenty-chars"})
+    create("UsagePlanKey", {"KeyId": key, "KeyType": "API_KEY", "UsagePlanId": plan})
+
+    def status(headers):
+        request = (api, "prod", "GET", "/orders", headers, b"", {})
+        return asyncio.run(apigateway_v1.handle_execute(*request))[0]
+
+    with_key = {"x-api-key": "a-key-of-twenty-chars"}
+    print(json.dumps([status({}), *(status(with_key) for _ in range(3))]))
+"""
+
+
+def test_api_key_is_required_and_its_usage_plan_throttles():
+    assert inside_ministack(LIMITED) == [403, 200, 200, 429]

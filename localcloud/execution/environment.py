@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """
 
 import contextlib
-import json
 import math
 import os
 import shutil
@@ -23,7 +22,7 @@ from localcloud.execution.function_version import (
     command,
     environment_variables,
 )
-from localcloud.execution.platform_log import TIMED_OUT, platform_log
+from localcloud.execution.platform_log import TIMED_OUT, InvocationEnd, platform_log
 from localcloud.execution.processes import FunctionProcess, ProcessKeeper
 from localcloud.execution.runtime_api import (
     Failed,
@@ -33,6 +32,7 @@ from localcloud.execution.runtime_api import (
     Responded,
     RuntimeApi,
     RuntimeEvent,
+    error_document,
 )
 from localcloud.execution.time_limits import TimeLimits
 
@@ -299,16 +299,18 @@ class ExecutionEnvironment:
                     self._log += self._lambda_log.timed_out(request_id)
                 elif not of_runtime:
                     self._log.append(f"RequestId: {request_id} Error: {message}\n{error_type}")
-                payload = of_runtime or _error(
+                payload = of_runtime or error_document(
                     error_type, f"RequestId: {request_id} Error: {message}"
                 )
         self._log += self._lambda_log.end(
-            request_id,
-            seconds=seconds,
-            init_seconds=self._init_seconds,
-            used_mb=self._used_mb,
-            error_type=error_type,
-            raised=isinstance(outcome, Failed),
+            InvocationEnd(
+                request_id=request_id,
+                seconds=seconds,
+                init_seconds=self._init_seconds,
+                used_mb=self._used_mb,
+                error_type=error_type,
+                raised=isinstance(outcome, Failed),
+            )
         )
         result = Result(
             payload=payload,
@@ -361,10 +363,6 @@ class _Output:
 
 def _log_stream(version: FunctionVersion) -> str:
     return f"{datetime.now(UTC):%Y/%m/%d}/[{version.version}]{uuid.uuid4().hex}"
-
-
-def _error(error_type: str, message: str) -> bytes:
-    return json.dumps({"errorType": error_type, "errorMessage": message}).encode()
 
 
 def _megabytes(folder: Path) -> float:

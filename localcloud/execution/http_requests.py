@@ -6,17 +6,11 @@ would take a third of the time of an invocation.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 _HEAD_LIMIT: Final = 64 * 1024
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_REASONS: Final = {
-    200: "OK",
-    202: "Accepted",
-    400: "Bad Request",
-    404: "Not Found",
-    413: "Request Entity Too Large",
-}
 
 
 class BadRequestError(Exception):
@@ -128,7 +122,7 @@ class RequestReader:
 
 def answer(status: int, body: bytes, headers: Mapping[str, str]) -> bytes:
     """The bytes of an answer in JSON."""
-    lines = [f"HTTP/1.1 {status} {_REASONS[status]}"]
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     lines += ["Content-Type: application/json", f"Content-Length: {len(body)}", "", ""]
     return "\r\n".join(lines).encode("latin-1") + body

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level
 
 import json
 import math
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
@@ -16,11 +17,32 @@ TIMED_OUT: Final = "Sandbox.Timedout"
 _LEVELS: Final = ("DEBUG", "INFO", "WARN")
 
 
+@dataclass(frozen=True)
+class InvocationEnd:
+    """How an invocation ended, and what it took.
+
+    `init_seconds` is the time of an init phase before it, which is billed too. `error_type` is
+    empty where the runtime neither ended nor was ended; `raised` says whether the handler raised
+    instead of returning.
+    """
+
+    request_id: str
+    seconds: float
+    init_seconds: float | None
+    used_mb: float
+    error_type: str = ""
+    raised: bool = False
+
+    @property
+    def billed_ms(self) -> int:
+        return math.ceil((self.seconds + (self.init_seconds or 0)) * 1000)
+
+
 class PlatformLog(Protocol):
     """Lambda's lines of one execution environment.
 
     `phase` is `init` or `invoke`. `error_type` is empty where the runtime neither ended nor was
-    ended; `raised` says whether the handler raised instead of returning.
+    ended.
     """
 
     def init_start(self, phase: str) -> list[str]: ...
@@ -31,18 +53,7 @@ class PlatformLog(Protocol):
 
     def timed_out(self, request_id: str) -> list[str]: ...
 
-    def end(
-        self,
-        request_id: str,
-        *,
-        seconds: float,
-        init_seconds: float | None,
-        used_mb: float,
-        error_type: str = "",
-        raised: bool = False,
-    ) -> list[str]:
-        """What an invocation took; the time of an init phase is billed too."""
-        ...
+    def end(self, ended: InvocationEnd) -> list[str]: ...
 
 
 def platform_log(
@@ -75,30 +86,21 @@ class _TextLog:
         seconds = f"{self._version.timeout_seconds:.2f} seconds"
         return [f"{_now()} {request_id} Task timed out after {seconds}"]
 
-    def end(
-        self,
-        request_id: str,
-        *,
-        seconds: float,
-        init_seconds: float | None,
-        used_mb: float,
-        error_type: str = "",
-        raised: bool = False,  # noqa: ARG002 - the text does not say it
-    ) -> list[str]:
+    def end(self, ended: InvocationEnd) -> list[str]:
         fields = [
-            f"REPORT RequestId: {request_id}",
-            f"Duration: {seconds * 1000:.2f} ms",
-            f"Billed Duration: {_billed_ms(seconds, init_seconds)} ms",
+            f"REPORT RequestId: {ended.request_id}",
+            f"Duration: {ended.seconds * 1000:.2f} ms",
+            f"Billed Duration: {ended.billed_ms} ms",
             f"Memory Size: {self._version.memory_mb} MB",
-            f"Max Memory Used: {math.ceil(used_mb)} MB",
+            f"Max Memory Used: {math.ceil(ended.used_mb)} MB",
         ]
-        if init_seconds is not None:
-            fields.append(f"Init Duration: {init_seconds * 1000:.2f} ms")
-        if error_type == TIMED_OUT:
+        if ended.init_seconds is not None:
+            fields.append(f"Init Duration: {ended.init_seconds * 1000:.2f} ms")
+        if ended.error_type == TIMED_OUT:
             fields.append("Status: timeout")
-        elif error_type:
-            fields += ["Status: error", f"Error Type: {error_type}"]
-        return [f"END RequestId: {request_id}", "\t".join(fields)]
+        elif ended.error_type:
+            fields += ["Status: error", f"Error Type: {ended.error_type}"]
+        return [f"END RequestId: {ended.request_id}", "\t".join(fields)]
 
 
 class _JsonLog:
@@ -143,35 +145,23 @@ class _JsonLog:
     def timed_out(self, request_id: str) -> list[str]:  # noqa: ARG002 - the report says it
         return []
 
-    def end(
-        self,
-        request_id: str,
-        *,
-        seconds: float,
-        init_seconds: float | None,
-        used_mb: float,
-        error_type: str = "",
-        raised: bool = False,
-    ) -> list[str]:
+    def end(self, ended: InvocationEnd) -> list[str]:
         metrics = {
-            "durationMs": round(seconds * 1000, 3),
-            "billedDurationMs": _billed_ms(seconds, init_seconds),
+            "durationMs": round(ended.seconds * 1000, 3),
+            "billedDurationMs": ended.billed_ms,
             "memorySizeMB": self._version.memory_mb,
-            "maxMemoryUsedMB": math.ceil(used_mb),
+            "maxMemoryUsedMB": math.ceil(ended.used_mb),
         }
-        if init_seconds is not None:
-            metrics["initDurationMs"] = round(init_seconds * 1000, 3)
-        failed = error_type or raised
+        if ended.init_seconds is not None:
+            metrics["initDurationMs"] = round(ended.init_seconds * 1000, 3)
+        status = _status(ended.error_type, raised=ended.raised)
         done = {
-            "requestId": request_id,
-            **_status(error_type, raised=raised),
+            "requestId": ended.request_id,
+            **status,
             "metrics": {"durationMs": metrics["durationMs"]},
         }
-        report = {
-            "requestId": request_id,
-            "metrics": metrics,
-            **_status(error_type, raised=raised),
-        }
+        report = {"requestId": ended.request_id, "metrics": metrics, **status}
+        failed = ended.error_type or ended.raised
         return [
             *self._event("WARN" if failed else "DEBUG", "runtimeDone", done),
             *self._event("WARN" if failed else "INFO", "report", report),
@@ -192,10 +182,6 @@ def _status(error_type: str, *, raised: bool = False) -> dict[str, str]:
     if error_type:
         return {"status": "error", "errorType": error_type}
     return {"status": "error" if raised else "success"}
-
-
-def _billed_ms(seconds: float, init_seconds: float | None) -> int:
-    return math.ceil((seconds + (init_seconds or 0)) * 1000)
 
 
 def _now() -> str:

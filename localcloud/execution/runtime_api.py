@@ -24,6 +24,7 @@ from localcloud.execution.http_requests import (
 MAXIMUM_PAYLOAD: Final = 6 * 2**20 + 100  # what Lambda's messages name
 _PREFIX: Final = "/2018-06-01/runtime"
 _SEND_SECONDS: Final = 10
+_OK: Final = b'{"status":"OK"}'
 _RESULT: Final = re.compile(rf"{_PREFIX}/invocation/([^/]+)/(response|error)")
 
 
@@ -174,7 +175,7 @@ class RuntimeApi:
         if request.method == "POST":
             status, body = self._take(request)
         else:
-            status, body = 404, _error("InvalidRequest", f"unknown path {request.path}")
+            status, body = 404, error_document("InvalidRequest", f"unknown path {request.path}")
         self._send(connection, answer(status, body, {}))
 
     def _deliver(self) -> None:
@@ -198,28 +199,26 @@ class RuntimeApi:
             return 202, _OK
         match = _RESULT.fullmatch(request.path)
         if not match:
-            return 404, _error("InvalidRequest", f"unknown path {request.path}")
+            return 404, error_document("InvalidRequest", f"unknown path {request.path}")
         if self._expected != match[1]:
-            return 400, _error("InvalidRequestID", "Invalid request ID")
+            return 400, error_document("InvalidRequestID", "Invalid request ID")
         self._expected = None
         if match[2] == "error":
             self._events.append(Failed(body, error_type or _type_in(body)))
         elif len(body) > MAXIMUM_PAYLOAD:
             limit = f"maximum allowed payload size ({MAXIMUM_PAYLOAD} bytes)."
             name = "Function.ResponseSizeTooLarge"
-            failure = _error(name, f"Response payload size exceeded {limit}")
+            failure = error_document(name, f"Response payload size exceeded {limit}")
             self._events.append(Failed(failure, name))
-            return 413, _error("RequestEntityTooLarge", f"Exceeded {limit}")
+            return 413, error_document("RequestEntityTooLarge", f"Exceeded {limit}")
         else:
             self._events.append(Responded(body))
         return 202, _OK
 
 
-_OK: Final = b'{"status":"OK"}'
-
-
-def _error(name: str, message: str) -> bytes:
-    return json.dumps({"errorMessage": message, "errorType": name}).encode()
+def error_document(error_type: str, message: str) -> bytes:
+    """An error as Lambda and its Runtime API answer it."""
+    return json.dumps({"errorType": error_type, "errorMessage": message}).encode()
 
 
 def _type_in(body: bytes) -> str:

@@ -1,16 +1,17 @@
 """Lambda's own log lines; the text ones are also in test_environment.py."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from localcloud.execution.function_version import FunctionVersion
-from localcloud.execution.platform_log import PlatformLog, platform_log
+from localcloud.execution.platform_log import InvocationEnd, PlatformLog, platform_log
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:photos:live"
-TOOK = {"seconds": 1.2345678, "init_seconds": 0.5, "used_mb": 99.1}
+ENDED = InvocationEnd("one", seconds=1.2345678, init_seconds=0.5, used_mb=99.1)
 
 
 def log(log_format: str = "JSON", level: str = "", by: str = "on-demand") -> PlatformLog:
@@ -58,7 +59,7 @@ def test_json_events_have_the_fields_of_lambdas_schema():
     ]
     started = {"requestId": "one", "functionArn": ARN, "version": "7"}
     assert events(tested.start("one", ARN)) == [("platform.start", started)]
-    assert events(tested.end("one", **TOOK)) == [
+    assert events(tested.end(ENDED)) == [
         (
             "platform.report",
             {
@@ -90,7 +91,7 @@ def test_json_events_have_the_fields_of_lambdas_schema():
 def test_json_events_of_a_failed_invocation_say_how(
     failure: dict[str, Any], status: dict[str, str]
 ):
-    done, report = events(log(level="WARN").end("one", **TOOK | {"init_seconds": None}, **failure))
+    done, report = events(log(level="WARN").end(replace(ENDED, init_seconds=None, **failure)))
     assert [done[0], report[0]] == ["platform.runtimeDone", "platform.report"]
     for _, record in (done, report):
         assert {key: record.get(key) for key in status} == status
@@ -126,7 +127,7 @@ def test_system_log_level_decides_which_json_events_are_written(
         *tested.init_end(0.1, "init"),
         *tested.start("one", ARN),
         *tested.timed_out("one"),
-        *tested.end("one", **TOOK),
+        *tested.end(ENDED),
     ]
     assert [kind for kind, _ in events(lines)] == [f"platform.{each}" for each in expected]
 
@@ -138,6 +139,6 @@ def test_text_lines_are_the_same_whatever_the_level():
         "INIT_REPORT Init Duration: 100.00 ms\tPhase: init\tStatus: timeout"
     ]
     assert tested.start("one", ARN) == ["START RequestId: one Version: 7"]
-    assert tested.end("one", **TOOK, error_type="Runtime.ExitError")[1].endswith(
+    assert tested.end(replace(ENDED, error_type="Runtime.ExitError"))[1].endswith(
         "\tInit Duration: 500.00 ms\tStatus: error\tError Type: Runtime.ExitError"
     )

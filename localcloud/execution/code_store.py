@@ -7,7 +7,7 @@ import os
 import shutil
 import threading
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _READ_ONLY = 0o555
@@ -28,11 +28,11 @@ class CodeStore:
         with self._lock:
             if not folder.exists():
                 unfinished = self._folder / f"{name}.unfinished"
-                shutil.rmtree(unfinished, ignore_errors=True)
+                remove_folder(unfinished)
                 unfinished.mkdir(parents=True)
                 for archive in archives:
                     _unpack(archive, unfinished)
-                _make_read_only([unfinished, *unfinished.rglob("*")])
+                _make_read_only(unfinished)
                 unfinished.rename(folder)
         return folder
 
@@ -50,13 +50,10 @@ class CodeStore:
                 unfinished = self._folder / f"{name}.unfinished"
                 remove_folder(unfinished)
                 shutil.copytree(folder, unfinished, copy_function=os.link)
-                folders = [unfinished, *(each for each in unfinished.rglob("*") if each.is_dir())]
-                for each in folders:
-                    each.chmod(0o755)
+                _make_folders_writable(unfinished)
                 for path, new in files.items():
                     _replace(unfinished / path, new)
-                _make_read_only(unfinished.rglob("*"))
-                unfinished.chmod(0o555)
+                _make_read_only(unfinished)
                 unfinished.rename(changed)
         return changed
 
@@ -67,8 +64,7 @@ class CodeStore:
 
 def remove_folder(folder: Path) -> None:
     """Delete a folder if it exists, with the read-only folders in it."""
-    for inner, _, _ in os.walk(folder):
-        Path(inner).chmod(0o755)
+    _make_folders_writable(folder)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -90,6 +86,11 @@ def _replace(path: Path, new: Path | None) -> None:
         shutil.copy(new, path)
 
 
-def _make_read_only(paths: Iterable[Path]) -> None:
-    for path in paths:
+def _make_folders_writable(folder: Path) -> None:
+    for inner, _, _ in os.walk(folder):
+        Path(inner).chmod(0o755)
+
+
+def _make_read_only(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
         path.chmod(path.stat().st_mode & _READ_ONLY | (0o555 if path.is_dir() else 0o444))

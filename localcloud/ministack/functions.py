@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from localcloud.ministack.stack_resources import extend
+
 
 def install() -> None:
     """Wrap the handlers that create and update a function of a stack.
@@ -11,10 +13,6 @@ def install() -> None:
     be started with, and drops the function's dead-letter queue.
     """
     from ministack.services import lambda_svc  # noqa: PLC0415 - not in the development environment
-    from ministack.services.cloudformation import provisioners  # noqa: PLC0415
-
-    handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]  # noqa: SLF001
-    create, update = handlers["create"], handlers["update"]
 
     def keep_dead_letter_queue(name: str, properties: Mapping[str, Any]) -> None:
         config = lambda_svc._functions[name]["config"]  # noqa: SLF001
@@ -22,19 +20,7 @@ def install() -> None:
         if "DeadLetterConfig" in properties:
             config["DeadLetterConfig"] = properties["DeadLetterConfig"]
 
-    def create_function(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
-        created = create(logical_id, with_text_environment(properties), stack)
-        keep_dead_letter_queue(created[0], properties)
-        return created
-
-    def update_function(
-        name: str, old: dict[str, Any], new: dict[str, Any], stack: str, logical_id: str
-    ) -> Any:
-        updated = update(name, old, with_text_environment(new), stack, logical_id)
-        keep_dead_letter_queue(updated[0], new)
-        return updated
-
-    handlers["create"], handlers["update"] = create_function, update_function
+    extend("AWS::Lambda::Function", keep_dead_letter_queue, with_text_environment)
 
 
 def with_text_environment(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from localcloud.ministack.stack_resources import extend
+
 _ANY: Final = "x-amazon-apigateway-any-method"
 _METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace", _ANY)
 _INTEGRATION: Final = "x-amazon-apigateway-integration"
@@ -36,28 +38,12 @@ class HttpApi:
 def install() -> None:
     """Wrap the handlers that create and update an HTTP API of a stack."""
     from ministack.services import apigateway  # noqa: PLC0415 - not in the development environment
-    from ministack.services.cloudformation import provisioners  # noqa: PLC0415
-
-    handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGatewayV2::Api"]  # noqa: SLF001
-    create, update = handlers["create"], handlers["update"]
 
     def define(api_id: str, properties: Mapping[str, Any]) -> None:
         if isinstance(properties.get("Body"), dict):
             _define(apigateway, api_id, from_openapi(properties["Body"]))
 
-    def create_api(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
-        created = create(logical_id, properties, stack)
-        define(created[0], properties)
-        return created
-
-    def update_api(
-        api_id: str, old: dict[str, Any], new: dict[str, Any], stack: str, logical_id: str
-    ) -> Any:
-        updated = update(api_id, old, new, stack, logical_id)
-        define(updated[0], new)
-        return updated
-
-    handlers["create"], handlers["update"] = create_api, update_api
+    extend("AWS::ApiGatewayV2::Api", define)
 
 
 def _define(apigateway: Any, api_id: str, api: HttpApi) -> None:

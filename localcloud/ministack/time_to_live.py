@@ -7,7 +7,10 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-tt
 
 import contextvars
 import threading
+from collections.abc import Mapping
 from typing import Any, Final
+
+from localcloud.ministack.stack_resources import extend
 
 _REAPER: Final = "dynamodb-ttl-reaper"
 _expired: Final = contextvars.ContextVar("expired", default=False)
@@ -16,10 +19,9 @@ _expired: Final = contextvars.ContextVar("expired", default=False)
 def install() -> None:
     """Wrap the functions of ministack that delete items and that create a stack's table."""
     from ministack.services import dynamodb  # noqa: PLC0415 - not in the development environment
-    from ministack.services.cloudformation import provisioners  # noqa: PLC0415
 
     _write_stream_records(dynamodb)
-    _enable_for_tables_of_stacks(dynamodb, provisioners._RESOURCE_HANDLERS)  # noqa: SLF001
+    _enable_for_tables_of_stacks(dynamodb)
 
 
 def _write_stream_records(dynamodb: Any) -> None:
@@ -59,11 +61,8 @@ def _write_stream_records(dynamodb: Any) -> None:
     dynamodb._fan_out_to_kinesis = to_kinesis_with_identity  # noqa: SLF001
 
 
-def _enable_for_tables_of_stacks(dynamodb: Any, all_handlers: dict[str, Any]) -> None:
-    handlers = all_handlers["AWS::DynamoDB::Table"]
-    create, update = handlers["create"], handlers["update"]
-
-    def set_time_to_live(table: str, properties: dict[str, Any]) -> None:
+def _enable_for_tables_of_stacks(dynamodb: Any) -> None:
+    def set_time_to_live(table: str, properties: Mapping[str, Any]) -> None:
         given = properties.get("TimeToLiveSpecification")
         if given:
             enabled = str(given.get("Enabled", False)).lower() == "true"
@@ -74,16 +73,4 @@ def _enable_for_tables_of_stacks(dynamodb: Any, all_handlers: dict[str, Any]) ->
         else:
             dynamodb._ttl_settings.pop(table, None)  # noqa: SLF001
 
-    def create_table(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
-        created = create(logical_id, properties, stack)
-        set_time_to_live(created[0], properties)
-        return created
-
-    def update_table(
-        name: str, old: dict[str, Any], new: dict[str, Any], stack: str, logical_id: str
-    ) -> Any:
-        updated = update(name, old, new, stack, logical_id)
-        set_time_to_live(updated[0], new)
-        return updated
-
-    handlers["create"], handlers["update"] = create_table, update_table
+    extend("AWS::DynamoDB::Table", set_time_to_live)

@@ -29,6 +29,7 @@ RUNTIME_PYTHON: Final = ROOT / ".venv-runtime" / "bin" / "python"
 """The interpreter of functions: CPython with the packages of Lambda's runtime and no others."""
 _START_SECONDS: Final = 60
 _END_SECONDS: Final = 15
+_OWN_REQUEST_SECONDS: Final = 30
 
 
 class CloudError(Exception):
@@ -77,6 +78,19 @@ class Cloud:
             aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
             config=Config(retries={"total_max_attempts": 2}, read_timeout=60, proxies={}),
         )
+
+    def post(self, path: str, failure: str) -> None:
+        """Send ministack's process one of the requests in `localcloud.ministack.own_requests`.
+
+        Raises:
+            CloudError: it does not answer, or answers with an error; the message begins with
+                `failure`.
+        """
+        url = self.endpoint + path
+        try:
+            httpx.post(url, timeout=_OWN_REQUEST_SECONDS, trust_env=False).raise_for_status()
+        except httpx.HTTPError as error:
+            raise CloudError(f"{failure}: {error}") from error
 
 
 @contextlib.contextmanager

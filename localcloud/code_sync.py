@@ -5,19 +5,14 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-
-import httpx
 
 from localcloud.application import Application
 from localcloud.artifacts import artifacts, deployed_as
-from localcloud.cloud import Cloud, CloudError
+from localcloud.cloud import Cloud
 from localcloud.execution.saved_code import FOLDER, SavedCode, SavedFile
 from localcloud.ministack.own_requests import SAVED_CODE
 from localcloud.source_files import Copies, is_build_input
 from localcloud.stack import Stack
-
-_SECONDS: Final = 30
 
 type Files = Mapping[str, SavedFile | None]
 
@@ -98,11 +93,7 @@ class CodeSync:
 
     def _hand_over(self, files: Mapping[str, Files]) -> None:
         self._saved.write(files)
-        url = self._stack.cloud.endpoint + SAVED_CODE
-        try:
-            httpx.post(url, timeout=_SECONDS, trust_env=False).raise_for_status()
-        except httpx.HTTPError as error:
-            raise CloudError(f"The laptop cloud does not take the saved files: {error}") from error
+        self._stack.cloud.post(SAVED_CODE, "The laptop cloud does not take the saved files")
         self._files = dict(files)
 
     def _parts(self, file: Path) -> list[str]:

@@ -1,9 +1,9 @@
 """Gives one function of a running application a debugger, to which any DAP client can attach."""
 
 import importlib.util
+import sys
 from typing import Final
 
-import httpx
 from rich.console import Console
 
 from localcloud.artifacts import artifacts
@@ -15,16 +15,17 @@ from localcloud.running_application import RunningApplication
 from localcloud.source_files import Copies
 
 _DEFAULT_PORT: Final = 5678
-_SECONDS: Final = 30
 
 
 def start(running: RunningApplication, function: str, port: int | None, console: Console) -> None:
     """Have debugpy listen in the function's execution environment, on a port of this machine.
 
     Raises:
-        CloudError: the stack has no such function, it is not in Python, debugpy is not installed,
-            or the port is in use.
+        CloudError: the system is not Linux, the stack has no such function, it is not in Python,
+            debugpy is not installed, or the port is in use.
     """
+    if sys.platform != "linux":
+        raise CloudError(f"--debug needs Linux: on {sys.platform} no function can be debugged.")
     port = port or _DEFAULT_PORT
     name = running.stack.function_name(function)
     runtime = running.stack.functions()[function].get("Runtime", "")
@@ -42,9 +43,7 @@ def start(running: RunningApplication, function: str, port: int | None, console:
     package = debugpy.submodule_search_locations[0]
     file = running.cloud.folder / "tmp" / debugging.FILE
     debugging.write(file, name, Debugger(port, package, sources))
-    answer = httpx.post(running.cloud.endpoint + DEBUGGER, timeout=_SECONDS, trust_env=False)
-    if not answer.is_success:
-        raise CloudError(f"No function here can have a debugger: {answer.text}")
+    running.cloud.post(DEBUGGER, f"The debugger of {function} did not start")
     console.print(
         f"Debugger: {function} on 127.0.0.1:{port}. Its timeout and memory limit are suspended, and"
         " its invocations wait for each other.",

@@ -33,7 +33,7 @@ class Project:
         artifact = Artifact("Function", self.source, self.built)
         monkeypatch.setattr(code_sync, "artifacts", lambda _: [artifact])
         monkeypatch.setattr(code_sync, "deployed_as", lambda _: self.deployed_as)
-        monkeypatch.setattr(code_sync.httpx, "post", self._post)
+        monkeypatch.setattr(httpx, "post", self._post)
         monkeypatch.setattr(Cloud, "folder", folder)
         (folder / "tmp").mkdir()
         self._saved = SavedCode(folder / "tmp" / FOLDER)

@@ -1,7 +1,9 @@
 """Execution environments with the real awslambdaric, and handlers written for one test each."""
 
 import itertools
+import json
 import textwrap
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +22,17 @@ from localcloud.execution.time_limits import TimeLimits
 
 # Generous, so that a busy machine ends nothing; who tests a limit sets it.
 LIMITS = TimeLimits(factor=20)
+COUNTER = """
+    import os
+    calls = []
+    def handler(event, context):
+        calls.append(event)
+        if event.get("raise"):
+            raise KeyError("photo")
+        if event.get("exit") is not None:
+            os._exit(event["exit"])
+        return {"calls": len(calls), "pid": os.getpid()}
+"""
 
 type MakeVersion = Callable[..., FunctionVersion]
 type MakeEnvironment = Callable[..., ExecutionEnvironment]
@@ -31,6 +44,27 @@ def invocation(payload: bytes = b"{}", **changes: Any) -> Invocation:
     return Invocation(
         **{"request_id": str(uuid.uuid4()), "payload": payload, "function_arn": arn} | changes
     )
+
+
+def awaited[T](condition: Callable[[], T]) -> T:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if answer := condition():
+            return answer
+        time.sleep(0.01)
+    pytest.fail(f"never true: {condition}")
+
+
+def answer(environment: ExecutionEnvironment, **event: Any) -> Any:
+    return json.loads(environment.invoke(invocation(json.dumps(event).encode())).payload)
+
+
+def state(pid: int) -> str:
+    """Of a process, as the kernel says it: R, S, T (stopped), Z, or nothing if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return ""
 
 
 @pytest.fixture

@@ -15,8 +15,13 @@ from localcloud.execution.concurrency import TooManyRequestsError
 from localcloud.execution.function_version import FunctionVersion, Host
 from localcloud.execution.pool import EnvironmentPool
 from localcloud.execution.time_limits import TimeLimits
-from tests.integration.localcloud.execution.conftest import MakePool, MakeVersion, invocation
-from tests.integration.localcloud.execution.test_environment import awaited, state
+from tests.integration.localcloud.execution.conftest import (
+    MakePool,
+    MakeVersion,
+    awaited,
+    invocation,
+    state,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="awslambdaric needs Linux")
 

@@ -6,17 +6,22 @@ The limits in `functions/thumbnailer/decoding.py` keep each below the function's
 import io
 import os
 import struct
+import sys
 import time
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import photos
 from PIL import Image
 
-from shared.photos import MAX_UPLOAD_BYTES
-from thumbnailer.decoding import MAX_SCANS
-from thumbnailer.jpeg_markers import read_markers
-from thumbnailer.renditions import UnusablePhotoError, render
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "layers")]
+
+from shared.photos import MAX_UPLOAD_BYTES  # noqa: E402 - only now are they found
+from thumbnailer.decoding import MAX_SCANS  # noqa: E402
+from thumbnailer.jpeg_markers import read_markers  # noqa: E402
+from thumbnailer.renditions import UnusablePhotoError, render  # noqa: E402
 
 WIDTH, HEIGHT = 8660, 5770  # 50 megapixels
 
@@ -25,8 +30,8 @@ def scans(quality: int) -> bytes:
     """A progressive JPEG whose last scan is repeated, up to the limits of scans and of bytes."""
     data = photos.encode(picture(), "JPEG", progressive=True, quality=quality, subsampling=0)
     scan = data[data.rindex(b"\xff\xda") : -2]
-    room = (MAX_UPLOAD_BYTES - len(data)) // len(scan)
-    return data[:-2] + scan * min(MAX_SCANS - read_markers(data).scans, room) + b"\xff\xd9"
+    fitting = (MAX_UPLOAD_BYTES - len(data)) // len(scan)
+    return data[:-2] + scan * min(MAX_SCANS - read_markers(data).scans, fitting) + b"\xff\xd9"
 
 
 def picture() -> Image.Image:
@@ -57,8 +62,8 @@ def gif(comments: int) -> bytes:
     noise = Image.effect_noise((WIDTH, HEIGHT), 100).quantize(8, dither=Image.Dither.NONE)
     data = photos.encode(noise, "GIF")
     start = 13 + 3 * (2 << (data[10] & 7))
-    room = (MAX_UPLOAD_BYTES - len(data)) // 5
-    return data[:start] + b"\x21\xfe\x01a\0" * min(comments, room) + data[start:]
+    fitting = (MAX_UPLOAD_BYTES - len(data)) // 5
+    return data[:start] + b"\x21\xfe\x01a\0" * min(comments, fitting) + data[start:]
 
 
 def small_jpeg(inserted: bytes) -> bytes:

@@ -2,13 +2,12 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
+from localcloud.execution.processes import resident_mb, with_descendants
 from localcloud.owners import Owner
 
 _TICK = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Processes:
@@ -23,14 +22,14 @@ class Processes:
         self._owner = owner.process
         [self._ministack] = [
             pid
-            for pid in _children(owner.process)
+            for pid in with_descendants(owner.process)
             if b"ministack/server.py" in _read(pid, "cmdline")
         ]
 
     def cpu_seconds(self) -> dict[str, float]:
         """Since each began; what functions that have ended have used is counted as theirs too."""
         own, of_children = _cpu(self._ministack)
-        functions = sum(sum(_cpu(pid)) for pid in _descendants(self._ministack))
+        functions = sum(sum(_cpu(pid)) for pid in self._functions())
         return {
             "ministack": own,
             "functions": functions + of_children,
@@ -39,13 +38,16 @@ class Processes:
 
     def memory_mb(self) -> dict[str, float]:
         """Resident; pages that processes share are counted in each of them."""
-        functions = list(_descendants(self._ministack))
+        functions = self._functions()
         return {
-            "ministack": _resident(self._ministack),
-            "functions": sum(map(_resident, functions)),
-            "event sources, CloudFront": _resident(self._owner),
+            "ministack": resident_mb(self._ministack),
+            "functions": sum(map(resident_mb, functions)),
+            "event sources, CloudFront": resident_mb(self._owner),
             "processes of functions": len(functions),
         }
+
+    def _functions(self) -> list[int]:
+        return with_descendants(self._ministack)[1:]
 
 
 def _read(pid: int, name: str) -> bytes:
@@ -61,20 +63,3 @@ def _cpu(pid: int) -> tuple[float, float]:
         return 0, 0
     user, system, of_children, system_of_children = map(int, fields[11:15])
     return (user + system) / _TICK, (of_children + system_of_children) / _TICK
-
-
-def _resident(pid: int) -> float:
-    fields = _read(pid, "statm").split()
-    return int(fields[1]) * _PAGE / 2**20 if fields else 0
-
-
-def _children(pid: int) -> Iterator[int]:
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            yield from map(int, children.read_text().split())
-
-
-def _descendants(pid: int) -> Iterator[int]:
-    for child in _children(pid):
-        yield child
-        yield from _descendants(child)

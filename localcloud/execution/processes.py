@@ -111,7 +111,7 @@ class FunctionProcess:
 
     def memory_mb(self) -> float:
         """Resident memory of the process and its descendants, in MB."""
-        return sum(_resident_pages(pid) for pid in _with_descendants(self.pid)) * _PAGE / 2**20
+        return sum(resident_mb(pid) for pid in with_descendants(self.pid))
 
     def peak_memory_mb(self) -> float:
         """The most that the process itself has had resident, in MB."""
@@ -127,7 +127,8 @@ class FunctionProcess:
                 os.killpg(self.pid, number)
 
 
-def _with_descendants(pid: int) -> list[int]:
+def with_descendants(pid: int) -> list[int]:
+    """A process and all that it and its children have started and that still run."""
     found = [pid]
     for each in found:
         with contextlib.suppress(OSError):  # it ended meanwhile
@@ -137,8 +138,9 @@ def _with_descendants(pid: int) -> list[int]:
     return found
 
 
-def _resident_pages(pid: int) -> int:
+def resident_mb(pid: int) -> float:
+    """Resident memory of one process in MB; 0 if it has ended."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE / 2**20
     except (OSError, IndexError):  # it ended meanwhile
         return 0

@@ -60,7 +60,7 @@ class SourceWatch:
         self._template_files = files_of_template(running.application.template)
         self._built_template = running.application.artifacts / "template.yaml"
         self._seen, _ = self._look()
-        self._sync.sync([])  # what was saved since the build
+        self._sync.sync([])  # what was saved between its first comparison and this look
         self._ended = threading.Event()
         self._deployment_needed = threading.Event()
 

@@ -58,12 +58,8 @@ def _files_named(node: Any, folder: Path) -> Iterator[Path]:
         if file and file.is_file():
             yield file
         yield from _files_named(value, folder)
-    match node:
-        case {"Name": "AWS::Include", "Parameters": {"Location": str(location)}} if (
-            "://" not in location
-        ):
-            file = folder / location
-            yield from _files_named(yaml_parse(file.read_text()), file.parent)
+    if included := _included_file(node, folder):
+        yield from _files_named(yaml_parse(included.read_text()), included.parent)
 
 
 def write_for_build(
@@ -156,11 +152,17 @@ def _with_included(node: Any, folder: Path) -> Any:
     if not isinstance(node, dict):
         return node
     found = {name: _with_included(value, folder) for name, value in node.items()}
-    match found.get("Fn::Transform"):
+    if included := _included_file(found.get("Fn::Transform"), folder):
+        del found["Fn::Transform"]
+        return found | _with_included(yaml_parse(included.read_text()), included.parent)
+    return found
+
+
+def _included_file(transform: Any, folder: Path) -> Path | None:
+    """The local file that a transform includes, if it is AWS::Include."""
+    match transform:
         case {"Name": "AWS::Include", "Parameters": {"Location": str(location)}} if (
             "://" not in location
         ):
-            del found["Fn::Transform"]
-            file = folder / location
-            return found | _with_included(yaml_parse(file.read_text()), file.parent)
-    return found
+            return folder / location
+    return None

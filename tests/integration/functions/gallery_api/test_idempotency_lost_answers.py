@@ -185,13 +185,13 @@ def test_take_over_whose_answer_is_lost_is_held_or_let_go(
     assert len(stored(stack)) == 1
 
 
-def elsewhere(api: Api) -> Answer:
+def elsewhere(api: Api, **fields: Any) -> Answer:
     """The answer of another execution environment, whose store has a claim of its own."""
     own = api.resources.answers
     other = IdempotencyStore(own.table_name, own.client, own.new_id, own.clock)
     force_setattr(api.resources, "answers", other)
     try:
-        return api.create(KEY)
+        return api.create(KEY, **fields)
     finally:
         force_setattr(api.resources, "answers", own)
 
@@ -204,6 +204,17 @@ def test_only_one_of_two_takes_a_dead_claim_over(stack: MotoStack, api: Api, at_
     assert beside[0].status == 201
     assert_repeated(beside[0], late)
     assert [photo.photo_id for photo in stored(stack)] == [photo_id]
+
+
+def test_request_that_loses_a_dead_claim_to_another_request_is_refused(
+    stack: MotoStack, api: Api, at_put: AtPut
+):
+    dead_after_the_photo(stack, api)
+    beside: list[Answer] = []
+    with at_put(2, lambda: beside.append(elsewhere(api, title="Another"))):
+        assert_problem(api.create(KEY), 422)
+    assert beside[0].status == 201
+    assert_repeated(beside[0], api.create(KEY, title="Another"))
 
 
 def test_another_request_under_a_dead_claim_is_a_photo_of_its_own(stack: MotoStack, api: Api):

@@ -1,7 +1,6 @@
 """Applications as others write them, each on a laptop cloud of its own."""
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,10 +11,9 @@ from rich.console import Console
 from localcloud.application import Application
 from localcloud.cloud import Cloud
 from localcloud.running_application import RunningApplication, running_application
-from tests.e2e.conftest import free_port
+from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
 
 HERE = Path(__file__).parent
-OWN_ENVIRONMENT = dict(os.environ)
 
 
 def awaited[T](condition: Callable[[], T], seconds: float = 60) -> T:

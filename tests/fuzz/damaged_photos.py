@@ -88,7 +88,7 @@ def with_checksums(data: bytes) -> bytes:
 
 
 def bombs() -> Iterator[tuple[str, bytes]]:
-    """Small files of as many pixels as are taken, 50 million."""
+    """Small files with nearly 50 million pixels, the most that are accepted."""
     width, height = 8660, 5770
 
     def encoded(mode: str, file_format: str, **options: object) -> bytes:

@@ -77,7 +77,7 @@ SIGNED_IN_ONLY: Final = (
 
 
 def tokens() -> Iterator[tuple[str, tuple[str, ...], Attack]]:
-    """Every token that is none, at every route that needs one."""
+    """Every invalid token, at every route that needs a token."""
     for (method, path), (name, token) in product(SIGNED_IN_ONLY, FORGED.items()):
         # A valid body, because the laptop's gateway takes an access token for an ID token, and
         # then refuses an invalid body before the function refuses the token.
@@ -144,7 +144,7 @@ ALIASES: Final = {"slash": ("200", "202", "403 problem")}
 
 
 def ids() -> Iterator[tuple[str, tuple[str, ...], Attack]]:
-    """Ids that are none, at every route that takes one."""
+    """Invalid ids, at every route that takes an id."""
     routes = (("GET", ""), ("DELETE", ""), ("GET", "/views"), ("POST", "/views"))
     for (method, rest), (name, photo_id) in product(routes, IDS.items()):
         # A stranger, who could not delete the photo under attack if the id reached it.
@@ -163,7 +163,7 @@ PAGES: Final = {
     "cursor=AZqhoF48fRGKez8snU5fYA==": "padding",
     "cursor=AZqhoF48fRGKez8snU5fYB": "unused bits",
     "cursor=AZqhoF48fRGKez8snU5fY!A": "foreign character",
-    "cursor=AAAAAAAAAAAAAAAAAAAAAA": "id that is none",
+    "cursor=AAAAAAAAAAAAAAAAAAAAAA": "invalid id",
     "cursor=eyJwaG90b19pZCI6IngifQ": "JSON",
     "cursor=%D9%A3": "Arabic digit",
     f"cursor={'A' * 4000}": "4 kB",

@@ -15,7 +15,7 @@ from tests.hostile.upload_cases import upload
 
 CLEAN: Final = "no script ran"
 NOT_RUN: Final = "not run: there is no chromium and no google-chrome on PATH"
-_PATIENCE: Final = 60_000  # milliseconds
+_TIMEOUT_MILLISECONDS: Final = 60_000
 _FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 _REPORTS: Final = """
 addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
@@ -61,15 +61,15 @@ class Watch:
         self.seen: list[str] = []
         self._own = own
         page.on("dialog", lambda dialog: (self.seen.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: self._note(request.url))
-        page.on("console", lambda message: self._hear(message.text))
+        page.on("request", lambda request: self._note_request(request.url))
+        page.on("console", lambda message: self._note_violation(message.text))
 
-    def _note(self, url: str) -> None:
+    def _note_request(self, url: str) -> None:
         place = urlsplit(url)
         if place.scheme not in {"blob", "data"} and place.port not in self._own:
             self.seen.append(f"request to {url}")
 
-    def _hear(self, text: str) -> None:
+    def _note_violation(self, text: str) -> None:
         if text.startswith("content policy:"):
             self.seen.append(text)
 
@@ -83,7 +83,7 @@ def visited(target: Target) -> Iterator[tuple[Page, Watch]]:
         try:
             url = f"http://{target.edge.host}:{target.edge.port}"
             context = browser.new_context(base_url=url)
-            context.set_default_timeout(_PATIENCE)
+            context.set_default_timeout(_TIMEOUT_MILLISECONDS)
             context.add_init_script(_REPORTS)
             page = context.new_page()
             yield page, Watch(page, {target.edge.port, target.api.port})

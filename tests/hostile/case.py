@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.hostile.outcomes import api_outcome, outcome
+from tests.hostile.outcomes import api_outcome
 from tests.hostile.raw_http import Headers
 from tests.hostile.target import SECRET, Target
 
@@ -38,11 +38,6 @@ def api(
         return api_outcome(target.ask(method, path, headers, sent, given), [SECRET])
 
     return attack
-
-
-def page(method: str, path: str, headers: Headers = ()) -> Attack:
-    """A request for a page, a rendition, or what is neither."""
-    return lambda target: outcome(target.ask(method, path, headers), [SECRET])
 
 
 def create(headers: Headers = (), **fields: Any) -> Attack:

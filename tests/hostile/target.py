@@ -32,7 +32,7 @@ _SETTLE_SECONDS: Final = 15
 
 @dataclass(frozen=True)
 class Target:
-    """What the cases attack. `photo_id` is a READY photo of the laptop's user, that is listed."""
+    """What the cases attack. `photo_id` is a READY photo of the laptop's user; it is listed."""
 
     cloud: Cloud
     outputs: Mapping[str, str]
@@ -75,7 +75,7 @@ class Target:
         return path
 
     def create(self, title: str = "Hostile", size: int = 1000, **fields: Any) -> dict[str, Any]:
-        """A new photo of the laptop's user, with its form."""
+        """A new photo of the laptop's user, with the signed request of its upload."""
         body = {"title": title, "content_type": "image/png", "bytes": size, **fields}
         answer = self.ask("POST", "/api/photos", (), json.dumps(body).encode(), "owner")
         if answer.status != 201:
@@ -124,7 +124,7 @@ class Target:
             time.sleep(0.1)
 
     def original(self, photo_id: str, files: Mapping[str, bytes], wanted: str) -> str:
-        """Which of the files the uploads bucket has, `wanted` or what it has after some seconds."""
+        """The name of the file in the uploads bucket, once it is `wanted` or the time is over."""
         s3 = self.cloud.client("s3")
         place = {"Bucket": self.outputs["UploadsBucketName"], "Key": upload_key(photo_id)}
         deadline = time.monotonic() + _SETTLE_SECONDS
@@ -140,12 +140,12 @@ class Target:
 
 
 def unknown_photo_id() -> str:
-    """An id that has the form of a photo's, and belongs to none."""
+    """A valid photo id that no photo has."""
     return new_photo_id(datetime.now(UTC))
 
 
 def small_photo() -> bytes:
-    """A PNG that no other photo equals, so that its ETag is its own."""
+    """A PNG with random pixels, so that no other photo has its ETag."""
     file = io.BytesIO()
     Image.frombytes("RGB", (24, 16), secrets.token_bytes(24 * 16 * 3)).save(file, "PNG")
     return file.getvalue()

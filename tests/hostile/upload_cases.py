@@ -31,7 +31,7 @@ KEYS: Final = {
 
 
 def idempotency() -> Iterator[tuple[str, tuple[str, ...], Attack]]:
-    """Keys that are none, and keys of somebody else."""
+    """Invalid keys, and keys of another user."""
     for name, key in KEYS.items():
         yield f"key: {name}", (INVALID, "400"), keyed_by(key)
     yield "another body under a key", ("201, 422 problem",), another_body
@@ -41,7 +41,7 @@ def idempotency() -> Iterator[tuple[str, tuple[str, ...], Attack]]:
 
 
 def keyed_by(key: str) -> Attack:
-    """A request with a key that is none; the edge itself may refuse some."""
+    """A request with an invalid key; the edge itself may refuse some."""
 
     def attack(target: Target) -> str:
         answer = _create(target, key)
@@ -179,7 +179,7 @@ def changed(
         created = target.create(size=len(data))
         signed = copy.deepcopy(created["upload"])
         change(signed)
-        return _told(target, upload(target, signed, file(data)), created)
+        return _result(target, upload(target, signed, file(data)), created)
 
     return attack
 
@@ -205,7 +205,7 @@ def expired(target: Target) -> str:
     expired_at = time.time() + 2  # S3 counts whole seconds
     while time.time() < expired_at:
         time.sleep(0.1)
-    return _told(target, upload(target, created["upload"] | {"url": url}, data), created)
+    return _result(target, upload(target, created["upload"] | {"url": url}, data), created)
 
 
 def crossed(target: Target) -> str:
@@ -214,7 +214,7 @@ def crossed(target: Target) -> str:
     one, other = target.create(size=len(data)), target.create(size=len(data))
     ids = [each["photo"]["photo_id"] for each in (other, one)]
     signed = other["upload"] | {"url": other["upload"]["url"].replace(*ids)}
-    return _told(target, upload(target, signed, data), one)
+    return _result(target, upload(target, signed, data), one)
 
 
 def unsigned(method: str) -> Attack:
@@ -260,7 +260,7 @@ def upload(target: Target, signed: Signed, data: bytes) -> Answer:
     return raw_http.ask(target.api, signed["method"], f"{place.path}?{place.query}", headers, data)
 
 
-def _told(target: Target, answer: Answer, created: dict[str, Any]) -> str:
+def _result(target: Target, answer: Answer, created: dict[str, Any]) -> str:
     if answer.status < 400:
         return f"{answer.status}: the file was taken"
     photo_id = created["photo"]["photo_id"]

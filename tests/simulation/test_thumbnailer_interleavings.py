@@ -209,7 +209,7 @@ class Episode:
         self.check_end_state()
 
     def upload(self) -> None:
-        """Through the presigned request; in some episodes through an older form, which replaces."""
+        """Only the first upload, or in some episodes uploads that replace the object."""
         if self.aws.upload and not self.replaces:
             return
         data = self.random.choice((b"harbour", b"harbour", b"beach", b"beach", b"broken"))

@@ -14,7 +14,7 @@ SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
 @pytest.fixture
 def persons_environment(tmp_path: Path) -> dict[str, str]:
-    """A shell as of somebody who works with a real account: variables, a profile, files."""
+    """A shell that is configured for a real account: variables, a profile, files."""
     (tmp_path / ".aws").mkdir()
     config = tmp_path / ".aws/config"
     config.write_text("[default]\nregion = eu-west-1\nendpoint_url = https://aws.example\n")

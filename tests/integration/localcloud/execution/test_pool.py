@@ -298,7 +298,7 @@ def test_twenty_environments_that_start_at_once_all_answer(
 def test_environment_that_becomes_free_is_given_to_an_invocation_that_waits_for_another(
     function: MakeVersion, pool: MakePool, threads: ThreadPoolExecutor, tmp_path: Path
 ):
-    """Whose initialization goes on, for a later invocation."""
+    """The other environment's initialization continues, for a later invocation."""
     folder, slow, runs = tmp_path / "waiting", tmp_path / "slow", tmp_path / "inits"
     folder.mkdir()
     runs.mkdir()

@@ -112,7 +112,7 @@ def measure(project: Path, rounds: int, port: int) -> dict[str, list[float]]:
 
 
 def address(printed: str) -> str:
-    """Of the API, from what `up` prints before it follows the logs."""
+    """The URL of the API, from what `up` prints before it follows the logs."""
     found = [line.split()[-1] for line in printed.splitlines() if line.split()[:1] == ["API"]]
     if not found:
         sys.exit(f"The laptop cloud did not start:\n{printed}")

@@ -88,9 +88,11 @@ class Cloud:
         """
         url = self.endpoint + path
         try:
-            httpx.post(url, timeout=_OWN_REQUEST_SECONDS, trust_env=False).raise_for_status()
+            answer = httpx.post(url, timeout=_OWN_REQUEST_SECONDS, trust_env=False)
         except httpx.HTTPError as error:
             raise CloudError(f"{failure}: {error}") from error
+        if not answer.is_success:
+            raise CloudError(f"{failure}: {url} answered {answer.status_code}: {answer.text}")
 
 
 @contextlib.contextmanager

@@ -128,7 +128,7 @@ class SourceWatch:
         for file, error in synced.errors.items():
             if file in sources:
                 self._say(
-                    f"[bold red]✗[/] {_name(file)}, {escape(error)}. The code before it still runs."
+                    f"[bold red]✗[/] {_name(file)}, {escape(error)}. The previous code still runs."
                 )
         if self._built_template in changed:
             return

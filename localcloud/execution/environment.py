@@ -110,7 +110,7 @@ class ExecutionEnvironment:
 
     @property
     def pid(self) -> int | None:
-        """Of the runtime, if there is one."""
+        """The process id of the runtime; None if there is no runtime."""
         return self._process.pid if self._process else None
 
     def initialize(self) -> bool:

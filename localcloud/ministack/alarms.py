@@ -67,7 +67,7 @@ def alarm_state(
 
 
 def install() -> None:
-    """Replace ministack's evaluation, and evaluate all alarms twice in ten seconds."""
+    """Replace ministack's evaluation, and evaluate all alarms every five seconds."""
     from ministack.services import cloudwatch  # noqa: PLC0415 - not in the development environment
 
     def evaluate(alarm: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ class CodeFolders:
         )
 
     def read_saved(self) -> set[str]:
-        """Run the saved files from now on; returns the archives whose files are others now."""
+        """Run the saved files from now on; returns the archives whose saved files have changed."""
         with self._lock:
             before, self._changes = self._changes, self._saved.read()
             return {

@@ -13,7 +13,7 @@ from localcloud.execution.runtime_api import Invocation
 
 
 class DebuggedFunction:
-    """Invocations of it wait for each other, whatever the version."""
+    """The function with the debugger: its invocations wait for each other, in every version."""
 
     def __init__(self, pool: EnvironmentPool, file: Path) -> None:
         self._pool = pool
@@ -24,7 +24,7 @@ class DebuggedFunction:
 
     @property
     def name(self) -> str | None:
-        """Its name in Lambda, if there is one."""
+        """Its name in Lambda; None if no function has a debugger."""
         return self._setting[0] if self._setting else None
 
     def read(self) -> None:
@@ -32,7 +32,7 @@ class DebuggedFunction:
         self._setting = debugging.read(self._file)
 
     def debugger(self, config: dict[str, Any]) -> Debugger | None:
-        """Of a function, if it is the one."""
+        """The debugger of a function; None if the function has none."""
         if self._setting and self._setting[0] == config["FunctionName"]:
             return self._setting[1]
         return None
@@ -45,7 +45,7 @@ class DebuggedFunction:
             self._pool.prepare(version)
 
     def invoke(self, version: FunctionVersion, invocation: Invocation) -> Result:
-        """Run an event once the invocation before is over.
+        """Run an event after the previous invocation has ended.
 
         Raises:
             TooManyRequestsError: a concurrency limit is reached.

@@ -204,7 +204,7 @@ class Executions:
         return _WebSocketWorker({"config": config, "code_zip": code}, self)
 
     def use_saved_code(self) -> list[str]:
-        """Run the files saved since the deployment; returns the functions that they are of."""
+        """Run the files saved since the deployment; returns the functions that changed."""
         changed, names = self._folders.read_saved(), []
         for name, function in list(lambda_svc._functions.items()):  # noqa: SLF001
             records = [function, *function.get("versions", {}).values()]
@@ -218,7 +218,7 @@ class Executions:
         return names
 
     def use_debugger(self) -> list[str]:
-        """Start the debugger of the function that is to have one; returns its name."""
+        """Start the debugger that `up` has asked for; returns the name of its function, if any."""
         self._debugged.read()
         name = self._debugged.name
         if name is None:

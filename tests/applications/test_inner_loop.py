@@ -153,7 +153,7 @@ def test_saved_code_runs_under_the_alias_and_enter_deploys_the_rest(project: Pro
     assert "REPORT RequestId" in output
 
     project.save("src/greet.py", "def handler(event, context)\n    pass")
-    project.await_text("greet.py, line 1: expected ':'. The code before it still runs.")
+    project.await_text("greet.py, line 1: expected ':'. The previous code still runs.")
     assert project.answers() == "Hi Ben."
     project.save("src/greet.py", GREET.replace("Ann", "Cleo"))
     project.await_answer("Hi Cleo.")

@@ -211,11 +211,14 @@ class EnvironmentPool:
     def _initialize_for_waiting(self, version: FunctionVersion) -> None:
         """Also where the init phase fails: the invocation that gets the environment repeats it."""
         began = time.monotonic()
+        environment: ExecutionEnvironment | None = None
         try:
             with self._changed:
                 environment = self._create(version, ON_DEMAND)
             environment.initialize()
         except Exception as error:  # noqa: BLE001 - raised where an invocation waits for it
+            if environment:
+                self._discard(environment)
             if waiting := self._next_waiting(version):
                 waiting.environment.set_exception(error)
         else:

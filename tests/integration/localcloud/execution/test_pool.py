@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from localcloud.execution.concurrency import TooManyRequestsError
+from localcloud.execution.environment import ExecutionEnvironment
 from localcloud.execution.function_version import FunctionVersion, Host
 from localcloud.execution.pool import EnvironmentPool
 from localcloud.execution.time_limits import TimeLimits
@@ -335,3 +336,15 @@ def test_error_at_the_start_of_an_environment_is_raised_where_an_invocation_wait
         answer(tested, function(WAITING))
     (host.folder / "environments").unlink()
     assert "pid" in answer(tested, function(WAITING))
+
+
+def test_environment_whose_initialization_raises_is_removed(
+    function: MakeVersion, pool: MakePool, host: Host, monkeypatch: pytest.MonkeyPatch
+):
+    def initialize(_: ExecutionEnvironment) -> bool:
+        raise OSError("too many open files")
+
+    monkeypatch.setattr(ExecutionEnvironment, "initialize", initialize)
+    with pytest.raises(OSError, match="too many open files"):
+        pool().invoke(function("def handler(event, context): return event"), invocation())
+    assert not list((host.folder / "environments").iterdir())

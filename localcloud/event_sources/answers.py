@@ -25,7 +25,7 @@ def processed(payload: Any, sequence_numbers: Sequence[str]) -> int | None:
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
     """
-    if payload is None:
+    if payload is None or payload in ("", []):
         return len(sequence_numbers)
     if not isinstance(payload, dict):
         return None

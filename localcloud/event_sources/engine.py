@@ -17,7 +17,7 @@ from localcloud.event_sources.answers import Answer, NotInvokedError, processed
 from localcloud.event_sources.failures import DestinationError, Discarded
 from localcloud.event_sources.mappings import EventSourceMapping
 from localcloud.event_sources.records import Page, Record, Shard, Source, event
-from localcloud.event_sources.shards import Batch, Lane, ShardProgress
+from localcloud.event_sources.shards import Batch, KeyGroup, ShardProgress
 from localcloud.event_sources.tasks import (
     BatchInvocation,
     Deliver,
@@ -166,13 +166,13 @@ class Engine:
                 moved = self._finish_reading(task, self._shards[task.shard_id], result)
             case BatchInvocation() | Discarding():
                 progress = self._shards[task.shard_id]
-                lane = progress.lanes[task.lane]
-                lane.busy = False
-                lane.window_from = self._clock()
+                group = progress.groups[task.group]
+                group.busy = False
+                group.window_from = self._clock()
                 if isinstance(task, BatchInvocation):
-                    moved = self._finish_invocation(progress, lane, result)
+                    moved = self._finish_invocation(progress, group, result)
                 else:
-                    moved = self._finish_discarding(progress, lane, result)
+                    moved = self._finish_discarding(progress, group, result)
         return self._end_shards() or moved
 
     def step(self, unit: Unit) -> bool:
@@ -200,8 +200,8 @@ class Engine:
         yield List()
         for shard_id, progress in self._shards.items():
             yield Read(shard_id)
-            for lane in range(len(progress.lanes)):
-                yield Deliver(shard_id, lane)
+            for group in range(len(progress.groups)):
+                yield Deliver(shard_id, group)
 
     def _is_due(self, unit: Unit, now: float) -> bool:
         at = self._due_at(unit)
@@ -216,15 +216,15 @@ class Engine:
                 parents = progress.shard.parents
                 is_open = self._listed_at is not None and all(map(self._has_ended, parents))
                 return progress.read_at(self._read_ahead) if is_open else None
-            case Deliver(shard_id, lane):
-                return self._shards[shard_id].lanes[lane].ready_at(self.mapping)
+            case Deliver(shard_id, group):
+                return self._shards[shard_id].groups[group].ready_at(self.mapping)
 
     def _has_ended(self, shard_id: str) -> bool:
         return shard_id not in self._shards or self._shards[shard_id].ended
 
     def _add(self, shard: Shard, after: str | None) -> ShardProgress:
-        lanes = [Lane(self._clock()) for _ in range(self.mapping.parallelization_factor)]
-        progress = ShardProgress(shard, after, lanes)
+        groups = [KeyGroup(self._clock()) for _ in range(self.mapping.parallelization_factor)]
+        progress = ShardProgress(shard, after, groups)
         self._shards[shard.shard_id] = progress
         return progress
 
@@ -262,11 +262,11 @@ class Engine:
         return bool(result.records) or result.more or result.closed
 
     def _begin_delivery(self, shard_id: str, number: int, now: float) -> Task:
-        lane = self._shards[shard_id].lanes[number]
-        lane.busy = True
-        batch = lane.form_batch(self.mapping)
+        group = self._shards[shard_id].groups[number]
+        group.busy = True
+        batch = group.form_batch(self.mapping)
         if not batch.discarded:
-            batch = self._set_old_records_apart(lane, batch, now)
+            batch = self._set_old_records_apart(group, batch, now)
         if not batch.discarded:
             return BatchInvocation(shard_id, number, event(batch.records))
         if not batch.document:
@@ -282,7 +282,7 @@ class Engine:
             )
         return Discarding(shard_id, number, batch.document)
 
-    def _set_old_records_apart(self, lane: Lane, batch: Batch, now: float) -> Batch:
+    def _set_old_records_apart(self, group: KeyGroup, batch: Batch, now: float) -> Batch:
         """The batch to continue with: the records that are now too old, if there are any."""
         maximum = self.mapping.maximum_age_seconds
         old = [each for each in batch.records if maximum >= 0 and now - each.arrived > maximum]
@@ -291,18 +291,18 @@ class Engine:
         young = [each for each in batch.records if now - each.arrived <= maximum]
         parts = [batch.part(old), *([batch.part(young)] if young else [])]
         parts[0].discarded = "RecordAgeExceeded"
-        lane.replace_first(parts)
+        group.replace_first(parts)
         return parts[0]
 
-    def _finish_invocation(self, progress: ShardProgress, lane: Lane, result: Result) -> bool:
+    def _finish_invocation(self, progress: ShardProgress, group: KeyGroup, result: Result) -> bool:
         if isinstance(result, NotInvokedError):
             self.counters.not_invoked += 1
-            self._put_off(lane, f"{progress.shard.shard_id}: {result}")
+            self._put_off(group, f"{progress.shard.shard_id}: {result}")
             return False
         why = result.error if isinstance(result, Raised) else result
         unhandled = Answer(function_error="Unhandled", request_id=self._new_id())
         answer = result if isinstance(result, Answer) else unhandled
-        batch = lane.batches[0]
+        batch = group.batches[0]
         batch.invocations += 1
         batch.answer = answer
         self.counters.invocations += 1
@@ -310,16 +310,18 @@ class Engine:
         if count:
             self.counters.processed += count
             progress.finish(batch.records[:count])
-            lane.go_on()
+            group.end_backoff()
         if count == len(batch.records):
-            lane.batches.popleft()
+            group.batches.popleft()
             return True
-        rest = batch.part(batch.records[count or 0 :])
-        parts = self._retried(rest, halve=count is None, split=bool(count))
-        lane.replace_first(parts)
-        self._put_off(lane, f"{progress.shard.shard_id}: a batch failed: {why}")
+        if count:
+            parts = [self._rest_after_checkpoint(batch, count)]
+        else:
+            parts = self._retried(batch, halve=count is None)
+        group.replace_first(parts)
+        self._put_off(group, f"{progress.shard.shard_id}: a batch failed: {why}")
         if parts[0].discarded:
-            lane.go_on()
+            group.end_backoff()
         return True
 
     def _processed(self, answer: Answer, records: Sequence[Record]) -> int | None:
@@ -330,13 +332,18 @@ class Engine:
             return len(records)
         return processed(answer.payload, [record.sequence_number for record in records])
 
-    def _retried(self, batch: Batch, *, halve: bool, split: bool) -> list[Batch]:
+    def _rest_after_checkpoint(self, batch: Batch, count: int) -> Batch:
+        """The records after the new checkpoint: a new batch, with all its retries."""
+        if self.mapping.bisects:
+            self.counters.splits += 1
+        return Batch(batch.records[count:])
+
+    def _retried(self, batch: Batch, *, halve: bool) -> list[Batch]:
         """The next attempt: two halves, the batch again, or none."""
-        if self.mapping.bisects and (split or (halve and len(batch.records) > 1)):
+        if halve and self.mapping.bisects and len(batch.records) > 1:
             self.counters.splits += 1
             middle = len(batch.records) // 2
-            halves = [batch.records[:middle], batch.records[middle:]]
-            return [batch.part(records) for records in halves] if halve else [batch]
+            return [batch.part(batch.records[:middle]), batch.part(batch.records[middle:])]
         if 0 <= self.mapping.maximum_retries <= batch.retries:
             batch.discarded = "RetryAttemptsExhausted"
         else:
@@ -344,22 +351,22 @@ class Engine:
             self.counters.retries += 1
         return [batch]
 
-    def _finish_discarding(self, progress: ShardProgress, lane: Lane, result: Result) -> bool:
-        batch = lane.batches[0]
+    def _finish_discarding(self, progress: ShardProgress, group: KeyGroup, result: Result) -> bool:
+        batch = group.batches[0]
         shard_id, count = progress.shard.shard_id, len(batch.records)
         if isinstance(result, DestinationError):
-            self._put_off(lane, f"{shard_id}: {count} discarded records cannot be kept: {result}")
+            self._put_off(group, f"{shard_id}: {count} discarded records cannot be kept: {result}")
             return False
         self.counters.discarded += count
         progress.finish(batch.records)
-        lane.batches.popleft()
-        lane.go_on()
+        group.batches.popleft()
+        group.end_backoff()
         self._report(f"{shard_id}: {count} records are discarded: {batch.discarded}")
         return True
 
-    def _put_off(self, lane: Lane, why: str) -> None:
-        lane.failed_tries += 1
-        lane.not_before = self._clock() + self._backoff(lane.failed_tries)
+    def _put_off(self, group: KeyGroup, why: str) -> None:
+        group.failed_tries += 1
+        group.not_before = self._clock() + self._backoff(group.failed_tries)
         self._report(why)
 
     def _end_shards(self) -> bool:

@@ -41,10 +41,10 @@ class Discarded:
                 "requestId": last.request_id if last else self.identifier,
                 "functionArn": self.mapping.function_arn,
                 "condition": self.condition,
-                "approximateInvokeCount": self.invocations,
+                "approximateInvokeCount": max(self.invocations, 1),
             }
         }
-        if last:
+        if last and self.condition != "RecordAgeExceeded":
             document["responseContext"] = {
                 "statusCode": last.status,
                 "executedVersion": last.executed_version,

@@ -106,14 +106,13 @@ def dynamodb_record(mapping: EventSourceMapping, answer: Mapping[str, Any]) -> R
     arrived = change["ApproximateCreationDateTime"]
     if isinstance(arrived, datetime):
         arrived = arrived.timestamp()
-    created = int(arrived) if arrived == int(arrived) else arrived
     body = {
         "eventID": answer["eventID"],
         "eventName": answer["eventName"],
         "eventVersion": answer.get("eventVersion", "1.1"),
         "eventSource": "aws:dynamodb",
         "awsRegion": mapping.region,
-        "dynamodb": {**change, "ApproximateCreationDateTime": created},
+        "dynamodb": {**change, "ApproximateCreationDateTime": float(arrived)},
         "eventSourceARN": mapping.stream_arn,
     }
     if identity := answer.get("userIdentity"):  # boto3 knows the API's names, an event has others

@@ -1,4 +1,4 @@
-"""The state of one shard: its lanes, the batches of each, and the checkpoint."""
+"""The state of one shard: its key groups, the batches of each, and the checkpoint."""
 
 import zlib
 from collections import deque
@@ -30,18 +30,21 @@ class Batch:
 
 
 @dataclass
-class Lane:
-    """One of the shard's concurrent batches; all records of a key take the same lane."""
+class KeyGroup:
+    """The records of some keys of a shard, of which one batch at a time is processed.
+
+    A shard has as many key groups as its mapping's ParallelizationFactor.
+    """
 
     window_from: float  # end of the last invocation
     waiting: deque[Record] = field(default_factory=deque)
     batches: deque[Batch] = field(default_factory=deque)  # parts of one batch, in order
     busy: bool = False
-    failed_tries: int = 0  # in a row
+    failed_tries: int = 0  # consecutive
     not_before: float = 0
 
     def ready_at(self, mapping: EventSourceMapping) -> float | None:
-        """When the next batch is due; None if nothing waits."""
+        """When the next batch is due; None if no record is waiting."""
         if self.busy or not (self.batches or self.waiting):
             return None
         if self.batches or not mapping.window_seconds or self._is_full(mapping):
@@ -59,8 +62,8 @@ class Lane:
         self.batches.popleft()
         self.batches.extendleft(reversed(parts))
 
-    def go_on(self) -> None:
-        """Wait for nothing any more."""
+    def end_backoff(self) -> None:
+        """Continue without a pause."""
         self.failed_tries = 0
         self.not_before = 0
 
@@ -84,16 +87,16 @@ class ShardProgress:
 
     shard: Shard
     after: str | None  # everything up to here is processed
-    lanes: list[Lane]
+    groups: list[KeyGroup]
     ended: bool = False  # closed, and everything is processed
-    listed: bool = True  # the stream still knows it
+    listed: bool = True  # the stream still has it
     closed: bool = False  # read to its end
     reading: bool = False
-    failed_tries: int = 0  # in a row, of reading
+    failed_tries: int = 0  # consecutive failed reads
     not_before: float = 0
-    found_nothing_at: float | None = None  # begin of the last read, if that found nothing
+    found_nothing_at: float | None = None  # when the last read began, if it found nothing
     _read_to: str | None = None
-    _finished: dict[str, bool] = field(default_factory=dict)  # of what was read, in shard order
+    _finished: dict[str, bool] = field(default_factory=dict)  # records read, in shard order
 
     @property
     def read_to(self) -> str | None:
@@ -111,13 +114,13 @@ class ShardProgress:
         return self.not_before if self.unfinished < read_ahead else None
 
     def take(self, records: Sequence[Record], wanted: Sequence[bool]) -> None:
-        """Put new records into their lanes; filtered ones count as processed."""
+        """Put new records into their key groups; filtered ones count as processed."""
         for record, is_wanted in zip(records, wanted, strict=True):
             self._read_to = record.sequence_number
             self._finished[record.sequence_number] = not is_wanted
             if is_wanted:
-                lane = zlib.crc32(record.key.encode()) % len(self.lanes)
-                self.lanes[lane].waiting.append(record)
+                group = zlib.crc32(record.key.encode()) % len(self.groups)
+                self.groups[group].waiting.append(record)
         self._advance()
 
     def finish(self, records: Sequence[Record]) -> None:
@@ -126,7 +129,7 @@ class ShardProgress:
         self._advance()
 
     def has_ended(self) -> bool:
-        """Whether it has just come to its end."""
+        """Whether all its records are processed and it is not yet marked as ended."""
         is_read = self.closed or not self.listed
         return is_read and not self.reading and not self.unfinished and not self.ended
 

@@ -1,4 +1,4 @@
-"""Units of work of an engine, what is to be performed for one, and what comes of it."""
+"""Units of work of an engine, the task of each, and the results of tasks."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from localcloud.event_sources.failures import DestinationError, Discarded
 from localcloud.event_sources.records import Page, Shard, Source, SourceError
 
 type Invoke = Callable[[str], Answer]
-"""Takes the event as JSON. Whatever it raises, the function failed, except NotInvokedError."""
+"""Takes the event as JSON. Any exception but NotInvokedError means that the function failed."""
 
 type Destination = Callable[[Discarded], None]
 """May raise DestinationError."""
@@ -16,22 +16,22 @@ type Destination = Callable[[Discarded], None]
 
 @dataclass(frozen=True)
 class List:
-    """To look which shards there are."""
+    """List the shards of the stream."""
 
 
 @dataclass(frozen=True)
 class Read:
-    """To read on in a shard."""
+    """Read the next records of a shard."""
 
     shard_id: str
 
 
 @dataclass(frozen=True)
 class Deliver:
-    """To get on with the batch of a lane: invoke the function with it, or give it up."""
+    """Invoke the function with the next batch of a key group, or discard that batch."""
 
     shard_id: str
-    lane: int
+    group: int
 
 
 type Unit = List | Read | Deliver
@@ -54,14 +54,14 @@ class Reading:
 @dataclass(frozen=True)
 class BatchInvocation:
     shard_id: str
-    lane: int
+    group: int
     event: str
 
 
 @dataclass(frozen=True)
 class Discarding:
     shard_id: str
-    lane: int
+    group: int
     discarded: Discarded
 
 
@@ -70,7 +70,7 @@ type Task = Listing | Reading | BatchInvocation | Discarding
 
 @dataclass(frozen=True)
 class Shards:
-    """The shards of the stream, and the newest record of each if that was asked for."""
+    """The shards of the stream, and the newest record of each if the task asked for it."""
 
     shards: Sequence[Shard]
     newest: Mapping[str, str | None]

@@ -170,8 +170,8 @@ def caller_reference_of_all_records(function: Function, patch: pytest.MonkeyPatc
     patch.setattr(function.module, "invalidation_batch", invalidation_batch)
 
 
-def lanes_by_key(_: Function, patch: pytest.MonkeyPatch) -> None:
-    """Records of a photo go into any of the engine's lanes."""
+def key_groups_by_key(_: Function, patch: pytest.MonkeyPatch) -> None:
+    """Records of a photo go into any of the engine's key groups."""
     take = ShardProgress.take
 
     def take_any(self: ShardProgress, records: Any, wanted: Any) -> None:
@@ -196,7 +196,7 @@ MUTATIONS: dict[str, list[Mutation]] = {
         stretches,
         second_look_at_what_the_guard_refused,
         report_of_the_lowest,
-        lanes_by_key,
+        key_groups_by_key,
         children_after_parents,
     ],
     "catalog_replicator": [

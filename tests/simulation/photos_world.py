@@ -49,7 +49,7 @@ class TableStream(MemoryStream):
             for each in self.all.values()
             if not each.closed and each.low <= hash_key < each.high
         ]
-        now = {"ApproximateCreationDateTime": int(self.clock()), "SequenceNumber": number}
+        now = {"ApproximateCreationDateTime": float(self.clock()), "SequenceNumber": number}
         whole = {**change, "eventID": number, "dynamodb": {**change["dynamodb"], **now}}
         record = dynamodb_record(self.mapping, whole)
         target.records.append(record)

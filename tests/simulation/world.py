@@ -288,7 +288,7 @@ class World:
             self._order.watch(task.event, under_way)
             self._events.append(task.event)
         if stepwise and isinstance(task, BatchInvocation | Discarding):
-            flight.run = Run(f"{task.shard_id[-2:]}/{task.lane}", lambda: engine.perform(task))
+            flight.run = Run(f"{task.shard_id[-2:]}/{task.group}", lambda: engine.perform(task))
         else:
             flight.done = engine.perform(task)
         self._flights.append(flight)

@@ -105,7 +105,7 @@ class PhotosTable:
             "eventName": name,
             "eventSource": "aws:dynamodb",
             "dynamodb": {
-                "ApproximateCreationDateTime": int(time.time()),
+                "ApproximateCreationDateTime": time.time(),
                 "Keys": to_item({"photo_id": photo_id}),
                 **images,
                 "SequenceNumber": str(next(self._numbers)),

@@ -30,7 +30,7 @@ def batch(*images: Any, name: str = "MODIFY") -> dict[str, Any]:
                 "eventName": name,
                 "dynamodb": {
                     "SequenceNumber": str(number),
-                    "ApproximateCreationDateTime": 1795178101,
+                    "ApproximateCreationDateTime": 1795178101.0,
                     "NewImage": image,
                 },
             }

@@ -1,4 +1,4 @@
-"""What goes into a batch: size, window, payload, lanes, and the shape of the event."""
+"""What goes into a batch: size, window, payload, groups, and the shape of the event."""
 
 import json
 
@@ -91,7 +91,7 @@ def lanes_at_work(bench: Bench) -> dict[int, BatchInvocation]:
     bench.engine.step(bench.engine.ready()[0])
     bench.engine.step(bench.engine.ready()[1])
     tasks = {
-        unit.lane: bench.engine.begin(unit)
+        unit.group: bench.engine.begin(unit)
         for unit in bench.engine.ready()
         if isinstance(unit, Deliver)
     }
@@ -112,17 +112,17 @@ def test_one_batch_at_a_time_without_parallelization():
     assert not [unit for unit in bench.engine.ready() if isinstance(unit, Deliver)]
 
 
-def test_records_of_a_key_share_a_lane_and_keep_their_order():
+def test_records_of_a_key_share_a_key_group_and_keep_their_order():
     bench = Bench(parallelization_factor=10, batch_size=3)
     for place in range(100):
         bench.put(f"{place}", key=f"key {place % 7}")
-    lanes: dict[str, set[int]] = {}
-    for lane, task in lanes_at_work(bench).items():
+    groups: dict[str, set[int]] = {}
+    for group, task in lanes_at_work(bench).items():
         for record in json.loads(task.event)["Records"]:
-            lanes.setdefault(record["kinesis"]["partitionKey"], set()).add(lane)
+            groups.setdefault(record["kinesis"]["partitionKey"], set()).add(group)
         bench.engine.finish(task, bench.engine.perform(task))
-    assert all(len(each) == 1 for each in lanes.values())
-    assert len(set.union(*lanes.values())) > 1
+    assert all(len(each) == 1 for each in groups.values())
+    assert len(set.union(*groups.values())) > 1
     bench.run()
     for key in range(7):
         seen = [
@@ -134,18 +134,18 @@ def test_records_of_a_key_share_a_lane_and_keep_their_order():
         assert seen == list(range(key, 100, 7))
 
 
-def test_items_of_a_table_share_a_lane_by_their_key():
+def test_items_of_a_table_share_a_key_group_by_their_key():
     bench = Bench(mapping=table_mapping(parallelization_factor=10))
     for place in range(40):
         bench.stream.change({"id": {"S": f"item {place % 4}"}}, new={"n": {"N": str(place)}})
-    lanes: dict[str, set[int]] = {}
-    for lane, task in lanes_at_work(bench).items():
+    groups: dict[str, set[int]] = {}
+    for group, task in lanes_at_work(bench).items():
         for record in json.loads(task.event)["Records"]:
-            lanes.setdefault(record["dynamodb"]["Keys"]["id"]["S"], set()).add(lane)
-    assert all(len(each) == 1 for each in lanes.values())
+            groups.setdefault(record["dynamodb"]["Keys"]["id"]["S"], set()).add(group)
+    assert all(len(each) == 1 for each in groups.values())
 
 
-def test_checkpoint_waits_for_the_slowest_lane_and_a_restart_repeats_what_others_did():
+def test_checkpoint_waits_for_the_slowest_key_group_and_a_restart_repeats_what_others_did():
     bench = Bench(parallelization_factor=10)
     bench.put(*[f"r{n}" for n in range(20)])
     [slow, *others] = lanes_at_work(bench).values()
@@ -204,6 +204,7 @@ def test_table_event_has_the_shape_of_lambdas():
     bench.run()
     [record] = bench.events[0]["Records"]
     change = record.pop("dynamodb")
+    assert isinstance(change["ApproximateCreationDateTime"], float)  # 1800000000.0
     assert record == {
         "eventID": change["SequenceNumber"],
         "eventName": "MODIFY",
@@ -213,7 +214,7 @@ def test_table_event_has_the_shape_of_lambdas():
         "eventSourceARN": table_mapping().stream_arn,
     }
     assert change == {
-        "ApproximateCreationDateTime": int(START),
+        "ApproximateCreationDateTime": START,
         "Keys": {"id": {"S": "1"}},
         "NewImage": {"id": {"S": "1"}, "data": {"B": "AAE="}, "set": {"BS": ["Ag=="]}},
         "OldImage": {"id": {"S": "1"}},

@@ -1,5 +1,6 @@
 """The table of rules names tests that exist, and every page that it cites has an address."""
 
+import json
 import re
 
 from localcloud.event_sources.engine import exponential_backoff
@@ -37,7 +38,22 @@ def test_every_rule_of_aws_has_a_page():
     in_order = PAGE[: PAGE.index("## Where AWS is silent")]
     for line in in_order.splitlines():
         if line in RULES:
-            assert "][]" in line, line
+            assert "][]" in line or "recorded 20" in line, line
+
+
+def test_recordings_that_a_rule_names_exist():
+    recorded = {
+        (each["name"], each["recorded"])
+        for file in (ROOT / "tests" / "data" / "recordings").glob("*.json")
+        for each in json.loads(file.read_text())["cases"]
+    }
+    named = 0
+    for line in RULES:
+        dates = re.findall(r"\d{4}-\d\d-\d\d", line.partition("recorded ")[2])
+        for name in re.findall(r"(?<!\*)\*([^*]+)\*", line):
+            assert {(name, date) for date in dates} & recorded, line
+            named += 1
+    assert named > 20
 
 
 def test_pause_after_failures_doubles_up_to_five_seconds():

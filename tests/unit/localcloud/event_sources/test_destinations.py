@@ -89,14 +89,19 @@ def test_partial_answer_is_not_a_function_error():
     assert document["requestContext"]["requestId"] == "request-1"
 
 
-def test_records_that_never_reached_the_function_have_no_response():
-    bench = Bench(maximum_age_seconds=60)
+def test_document_of_a_record_that_is_too_old_has_no_response():
+    bench = Bench(unhandled, maximum_age_seconds=60)
     bench.stream.put("a", b'"a"', arrived=START - 100)
     bench.run()
-    document = bench.kept[0].document()
-    assert "responseContext" not in document
-    assert document["requestContext"]["condition"] == "RecordAgeExceeded"
-    assert document["requestContext"]["approximateInvokeCount"] == 0
+    bench.put("b")
+    bench.run_for(100)
+    before_any, after_retries = (kept.document() for kept in bench.kept)
+    assert "responseContext" not in before_any
+    assert before_any["requestContext"]["condition"] == "RecordAgeExceeded"
+    assert before_any["requestContext"]["approximateInvokeCount"] == 1
+    assert "responseContext" not in after_retries
+    assert after_retries["requestContext"]["condition"] == "RecordAgeExceeded"
+    assert after_retries["requestContext"]["approximateInvokeCount"] == len(bench.batches) == 61
 
 
 def test_version_that_ran_is_named():

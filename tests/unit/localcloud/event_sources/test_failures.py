@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from localcloud.event_sources.answers import Answer
 from tests.support.event_source_bench import (
@@ -12,6 +14,7 @@ from tests.support.event_source_bench import (
     failing_on,
     failures,
     reporting,
+    sequence_numbers,
     throttled,
     unhandled,
 )
@@ -38,7 +41,8 @@ def test_lowest_reported_record_is_the_checkpoint_and_all_later_ones_are_deliver
 
 
 @pytest.mark.parametrize(
-    "answer", [None, {}, {"batchItemFailures": None}, {"batchItemFailures": []}, {"other": 1}]
+    "answer",
+    [None, "", [], {}, {"batchItemFailures": None}, {"batchItemFailures": []}, {"other": 1}],
 )
 def test_empty_or_missing_report_is_success(answer: Any):
     bench = Bench(lambda _: answer, reports_item_failures=True)
@@ -106,12 +110,53 @@ def test_batch_is_discarded_after_its_retries_and_the_shard_continues(retries: i
     assert bench.kept[0].invocations == 1 + retries
 
 
-def test_retried_rest_of_a_partial_answer_uses_up_a_retry_without_bisecting():
-    bench = Bench(reporting("b", "c"), reports_item_failures=True, maximum_retries=1)
+@pytest.mark.parametrize("bisects", [False, True])
+def test_rest_after_a_new_checkpoint_has_all_its_retries(bisects: bool):
+    bench = Bench(
+        reporting("b", "c"), reports_item_failures=True, maximum_retries=1, bisects=bisects
+    )
     bench.put(*"abc")
     bench.run_for(60)
-    assert bench.batches == [list("abc"), list("bc")]
+    assert bench.batches == [list("abc"), list("bc"), list("bc")]
     assert bench.discarded == [list("bc")]
+    assert bench.kept[0].invocations == 2
+
+
+def test_answer_without_a_new_checkpoint_uses_up_a_retry():
+    bench = Bench(reports_item_failures=True, maximum_retries=2)
+    first, second = bench.put("a", "b")
+    answers = iter([failures("unknown"), failures(first)])
+    bench.function = lambda _: next(answers, failures(second))
+    bench.run_for(60)
+    assert bench.batches == [["a", "b"]] * 3 + [["b"]] * 3
+    assert bench.discarded == [["b"]]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    records=st.integers(1, 6),
+    retries=st.integers(0, 3),
+    answers=st.lists(st.sampled_from(["raises", "unknown", *range(6)]), max_size=30),
+)
+def test_deliveries_of_a_batch_never_exceed_its_records_times_its_attempts(
+    records: int, retries: int, answers: list[str | int]
+):
+    bench = Bench(reports_item_failures=True, maximum_retries=retries, batch_size=records)
+    bench.put(*[f"{place}" for place in range(records)], key="one key")
+
+    def fail(batch: list[Any]) -> Any:
+        answer = answers[len(bench.batches) % len(answers)] if answers else "raises"
+        if answer == "raises":
+            return unhandled(batch)
+        if answer == "unknown":
+            return failures("unknown")
+        return failures(sequence_numbers(batch)[int(answer) % len(batch)])
+
+    bench.function = fail
+    bench.run_for(records * (retries + 1) + 1)
+    assert len(bench.batches) <= records * (retries + 1)
+    assert bench.discarded
+    assert bench.engine.drained_since() is not None
 
 
 def test_bisecting_halves_a_batch_after_an_exception():
@@ -270,17 +315,17 @@ def test_discarded_records_without_a_destination_are_lost():
     assert bench.batches == [["a"], ["b"]]
 
 
-def test_other_lanes_go_on_while_one_is_stuck():
+def test_other_key_groups_go_on_while_one_is_stuck():
     stuck = "r0"
     bench = Bench(failing_on(stuck), parallelization_factor=10)
     bench.put(*[f"r{n}" for n in range(50)])
     bench.run_for(10)
-    [lane] = {tuple(batch) for batch in bench.batches if stuck in batch}
+    [group] = {tuple(batch) for batch in bench.batches if stuck in batch}
     others = [each for batch in bench.batches if stuck not in batch for each in batch]
-    assert sorted([*lane, *others]) == sorted(f"r{n}" for n in range(50))
+    assert sorted([*group, *others]) == sorted(f"r{n}" for n in range(50))
 
 
-def test_answers_may_come_in_any_order_and_keep_each_lane_in_order():
+def test_answers_may_come_in_any_order_and_keep_each_key_group_in_order():
     bench = Bench(parallelization_factor=5, batch_size=2)
     for place in range(30):
         bench.put(f"{place}", key=f"key {place % 6}")

@@ -70,6 +70,21 @@ def test_same_request_gets_the_same_answer(stack: MotoStack, api: Api):
     assert photo.photo_id == first.body["photo"]["photo_id"]
 
 
+def test_answer_that_an_earlier_release_stored_is_signed_again(stack: MotoStack, api: Api):
+    """Release 0.1.0 answered with a form to post, so its answers have no method."""
+    first = api.create(KEY)
+    [item] = kept(stack)
+    answer = json.loads(item["data"]["S"])
+    answer["upload"] = {"url": "https://s3", "fields": {}, "expires_at": "2026-11-21T00:00:00.000Z"}
+    item["data"] = {"S": json.dumps(answer)}
+    stack.dynamodb.put_item(TableName=stack.names["IdempotencyTable"], Item=item)
+    again = api.create(KEY)
+    assert again.status == 201
+    assert again.body["photo"] == first.body["photo"]
+    assert again.body["upload"]["method"] == "PUT"
+    assert len(stored(stack)) == 1
+
+
 def test_request_of_the_event_file_is_idempotent(stack: MotoStack, api: Api):
     assert_repeated(api.call("create_photo_with_key"), api.call("create_photo_with_key"))
     assert len(stored(stack)) == 1

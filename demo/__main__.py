@@ -34,7 +34,7 @@ from localcloud.cloud import (
     end,
     require_owner,
 )
-from localcloud.running_application import RunningApplication, build, running_application, stage
+from localcloud.running_application import RunningApplication, build, running_application, step
 from localcloud.source_watch import SourceWatch, watching
 from localcloud.stack import Stack
 from ops import dashboard, publish_site, redrive, report, trace
@@ -240,7 +240,7 @@ def _gallery(
         if not running.distributions:
             raise CloudError(f"The gallery's CloudFront distribution is not served: {cloud.folder}")
         [url] = running.distributions.values()
-        with stage(console, "page and user"):
+        with step(console, "page and user"):
             make_user(cloud, running.outputs)
             publish_site.publish(
                 publish_site.Site(cloud.client("s3"), cloud.client("cloudfront"), running.outputs)

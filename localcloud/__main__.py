@@ -129,7 +129,7 @@ def _interrupt(*_: object) -> None:
 
 
 def _running(arguments: argparse.Namespace) -> tuple[Cloud, owners.Owner]:
-    """The laptop cloud that a command is about: the one on the port, or of the template."""
+    """The laptop cloud for a command: the one on the given port, or the one of the template."""
     template = str(arguments.template.resolve())
     found = [
         (Cloud(owner.host, port), owner)
@@ -165,7 +165,7 @@ def _up(
         except AlreadyRunningError:
             if arguments.port:
                 raise
-            time.sleep(0.1)  # another one began at the same time and has the port now
+            time.sleep(0.1)  # another laptop cloud started at the same time and has the port now
 
 
 def _run(
@@ -180,7 +180,7 @@ def _run(
     with running_application(application, cloud, cdn_port, own_environment, console) as running:
         try:
             with watching(running, own_environment, console) as watch:
-                _introduce(running, console)
+                _show_resources(running, console)
                 if arguments.debug:
                     function, port = arguments.debug
                     debugger.start(running, function, port, console)
@@ -189,7 +189,7 @@ def _run(
             console.print("\nEnding the laptop cloud.")
 
 
-def _introduce(running: RunningApplication, console: Console) -> None:
+def _show_resources(running: RunningApplication, console: Console) -> None:
     lines = [("CloudFront", name, url) for name, url in running.distributions.items()]
     lines += [("API", name, url) for name, url in running.stack.addresses().items()]
     lines += [
@@ -229,7 +229,7 @@ def _invoke(stack: Stack, function: str, event: IO[bytes]) -> int:
 
 def _logs(stack: Stack, functions: list[str], console: Console) -> None:
     for function in functions:
-        stack.function_name(function)  # says so if there is none
+        stack.function_name(function)  # raises if the stack has no such function
 
     def groups() -> dict[str, str]:
         found = stack.log_groups()

@@ -37,7 +37,7 @@ class Application:
 
     @property
     def folder(self) -> Path:
-        """What is written for this template, whatever laptop cloud it is deployed to."""
+        """The folder of this template's builds, the same for every laptop cloud."""
         if self.builds:
             return self.builds
         digest = hashlib.sha256(str(self.template).encode()).hexdigest()[:8]
@@ -49,12 +49,12 @@ class Application:
         return self.folder / "build"
 
     def building(self) -> filelock.BaseFileLock:
-        """Held from build to deployment, because two laptop clouds can run one template."""
+        """The lock to hold from build to deployment: two laptop clouds can run one template."""
         self.folder.mkdir(parents=True, exist_ok=True)
         return filelock.FileLock(self.folder / "lock")
 
 
 def default_stack_name(template: Path) -> str:
-    """The name of the template's folder, as far as a stack's name may have it, and `-local`."""
+    """The template's folder name, without characters that stack names forbid, and `-local`."""
     name = re.sub(r"[^A-Za-z0-9]+", "-", template.parent.name).strip("-")
     return f"{name if name[:1].isalpha() else f'app-{name}'}-local".replace("--", "-")

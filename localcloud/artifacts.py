@@ -1,4 +1,4 @@
-"""What sam builds of a template: the source and the artifact of each function and layer."""
+"""The artifacts of a template: for each function and layer, its source and what sam built."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ _CODE: Final = {
     "AWS::Serverless::LayerVersion": "ContentUri",
     "AWS::Lambda::LayerVersion": "Content",
 }
-_SUFFIX_OF_SAM: Final = "[0-9a-f]{10}"  # of a layer's content, behind its logical id
+_HASH_SUFFIX: Final = "[0-9a-f]{10}"  # SAM appends a hash of its content to a layer's logical id
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Artifact:
 
 
 def artifacts(application: Application) -> list[Artifact]:
-    """What the last build made of the template's own functions and layers.
+    """The artifacts of the template's own functions and layers, as the last build made them.
 
-    Those of nested applications are not among them. Where sam builds nothing, for example with
-    SkipBuild, source and artifact are the same folder.
+    Functions and layers of nested applications are left out. If sam builds nothing, for example
+    with SkipBuild, source and artifact are the same folder.
     """
     built_template = application.artifacts / "template.yaml"
     built = dict(_folders(built_template))
@@ -45,10 +45,10 @@ def artifacts(application: Application) -> list[Artifact]:
 
 
 def deployed_as(stack: Stack) -> dict[str, set[str]]:
-    """What Lambda calls the deployed code, by the template's logical ids.
+    """What identifies the deployed code in Lambda, by the template's logical ids.
 
-    A function's code is called by its CodeSha256, of $LATEST and of what the aliases point to. A
-    layer is called by the ARNs of the versions that functions use.
+    For a function these are the CodeSha256 of $LATEST and of the versions that its aliases point
+    to. For a layer these are the ARNs of the versions that functions use.
     """
     found: dict[str, set[str]] = {}
     used_layers: set[str] = set()
@@ -58,7 +58,7 @@ def deployed_as(stack: Stack) -> dict[str, set[str]]:
         used_layers |= {each["Arn"] for found in versions for each in found.get("Layers", [])}
     for logical_id, arn in stack.of_type("AWS::Lambda::LayerVersion").items():
         name = arn.rpartition(":")[0]
-        found[re.sub(rf"{_SUFFIX_OF_SAM}\Z", "", logical_id)] = found[logical_id] = {
+        found[re.sub(rf"{_HASH_SUFFIX}\Z", "", logical_id)] = found[logical_id] = {
             each for each in used_layers if each.rpartition(":")[0] == name
         }
     return found

@@ -21,7 +21,7 @@ def root_client(cloud: Cloud, service: str, *, read_timeout: int) -> Any:
 
 
 def shared_config(read_timeout: int) -> Config:
-    """Enough connections for many threads, and no retries: the caller retries and reports it."""
+    """Configure connections for many threads, and no retries: the caller retries and reports it."""
     return Config(
         retries={"total_max_attempts": 1},
         connect_timeout=5,

@@ -33,7 +33,7 @@ _OWN_REQUEST_SECONDS: Final = 30
 
 
 class CloudError(Exception):
-    """The laptop cloud cannot do what it should; the message says why and what to do."""
+    """An operation of the laptop cloud failed; the message says why and what to do."""
 
 
 class PortInUseError(CloudError):
@@ -50,7 +50,7 @@ class NotRunningError(CloudError):
 
 @dataclass(frozen=True)
 class Cloud:
-    """One laptop cloud: where it listens, and where it writes."""
+    """One laptop cloud: its address, and the folder of its files."""
 
     host: str
     port: int
@@ -97,9 +97,9 @@ class Cloud:
 
 @contextlib.contextmanager
 def running(cloud: Cloud, settings: Mapping[str, str] | None = None) -> Iterator[Cloud]:
-    """Run an empty laptop cloud until the block ends or this process does.
+    """Run an empty laptop cloud until the block or this process ends.
 
-    `settings` are environment variables of ministack's own.
+    `settings` are additional environment variables for ministack.
 
     Raises:
         AlreadyRunningError: another process runs one on that port.
@@ -133,10 +133,10 @@ def running(cloud: Cloud, settings: Mapping[str, str] | None = None) -> Iterator
 def free_port(host: str) -> int:
     """The first port from the default one on that is free and whose next port is free too.
 
-    A laptop cloud of this folder that does not listen yet has its port too.
+    The port of a laptop cloud that has started but does not listen yet is not free.
 
     Raises:
-        PortInUseError: there is none among those that are tried.
+        PortInUseError: none of the ports that are tried is free.
     """
     taken = {port for port, _ in owners.running(STATE)}
     for port in range(DEFAULT_PORT, DEFAULT_PORT + 200, 10):
@@ -181,7 +181,7 @@ def end(cloud: Cloud) -> bool:
             return True
     except filelock.Timeout:
         raise CloudError(
-            f"Process {owner.process} was told to end and has not in {_END_SECONDS} s."
+            f"Process {owner.process} did not end within {_END_SECONDS} s."
             f" `kill -9 {owner.process}` ends it and its laptop cloud."
         ) from None
 
@@ -208,7 +208,7 @@ def _start(cloud: Cloud, settings: Mapping[str, str], log: IO[bytes]) -> "subpro
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=subprocess.STDOUT,
-        start_new_session=True,  # Ctrl-C is for the owner, who then ends it in order
+        start_new_session=True,  # Ctrl-C reaches the owner only, which then ends ministack
     )
 
 
@@ -224,20 +224,20 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _await_free_port(cloud: Cloud) -> None:
-    """Wait for some seconds if an owner was killed: ministack needs a moment to end after it."""
+    """Wait some seconds if an owner was killed: ministack ends a moment later."""
     killed = owners.read(cloud.folder) is not None
     deadline = time.monotonic() + (10 if killed else 0)
     while error := listening_error(cloud.host, cloud.port):
         if time.monotonic() > deadline:
             raise PortInUseError(
-                f"{cloud.host}:{cloud.port} cannot be listened on: {error}."
+                f"Cannot listen on {cloud.host}:{cloud.port}: {error}."
                 " Choose another port or address."
             )
         time.sleep(0.1)
 
 
 def listening_error(host: str, port: int) -> str | None:
-    """Why nothing can listen there; None if it can."""
+    """Why a process cannot listen there; None if it can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

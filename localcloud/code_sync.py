@@ -19,7 +19,7 @@ type Files = Mapping[str, SavedFile | None]
 
 @dataclass(frozen=True)
 class Synced:
-    """What became of changed files: run from now on, refused, or left to a build."""
+    """The result for each changed file: functions run it now, it has an error, or needs a build."""
 
     running: Mapping[Path, list[str]]
     """The functions and layers that a file is part of, by file."""
@@ -28,10 +28,10 @@ class Synced:
 
 
 class CodeSync:
-    """Compares the sources with what was built of them, and hands over what is different.
+    """Compares the sources with the artifacts, and passes the differences to the laptop cloud.
 
-    What is handed over replaces files of the deployed code until the next deployment, under every
-    alias. A Python file with a syntax error is not handed over: what ran before goes on running.
+    The files that it passes replace files of the deployed code until the next deployment, under
+    every alias. A Python file with a syntax error is not passed: its previous code still runs.
     """
 
     def __init__(self, application: Application, cloud: Cloud) -> None:
@@ -61,16 +61,16 @@ class CodeSync:
         ]
         if sys.platform == "linux":  # elsewhere ministack's workers run what is deployed
             self._deployed_as = deployed_as(self._stack)
-        # What was saved before is part of the new build. If that was not deployed, it still counts.
+        # The new build contains what was saved before it. Until its deployment, saved files stay.
         deployed = {each for archives in self._deployed_as.values() for each in archives}
         self._kept = {name: files for name, files in self._files.items() if name in deployed}
         self.sync([])
 
     def sync(self, changed: Iterable[Path]) -> Synced:
-        """Hand over everything that is different now; report on the files in `changed`.
+        """Pass all current differences to the laptop cloud; report on the files in `changed`.
 
         Raises:
-            CloudError: the laptop cloud does not take it.
+            CloudError: the laptop cloud does not accept the files.
             OSError: a file cannot be read.
         """
         errors: dict[Path, str] = {}
@@ -83,7 +83,7 @@ class CodeSync:
                 files[archive] = {**files.get(archive, {}), **runnable}
         files = {archive: each for archive, each in files.items() if each}
         if files != self._files:
-            self._hand_over(files)
+            self._pass_on(files)
         running = {file: self._parts(file) for file in changed if file not in errors}
         return Synced(
             running={file: parts for file, parts in running.items() if parts},
@@ -91,9 +91,9 @@ class CodeSync:
             build_needed=[file for file, parts in running.items() if not parts],
         )
 
-    def _hand_over(self, files: Mapping[str, Files]) -> None:
+    def _pass_on(self, files: Mapping[str, Files]) -> None:
         self._saved.write(files)
-        self._stack.cloud.post(SAVED_CODE, "The laptop cloud does not take the saved files")
+        self._stack.cloud.post(SAVED_CODE, "The laptop cloud does not accept the saved files")
         self._files = dict(files)
 
     def _parts(self, file: Path) -> list[str]:
@@ -112,7 +112,7 @@ class CodeSync:
 def _runnable(
     different: Mapping[Path, tuple[str, SavedFile | None]], before: Files, errors: dict[Path, str]
 ) -> Iterator[tuple[str, SavedFile | None]]:
-    """What is different by its path in the archive; where a file has errors, as it was before."""
+    """The different files by path in the archive; a file with an error as it was passed before."""
     for source, (target, saved) in different.items():
         error = _syntax_error(source, saved) if saved else None
         if not error:

@@ -27,7 +27,7 @@ type Report = Callable[[str], None]
 def build(
     application: Application, environment: Mapping[str, str], report: Report
 ) -> dict[str, float]:
-    """Build functions and layers, from the cache where nothing changed.
+    """Build functions and layers, or take them from the cache if their sources are unchanged.
 
     Returns the size of each artifact in MB, unzipped as Lambda counts it.
 
@@ -53,7 +53,7 @@ def build(
     ]
     _run(command, application, build_environment(environment), folder / "build.log", watch)
     artifacts = [each for each in sorted(application.artifacts.iterdir()) if each.is_dir()]
-    # A layer's bytecode is made for Lambda. That of a function's sources is this machine's own.
+    # The build compiles a layer's bytecode for Lambda. Bytecode of functions is from this machine.
     functions = [each for each in artifacts if not (each / "python").exists()]
     for cache in [found for each in functions for found in each.rglob("__pycache__")]:
         shutil.rmtree(cache)
@@ -93,7 +93,7 @@ def _failures(cloud: Cloud, stack: str) -> list[str]:
     client = cloud.client("cloudformation")
     try:
         events = client.describe_stack_events(StackName=stack)["StackEvents"]
-    except ClientError:  # there is not even a stack
+    except ClientError:  # the stack was not created
         return []
     return [
         f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}"
@@ -125,7 +125,7 @@ def _run(
     log: Path,
     watch: Report,
 ) -> None:
-    """Run sam beside the template, with no settings but these: its samconfig.toml is not read."""
+    """Run sam in the template's folder with these settings only, without its samconfig.toml."""
     settings = application.folder / "samconfig.toml"
     settings.write_text("version = 0.1\n")
     parameters = application.parameters

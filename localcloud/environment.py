@@ -1,4 +1,4 @@
-"""Environment variables of the laptop cloud, built from nothing, so that no AWS setting leaks in.
+"""Environment variables of the laptop cloud. They inherit no setting of AWS.
 
 All processes get test credentials and one endpoint on this machine. For every other address they
 get a proxy on which nothing listens.
@@ -12,13 +12,13 @@ from typing import Final
 
 REGION: Final = "us-east-1"
 ACCOUNT: Final = "000000000000"
-ACCESS_KEY: Final = "test"  # ministack's root user, who deploys; functions get their role's own
+ACCESS_KEY: Final = "test"  # of ministack's root user, which deploys; functions get their role's
 _NO_AWS_FILES: Final = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-_DEAD_PROXY: Final = "http://127.0.0.1:9"
+_CLOSED_PROXY: Final = "http://127.0.0.1:9"
 
 
 def laptop_environment(endpoint: str, home: Path) -> dict[str, str]:
@@ -36,8 +36,8 @@ def laptop_environment(endpoint: str, home: Path) -> dict[str, str]:
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "AWS_ENDPOINT_URL": endpoint,
-        "HTTP_PROXY": _DEAD_PROXY,
-        "HTTPS_PROXY": _DEAD_PROXY,
+        "HTTP_PROXY": _CLOSED_PROXY,
+        "HTTPS_PROXY": _CLOSED_PROXY,
         "NO_PROXY": f"127.0.0.1,localhost,.localhost,{host}",
         "SAM_CLI_TELEMETRY": "0",
     }

@@ -1,4 +1,4 @@
-"""What happens on a laptop cloud: the functions' logs, and deliveries from streams."""
+"""Follows a laptop cloud: the functions' logs, and deliveries from streams."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,9 +17,9 @@ _GROUPS_SECONDS: Final = 10
 def follow(
     cloud: Cloud, groups: Callable[[], Mapping[str, str]]
 ) -> Iterator[list[tuple[str, str]]]:
-    """What is new, twice a second: (function, message).
+    """Yield the new log events twice a second, each as (function, message).
 
-    `groups` says the function of each log group; it is asked again every ten seconds, because a
+    `groups` returns the function of each log group. It is called every ten seconds, because a
     deployment can add functions.
     """
     logs = cloud.client("logs")
@@ -38,7 +38,7 @@ def follow(
 
 
 class Deliveries:
-    """What the stream mappings deliver; `names` has a function's logical id by its name."""
+    """Counts what stream mappings deliver; `names` has functions' logical ids by their names."""
 
     def __init__(self, event_sources: EventSources, names: Mapping[str, str]) -> None:
         self._event_sources = event_sources
@@ -64,7 +64,7 @@ class Deliveries:
 def _news(logs: Any, group: str, tokens: dict[tuple[str, str], str]) -> Iterator[Any]:
     try:
         pages = list(logs.get_paginator("describe_log_streams").paginate(logGroupName=group))
-    except logs.exceptions.ResourceNotFoundException:  # made by the first invocation
+    except logs.exceptions.ResourceNotFoundException:  # the first invocation creates the group
         return
     for stream in [each["logStreamName"] for page in pages for each in page["logStreams"]]:
         position = {"nextToken": tokens[group, stream]} if (group, stream) in tokens else {}

@@ -14,7 +14,7 @@ _FILE: Final = "owner.json"
 
 @dataclass(frozen=True)
 class Owner:
-    """A process that runs a laptop cloud; the last five are known once it deploys something."""
+    """A process that runs a laptop cloud; the last five fields are set before it deploys."""
 
     process: int
     host: str
@@ -41,7 +41,7 @@ def add(
     builds: Path | None = None,
     urls: tuple[str, ...] = (),
 ) -> None:
-    """Say what the owner deploys.
+    """Record what the owner deploys.
 
     Raises:
         FileNotFoundError: the folder has no owner.
@@ -77,10 +77,10 @@ def remove(folder: Path) -> None:
 
 
 def running(state: Path) -> Iterator[tuple[int, Owner]]:
-    """All laptop clouds below a state folder whose process lives, by port."""
+    """The laptop clouds below a state folder whose process still runs, with their ports."""
     for file in sorted(state.glob(f"[0-9]*/{_FILE}")):
         owner = read(file.parent)
-        if owner and file.parent.name.isdecimal() and _lives(owner.process):
+        if owner and file.parent.name.isdecimal() and _is_running(owner.process):
             yield int(file.parent.name), owner
 
 
@@ -90,7 +90,7 @@ def _store(folder: Path, owner: Owner) -> None:
     new.replace(folder / _FILE)
 
 
-def _lives(process: int) -> bool:
+def _is_running(process: int) -> bool:
     with contextlib.suppress(ProcessLookupError):
         os.kill(process, 0)
         return True

@@ -1,4 +1,4 @@
-"""An application on a laptop cloud of its own, from the start of both to the end of both."""
+"""Runs an application on a laptop cloud of its own: starts, builds, deploys and ends both."""
 
 import contextlib
 import time
@@ -48,12 +48,12 @@ def running_application(
         CloudError: one of the steps failed; the message says what to do.
     """
     with contextlib.ExitStack() as cleanup:
-        with stage(console, "laptop cloud"):
+        with step(console, "laptop cloud"):
             cleanup.enter_context(running(cloud))
         checked = check_and_show(application, cloud, console)
         if _DISTRIBUTION in checked.types:
             with cloudfront.listening(cloud, cdn_port):
-                pass  # say that the port is in use before the build, not after it
+                pass  # raises before the build if the port is in use
         owners.add(
             cloud.folder,
             template=application.template,
@@ -97,13 +97,13 @@ def build_and_deploy(
     """Build and deploy, and print the artifacts' sizes; returns the stack's outputs."""
     with application.building():
         build(application, own_environment, console)
-        with stage(console, "sam deploy") as status:
+        with step(console, "sam deploy") as status:
             return deployment.deploy(cloud, application, status)
 
 
 def build(application: Application, own_environment: Mapping[str, str], console: Console) -> None:
     """Build, and print the artifacts' sizes."""
-    with stage(console, "sam build") as status:
+    with step(console, "sam build") as status:
         sizes = deployment.build(application, own_environment, status)
     width = max(map(len, sizes), default=0)
     for name, megabytes in sizes.items():
@@ -111,8 +111,8 @@ def build(application: Application, own_environment: Mapping[str, str], console:
 
 
 @contextlib.contextmanager
-def stage(console: Console, name: str) -> Iterator[Report]:
-    """Show that a step is under way, and its duration once it is done."""
+def step(console: Console, name: str) -> Iterator[Report]:
+    """Show that a step runs, and its duration once it has ended."""
     started = time.monotonic()
     with console.status(name) as status:
         yield lambda detail: status.update(f"{name} [dim]{escape(detail)}[/]")

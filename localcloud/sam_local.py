@@ -10,7 +10,7 @@ from localcloud.application import Application
 from localcloud.cloud import Cloud, NotRunningError
 from localcloud.stack import Stack
 
-_DOCKERS_OWN: Final = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG")
+_DOCKER_VARIABLES: Final = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG")
 _DOCKER_SECONDS: Final = 20
 
 
@@ -61,7 +61,7 @@ def invoke(
     """
     if not environments_file(cloud).exists():
         raise NotRunningError(f"No laptop cloud runs on {cloud.endpoint}.")
-    docker = {name: own_environment[name] for name in _DOCKERS_OWN if name in own_environment}
+    docker = {name: own_environment[name] for name in _DOCKER_VARIABLES if name in own_environment}
     command = ["sam", "local", "invoke", function, "--event", str(event.resolve())]
     command += ["--template-file", str(application.artifacts / "template.yaml")]
     command += ["--config-file", str(application.folder / "samconfig.toml")]

@@ -1,4 +1,4 @@
-"""Source files of an application: which there are, and where the build copies them to."""
+"""Source files of an application, and where the build copies them to."""
 
 import filecmp
 import os
@@ -41,7 +41,7 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 def signatures(files: Iterable[Path]) -> dict[Path, Signature]:
-    """What is different after a file was saved: its time, size and inode; without missing files."""
+    """What changes when a file is saved: its time, size and inode; missing files are left out."""
     found = {}
     for file in files:
         try:
@@ -98,15 +98,16 @@ class Copies:
     def target(self, file: Path) -> Path | None:
         """Where a file would be copied to; None if a build has to decide that.
 
-        A new file goes where the files of the same kind in its folder went.
+        A new file is copied to where the files with its suffix in its folder were copied.
         """
         if file in self.files:
             return self.files[file]
         for folder in file.parents:
             kinds = {each.suffix for each in self.files if each.parent == folder}
             if folder in self.folders and kinds:
-                is_of_a_kind = file.suffix in kinds
-                return self.folders[folder] / file.relative_to(folder) if is_of_a_kind else None
+                if file.suffix not in kinds:
+                    return None
+                return self.folders[folder] / file.relative_to(folder)
         return None
 
     def different(self) -> Iterator[tuple[Path, tuple[str, SavedFile | None]]]:

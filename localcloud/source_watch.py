@@ -1,7 +1,7 @@
 """Watches the sources of a running application: saved code runs, a changed template is announced.
 
-The files are looked at several times a second instead of being watched by the operating system: a
-project has some hundred of them, and no limit, mount or editor gets in the way.
+It checks the files several times a second. A project has only some hundred files, and
+notifications of the operating system have limits and do not work on every mount.
 """
 
 import contextlib
@@ -24,8 +24,8 @@ from localcloud.running_application import RunningApplication, build_and_deploy,
 from localcloud.source_files import Signature, files_below, signatures
 from localcloud.templates import files_of_template
 
-_LOOK_SECONDS: Final = 0.25
-_LARGEST_SHARE: Final = 0.1  # of the time, spent on looking
+_CHECK_SECONDS: Final = 0.25
+_LARGEST_SHARE: Final = 0.1  # of the time that checks may take
 _SETTLED_SECONDS: Final = 0.03
 
 type _Seen = dict[Path, Signature]
@@ -59,17 +59,17 @@ class SourceWatch:
         self._sync = CodeSync(running.application, running.cloud)
         self._template_files = files_of_template(running.application.template)
         self._built_template = running.application.artifacts / "template.yaml"
-        self._seen, _ = self._look()
-        self._sync.sync([])  # what was saved between its first comparison and this look
+        self._seen, _ = self._check()
+        self._sync.sync([])  # files may have been saved between its first comparison and this one
         self._ended = threading.Event()
         self._deployment_needed = threading.Event()
 
     def run(self) -> None:
         """Act on changes until `end`."""
-        wait = _LOOK_SECONDS
+        wait = _CHECK_SECONDS
         while not self._ended.wait(wait):
-            seen, seconds = self._look()
-            wait = max(_LOOK_SECONDS, seconds / _LARGEST_SHARE)
+            seen, seconds = self._check()
+            wait = max(_CHECK_SECONDS, seconds / _LARGEST_SHARE)
             if seen == self._seen:
                 continue
             seen = self._settled(seen)
@@ -99,16 +99,16 @@ class SourceWatch:
             self._deployment_needed.set()
             self._say(f"[bold red]✗[/] {escape(str(error))}")
 
-    def _look(self) -> tuple[_Seen, float]:
+    def _check(self) -> tuple[_Seen, float]:
         began = time.monotonic()
         sources = (file for folder in self._sync.sources for file in files_below(folder))
         seen = signatures({*self._template_files, self._built_template, *sources})
         return seen, time.monotonic() - began
 
     def _settled(self, seen: _Seen) -> _Seen:
-        """What is seen once nobody writes any more: an editor may save in several steps."""
+        """The files once nothing changes any more: an editor may save in several steps."""
         while not self._ended.wait(_SETTLED_SECONDS):
-            before, seen = seen, self._look()[0]
+            before, seen = seen, self._check()[0]
             if seen == before:
                 break
         return seen
@@ -153,7 +153,7 @@ def _name(file: Path) -> str:
 
 
 def _has_terminal() -> bool:
-    """Whether a person can press a key: not in the background, where reading would stop us."""
+    """Whether this process can read the terminal: one in the background would be stopped."""
     with contextlib.suppress(OSError, ValueError):
         return sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
     return False

@@ -1,4 +1,4 @@
-"""What a stack on a laptop cloud consists of, read through CloudFormation."""
+"""The resources and outputs of a stack on a laptop cloud, read through CloudFormation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -80,7 +80,7 @@ class Stack:
         }
 
     def addresses(self) -> dict[str, str]:
-        """Where APIs and function URLs answer, by logical id."""
+        """The URLs of APIs, by logical id."""
         endpoint = self.cloud.endpoint
         rest, http = self.cloud.client("apigateway"), self.cloud.client("apigatewayv2")
         found: dict[str, str] = {}
@@ -104,7 +104,7 @@ class Stack:
 
 
 def _at_stages(endpoint: str, logical_id: str, api: str, stages: list[str]) -> dict[str, str]:
-    # SAM makes a stage named Stage beside the one that the template names.
+    # SAM creates a stage named Stage in addition to the one that the template names.
     wanted = [each for each in stages if each != "Stage"] or stages
     return {
         logical_id if len(wanted) == 1 else f"{logical_id} {stage}": (

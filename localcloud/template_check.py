@@ -1,4 +1,4 @@
-"""What of a template localcloud cannot do, before anything is deployed."""
+"""Checks before a deployment what of a template localcloud does not support."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ _LOCAL_PATHS: Final = ("CodeUri", "ContentUri", "DefinitionUri")
 
 @dataclass(frozen=True)
 class Checked:
-    """What a template will be on this machine: its limitations and all its resource types."""
+    """The result for a template: its limitations on this machine, and all its resource types."""
 
     limitations: Sequence[Limitation]
     types: frozenset[str]
@@ -47,7 +47,7 @@ class Checked:
 
 
 def check(application: Application, cloud: Cloud) -> Checked:
-    """Transform the template as CloudFormation does, and look at every resource.
+    """Transform the template as CloudFormation does, and check every resource.
 
     Raises:
         CloudError: the template cannot be read or transformed.
@@ -75,7 +75,7 @@ def check(application: Application, cloud: Cloud) -> Checked:
 
 
 def _as_uploaded(template: Template) -> Template:
-    """The template with an address in S3 for each local path, as after `sam deploy`'s upload."""
+    """The template with a URL in S3 for each local path, as after the upload of `sam deploy`."""
     sections = [template.get("Globals", {}).get("Function", {})]
     sections += [each.get("Properties", {}) for each in template.get("Resources", {}).values()]
     for properties in sections:

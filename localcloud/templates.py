@@ -1,4 +1,4 @@
-"""SAM templates: read with what they include, and changed for the build on this machine."""
+"""Reads SAM templates with the files that they include, and changes them for this machine."""
 
 import copy
 import os
@@ -26,7 +26,7 @@ def read_template(path: Path) -> Template:
     """The template of a file, with the files that it includes in their places.
 
     Raises:
-        CloudError: it or an included file cannot be read or is no template.
+        CloudError: it or an included file cannot be read or is not a template.
     """
     try:
         template = get_template_data(str(path))
@@ -39,7 +39,7 @@ def files_of_template(path: Path) -> set[Path]:
     """The files that the stack is defined by: the template, what it includes, and definitions.
 
     Raises:
-        CloudError: one of them cannot be read or is no template.
+        CloudError: one of them cannot be read or is not a template.
     """
     try:
         return {path, *_files_named(get_template_data(str(path)), path.parent)}
@@ -65,10 +65,10 @@ def _files_named(node: Any, folder: Path) -> Iterator[Path]:
 def write_for_build(
     source: Path, target: Path, parameters: Mapping[str, str], machine: str
 ) -> Path:
-    """The template that is built: `source`, or `target` if something had to be changed.
+    """The template to build: `source`, or `target` if something had to be changed.
 
-    Functions of another Python are built for this one, those of another architecture for
-    `machine`, and those of other runtimes are not built, so that sam needs no other tools.
+    Functions for another version of Python are built for this one, and functions for another
+    architecture for `machine`. Functions of other runtimes are not built, as sam needs more tools.
     """
     template = read_template(source)
     changed = for_this_machine(template, parameters, machine)
@@ -103,7 +103,7 @@ def for_this_machine(template: Template, parameters: Mapping[str, str], machine:
 
 
 def _change_function(properties: Template, values: Mapping[str, str], machine: str) -> str:
-    """Change runtime and architecture; returns the runtime, empty if there is none."""
+    """Change runtime and architecture; returns the template's runtime, empty if it has none."""
     runtime = _value(properties.get("Runtime", ""), values)
     if runtime.startswith("python3.") and runtime != PYTHON:
         properties["Runtime"] = PYTHON

@@ -84,7 +84,7 @@ class Api:
         """The function's answer to an event.
 
         Raises:
-            FunctionError: it has none.
+            FunctionError: the function was not run, failed, or did not answer with JSON.
         """
         try:
             answer = self._lambda.invoke(
@@ -98,8 +98,8 @@ class Api:
             kind = "LambdaLimitExceeded" if throttled else "LambdaExecutionError"
             raise FunctionError(503, kind, f"The function was not run: {error}") from error
         if "FunctionError" in answer:
-            said = payload.decode(errors="replace")[:1_000]
-            raise FunctionError(503, "LambdaExecutionError", f"The function failed: {said}")
+            reason = payload.decode(errors="replace")[:1_000]
+            raise FunctionError(503, "LambdaExecutionError", f"The function failed: {reason}")
         try:
             return json.loads(payload or b"null")
         except ValueError:

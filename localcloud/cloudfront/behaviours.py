@@ -21,12 +21,12 @@ class NotModelledError(ValueError):
 
 @dataclass(frozen=True)
 class Selection:
-    """Which query strings, headers or cookies a policy means, by name."""
+    """Which query strings, headers or cookies a policy selects, by name."""
 
     kind: str = "none"
     names: frozenset[str] = frozenset()
 
-    def takes(self, name: str) -> bool:
+    def includes(self, name: str) -> bool:
         match self.kind:
             case "none":
                 return False
@@ -50,7 +50,7 @@ class RequestPolicy:
 
 @dataclass(frozen=True)
 class CachePolicy:
-    """How long objects are cached, in seconds, and what the cache key has besides the path."""
+    """How long objects are cached, in seconds, and what the cache key has apart from the path."""
 
     min_ttl: int
     default_ttl: int
@@ -88,8 +88,8 @@ class Behaviour:
 class Distribution:
     """A distribution as far as it is modelled; the last behaviour is the default one.
 
-    `tag_header` is the response header with the cache tags, in lower case; without it, there are
-    none.
+    `tag_header` is the response header with the cache tags, in lower case; None if the distribution
+    has no cache tags.
     """
 
     id: str
@@ -140,7 +140,7 @@ def distribution_from_api(
     """The distribution of a GetDistribution answer; policy configurations are by id.
 
     Raises:
-        NotModelledError: it needs something that the laptop does not do.
+        NotModelledError: it has a setting that localcloud does not model.
     """
     config = given["DistributionConfig"]
     if config.get("OriginGroups", {}).get("Quantity"):
@@ -188,7 +188,7 @@ def policy_ids(config: Mapping[str, Any]) -> tuple[set[str], set[str]]:
 def _cache_policy_id(behaviour: Mapping[str, Any], pattern: str) -> str:
     if not behaviour.get("CachePolicyId"):
         raise NotModelledError(
-            f"Behaviour {pattern} has no cache policy; the older way is not modelled."
+            f"Behaviour {pattern} has no cache policy; legacy cache settings are not modelled."
         )
     return str(behaviour["CachePolicyId"])
 
@@ -201,7 +201,7 @@ def _behaviour(
     forward: RequestPolicy,
 ) -> Behaviour:
     for setting, present in {
-        "functions of CloudFront's own": given.get("FunctionAssociations", {}).get("Quantity"),
+        "CloudFront Functions": given.get("FunctionAssociations", {}).get("Quantity"),
         "a response headers policy": given.get("ResponseHeadersPolicyId"),
         "trusted signers": given.get("TrustedSigners", {}).get("Enabled"),
         "trusted key groups": given.get("TrustedKeyGroups", {}).get("Enabled"),
@@ -284,7 +284,7 @@ def _request_policy(config: Mapping[str, Any]) -> RequestPolicy:
 
 def _selection(kind: str | None, names: Mapping[str, Any] | None, form: Any = str) -> Selection:
     selection = Selection(kind or "none", frozenset(form(each) for each in _items(names or {})))
-    selection.takes("")  # refuses an unknown kind at start
+    selection.includes("")  # raises for an unknown kind when the distribution is read
     return selection
 
 

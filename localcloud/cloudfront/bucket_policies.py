@@ -8,9 +8,9 @@ _CLOUDFRONT: Final = "cloudfront.amazonaws.com"
 
 
 def allows(policy: Mapping[str, Any], action: str, resource: str, distribution_arn: str) -> bool:
-    """Whether S3 would allow CloudFront, which signs over TLS on behalf of the distribution.
+    """Whether S3 would allow CloudFront's signed request over TLS for the distribution.
 
-    A condition that is not known here grants nothing and denies everything.
+    A statement with an unknown condition grants nothing, or denies everything.
     """
     context = {
         "aws:sourcearn": distribution_arn,
@@ -20,21 +20,21 @@ def allows(policy: Mapping[str, Any], action: str, resource: str, distribution_a
     effects = {
         statement["Effect"]
         for statement in _listed(policy.get("Statement", []))
-        if _is_about(statement, action, resource)
+        if _applies_to(statement, action, resource)
         and _holds(statement.get("Condition", {}), context, unknown=statement["Effect"] == "Deny")
     }
     return "Allow" in effects and "Deny" not in effects
 
 
-def _is_about(statement: Mapping[str, Any], action: str, resource: str) -> bool:
+def _applies_to(statement: Mapping[str, Any], action: str, resource: str) -> bool:
     principal = statement.get("Principal")
     services = _listed(principal.get("Service", [])) if isinstance(principal, dict) else []
     return (
         (principal == "*" or _CLOUDFRONT in services)
         and any(
-            _alike(action.lower(), each.lower()) for each in _listed(statement.get("Action", []))
+            _matches(action.lower(), each.lower()) for each in _listed(statement.get("Action", []))
         )
-        and any(_alike(resource, each) for each in _listed(statement.get("Resource", [])))
+        and any(_matches(resource, each) for each in _listed(statement.get("Resource", [])))
     )
 
 
@@ -51,7 +51,7 @@ def _holds(
                 case "StringEquals":
                     holds = value in options
                 case "StringLike" | "ArnLike" | "ArnEquals":
-                    holds = any(_alike(value, each) for each in options)
+                    holds = any(_matches(value, each) for each in options)
                 case "Bool":
                     holds = value in [each.lower() for each in options]
                 case _:
@@ -61,7 +61,7 @@ def _holds(
     return True
 
 
-def _alike(text: str, pattern: str) -> bool:
+def _matches(text: str, pattern: str) -> bool:
     return fnmatchcase(text, pattern.replace("[", "[[]"))
 
 

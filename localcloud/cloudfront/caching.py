@@ -15,7 +15,7 @@ from localcloud.cloudfront.messages import Request, Response, without
 
 _DEFAULT_ERROR_TTL: Final = 10
 _ALWAYS_CACHED: Final = (404, 410, 414, 500, 501, 502, 503, 504)
-_CACHED_IF_SAID: Final = (400, 403, 405, 412, 415)
+_CACHED_WITH_MAX_AGE: Final = (400, 403, 405, 412, 415)
 _MAY_FORBID: Final = (404, 410, 414, 501)
 _FORBIDDING: Final = frozenset(("no-cache", "no-store", "private"))
 _MOST_TAGS: Final = 50
@@ -36,7 +36,7 @@ class CacheKey:
 
 @dataclass(frozen=True)
 class Cached:
-    """An object in the cache; `etag` is what the origin called it, before compression.
+    """An object in the cache; `etag` is the origin's, from before compression.
 
     `tags` are its cache tags, in lower case.
     """
@@ -62,13 +62,15 @@ def cache_key(request: Request, policy: CachePolicy) -> CacheKey:
 def selected_query(query: str, selection: Selection) -> str:
     """The selected parameters, in the viewer's order and spelling."""
     return "&".join(
-        each for each in query.split("&") if each and selection.takes(each.partition("=")[0])
+        each for each in query.split("&") if each and selection.includes(each.partition("=")[0])
     )
 
 
 def selected_cookies(header: str | None, selection: Selection) -> str:
     cookies = [each.strip() for each in (header or "").replace(",", ";").split(";")]
-    return "; ".join(each for each in cookies if each and selection.takes(each.partition("=")[0]))
+    return "; ".join(
+        each for each in cookies if each and selection.includes(each.partition("=")[0])
+    )
 
 
 def lifetime(
@@ -77,20 +79,20 @@ def lifetime(
     """Seconds that CloudFront answers with this response before it asks the origin again."""
     directives = _directives(response)
     forbidden = not _FORBIDDING.isdisjoint(directives)
-    said = _said(response, directives, now)
+    requested = _origin_lifetime(response, directives, now)
     if response.status >= 400:
         minimum = error_ttls.get(response.status, _DEFAULT_ERROR_TTL)
         cached = response.status in _ALWAYS_CACHED or (
-            response.status in _CACHED_IF_SAID and not directives.keys().isdisjoint(_MAX_AGES)
+            response.status in _CACHED_WITH_MAX_AGE and not directives.keys().isdisjoint(_MAX_AGES)
         )
         if not cached or (forbidden and response.status in _MAY_FORBID):
             return 0
-        return minimum if forbidden else max(minimum, min(said or 0, policy.max_ttl))
+        return minimum if forbidden else max(minimum, min(requested or 0, policy.max_ttl))
     if forbidden:
         return policy.min_ttl
-    if said is None:
+    if requested is None:
         return max(policy.min_ttl, policy.default_ttl)
-    return min(max(said, policy.min_ttl), policy.max_ttl)
+    return min(max(requested, policy.min_ttl), policy.max_ttl)
 
 
 _MAX_AGES: Final = ("s-maxage", "max-age")
@@ -101,7 +103,7 @@ def _directives(response: Response) -> dict[str, str]:
     return {name.strip().lower(): value.strip().strip('"') for name, _, value in parts}
 
 
-def _said(response: Response, directives: Mapping[str, str], now: float) -> float | None:
+def _origin_lifetime(response: Response, directives: Mapping[str, str], now: float) -> float | None:
     """The lifetime that the origin sets, if it sets one."""
     for name in _MAX_AGES:
         if directives.get(name, "").isdecimal():
@@ -175,9 +177,9 @@ class Cache:
             return self._objects.get(key)
 
     def put(self, key: CacheKey, cached: Cached, invalidations: int) -> None:
-        """Store an object, unless something was invalidated since the given count.
+        """Store an object, unless there were invalidations after the given count of them.
 
-        What was asked of the origin before an invalidation may be what the invalidation is about.
+        A response that the origin sent before an invalidation may be what was to be invalidated.
         """
         with self._lock:
             if invalidations != self.invalidations:
@@ -196,18 +198,18 @@ class Cache:
         A path that begins with `#` is a tag: it removes all objects that carry it.
         """
         given = list(paths)
-        patterns = [_written_alike(each) for each in given if not each.startswith("#")]
+        patterns = [_normalised_url(each) for each in given if not each.startswith("#")]
         tags = {each[1:].lower() for each in given if each.startswith("#")}
         with self._lock:
             self.invalidations += 1
-            gone = [
+            removed = [
                 key
                 for key, cached in self._objects.items()
-                if not tags.isdisjoint(cached.tags) or any(_about(each, key) for each in patterns)
+                if not tags.isdisjoint(cached.tags) or any(_matches(each, key) for each in patterns)
             ]
-            for key in gone:
+            for key in removed:
                 self._drop(key)
-            return len(gone)
+            return len(removed)
 
     def drop(self, key: CacheKey) -> None:
         with self._lock:
@@ -222,11 +224,11 @@ def _size(cached: Cached) -> int:
     return len(cached.response.body) + _OVERHEAD
 
 
-def _written_alike(path: str) -> str:
+def _normalised_url(path: str) -> str:
     path, mark, query = path.partition("?")
     return normalised(path) + mark + query
 
 
-def _about(pattern: str, key: CacheKey) -> bool:
+def _matches(pattern: str, key: CacheKey) -> bool:
     url = f"{key.path}?{key.query}" if key.query else key.path
     return url.startswith(pattern[:-1]) if pattern.endswith("*") else url == pattern

@@ -51,7 +51,7 @@ class _Outcome:
 
 @dataclass(frozen=True)
 class _Visit:
-    """A viewer's request, with the configuration that was valid when it came."""
+    """A viewer's request, with the configuration that was valid when it arrived."""
 
     request: Request
     distribution: Distribution
@@ -65,8 +65,8 @@ class _Visit:
 class Edge:
     """Answers viewers from a cache and from origins; thread-safe.
 
-    `fetch` raises OriginError, `invoke` (of a function's ARN and an event) FunctionError; `report`
-    gets a sentence for the operator of the distribution.
+    `fetch` raises OriginError. `invoke` gets a function's ARN and an event, and raises
+    FunctionError. `report` gets a sentence for the operator of the distribution.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Edge:
                 return hit
             if visit.behaviour.cache.max_ttl == 0:  # only errors are cached
                 return self._missed(visit)
-            with self._turn(visit.key()):
+            with self._one_at_a_time(visit.key()):
                 return self._hit(visit) or self._missed(visit)
         except FunctionError as error:
             self._report(f"{visit.request.method} {visit.request.path}: {error}")
@@ -154,7 +154,7 @@ class Edge:
         if visit.request.method == "GET" and seconds > 0:
             self._cache.put(visit.key(), kept, invalidations)
         elif response.status < 500 and response.status != 304:
-            self._cache.drop(visit.key())  # an older one must not come back
+            self._cache.drop(visit.key())  # an older object must not be served again
         return outcome
 
     def _from_origin(self, visit: _Visit, stale: Cached | None = None) -> Response:
@@ -163,7 +163,7 @@ class Edge:
         via = _via(visit.distribution)
         request = origin_request(visit.request, behaviour, via, visit.id)
         if visit.request.method in _CACHED_METHODS and behaviour.cache.max_ttl:
-            request = _asking(request, stale)
+            request = _conditional(request, stale)
         try:
             response = self._fetch(visit.distribution, behaviour.origin, request)
         except OriginError as error:
@@ -174,13 +174,13 @@ class Edge:
                 visit.distribution, behaviour.origin, request, response, visit.id
             )
             response = answered(self._invoke(behaviour.function, event), response)
-        if not _takes_cookies(behaviour):
+        if not _forwards_cookies(behaviour):
             response = replace(response, headers=without(response.headers, {"set-cookie"}))
         return response
 
     @contextlib.contextmanager
-    def _turn(self, key: CacheKey) -> Iterator[None]:
-        """Lets one of several equal requests pass; the others wait until it is done."""
+    def _one_at_a_time(self, key: CacheKey) -> Iterator[None]:
+        """Run the block for the first of several equal requests; the others wait until it ends."""
         with self._lock:
             first = self._under_way.get(key)
             mine = self._under_way.setdefault(key, threading.Event())
@@ -228,7 +228,7 @@ def _miss(response: Response) -> _Outcome:
     return _Outcome(response, "Error" if response.status >= 400 else "Miss")
 
 
-def _asking(request: Request, stale: Cached | None) -> Request:
+def _conditional(request: Request, stale: Cached | None) -> Request:
     """The request with the conditions of the stale object in place of the viewer's."""
     headers = without(request.headers, ("if-none-match", "if-modified-since", "range"))
     if stale and stale.response.status == 200:
@@ -240,7 +240,7 @@ def _asking(request: Request, stale: Cached | None) -> Request:
     return replace(request, headers=headers)
 
 
-def _takes_cookies(behaviour: Behaviour) -> bool:
+def _forwards_cookies(behaviour: Behaviour) -> bool:
     policies = (behaviour.cache.key.cookies, behaviour.forward.cookies)
     return any(each.kind != "none" for each in policies)
 

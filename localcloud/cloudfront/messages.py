@@ -28,7 +28,7 @@ def values(headers: Headers, name: str) -> list[str]:
 
 
 def without(headers: Headers, names: Collection[str]) -> Headers:
-    """All headers but these; `names` in lower case."""
+    """All headers except these; `names` in lower case."""
     return tuple((key, value) for key, value in headers if key.lower() not in names)
 
 
@@ -64,7 +64,7 @@ class Response:
 
 
 def error_page(status: int, reason: str) -> Response:
-    """CloudFront's own error page; `reason` is our text and never contains a viewer's."""
+    """CloudFront's own error page; `reason` never contains text from the viewer's request."""
     phrase = HTTPStatus(status).phrase
     body = f"""<!DOCTYPE html>
 <html lang="en"><head><title>ERROR: The request could not be satisfied</title></head>

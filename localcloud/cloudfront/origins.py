@@ -20,7 +20,13 @@ _CONNECT_SECONDS: Final = 10
 _BUCKET_SECONDS: Final = 30
 _CONNECTIONS: Final = 40
 _CONDITIONS: Final = ("if-none-match", "if-modified-since")
-_OURS: Final = HOP_BY_HOP | {"expect", "host", "content-length", "x-forwarded-proto", "x-real-ip"}
+_NOT_FORWARDED: Final = HOP_BY_HOP | {
+    "expect",
+    "host",
+    "content-length",
+    "x-forwarded-proto",
+    "x-real-ip",
+}
 
 
 class OriginError(Exception):
@@ -37,8 +43,8 @@ def origin_request(request: Request, behaviour: Behaviour, via: str, request_id:
     forwarded = tuple(
         (name, value)
         for name, value in request.headers
-        if any(each.headers.takes(name) for each in policies)
-        and name not in _OURS
+        if any(each.headers.includes(name) for each in policies)
+        and name not in _NOT_FORWARDED
         and not name.startswith("x-edge-")
         and name not in ("cookie", "via", "x-forwarded-for")
         and not (name == "accept-encoding" and behaviour.cache.compressed)
@@ -57,7 +63,7 @@ def origin_request(request: Request, behaviour: Behaviour, via: str, request_id:
     }
     headers = (*forwarded, *((name, value) for name, value in own.items() if value is not None))
     custom = behaviour.origin.custom_headers
-    # Raw, a path could lead to the emulator's own API, which is at the address of the REST APIs.
+    # A raw path could reach the emulator's own API, which has the same address as the REST APIs.
     path = request.path if behaviour.origin.bucket else normalised(request.path)
     return replace(
         request,
@@ -74,7 +80,7 @@ def _accept_encoding(request: Request, behaviour: Behaviour) -> str | None:
 
 
 class Origins:
-    """The origins of one cloud, all behind its one endpoint; thread-safe."""
+    """The origins of one cloud, which all have its endpoint; thread-safe."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._endpoint = cloud.endpoint
@@ -90,7 +96,7 @@ class Origins:
         """The origin's answer to a request.
 
         Raises:
-            OriginError: there is none.
+            OriginError: the origin cannot be reached, or is too slow.
         """
         if origin.bucket:
             return self._from_bucket(distribution, origin.bucket, request)
@@ -143,7 +149,7 @@ class Origins:
     def _send(
         self, method: str, target: str, headers: Headers, body: bytes, seconds: float
     ) -> Response:
-        """Send path and query as they are: httpx would resolve `..`, and leave the bucket."""
+        """Send path and query unchanged: httpx would resolve `..`, and reach other buckets."""
         timeout = httpx.Timeout(seconds, connect=_CONNECT_SECONDS).as_dict()
         request = httpx.Request(
             method,

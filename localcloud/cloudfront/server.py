@@ -30,14 +30,14 @@ _MOST_BODY: Final = 10 * 2**20  # API Gateway's limit
 _THREADS: Final = 40
 _CONNECTIONS: Final = 200
 _INVALIDATIONS_SECONDS: Final = 0.5
-_SETTINGS_EVERY: Final = 4  # polls for invalidations per poll of the distribution
+_SETTINGS_EVERY: Final = 4  # the distribution is read at every fourth poll for invalidations
 _START_SECONDS: Final = 10
-_IDLE_SECONDS: Final = 60  # a viewer's connection that is closed earlier may lose its next request
+_IDLE_SECONDS: Final = 60  # closing a connection earlier may lose the viewer's next request
 
 
 @dataclass(frozen=True)
 class Served:
-    """A distribution that is being served, and where."""
+    """A distribution that is being served, and its URL."""
 
     url: str
     edge: Edge
@@ -58,7 +58,7 @@ def application(edge: Edge, log: logging.Logger) -> ASGIApp:
             else:
                 response = await anyio.to_thread.run_sync(edge.answer, request, limiter=threads)
         except Exception:
-            log.exception("%s %s: the edge itself failed", http.method, path)
+            log.exception("%s %s: localcloud's CloudFront failed", http.method, path)
             response = error_page(
                 500, "localcloud's CloudFront failed; its log has the stack trace."
             )
@@ -171,7 +171,7 @@ def listening(cloud: Cloud, port: int) -> Iterator[socket.socket]:
             listener.bind((cloud.host, port))
         except OSError as error:
             raise PortInUseError(
-                f"{cloud.host}:{port}, for CloudFront, cannot be listened on: {error.strerror}."
+                f"Cannot listen on {cloud.host}:{port} for CloudFront: {error.strerror}."
                 " Choose another port."
             ) from None
         yield listener
@@ -215,20 +215,20 @@ def _following(edge: Edge, api: Api, cache: Cache, log: logging.Logger) -> Itera
     """Poll for invalidations and for changes of the distribution until the block ends."""
     ended = threading.Event()
 
-    def look(count: int) -> None:
+    def poll(count: int) -> None:
         try:
             if paths := api.new_invalidations(edge.distribution.id):
                 log.info("invalidation of %s: %d objects", " ".join(paths), cache.invalidate(paths))
             if count % _SETTINGS_EVERY == 0:
                 edge.distribution = api.distribution()
         except (CloudError, NotModelledError, BotoCoreError, ClientError) as error:
-            log.warning("the distribution cannot be followed: %s", error)
+            log.warning("the distribution and its invalidations cannot be read: %s", error)
 
     def follow() -> None:
         count = 0
         while not ended.wait(_INVALIDATIONS_SECONDS):
             count += 1
-            look(count)
+            poll(count)
 
     thread = threading.Thread(target=follow, name="edge-settings", daemon=True)
     thread.start()

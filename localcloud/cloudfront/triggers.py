@@ -110,7 +110,7 @@ def _listed(headers: Iterable[tuple[str, str]]) -> dict[str, list[dict[str, str]
 
 
 def _capitalised(name: str) -> str:
-    """A header's name as CloudFront's events have it; the server gives it in lower case."""
+    """A header's name as in CloudFront's events; the HTTP server passes it in lower case."""
     return name.title() if name.islower() else name
 
 
@@ -125,7 +125,7 @@ def answered(answer: object, response: Response) -> Response:
     """The origin's response as the function changed it.
 
     Raises:
-        InvalidAnswerError: CloudFront would not take that answer.
+        InvalidAnswerError: CloudFront would not accept that answer.
     """
     if not isinstance(answer, dict):
         raise InvalidAnswerError("it is not a response object")

@@ -37,10 +37,10 @@ class CodeStore:
         return folder
 
     def changed(self, folder: Path, files: Mapping[str, Path | None]) -> Path:
-        """An unpacked folder with the content of `files` at their paths, without those of None.
+        """A copy of an unpacked folder, with `files` replaced, or removed where the value is None.
 
-        The other files are hard links. Bytecode of a changed module is left out: that of a layer is
-        never compared with its source.
+        The other files are hard links. Bytecode of a changed module is removed, because Python
+        never compares a layer's bytecode with its source.
         """
         listed = [[path, new and str(new)] for path, new in sorted(files.items())]
         name = hashlib.sha256(json.dumps([folder.name, listed]).encode()).hexdigest()[:32]
@@ -58,7 +58,7 @@ class CodeStore:
         return changed
 
     def remove(self) -> None:
-        """Delete all folders, for which they become writable."""
+        """Delete all folders, although they are read-only."""
         remove_folder(self._folder)
 
 

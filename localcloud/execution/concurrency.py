@@ -1,4 +1,4 @@
-"""How many invocations Lambda runs at once: per function as reserved, and per account.
+"""Lambda's concurrency limits: reserved concurrency per function, and the account's limit.
 
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 
 class TooManyRequestsError(Exception):
-    """An invocation that is throttled; `reason` as Lambda names it."""
+    """An invocation is throttled; `reason` is the one in Lambda's answer."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -17,11 +17,11 @@ class TooManyRequestsError(Exception):
 
 
 class Concurrency:
-    """Counts what runs, and refuses what is over a limit; nothing waits here.
+    """Counts running invocations and refuses those over a limit. An invocation never waits here.
 
-    `reserved` tells the reserved concurrency of every function that has one. The account's
-    unreserved functions share what is left of `account_limit` after those, and after the
-    provisioned concurrency of functions without reserved concurrency.
+    `reserved` returns the reserved concurrency of every function that has one. All other functions
+    share the rest of `account_limit`, without the provisioned concurrency of functions that have
+    no reserved concurrency.
     """
 
     def __init__(self, account_limit: int, reserved: Callable[[], Mapping[str, int]]) -> None:
@@ -38,7 +38,7 @@ class Concurrency:
             return self._running[function]
 
     def provision(self, function: str, version: str, count: int) -> None:
-        """Set apart `count` of the account's concurrency, 0 to give it back."""
+        """Take `count` of the account's concurrency for provisioned environments, 0 for none."""
         with self._lock:
             self._provisioned[function, version] = count
 
@@ -62,17 +62,17 @@ class Concurrency:
                 self._on_demand[function] += 1
 
     def release(self, function: str, *, provisioned: bool) -> None:
-        """Count an invocation that is over, with the same `provisioned` as at `acquire`."""
+        """Count an invocation that has ended, with the same `provisioned` as at `acquire`."""
         with self._lock:
             self._running[function] -= 1
             if not provisioned:
                 self._on_demand[function] -= 1
 
     def _unreserved_left(self, reserved: Mapping[str, int]) -> int:
-        set_apart = sum(
+        provisioned = sum(
             count for (function, _), count in self._provisioned.items() if function not in reserved
         )
         running = sum(
             count for function, count in self._on_demand.items() if function not in reserved
         )
-        return self._account_limit - sum(reserved.values()) - set_apart - running
+        return self._account_limit - sum(reserved.values()) - provisioned - running

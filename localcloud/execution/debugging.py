@@ -16,10 +16,10 @@ SECONDS: Final = 24 * 60 * 60.0
 
 @dataclass(frozen=True)
 class Debugger:
-    """Where it listens, the folder of the package debugpy, and where the sources are.
+    """The debugger's port, the folder of the package debugpy, and the source folders.
 
     `sources` has pairs of a folder that a person edits and the folder in Lambda that it is copied
-    to, below /var/task or /opt. Breakpoints are set in the one and hit in the other.
+    to, below /var/task or /opt. Breakpoints are set in the first and reached in the second.
     """
 
     port: int
@@ -38,12 +38,12 @@ class Debugger:
 
 
 def write(file: Path, function: str, debugger: Debugger) -> None:
-    """Say which function has a debugger, by its name in Lambda."""
+    """Write which function has a debugger, by its name in Lambda."""
     file.write_text(json.dumps({"function": function, **asdict(debugger)}))
 
 
 def read(file: Path) -> tuple[str, Debugger] | None:
-    """The function and its debugger, if one has."""
+    """The function with a debugger, and the debugger; None if no function has one."""
     if not file.exists():
         return None
     found = json.loads(file.read_text())

@@ -1,4 +1,4 @@
-"""One execution environment: initialized, invoked one event at a time, frozen between them.
+"""One execution environment: initialized, invoked with one event at a time, and then frozen.
 
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """
@@ -40,16 +40,16 @@ ON_DEMAND: Final = "on-demand"
 PROVISIONED: Final = "provisioned-concurrency"
 OUT_OF_MEMORY: Final = "Runtime.OutOfMemory"
 EXITED: Final = "Runtime.ExitError"
-_LOOK_SECONDS: Final = 0.1  # how often memory, storage and process are looked at
+_CHECK_SECONDS: Final = 0.1  # how often memory, storage and process are checked
 _KEPT_OUTPUT: Final = 2**20
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of an invocation; `log` is what was written meanwhile, Lambda's own lines too.
+    """The result of an invocation; `log` has the lines written during it, and Lambda's own.
 
-    `function_error` is what Lambda answers as X-Amz-Function-Error, empty if there was none;
-    `error_type` is set where the runtime ended, or was ended, instead of answering.
+    `function_error` is what Lambda answers as X-Amz-Function-Error, empty if there was none.
+    `error_type` is set if the runtime ended, or was killed, instead of answering.
     """
 
     payload: bytes
@@ -114,7 +114,7 @@ class ExecutionEnvironment:
         return self._process.pid if self._process else None
 
     def initialize(self) -> bool:
-        """The init phase, before the first invocation; where it fails, `invoke` repeats it."""
+        """The init phase, before the first invocation; if it fails, `invoke` repeats it."""
         is_provisioned = self.initialization_type == PROVISIONED
         timeout = self.version.timeout_seconds
         limit = self._limits.of_init(provisioned=is_provisioned, timeout=timeout)
@@ -125,7 +125,7 @@ class ExecutionEnvironment:
         return ended is None
 
     def invoke(self, invocation: Invocation) -> Result:
-        """Run one event, initializing first where that has not succeeded before."""
+        """Run one event; the init phase runs first if it has not succeeded before."""
         began = time.monotonic()
         limit = self._limits.of_invocation(self.version.timeout_seconds)
         deadline = began + (debugging.SECONDS if self._is_debugged else limit)
@@ -145,17 +145,17 @@ class ExecutionEnvironment:
 
     def freeze(self) -> None:
         """Stop the runtime until the next invocation."""
-        if self._process and not self._is_debugged:  # a debugger is answered also in between
+        if self._process and not self._is_debugged:  # a debugger also asks between invocations
             self._process.freeze()
             self._output.shorten()
 
     def take_log(self) -> list[str]:
-        """What was logged and is not in a result yet: the lines of an initialization."""
+        """The lines that are not in a result yet: those of an initialization."""
         log, self._log = self._log, []
         return log
 
     def kill(self) -> None:
-        """End the runtime for good; any thread may, and an invocation under way fails by it."""
+        """End the runtime for good. Any thread may call it; a running invocation then fails."""
         self._is_killed = True
         if process := self._process:
             process.end()
@@ -173,7 +173,7 @@ class ExecutionEnvironment:
         return self._process, self._api
 
     def _start(self, deadline: float, phase: str) -> _Ended | None:
-        """Start a runtime and wait until it polls; what ended it, if it did not."""
+        """Start a runtime and wait until it polls; returns what ended it if it did not."""
         self._end_runtime()
         began = time.monotonic()
         self._log += self._lambda_log.init_start(phase)
@@ -247,10 +247,10 @@ class ExecutionEnvironment:
         _, api = self._runtime
         while True:
             remaining = deadline - time.monotonic()
-            if event := api.event(min(remaining, _LOOK_SECONDS)):
+            if event := api.event(min(remaining, _CHECK_SECONDS)):
                 return event
             if (ended := self._exit()) is not None:
-                # What it reported before its end counts first.
+                # The runtime may have reported a result before it ended.
                 return api.event(0) or ended
             if self._measured_mb() > self._memory_limit_mb:
                 return _Ended(OUT_OF_MEMORY, "Runtime exited with error: signal: killed")
@@ -346,7 +346,7 @@ class _Output:
         self._file.close()
 
     def take(self) -> list[str]:
-        """The lines since the last time."""
+        """The lines that were written since the last call."""
         self._file.seek(self._offset)
         written = self._file.readall()
         self._offset += len(written)
@@ -355,7 +355,7 @@ class _Output:
         return [line.replace("\r", "\n") for line in text.split("\n") if line.strip()]
 
     def shorten(self) -> None:
-        """Delete what was taken, if it is much; nothing may write meanwhile."""
+        """Empty the file if it is large and was read to its end; no process may write to it now."""
         if self._offset > _KEPT_OUTPUT and self._offset == self.path.stat().st_size:
             os.truncate(self.path, 0)
             self._offset = 0

@@ -39,7 +39,7 @@ class FunctionVersion:
 
     @property
     def function(self) -> str:
-        """The function in its account and region, whatever the version."""
+        """The function with its account and region, without the version."""
         return f"{self.account}:{self.region}:{self.name}"
 
     @property
@@ -49,7 +49,7 @@ class FunctionVersion:
 
 @dataclass(frozen=True)
 class Host:
-    """This machine, as all execution environments share it.
+    """What all execution environments of this machine share.
 
     `python` is the functions' interpreter with the packages of Lambda's runtime, awslambdaric among
     them. The function's own variables take precedence over `variables`.

@@ -1,7 +1,7 @@
-"""The part of HTTP/1.1 that runtimes speak to the Runtime API: whole requests out of bytes.
+"""Parses the part of HTTP/1.1 that runtimes use for the Runtime API.
 
-http.server reads a request in a thread that blocks, and its parser of headers is one for mail: it
-would take a third of the time of an invocation.
+http.server blocks a thread for each connection, and parses headers with the parser for e-mail,
+which would take a third of the time of an invocation.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ class BadRequestError(Exception):
 
 @dataclass(frozen=True)
 class RuntimeRequest:
-    """A request with its body; names of headers are in lower case."""
+    """A request with its body; header names are in lower case."""
 
     method: str
     path: str
@@ -29,7 +29,7 @@ class RuntimeRequest:
 
 
 class RequestReader:
-    """Takes the bytes of one connection and gives the requests in them."""
+    """Parses the requests of one connection from its bytes."""
 
     def __init__(self) -> None:
         self._received = bytearray()
@@ -37,7 +37,7 @@ class RequestReader:
 
     @property
     def awaits_continue(self) -> bool:
-        """Whether the sender holds the body back until it is told to continue; true once."""
+        """Whether the client waits for `100 Continue` before it sends the body."""
         head = self._head
         return (
             head is not None
@@ -49,7 +49,7 @@ class RequestReader:
         self._received += received
 
     def next_request(self) -> RuntimeRequest | None:
-        """The next request that is complete.
+        """The next complete request; None if there is none yet.
 
         Raises:
             BadRequestError: it is not HTTP/1.1.
@@ -121,7 +121,7 @@ class RequestReader:
 
 
 def answer(status: int, body: bytes, headers: Mapping[str, str]) -> bytes:
-    """The bytes of an answer in JSON."""
+    """The bytes of an answer whose body is JSON."""
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     lines += ["Content-Type: application/json", f"Content-Length: {len(body)}", "", ""]

@@ -1,4 +1,4 @@
-"""Kills the process groups it was told of when its owner ends, however it ends.
+"""Kills process groups when its owner ends, also when the owner is killed.
 
 Standard input is a pipe that only the owner writes to: `+123` begins to watch group 123, `-123`
 ends it. When the owner ends, the kernel closes the pipe. A frozen process could not notice that.

@@ -1,8 +1,8 @@
 """Starts awslambdaric in the functions' interpreter, with the search path of Lambda's runtime.
 
-The first argument is the folder of the layers, Lambda's /opt. A function that is debugged has two
-more: the folder of the package debugpy, and the port to listen on. The runtime is imported before
-the function's folders are on the path, as Lambda does.
+The first argument is the folder of the layers, Lambda's /opt. For a function with a debugger there
+are two more: the folder of the package debugpy, and the port to listen on. The runtime is imported
+before the function's folders are on the path, as on Lambda.
 https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
 """
 
@@ -24,7 +24,7 @@ def listen_for_debugger(package: str, port: int) -> None:
     debugpy = importlib.util.module_from_spec(spec)
     sys.modules["debugpy"] = debugpy
     spec.loader.exec_module(debugpy)
-    # In this process: another one would outlive it, and keep the port.
+    # An adapter in a process of its own would outlive this one, and keep the port.
     debugpy.listen(("127.0.0.1", port), in_process_debug_adapter=True)
 
 

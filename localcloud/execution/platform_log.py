@@ -19,11 +19,11 @@ _LEVELS: Final = ("DEBUG", "INFO", "WARN")
 
 @dataclass(frozen=True)
 class InvocationEnd:
-    """How an invocation ended, and what it took.
+    """How an invocation ended, and the time and memory that it used.
 
     `init_seconds` is the time of an init phase before it, which is billed too. `error_type` is
-    empty where the runtime neither ended nor was ended; `raised` says whether the handler raised
-    instead of returning.
+    empty unless the runtime ended or was killed. `raised` says whether the handler raised instead
+    of returning.
     """
 
     request_id: str
@@ -39,10 +39,9 @@ class InvocationEnd:
 
 
 class PlatformLog(Protocol):
-    """Lambda's lines of one execution environment.
+    """Lambda's own lines for one execution environment.
 
-    `phase` is `init` or `invoke`. `error_type` is empty where the runtime neither ended nor was
-    ended.
+    `phase` is `init` or `invoke`. `error_type` is empty unless the runtime ended or was killed.
     """
 
     def init_start(self, phase: str) -> list[str]: ...
@@ -59,7 +58,7 @@ class PlatformLog(Protocol):
 def platform_log(
     version: FunctionVersion, initialization_type: str, log_stream: str
 ) -> PlatformLog:
-    """In the format that the function's LoggingConfig says."""
+    """The platform log in the format of the function's LoggingConfig."""
     if version.log_format == "JSON":
         return _JsonLog(version, initialization_type, log_stream)
     return _TextLog(version)
@@ -168,7 +167,7 @@ class _JsonLog:
         ]
 
     def _event(self, level: str, name: str, record: dict[str, Any]) -> list[str]:
-        """The line of an event, if the function's system log level lets it through."""
+        """The line of an event, if the function's system log level includes it."""
         least = self._version.system_log_level or "INFO"
         if _LEVELS.index(level) < _LEVELS.index(least):
             return []

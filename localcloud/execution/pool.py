@@ -1,4 +1,4 @@
-"""The execution environments of all functions: one per concurrent invocation, kept for the next.
+"""The execution environments of all functions: one per concurrent invocation, and reused.
 
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 """
@@ -43,14 +43,14 @@ class _Waiting:
 
 
 class EnvironmentPool:
-    """Gives each invocation an environment that no other uses meanwhile; `close` ends them all.
+    """Gives each invocation an environment of its own while it runs; `close` ends them all.
 
-    An invocation that finds none idle gets the first that another gives back or that is initialized
-    for it. It waits as long as the version's latest initialization took before another is begun:
-    where processors are the limit, more environments than they can run only cost memory and time.
-    At most `initializing` environments initialize at once, by default one per processor: many that
-    start together would run into the time limit of the init phase together. `write_log` gets the
-    lines that an environment writes, in order, with its version and log stream.
+    An invocation that finds no idle environment waits for one as long as the function's latest
+    initialization took. Only then a new environment is initialized for it, because more
+    environments than the processors can run cost memory and time. At most `initializing`
+    environments initialize at once, by default one per processor: if too many initialized at the
+    same time, all of them would exceed the time limit of the init phase. `write_log` gets the lines
+    that an environment writes, in order, with its version and log stream.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class EnvironmentPool:
     def provision(self, version: FunctionVersion, count: int) -> int:
         """Keep `count` initialized environments of a version, 0 to keep none; returns how many are.
 
-        They answer before others do, are initialized again when they end, and are not recycled.
+        They are used before others, are initialized again when they end, and are not recycled.
         """
         self._concurrency.provision(version.function, version.version, count)
         with self._changed:
@@ -120,7 +120,7 @@ class EnvironmentPool:
         return succeeded
 
     def retire(self, function: str, version: str | None = None) -> None:
-        """End the environments of a function, or of one version: each after what it runs."""
+        """End the environments of a function or version, each after its current invocation."""
         with self._changed:
             known = {*self._idle, *self._provisioned, *(each.version for each in self._busy)}
             retired = {
@@ -142,7 +142,7 @@ class EnvironmentPool:
             return list(self._idle.get(version, []))
 
     def close(self) -> None:
-        """End all environments; invocations under way fail."""
+        """End all environments; running invocations fail."""
         self._closed.set()
         with self._changed:
             idle = self._retire([*itertools.chain(*self._idle.values())])
@@ -179,7 +179,7 @@ class EnvironmentPool:
                 self._give_back(environment)
 
     def _await_environment(self, version: FunctionVersion) -> ExecutionEnvironment:
-        """The first that is given back or initialized, of invocations that wait in turn."""
+        """Wait for an environment: the invocation that has waited longest gets the next one."""
         with self._changed:
             if idle := self._take_idle(version):
                 return idle
@@ -196,7 +196,7 @@ class EnvironmentPool:
         return waiting.environment.result()
 
     def _begin_initializations(self) -> None:
-        """One for each invocation that has waited long enough, as far as processors are free."""
+        """Initialize one for each invocation that has waited long enough, within the limit."""
         wanted = Counter(each.version for each in self._waiting if not each.is_patient)
         for version, count in wanted.items():
             while self._begun[version] < count and self._initializing.acquire(blocking=False):
@@ -209,14 +209,14 @@ class EnvironmentPool:
                 ).start()
 
     def _initialize_for_waiting(self, version: FunctionVersion) -> None:
-        """Also where the init phase fails: the invocation that gets the environment repeats it."""
+        """Initialize an environment; if it fails, the invocation that gets it tries again."""
         began = time.monotonic()
         environment: ExecutionEnvironment | None = None
         try:
             with self._changed:
                 environment = self._create(version, ON_DEMAND)
             environment.initialize()
-        except Exception as error:  # noqa: BLE001 - raised where an invocation waits for it
+        except Exception as error:  # noqa: BLE001 - the waiting invocation raises it
             if environment:
                 self._discard(environment)
             if waiting := self._next_waiting(version):
@@ -231,7 +231,7 @@ class EnvironmentPool:
                 self._begin_initializations()
 
     def _next_waiting(self, version: FunctionVersion) -> _Waiting | None:
-        """The invocation that waits longest; it no longer does."""
+        """Remove and return the invocation that has waited longest."""
         with self._changed:
             for waiting in self._waiting:
                 if waiting.version == version:
@@ -240,7 +240,7 @@ class EnvironmentPool:
         return None
 
     def _take_idle(self, version: FunctionVersion) -> ExecutionEnvironment | None:
-        """A provisioned one if there is, else the one used last, whose memory is warmest."""
+        """A provisioned one if there is, else the one used last, which is most likely cached."""
         with self._changed:
             idle = self._idle.get(version)
             if not idle:
@@ -267,7 +267,7 @@ class EnvironmentPool:
         return environment
 
     def _give_back(self, environment: ExecutionEnvironment) -> None:
-        """Keep it for the next invocation, also after its runtime ended: that one restarts it."""
+        """Keep it for the next invocation, which restarts the runtime if it has ended."""
         if environment.initialization_type == PROVISIONED and not environment.is_initialized:
             threading.Thread(target=self._restore, args=(environment,), daemon=True).start()
             return
@@ -284,7 +284,7 @@ class EnvironmentPool:
             self._discard(environment)
 
     def _restore(self, environment: ExecutionEnvironment) -> None:
-        """Initialize a provisioned environment again; without success it is provisioned no more."""
+        """Initialize a provisioned environment again, or discard it if that fails."""
         if self._closed.is_set() or environment.is_retired or not self._initialize(environment):
             self._discard(environment)
         else:
@@ -324,7 +324,7 @@ class EnvironmentPool:
         ]
 
     def _retire(self, environments: Iterable[ExecutionEnvironment]) -> list[ExecutionEnvironment]:
-        """Mark them, and take those that are idle out of the pool, for the caller to close."""
+        """Mark them as retired, and remove the idle ones from the pool; the caller closes them."""
         taken = []
         for environment in environments:
             environment.is_retired = True

@@ -1,4 +1,4 @@
-"""Processes of execution environments: frozen, measured, and gone when their owner is."""
+"""Starts, freezes, measures and kills the processes of execution environments."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 class ProcessKeeper:
-    """Has a process of its own kill what still runs when this process ends, killed or not."""
+    """Starts a process that kills all functions' processes when this one ends or is killed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -23,7 +23,7 @@ class ProcessKeeper:
             [sys.executable, "-I", "-S", Path(__file__).with_name("keeper.py")],
             stdin=subprocess.PIPE,
             text=True,
-            start_new_session=True,  # what is sent to the owner's group must not end it first
+            start_new_session=True,  # a signal to the owner's group must not end the keeper
         )
 
     def watch(self, group: int) -> None:
@@ -33,7 +33,7 @@ class ProcessKeeper:
         self._tell(f"-{group}\n")
 
     def close(self) -> None:
-        """End it; it kills what it still watches."""
+        """End the keeper, which first kills the groups that it still watches."""
         with self._lock, contextlib.suppress(BrokenPipeError):
             self._stdin.close()
         self._keeper.wait()
@@ -51,8 +51,8 @@ class ProcessKeeper:
 class FunctionProcess:
     """A runtime in a process group of its own, whose output goes to the end of a file.
 
-    A file, unlike a pipe, needs no reader beside the process: what a function wrote before it asked
-    for the next invocation is in it, and a function that writes much is never held up.
+    Unlike a pipe, a file needs no reader: it contains all that a function wrote before it asked for
+    the next invocation, and a function that writes much is never blocked.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class FunctionProcess:
         return sum(resident_mb(pid) for pid in with_descendants(self.pid))
 
     def peak_memory_mb(self) -> float:
-        """The most that the process itself has had resident, in MB."""
+        """The maximum of the process's own resident memory so far, in MB."""
         with contextlib.suppress(OSError):
             status = Path(f"/proc/{self.pid}/status").read_bytes()
             if peak := status.partition(b"VmHWM:")[2]:
@@ -128,7 +128,7 @@ class FunctionProcess:
 
 
 def with_descendants(pid: int) -> list[int]:
-    """A process and all that it and its children have started and that still run."""
+    """A process and all its descendants that still run."""
     found = [pid]
     for each in found:
         with contextlib.suppress(OSError):  # it ended meanwhile

@@ -21,7 +21,7 @@ from localcloud.execution.http_requests import (
     answer,
 )
 
-MAXIMUM_PAYLOAD: Final = 6 * 2**20 + 100  # what Lambda's messages name
+MAXIMUM_PAYLOAD: Final = 6 * 2**20 + 100  # the limit in Lambda's error messages
 _PREFIX: Final = "/2018-06-01/runtime"
 _SEND_SECONDS: Final = 10
 _OK: Final = b'{"status":"OK"}'
@@ -69,7 +69,7 @@ class Responded:
 
 @dataclass(frozen=True)
 class Failed:
-    """The handler raised; `error_type` is what the runtime calls it."""
+    """The handler raised; `error_type` is the runtime's name of the error."""
 
     payload: bytes
     error_type: str
@@ -98,7 +98,7 @@ class _Connection:
 class RuntimeApi:
     """Listens on a loopback port of its own; `event` answers the runtime in the caller's thread.
 
-    Nobody answers while nobody waits for an event. The runtime is frozen then.
+    Requests are answered only while `event` waits. At other times the runtime is frozen.
     """
 
     def __init__(self) -> None:
@@ -118,7 +118,7 @@ class RuntimeApi:
         self._deliver()
 
     def event(self, timeout: float) -> RuntimeEvent | None:
-        """What the runtime does next; None if it does nothing within `timeout` seconds."""
+        """The next event of the runtime; None if there is none within `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while not self._events:
             ready = self._selector.select(max(deadline - time.monotonic(), 0))
@@ -132,7 +132,7 @@ class RuntimeApi:
         return self._events.popleft()
 
     def close(self) -> None:
-        """Listen no longer, and end the requests that wait."""
+        """Stop listening, and close all connections."""
         for key in list(self._selector.get_map().values()):
             if key.data:
                 key.data.socket.close()
@@ -154,7 +154,7 @@ class RuntimeApi:
             if connection.reader.awaits_continue:
                 connection.socket.sendall(CONTINUE)
         except (OSError, BadRequestError):
-            received = b""  # the process may end; the thread that waits for it notices
+            received = b""  # the process may have ended; the environment checks that
         if not received:
             self._drop(connection)
 
@@ -191,7 +191,7 @@ class RuntimeApi:
             self._drop(connection)
 
     def _take(self, request: RuntimeRequest) -> tuple[int, bytes]:
-        """The status and body that answer what the runtime reports."""
+        """Store what the runtime reports; returns the status and body of the answer."""
         body = request.body
         error_type = request.headers.get("lambda-runtime-function-error-type", "")
         if request.path == f"{_PREFIX}/init/error":
@@ -217,7 +217,7 @@ class RuntimeApi:
 
 
 def error_document(error_type: str, message: str) -> bytes:
-    """An error as Lambda and its Runtime API answer it."""
+    """The body of an error answer of Lambda and of its Runtime API."""
     return json.dumps({"errorType": error_type, "errorMessage": message}).encode()
 
 

@@ -1,7 +1,7 @@
 """Files saved since the deployment, which run in place of those in the deployed archives.
 
 The process that watches the sources writes them, and ministack's process reads them. An archive is
-called what Lambda calls it: a function's code by its CodeSha256, a layer by its version's ARN.
+identified as in Lambda: a function's code by its CodeSha256, a layer by its version's ARN.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ class SavedCode:
         new.replace(self._index)
 
     def read(self) -> dict[str, dict[str, Path | None]]:
-        """Where the content of each saved file is; a file there never changes."""
+        """The paths of the saved files' contents; a file that was written never changes."""
         if not self._index.exists():
             return {}
         return {

@@ -11,10 +11,10 @@ SETTING: Final = "TIMEOUT_FACTOR"
 
 @dataclass(frozen=True)
 class TimeLimits:
-    """In seconds. Every limit, the function's own included, is multiplied by `factor`.
+    """Limits in seconds. Every limit, the function's own included, is multiplied by `factor`.
 
-    A slow or busy machine gets a larger factor; so do tests, whose outcome must not depend on it.
-    Functions get the variable too, so that what they wait for can take longer as well.
+    Use a larger factor on a slow or busy machine. Tests use one so that their outcome does not
+    depend on the machine. Functions get the variable too, for the timeouts of their clients.
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
     """
 
@@ -25,7 +25,7 @@ class TimeLimits:
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> "TimeLimits":
-        """As the environment variable TIMEOUT_FACTOR says, 1 without it.
+        """The limits with the factor of the environment variable TIMEOUT_FACTOR, by default 1.
 
         Raises:
             ValueError: it is not a number of at least 1.
@@ -40,7 +40,7 @@ class TimeLimits:
         return cls(factor=factor)
 
     def of_init(self, *, provisioned: bool, timeout: float) -> float:
-        """For init code, before the first invocation; on Lambda longer where it is provisioned."""
+        """For the init phase; Lambda gives provisioned environments more time."""
         seconds = max(self.provisioned_init, timeout) if provisioned else self.init
         return seconds * self.factor
 

@@ -1,6 +1,6 @@
 """The state of metric alarms, by dimensions, periods and missing data.
 
-ministack looks at a metric's name only, whatever its dimensions, and at all data at once.
+ministack ignores the dimensions and periods of an alarm, and evaluates all data of a metric's name.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
 """
 
@@ -58,7 +58,7 @@ def alarm_state(
         treat == "breaching" if value is None else compare(value, threshold) for value in values
     )
     needed = alarm.get("DatapointsToAlarm") or count
-    # Data that is missing, and counts neither way, does not keep the others from deciding.
+    # Missing data that is neither breaching nor not breaching reduces the number that is needed.
     known = count if treat in ("breaching", "notBreaching") else sum(v is not None for v in values)
     reason = (
         f"{breaching} of {count} datapoints {alarm['ComparisonOperator']} {threshold}: {values}"

@@ -1,4 +1,4 @@
-"""The function that has a debugger: in one environment, because only one can have the port."""
+"""The function that has a debugger. It has one environment, because only one can have the port."""
 
 import threading
 from pathlib import Path
@@ -28,7 +28,7 @@ class DebuggedFunction:
         return self._setting[0] if self._setting else None
 
     def read(self) -> None:
-        """Take the function that the laptop cloud's folder names now."""
+        """Read again from the laptop cloud's folder which function has the debugger."""
         self._setting = debugging.read(self._file)
 
     def debugger(self, config: dict[str, Any]) -> Debugger | None:

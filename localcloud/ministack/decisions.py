@@ -43,7 +43,7 @@ def install(file: Path) -> None:
         return result
 
     def enforce_and_record(*request: Any, **options: Any) -> Any:
-        """Evaluates the policies of the role first, then that of the resource; both decide."""
+        """Record the decision of ministack, which evaluates the role's policies first."""
         kept: list[tuple[Any, bool]] = []
         token = evaluated.set(kept)
         try:
@@ -55,7 +55,7 @@ def install(file: Path) -> None:
         return refusal
 
     def simulate_and_record(*request: Any) -> Any:
-        """What localcloud asks before it reads a table's stream for a role."""
+        """Record simulations: localcloud simulates before it reads a table's stream for a role."""
         kept: list[tuple[Any, bool]] = []
         token = evaluated.set(kept)
         try:

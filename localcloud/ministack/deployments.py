@@ -14,7 +14,7 @@ def install() -> None:
 def transform_with_parameters() -> None:
     """Pass the stack's parameters to the SAM transform, as CloudFormation does.
 
-    ministack passes none, and so what a stage switches off in the transform would stay on.
+    ministack passes none. A setting that a stage switches off in the transform would stay on.
     """
     from ministack.services.cloudformation import changesets, engine, handlers  # noqa: PLC0415
     from samtranslator.translator import transform as sam  # noqa: PLC0415
@@ -54,7 +54,7 @@ def _leave_out_unknown_types() -> None:
         try:
             values = engine._resolve_parameters(processed, provided or [], previous)  # noqa: SLF001
             conditions = engine._evaluate_conditions(processed, values)  # noqa: SLF001
-        except ValueError:  # which the operation itself raises next
+        except ValueError:  # ministack raises it again and reports it
             return processed
         known = provisioners._RESOURCE_HANDLERS  # noqa: SLF001
         kept = without_left_out(processed, conditions, known)

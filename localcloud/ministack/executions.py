@@ -1,9 +1,8 @@
-"""Has every function of ministack run in an execution environment of `localcloud.execution`.
+"""Runs every function of ministack in an execution environment of `localcloud.execution`.
 
-All of ministack's callers (the Lambda API, API Gateway, S3, SNS, EventBridge, Step Functions and
-others) meet in `lambda_svc._execute_function`, which `install` replaces. Functions that no
-environment can run, container images and runtimes of other languages, stay with ministack's own
-executors.
+All callers in ministack (the Lambda API, API Gateway, S3, SNS, EventBridge, Step Functions and
+others) call `lambda_svc._execute_function`, which `install` replaces. ministack's own executors
+still get the functions that no environment can run: container images and other languages.
 """
 
 import contextvars
@@ -34,7 +33,7 @@ from localcloud.ministack.debugged_function import DebuggedFunction
 from localcloud.ministack.provisioned_concurrency import ProvisionedPool, in_background
 from localcloud.ministack.trace_header import inbound_depth, trace_header
 
-# Of the laptop's environment, what functions get too; credentials and region are their own.
+# Variables of the laptop cloud that functions get too. Credentials and region are per function.
 _HOST_VARIABLES: Final = (
     "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE",
@@ -56,11 +55,11 @@ type Function = dict[str, Any]
 
 
 def install(python: Path) -> "Executions":
-    """Begin, before ministack serves; `python` is the functions' interpreter.
+    """Replace ministack's executors, before it serves; `python` is the functions' interpreter.
 
     Raises:
         AttributeError: this version of ministack lacks something that is needed here.
-        ValueError: TIMEOUT_FACTOR is no factor.
+        ValueError: TIMEOUT_FACTOR is not a number of at least 1.
     """
     executions = Executions(python)
     for module, name, replacement in (
@@ -83,7 +82,7 @@ def install(python: Path) -> "Executions":
 
 
 def running_in_workers(config: Function) -> int:
-    """How many other invocations of a function run now, where ministack runs them itself."""
+    """How many other invocations of a function run now, if ministack's own workers run them."""
     running: int = lambda_svc._inflight.get(_name(config), 1)  # noqa: SLF001
     return running - 1
 
@@ -116,7 +115,7 @@ class Executions:
         self._code.remove()
 
     def execute(self, function: Function, event: Any) -> Any:
-        """In place of lambda_svc._execute_function: in the function's scope, and throttled.
+        """In place of lambda_svc._execute_function: an invocation that may be throttled.
 
         An asynchronous event that is throttled waits, and uses up none of its retries.
         https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
@@ -129,7 +128,7 @@ class Executions:
                 function,
                 event,
             )
-        if not _is_ours(function, config):
+        if not _runs_in_environment(function, config):
             return self._execute_otherwise(function, event)
         last_attempt = _last_attempt(function)
         wait = _FIRST_WAIT
@@ -155,7 +154,7 @@ class Executions:
         Raises:
             TooManyRequestsError: a concurrency limit is reached.
         """
-        if not _is_ours(function, config):
+        if not _runs_in_environment(function, config):
             return self._dispatch_otherwise(function, config, event, request_id, started)
         version = self._version(function, config)
         invocation = Invocation(
@@ -185,7 +184,7 @@ class Executions:
         There are no snapshots: one environment is initialized, and the version becomes active.
         """
         config = record["config"]
-        if not _is_ours(record, config):
+        if not _runs_in_environment(record, config):
             self._prepare_otherwise(name, record)
             return
 
@@ -227,7 +226,7 @@ class Executions:
         return [name]
 
     def _start_debugged(self, name: str) -> None:
-        """In the version that an alias points to, which is what others invoke."""
+        """Start the version that an alias points to, because event sources invoke the alias."""
         alias = next(iter(lambda_svc._functions[name].get("aliases", {})), "$LATEST")  # noqa: SLF001
         if version := self.version_of(name, alias):
             in_background(self._debugged.start, version)
@@ -237,9 +236,9 @@ class Executions:
         return self._concurrency.running(_name(config))
 
     def version_of(self, name: str, qualifier: str) -> FunctionVersion | None:
-        """What a function's alias or version is; None if it does not run in an environment."""
+        """The version of a qualifier; None if the function does not run in an environment."""
         record, config = lambda_svc._get_func_record_for_qualifier(name, qualifier)  # noqa: SLF001
-        if record and config and _is_ours(record, config):
+        if record and config and _runs_in_environment(record, config):
             return self._version(record, config)
         return None
 
@@ -284,10 +283,10 @@ class _WebSocketWorker:
 
 
 def _asynchronously(invoke: Callable[[Function, Any], None]) -> Callable[[Function, Any], None]:
-    """Around lambda_svc.invoke_async_with_retry: its thread knows since when the event waits."""
+    """Wrap lambda_svc.invoke_async_with_retry: its thread knows when the event was queued."""
 
     def invoke_asynchronously(function: Function, event: Any) -> None:
-        token = _queued_at.set(time.monotonic())  # goes along into the thread
+        token = _queued_at.set(time.monotonic())  # the thread inherits the context variable
         try:
             invoke(function, event)
         finally:
@@ -297,7 +296,7 @@ def _asynchronously(invoke: Callable[[Function, Any], None]) -> Callable[[Functi
 
 
 def _last_attempt(function: Function) -> float:
-    """When an event that is throttled is given up: at once, if somebody waits for its answer."""
+    """Until when a throttled event is tried again; a synchronous invocation is not."""
     queued_at = _queued_at.get()
     if queued_at is None:
         return -math.inf
@@ -306,7 +305,7 @@ def _last_attempt(function: Function) -> float:
     return queued_at + float(settings.get("MaximumEventAgeInSeconds", 21_600))
 
 
-def _is_ours(function: Function, config: Function) -> bool:
+def _runs_in_environment(function: Function, config: Function) -> bool:
     is_image = config.get("PackageType") == "Image"
     return (
         bool(function.get("code_zip")) and not is_image and is_supported(config.get("Runtime", ""))

@@ -1,4 +1,4 @@
-"""Functions as CloudFormation hands them to Lambda; runs inside ministack's process."""
+"""Functions as CloudFormation passes them to Lambda; runs inside ministack's process."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +9,8 @@ from localcloud.ministack.stack_resources import extend
 def install() -> None:
     """Wrap the handlers that create and update a function of a stack.
 
-    ministack keeps an environment value as the template's number or boolean, which no process can
-    be started with, and drops the function's dead-letter queue.
+    ministack keeps an environment value as the template's number or boolean, although a process
+    needs strings, and drops the function's dead-letter queue.
     """
     from ministack.services import lambda_svc  # noqa: PLC0415 - not in the development environment
 

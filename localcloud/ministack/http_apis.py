@@ -1,6 +1,6 @@
 """HTTP APIs with the routes of their OpenAPI body; `install` runs inside ministack's process.
 
-ministack ignores the body, and so an HTTP API of a SAM template has no routes.
+ministack ignores the body, so an HTTP API of a SAM template has no routes there.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-open-api.html
 """
 
@@ -18,7 +18,7 @@ _AUTHORIZER: Final = "x-amazon-apigateway-authorizer"
 
 @dataclass(frozen=True)
 class Route:
-    """A route with its integration, in the words of the API's own calls."""
+    """A route with its integration, named as in CreateRoute and CreateIntegration."""
 
     key: str
     integration: Mapping[str, Any]

@@ -1,6 +1,6 @@
-"""Requests by which localcloud tells ministack's process something; runs inside that process.
+"""Requests of localcloud to ministack's process; runs inside that process.
 
-They carry no content: who may send a request to the laptop cloud cannot bring in code by it.
+They carry no content, so that a client of the laptop cloud cannot bring code in by them.
 """
 
 import asyncio

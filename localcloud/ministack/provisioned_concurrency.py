@@ -1,4 +1,4 @@
-"""Provisioned concurrency as ministack's settings say it; runs inside ministack's process.
+"""Applies ministack's settings of provisioned concurrency; runs inside ministack's process.
 
 ministack stores the settings of aliases and versions and does nothing with them.
 https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html
@@ -24,7 +24,7 @@ type VersionOf = Callable[[str, str], FunctionVersion | None]
 class ProvisionedPool:
     """Keeps as many environments initialized as the settings say.
 
-    `version_of` tells what a function's alias or version is; None if it does not run here.
+    `version_of` returns the version of a function's qualifier; None if it does not run here.
     """
 
     def __init__(self, pool: EnvironmentPool, version_of: VersionOf) -> None:
@@ -34,7 +34,7 @@ class ProvisionedPool:
         self._provisioning = threading.Lock()
 
     def follow_settings(self) -> None:
-        """Have every change of a setting or of its alias, and the end of either, take effect."""
+        """Apply each change and deletion of a setting or of its alias."""
         put = lambda_svc._put_provisioned_concurrency  # noqa: SLF001
         delete = lambda_svc._delete_provisioned_concurrency  # noqa: SLF001
         update = lambda_svc._update_alias  # noqa: SLF001
@@ -80,7 +80,7 @@ class ProvisionedPool:
             self._provision_later(name, qualifier, setting)
 
     def _follow_stacks(self) -> None:
-        """A stack deletes functions, versions and aliases without Lambda's API in ministack."""
+        """Apply deletions by stacks too, for which ministack does not call the Lambda API."""
         handlers = provisioners._RESOURCE_HANDLERS  # noqa: SLF001
         delete_function = handlers["AWS::Lambda::Function"]["delete"]
         delete_version = handlers["AWS::Lambda::Version"]["delete"]
@@ -117,7 +117,7 @@ class ProvisionedPool:
         with self._provisioning:
             wanted = setting["RequestedProvisionedConcurrentExecutions"] if setting else 0
             version = self._version_of(name, qualifier) if wanted else None
-            if version and version.debugger:  # it has one environment, and not of these
+            if version and version.debugger:  # its only environment is not a provisioned one
                 wanted = 0
             before, _ = self._provisioned.pop(key, (None, 0))
             if before and before != version:
@@ -134,7 +134,7 @@ class ProvisionedPool:
 
 
 def in_background(run: Callable[..., None], *arguments: Any) -> None:
-    """In a thread, in the account and region of the request that is answered now."""
+    """Run it in a thread, with the account and region of the current request."""
     context = contextvars.copy_context()
     threading.Thread(
         target=context.run, args=(run, *arguments), name="initialize-environments", daemon=True

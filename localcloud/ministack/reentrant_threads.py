@@ -1,8 +1,8 @@
-"""Threads that ministack's requests run in, used again; runs inside ministack's process.
+"""Reuses the threads in which ministack runs requests; runs inside ministack's process.
 
-ministack starts a thread for each request that may lead to another request, such as an invocation.
-To start a thread holds up its event loop until that thread runs: a tenth of the loop's time when
-many clients read through an API. A request still never waits for a thread of another one.
+ministack starts a thread for each request that may cause another request, such as an invocation.
+Starting a thread blocks its event loop until that thread runs: a tenth of the loop's time when
+many clients read through an API. A request still never waits for the thread of another request.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ def install() -> None:
     threads = ReusedThreads()
 
     async def run_reentrant[T](function: Callable[..., T], *arguments: Any, **_: str) -> T:
-        """In a thread, with the caller's context; a cancelled caller waits for the end first."""
+        """Run it in a thread with the caller's context; if cancelled, wait until it has ended."""
         loop = asyncio.get_running_loop()
         context = contextvars.copy_context()
         future: asyncio.Future[T] = loop.create_future()
@@ -38,13 +38,13 @@ def install() -> None:
             if error is not None:
                 future.set_exception(error)
             else:
-                future.set_result(answer)  # type: ignore[arg-type] # None is only beside an error
+                future.set_result(answer)  # type: ignore[arg-type] # None only with an error
 
         def run() -> None:
             answer, error = None, None
             try:
                 answer = context.run(function, *arguments)
-            except BaseException as raised:  # noqa: BLE001 - raised where it is awaited
+            except BaseException as raised:  # noqa: BLE001 - the awaiting task raises it
                 error = raised
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(deliver, answer, error)
@@ -56,7 +56,7 @@ def install() -> None:
             while not future.done():
                 with contextlib.suppress(BaseException):
                     await asyncio.shield(future)
-            future.exception()  # it is known
+            future.exception()  # otherwise asyncio logs that it was never retrieved
             raise
 
     concurrency.run_reentrant  # noqa: B018 - must exist
@@ -64,7 +64,7 @@ def install() -> None:
 
 
 class ReusedThreads:
-    """As many threads as there is work at once; a thread that is idle for long ends."""
+    """One thread per concurrent piece of work; a thread ends after some idle time."""
 
     def __init__(self, idle_seconds: float = _IDLE_SECONDS) -> None:
         self._idle_seconds = idle_seconds
@@ -72,7 +72,7 @@ class ReusedThreads:
         self._lock = threading.Lock()
 
     def run(self, work: Work) -> None:
-        """In a thread that is idle, else in a new one; `work` raises nothing."""
+        """Run `work`, which raises nothing, in an idle thread, or in a new one."""
         with self._lock:
             inbox = self._idle.pop() if self._idle else None
         if inbox:
@@ -93,4 +93,4 @@ class ReusedThreads:
                     if inbox in self._idle:
                         self._idle.remove(inbox)
                         return
-                work = inbox.get()  # it was given some at the last moment
+                work = inbox.get()  # `run` chose this thread just before the timeout

@@ -1,4 +1,4 @@
-"""Which resources of a template ministack cannot do; the pure part, in plain dictionaries.
+"""Which resources of a template ministack does not support; without ministack, on dictionaries.
 
 It runs inside ministack's process too, which has only the standard library and ministack.
 """
@@ -44,7 +44,7 @@ def limitations(
     `known` are the resource types of ministack, `python` is the runtime that functions run on, such
     as `python3.13`.
     """
-    resources = _made(template, conditions)
+    resources = _created(template, conditions)
     unknown = _unknown(resources, known)
     referring = _referring(resources, unknown)
     found = []
@@ -72,9 +72,9 @@ def without_left_out(
 
     Outputs, DependsOn and UpdatePolicy may refer to them, and are removed too.
     """
-    made = _made(template, conditions)
-    unknown = _unknown(made, known)
-    removed = unknown - _referring(made, unknown).keys()
+    created = _created(template, conditions)
+    unknown = _unknown(created, known)
+    removed = unknown - _referring(created, unknown).keys()
     kept = {
         name: _without_order(resource, removed)
         for name, resource in template.get("Resources", {}).items()
@@ -89,7 +89,7 @@ def without_left_out(
     return {**rest, "Resources": kept, **({"Outputs": outputs} if outputs else {})}
 
 
-def _made(template: Template, conditions: Mapping[str, bool]) -> dict[str, Any]:
+def _created(template: Template, conditions: Mapping[str, bool]) -> dict[str, Any]:
     """The resources whose condition, if they have one, is true."""
     return {
         name: resource
@@ -107,7 +107,7 @@ def _unknown(resources: Mapping[str, Any], known: Collection[str]) -> set[str]:
 
 
 def _referring(resources: Mapping[str, Any], unknown: Collection[str]) -> dict[str, str]:
-    """By unknown resource that the known ones need, the first of those that refer to it."""
+    """The unknown resources that known ones refer to, each with the first that does."""
     return {
         target: name
         for name, resource in sorted(resources.items(), reverse=True)

@@ -20,7 +20,7 @@ type Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class MethodRequest:
-    """What a method demands of a request, in the words of PutMethod."""
+    """What a method requires of a request, named as in PutMethod."""
 
     path: str
     method: str
@@ -52,7 +52,7 @@ def read_body(body: Json) -> RestApiBody:
 
 
 def with_short_any(body: Json) -> dict[str, Any]:
-    """A body in which the methods for ANY are called `any`, which ministack can be told to know."""
+    """A body in which the methods for ANY are named `any`, which `rest_apis` adds to ministack."""
     paths = {
         path: {"any" if name == _ANY else name: value for name, value in item.items()}
         for path, item in body.get("paths", {}).items()
@@ -65,7 +65,7 @@ class _Reader:
         self._body = body
         schemas = body.get("components", {}).get("schemas", {})
         definitions = body.get("definitions", {})
-        # Each model has all others with it, where its references look for them.
+        # Each model contains all schemas, at the places that its references name.
         self._named = {"definitions": definitions, "components": {"schemas": schemas}}
         self.models = {
             name: {**schema, **self._named} for name, schema in {**definitions, **schemas}.items()
@@ -103,7 +103,7 @@ class _Reader:
         return {kind: self._model(schema, name) for kind, schema in schemas.items() if schema}
 
     def _model(self, schema: Json, name: str) -> str:
-        """The name of a schema's model; one that is written in place is called like its method."""
+        """The name of a schema's model; an inline schema gets a model named after its method."""
         reference = str(schema.get("$ref", "")).rpartition("/")[2]
         if reference in self.models:
             return reference

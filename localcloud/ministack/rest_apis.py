@@ -1,4 +1,7 @@
-"""REST APIs with all of their OpenAPI body and the id of API Gateway; runs inside ministack."""
+"""Keeps what ministack loses of REST APIs: parts of the OpenAPI body, the id, the Referer header.
+
+Runs inside ministack's process.
+"""
 
 import json
 from contextvars import ContextVar
@@ -19,8 +22,8 @@ def install() -> None:
 def _keep_all_of_body() -> None:
     """Take from the OpenAPI body, as API Gateway does, what ministack drops of it.
 
-    These are the resource policy, gateway responses, what requests are validated by, and methods
-    for ANY.
+    These are the resource policy, gateway responses, request validators and models, and methods for
+    ANY.
     """
     from ministack.services import apigateway_v1  # noqa: PLC0415
 
@@ -37,7 +40,7 @@ def _keep_all_of_body() -> None:
 
 
 def _define(apigateway: Any, api_id: str, body: dict[str, Any]) -> None:
-    """Define gateway responses, models and validators, and what each method demands."""
+    """Define gateway responses, models and validators, and what each method requires."""
     found = read_body(body)
     for kind, response in found.gateway_responses.items():
         apigateway._put_gateway_response(api_id, kind, response)  # noqa: SLF001
@@ -63,7 +66,7 @@ def _define(apigateway: Any, api_id: str, body: dict[str, Any]) -> None:
 def _keep_id_of_api() -> None:
     """Import a changed body into the existing API, as PutRestApi does.
 
-    ministack creates another API and deletes the first one, which breaks all who know its id.
+    ministack creates another API and deletes the first one, so callers of the old id fail.
     """
     from ministack.services import apigateway_v1  # noqa: PLC0415
     from ministack.services.cloudformation import provisioners  # noqa: PLC0415

@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 
 
 class _Expression(str):
-    """A schedule's expression, which knows its zone on its way through ministack's functions."""
+    """A schedule's expression with its time zone, for ministack's functions that pass it on."""
 
     zone: ZoneInfo
 
 
 class _Fields(tuple[Any, ...]):
-    """The same for what a cron expression is parsed into."""
+    """The parsed fields of a cron expression with its time zone."""
 
     zone: ZoneInfo
 

@@ -1,6 +1,6 @@
-"""Lets policies see the laptop cloud's plain HTTP as TLS; runs inside ministack's process.
+"""Makes policies treat the laptop cloud's plain HTTP as TLS; runs inside ministack's process.
 
-Nothing on the laptop speaks TLS, so a policy that denies requests without it would deny all.
+The laptop cloud has no TLS, so a policy that denies requests without TLS would deny all.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
-"""Runs ministack while its owner lives; started by localcloud/cloud.py in ministack's environment.
+"""Runs ministack until its owner ends; localcloud/cloud.py starts it in ministack's environment.
 
-Standard input is a pipe that the owner holds open and never writes to: when the owner ends, however
-it ends, the pipe closes and the cloud ends too. The one argument is the interpreter that functions
-run in; it has the packages of Lambda's runtime and no others.
+Standard input is a pipe that the owner holds open and never writes to. When the owner ends, also
+when it is killed, the pipe closes and the cloud ends too. The only argument is the interpreter of
+functions, which has the packages of Lambda's runtime and no others.
 """
 
 import os

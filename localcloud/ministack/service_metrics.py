@@ -1,4 +1,4 @@
-"""The metrics that AWS's services send to CloudWatch; the pure part.
+"""The metrics that AWS's services send to CloudWatch, computed without ministack.
 
 It runs inside ministack's process, which has only the standard library and ministack.
 """
@@ -25,7 +25,7 @@ class Datum(NamedTuple):
 
 
 class MeasuredInvocation(NamedTuple):
-    """One run of a function, in seconds since 1970; `queued` is when an asynchronous event was."""
+    """One invocation, in seconds since 1970; `queued` is the time when Lambda queued the event."""
 
     function: str
     event: object

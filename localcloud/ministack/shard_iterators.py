@@ -1,7 +1,7 @@
-"""Shard iterators of Kinesis that expire without a search of all; runs inside ministack's process.
+"""Expires shard iterators of Kinesis without a full search; runs inside ministack's process.
 
-ministack looks at every iterator at every request. A stream that is polled five times a second has
-1,500 of them in the five minutes that they live, and each look took more than a millisecond.
+ministack checks every iterator at every request. A stream that is polled five times a second has
+1,500 of them, which live for five minutes, and each check took more than a millisecond.
 """
 
 import itertools

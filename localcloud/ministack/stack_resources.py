@@ -1,4 +1,4 @@
-"""Resources of stacks, completed after ministack's CloudFormation; runs inside its process."""
+"""Completes resources that ministack's CloudFormation has created; runs inside its process."""
 
 from collections.abc import Callable
 from typing import Any

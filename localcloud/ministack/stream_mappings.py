@@ -1,12 +1,12 @@
-"""Event source mappings of streams, which localcloud's own engine runs; inside ministack's process.
+"""Switches ministack's pollers of streams off, because localcloud's engine runs these mappings.
 
-ministack would poll such a mapping from the moment that it is created or enabled, from a position
-of its own, until the engine has disabled it: records were delivered twice.
+Runs inside ministack's process. ministack would poll a mapping from its creation until the engine
+disables it, from another position than the engine: records were delivered twice.
 """
 
 
 def install() -> None:
-    """Leave out ministack's pollers of Kinesis and DynamoDB streams."""
+    """Replace ministack's pollers of Kinesis and DynamoDB streams."""
     from ministack.services import lambda_svc  # noqa: PLC0415 - not in the development environment
 
     lambda_svc._poll_kinesis = _poll_nothing  # noqa: SLF001

@@ -1,4 +1,4 @@
-"""Says what of a template is not as on AWS; a program for ministack's environment.
+"""Lists what of a template is not as on AWS; a program for ministack's environment.
 
 Standard input is JSON: the template, its parameters and the runtime that functions run on. Standard
 output is JSON: `limitations` and the `types` of all resources, or an `error` in a sentence.
@@ -18,7 +18,7 @@ def main() -> None:
 
 
 def check(given: dict[str, Any]) -> dict[str, Any]:
-    """What `main` prints for what it reads."""
+    """Check a template; input and output are those of `main`."""
     from ministack.services.cloudformation import engine, provisioners  # noqa: PLC0415
 
     from localcloud.ministack import deployments, resource_types  # noqa: PLC0415

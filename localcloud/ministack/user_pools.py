@@ -1,4 +1,4 @@
-"""User pools that only administrators fill; runs inside ministack's process."""
+"""User pools in which only administrators create users; runs inside ministack's process."""
 
 from typing import Any, Final
 
@@ -6,7 +6,7 @@ _REFUSAL: Final = "SignUp is not permitted for this user pool"
 
 
 def install() -> None:
-    """Refuse SignUp where the pool says AllowAdminCreateUserOnly, which ministack ignores."""
+    """Refuse SignUp if the pool has AllowAdminCreateUserOnly, which ministack ignores."""
     from ministack.services import cognito  # noqa: PLC0415 - not in the development environment
 
     sign_up = cognito._sign_up  # noqa: SLF001

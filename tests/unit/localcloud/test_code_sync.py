@@ -111,7 +111,7 @@ def test_saved_code_goes_on_running_where_a_build_was_not_deployed(project: Proj
 
 def test_laptop_cloud_that_takes_nothing_is_reported_and_asked_again(project: Project):
     project.is_available = False
-    with pytest.raises(CloudError, match="does not take the saved files"):
+    with pytest.raises(CloudError, match="does not accept the saved files"):
         project.save("2")
     project.is_available = True
     project.sync.sync([])

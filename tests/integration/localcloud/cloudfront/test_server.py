@@ -151,7 +151,7 @@ def test_changed_distribution_is_followed_and_one_that_cannot_be_is_not(
     eventually(lambda: viewer.get("/").text == "other")
     api.deployed = NotModelledError("Origin groups are not modelled.")
     log = stub.cloud.folder / "edge.log"
-    eventually(lambda: "cannot be followed: Origin groups" in log.read_text())
+    eventually(lambda: "cannot be read: Origin groups" in log.read_text())
     assert viewer.get("/").text == "other"
 
 
@@ -162,7 +162,7 @@ def test_bug_of_our_own_is_500_without_a_trace_and_is_in_the_log(
     assert response.status_code == 500
     assert "secret" not in response.text
     log = (stub.cloud.folder / "edge.log").read_text()
-    assert "GET /bug: the edge itself failed" in log
+    assert "GET /bug: localcloud's CloudFront failed" in log
     assert "a bug of our own, with a secret" in log
 
 
@@ -221,7 +221,7 @@ def test_port_in_use_is_reported_with_the_remedy(stub: StubCloud, port: int):
     with (
         socket.create_server(("127.0.0.1", port)),
         pytest.raises(
-            CloudError, match=rf"127.0.0.1:{port}, for CloudFront, .* Choose another port"
+            CloudError, match=rf"127.0.0.1:{port} for CloudFront: .* Choose another port"
         ),
         cloudfront.running(stub.cloud, port),
     ):

@@ -189,7 +189,7 @@ def test_configuration_is_read_whole():
 @pytest.mark.parametrize(
     ("where", "setting", "said"),
     [
-        ("DefaultCacheBehavior", {"FunctionAssociations": {"Quantity": 1}}, "functions of"),
+        ("DefaultCacheBehavior", {"FunctionAssociations": {"Quantity": 1}}, "CloudFront Functions"),
         ("DefaultCacheBehavior", {"ResponseHeadersPolicyId": "x"}, "response headers policy"),
         ("DefaultCacheBehavior", {"TrustedKeyGroups": {"Enabled": True}}, "trusted key groups"),
         ("DefaultCacheBehavior", {"TrustedSigners": {"Enabled": True}}, "trusted signers"),

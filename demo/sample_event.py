@@ -13,13 +13,25 @@ _EVENT: Final = ROOT / "events" / "s3_photo_uploaded.json"
 def put_photo_of_sample_event(cloud: Cloud, outputs: Mapping[str, str]) -> None:
     """Create the upload and its PENDING record.
 
-    The event names a bucket without notifications: only `sam local invoke` delivers the event.
+    The event names a bucket without notifications: only `make invoke` delivers the event. Without a
+    Docker engine the function runs under its role, which the policy of that bucket lets read.
     """
     [record] = json.loads(_EVENT.read_text())["Records"]
     bucket, key = record["s3"]["bucket"]["name"], record["s3"]["object"]["key"]
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key=key, Body=(PHOTOS / "coffee.jpg").read_bytes())
+    function = cloud.client("lambda").get_function_configuration(
+        FunctionName=outputs["ThumbnailerFunctionName"]
+    )
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": function["Role"]},
+        "Action": ["s3:GetObject", "s3:DeleteObject"],
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+    }
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
     cloud.client("dynamodb").put_item(
         TableName=outputs["PhotosTableName"],
         Item={

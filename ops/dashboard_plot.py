@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, Multiple
 from ops.dashboard_widgets import Axis, Points, Span, WidgetReading, lengthened, value_text
 
 _COLUMNS: Final = 24
-_WIDTH: Final = 1000.0  # pixels, as README shows the picture
+_WIDTH: Final = 1000.0  # pixels, as docs/operate.md shows the picture
 _UNIT: Final = 25.0  # pixels per unit of the grid's height
 _HEADER: Final = 40.0
 _DPI: Final = 100

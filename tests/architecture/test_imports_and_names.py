@@ -216,7 +216,7 @@ def test_no_class_has_the_name_of_another_class():
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 named.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
     shared_names = {name: sorted(paths) for name, paths in named.items() if len(paths) > 1}
-    # The settings of a function: README names them, and no module uses those of another function.
+    # Each function has settings, and no module uses those of another function.
     settings = shared_names.pop("Settings")
     assert all(path.startswith("functions/") for path in settings), settings
     assert not shared_names, f"{shared_names}: give each class a name of its own."

@@ -376,7 +376,7 @@ def test_hash_is_in_the_versions_logical_id_and_in_the_functions_description():
 
 
 def test_plain_sam_deploy_does_not_see_a_changed_mapping_value_or_parameter():
-    """The gap that README states. If this fails, SAM has closed it."""
+    """The gap that docs/deploy.md states. If this fails, SAM has closed it."""
 
     def change(template: Template) -> None:
         template["Mappings"]["Stage"]["prod"]["LogLevel"] = "ERROR"

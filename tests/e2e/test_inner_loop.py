@@ -1,4 +1,4 @@
-"""README's inner loop on a stack, by the real sam: remote invoke, logs, and sync of changed code.
+"""The inner loop of docs/deploy.md, by the real sam: remote invoke, logs, sync of changed code.
 
 The settings are those of samconfig.toml's dev; what leads to the laptop instead is given as flags.
 ministack has no versions of a layer to be found, so a changed layer goes up with the whole stack.

@@ -27,8 +27,8 @@ def test_the_committed_reports_are_current():
         )
 
 
-def test_readme_has_the_figures_of_the_reports():
-    readme, figures, prices = (ROOT / "README.md").read_text(), load_figures({}), load_prices()
+def test_deploy_page_has_the_figures_of_the_reports():
+    page, figures, prices = (ROOT / "docs/deploy.md").read_text(), load_figures({}), load_prices()
     found = {name: answer(load_scenario(name), figures, prices) for name in COMMITTED}
     bills = {name: float(f"{each.bill.usd:.2g}") for name, each in found.items()}
     idle = {stage: each.usd for stage, each in found["hobby"].idle.items()}
@@ -39,7 +39,7 @@ def test_readme_has_the_figures_of_the_reports():
         f"a million photos a month (${bills['million']:,.0f})",
         f"(${bills['internet'] / 1e6:g} million, and {exceeded} limits",
     ):
-        assert figure in " ".join(readme.split()), figure
+        assert figure in " ".join(page.split()), figure
 
 
 def test_the_committed_plot_is_current():

@@ -59,6 +59,9 @@ class Engine:
 
     `checkpoints` is what `Engine.checkpoints` returned before, and plain JSON. An engine that is
     dropped in the middle of anything and made again from them loses no record.
+
+    `clock` is for what the engine waits for, and must not jump. `wall_clock`, in Unix seconds, is
+    for the age of records; without it, `clock` is for both.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Engine:
         destination: Destination | None,
         clock: Callable[[], float],
         *,
+        wall_clock: Callable[[], float] | None = None,
         checkpoints: Mapping[str, Any] | None = None,
         backoff: Callable[[int], float] = exponential_backoff,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
@@ -80,6 +84,7 @@ class Engine:
         self._invoke = invoke
         self._destination = destination
         self._clock = clock
+        self._wall_clock = wall_clock or clock
         self._backoff = backoff
         self._new_id = new_id
         self._report = report
@@ -150,7 +155,7 @@ class Engine:
                 limit = self._read_ahead - progress.unfinished
                 return Reading(shard_id, now, progress.read_to, limit)
             case Deliver(shard_id, number):
-                return self._begin_delivery(shard_id, number, now)
+                return self._begin_delivery(shard_id, number, self._wall_clock())
 
     def perform(self, task: Task) -> Result:
         """Perform a task without changing the engine, so that tasks may run in parallel."""

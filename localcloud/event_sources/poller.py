@@ -4,11 +4,9 @@ import contextlib
 import json
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -23,6 +21,7 @@ from localcloud.event_sources.engine import Counters, Engine
 from localcloud.event_sources.mappings import EventSourceMapping
 from localcloud.event_sources.role_clients import UNAVAILABLE, RoleClients
 from localcloud.event_sources.sources import source
+from localcloud.event_sources.state_files import Log, StateFile
 from localcloud.event_sources.tasks import Deliver, List, Read, Task, Unit
 
 _POLL_SECONDS: Final = 0.2
@@ -32,6 +31,10 @@ _END_SECONDS: Final = 5.0
 _LONGEST_INVOCATION: Final = 900
 _THREADS: Final = 32
 _STREAMS: Final = (":kinesis:", ":dynamodb:")
+_NOT_SAVED: Final = (
+    "Free some space. Deliveries go on, and checkpoints are saved once the disk has space;"
+    " records after the last ones would be delivered again if the laptop cloud ended before that."
+)
 
 
 @dataclass
@@ -42,6 +45,7 @@ class _Worker:
     under_way: int = 0
     not_before: dict[Unit, float] = field(default_factory=dict)
     replaced: bool = False  # begins no new task
+    failed: bool = False  # by a bug of the engine: another one goes on from its checkpoints
 
 
 class EventSources:
@@ -57,9 +61,10 @@ class EventSources:
         self._stopped = False
         self._bug: Exception | None = None
         self._last_delivery = 0.0
-        self._log = _Log(cloud.folder / "event_sources.log")
-        self._file = cloud.folder / "checkpoints.json"
-        self._saved: dict[str, Any] = _loaded(self._file)
+        self._log = Log(cloud.folder / "event_sources.log")
+        self._file = StateFile(cloud.folder / "checkpoints.json", _NOT_SAVED)
+        self._saved: dict[str, Any] = _loaded(self._file.path)
+        self._written = dict(self._saved)
         self._thread = threading.Thread(target=self._run, name="event-sources", daemon=True)
 
     @property
@@ -83,7 +88,7 @@ class EventSources:
         """
         deadline = time.monotonic() + timeout
         self._refresh()
-        began = time.time()
+        began = time.monotonic()
         with self._changed:
             while late := self._not_drained_since(began):
                 if self._bug:
@@ -120,17 +125,22 @@ class EventSources:
     def _run(self) -> None:
         next_refresh = time.monotonic() + _REFRESH_SECONDS
         while not self._stopped:
-            if time.monotonic() >= next_refresh:
-                try:
+            try:
+                if time.monotonic() >= next_refresh:
+                    next_refresh = time.monotonic() + _REFRESH_SECONDS
                     self._refresh()
-                except ValueError as error:
-                    self._log.write(f"The new settings of a mapping cannot be used: {error}")
-                next_refresh = time.monotonic() + _REFRESH_SECONDS
-            with self._changed:
-                for worker in self._workers.values():
-                    self._begin_what_is_due(worker)
-                self._save()
-                self._changed.wait(min(self._pause(), max(next_refresh - time.monotonic(), 0)))
+                with self._changed:
+                    for worker in self._workers.values():
+                        self._begin_what_is_due(worker)
+                    self._save()
+                    self._changed.wait(min(self._pause(), max(next_refresh - time.monotonic(), 0)))
+            except ValueError as error:
+                self._log.write(f"The new settings of a mapping cannot be used: {error}")
+            except Exception as error:  # noqa: BLE001 - the event sources must not end silently
+                self._bug = error
+                self._log.write(f"The event sources failed, and go on: {error!r}")
+                with self._changed:
+                    self._changed.wait(_POLL_SECONDS)
 
     def _begin_what_is_due(self, worker: _Worker) -> None:
         now = time.monotonic()
@@ -158,10 +168,17 @@ class EventSources:
             with self._changed:
                 moved = worker.engine.finish(task, result)
                 self._conclude(worker, unit, moved=moved)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - await_drained raises it
             self._bug = error
-            self._log.write(f"The engine itself failed, at {unit}: {error!r}")
-            raise
+            name = worker.engine.mapping.function_name
+            self._log.write(
+                f"{name}: the engine itself failed, at {unit}: {error!r}."
+                " It starts again from its checkpoints."
+            )
+            with self._changed:
+                worker.under_way -= 1
+                worker.failed = worker.replaced = True
+                self._changed.notify_all()
 
     def _conclude(self, worker: _Worker, unit: Unit, *, moved: bool) -> None:
         worker.under_way -= 1
@@ -171,7 +188,7 @@ class EventSources:
             case Read():
                 worker.not_before[unit] = time.monotonic() + (0 if moved else _POLL_SECONDS)
             case Deliver():
-                self._last_delivery = time.time()
+                self._last_delivery = time.monotonic()
         self._changed.notify_all()
 
     def _not_drained_since(self, began: float) -> list[EventSourceMapping]:
@@ -211,12 +228,22 @@ class EventSources:
             if not any(kind in mapping["EventSourceArn"] for kind in _STREAMS):
                 continue
             if mapping["State"] in ("Creating", "Enabling", "Enabled", "Updating"):
-                with self._changed:
-                    self._saved.setdefault(mapping["UUID"], {})
-                    self._write()
+                if not self._take_over(mapping["UUID"]):
+                    continue  # ministack polls it until the disk has space
                 self._lambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
             if mapping["UUID"] in self._saved:
                 yield mapping
+
+    def _take_over(self, uuid: str) -> bool:
+        """Whether the file says that a mapping runs here, whatever happens next."""
+        with self._changed:
+            is_new = uuid not in self._saved
+            self._saved.setdefault(uuid, {})
+            if self._write():
+                return True
+            if is_new:
+                del self._saved[uuid]
+            return False
 
     def _mapping(self, settings: dict[str, Any]) -> EventSourceMapping:
         function = self._lambda.get_function_configuration(FunctionName=settings["FunctionArn"])
@@ -225,7 +252,7 @@ class EventSources:
     def _worker(self, mapping: EventSourceMapping, old: _Worker | None) -> _Worker:
         """The old worker, if its settings apply or it has a task in progress; or a new one."""
         if old:
-            old.replaced = old.engine.mapping != mapping
+            old.replaced = old.failed or old.engine.mapping != mapping
             if old.under_way or not old.replaced:
                 return old
             self._saved[mapping.uuid] = old.engine.checkpoints()
@@ -241,7 +268,8 @@ class EventSources:
             source(mapping, clients),
             lambda event: self._invoke(mapping, event),
             destination(mapping, clients, self._cloud),
-            time.time,
+            time.monotonic,
+            wall_clock=time.time,
             checkpoints=self._saved[mapping.uuid],
             report=lambda sentence: self._log.write(f"{mapping.function_name}: {sentence}"),
         )
@@ -261,33 +289,16 @@ class EventSources:
         )
 
     def _save(self) -> None:
-        now = {uuid: each.engine.checkpoints() for uuid, each in self._workers.items()}
-        if self._saved != self._saved | now:
-            self._saved |= now
+        self._saved |= {uuid: each.engine.checkpoints() for uuid, each in self._workers.items()}
+        if self._saved != self._written:
             self._write()
 
-    def _write(self) -> None:
-        new = self._file.with_suffix(".new")
-        new.write_text(json.dumps(self._saved, indent=1))
-        new.replace(self._file)
-
-
-class _Log:
-    """A log with one sentence per line, without consecutive repetitions."""
-
-    def __init__(self, path: Path) -> None:
-        self.latest: deque[str] = deque(maxlen=100)
-        self._path = path
-        self._lock = threading.Lock()
-
-    def write(self, sentence: str) -> None:
-        with self._lock:
-            if self.latest and self.latest[-1] == sentence:
-                return
-            self.latest.append(sentence)
-            at = datetime.now(UTC).isoformat(timespec="milliseconds")
-            with self._path.open("a") as file:
-                file.write(f"{at} {sentence}\n")
+    def _write(self) -> bool:
+        """Whether the file has all checkpoints now."""
+        if not self._file.replace(json.dumps(self._saved, indent=1)):
+            return False
+        self._written = dict(self._saved)
+        return True
 
 
 def _loaded(file: Path) -> dict[str, Any]:

@@ -62,8 +62,9 @@ class Bench:
         **settings: Any,
     ) -> None:
         self.now = START
+        self.jump = 0.0  # of the wall clock
         self.mapping = mapping or kinesis_mapping(**settings)
-        self.stream = MemoryStream(self.mapping, self.clock, shards)
+        self.stream = MemoryStream(self.mapping, self.wall_clock, shards)
         self.function = function
         self.events: list[dict[str, Any]] = []
         self.kept: list[Discarded] = []
@@ -73,6 +74,9 @@ class Bench:
 
     def clock(self) -> float:
         return self.now
+
+    def wall_clock(self) -> float:
+        return self.now + self.jump
 
     def restart(self) -> None:
         """Lose the engine, and make a new one from what it would have written to disk."""
@@ -111,6 +115,7 @@ class Bench:
             self._invoke,
             self.keep,
             self.clock,
+            wall_clock=self.wall_clock,
             checkpoints=checkpoints,
             backoff=lambda _: 1,
             report=self.said.append,

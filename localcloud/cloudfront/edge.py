@@ -123,7 +123,8 @@ class Edge:
     def _hit(self, visit: _Visit) -> _Outcome | None:
         cached = self._cache.get(visit.key())
         now = self._clock()
-        if cached is None or now >= cached.fresh_until:
+        # Not what was stored in the future: the clock was set back since.
+        if cached is None or not cached.stored_at <= now < cached.fresh_until:
             return None
         result = "Error" if cached.response.status >= 400 else "Hit"
         return _Outcome(cached.response, result, int(now - cached.stored_at))

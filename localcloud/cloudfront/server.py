@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import anyio.to_thread
@@ -24,6 +23,7 @@ from localcloud.cloudfront.caching import Cache
 from localcloud.cloudfront.edge import Edge
 from localcloud.cloudfront.messages import Request, Response, error_page
 from localcloud.cloudfront.origins import Origins
+from localcloud.cloudfront.request_log import request_log
 
 _CACHE_BYTES: Final = 256 * 2**20
 _MOST_BODY: Final = 10 * 2**20  # API Gateway's limit
@@ -112,7 +112,7 @@ def running(cloud: Cloud, port: int, distribution_id: str | None = None) -> Iter
     """
     with contextlib.ExitStack() as cleanup:
         name = f"edge-{port}.log" if distribution_id else "edge.log"
-        log = cleanup.enter_context(_log(cloud.folder / name))
+        log = cleanup.enter_context(request_log(cloud.folder / name))
         listener = cleanup.enter_context(listening(cloud, port))
         origins = Origins(cloud)
         cleanup.callback(origins.close)
@@ -139,21 +139,6 @@ def running(cloud: Cloud, port: int, distribution_id: str | None = None) -> Iter
         cleanup.enter_context(_serving(application(edge, log), listener))
         host = cloud.endpoint.rpartition(":")[0]
         yield Served(f"{host}:{port}", edge)
-
-
-@contextlib.contextmanager
-def _log(file: Path) -> Iterator[logging.Logger]:
-    log = logging.Logger("edge", logging.INFO)
-    handler = logging.FileHandler(file, mode="w")
-    handler.setFormatter(
-        logging.Formatter("%(asctime)s.%(msecs)03dZ %(message)s", "%Y-%m-%dT%H:%M:%S")
-    )
-    handler.formatter.converter = time.gmtime  # type: ignore[union-attr]
-    log.addHandler(handler)
-    try:
-        yield log
-    finally:
-        handler.close()
 
 
 @contextlib.contextmanager
@@ -223,6 +208,8 @@ def _following(edge: Edge, api: Api, cache: Cache, log: logging.Logger) -> Itera
                 edge.distribution = api.distribution()
         except (CloudError, NotModelledError, BotoCoreError, ClientError) as error:
             log.warning("the distribution and its invalidations cannot be read: %s", error)
+        except Exception as error:  # noqa: BLE001 - the next look may succeed
+            log.warning("the distribution and its invalidations cannot be read: %r", error)
 
     def follow() -> None:
         count = 0

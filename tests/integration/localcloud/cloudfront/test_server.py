@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -164,6 +165,30 @@ def test_bug_of_our_own_is_500_without_a_trace_and_is_in_the_log(
     log = (stub.cloud.folder / "edge.log").read_text()
     assert "GET /bug: localcloud's CloudFront failed" in log
     assert "a bug of our own, with a secret" in log
+
+
+def test_distribution_is_followed_again_after_an_unexpected_error(
+    stub: StubCloud, api: FakeApi, viewer: httpx.Client
+):
+    api.deployed = ZeroDivisionError("a bug of our own")
+    log = stub.cloud.folder / "edge.log"
+    eventually(lambda: "cannot be read: ZeroDivisionError" in log.read_text())
+    stub.objects = {"other.html": b"other"}
+    api.deployed = replace(distribution(), root_object="other.html")
+    eventually(lambda: viewer.get("/").text == "other")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full stands for a full disk")
+def test_requests_are_answered_while_the_disk_is_full(
+    stub: StubCloud, port: int, capfd: pytest.CaptureFixture[str]
+):
+    (stub.cloud.folder / "edge.log").symlink_to("/dev/full")
+    with cloudfront.running(stub.cloud, port) as served:
+        with httpx.Client(base_url=served.url, trust_env=False) as viewer:
+            assert [viewer.get("/bug").status_code for _ in range(2)] == [500, 500]
+        said = capfd.readouterr().err
+    assert said.count("No space left on device") == 1
+    assert "Traceback" not in said
 
 
 def test_log_has_a_line_for_each_request(stub: StubCloud, viewer: httpx.Client):

@@ -47,6 +47,17 @@ def test_second_request_is_a_hit_with_its_age():
     assert len(world.sent) == 1
 
 
+def test_object_that_was_cached_before_the_clock_was_set_back_is_fetched_again():
+    """Otherwise it would be fresh for as long as the clock was set back, with a negative age."""
+    world = World()
+    world.get("/a")
+    world.now -= 3_600
+    again = world.get("/a")
+    assert (result(again), again.header("age"), len(world.sent)) == ("Miss", None, 2)
+    world.now += 1
+    assert world.get("/a").header("age") == "1"
+
+
 def test_via_and_an_id_of_its_own_are_in_every_response():
     world = World(origin=replace(PAGE, headers=(*PAGE.headers, ("Via", "gateway"), ("Age", "9"))))
     first, second = world.get("/a"), world.get("/a")

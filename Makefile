@@ -96,7 +96,7 @@ test: install check .venv-audit/installed ## run all tests except the slow ones
 
 test-slow: install .venv-fuzz/installed ## run the tests that take too long for make test: those marked slow, and long histories
 	@SIMULATION=long $(BIN)/pytest -m slow --numprocesses 2 --durations 20 $(WITHOUT_CLOUD)
-	@$(BIN)/pytest -m slow --durations 20 tests/applications tests/hostile
+	@$(BIN)/pytest -m slow --durations 20 tests/e2e tests/applications tests/hostile
 
 check: install .venv-checkers/installed ## run ruff, mypy, the linters of template and workflows, and the checks and proofs of IAM policies
 	@$(MAKE) --no-print-directory --jobs 2 check-code check-templates check-policies

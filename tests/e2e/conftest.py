@@ -40,6 +40,7 @@ OTHER_CLOUDS = {
     "test_executions.py",
     "test_laptop_cloud.py",
     "test_rollback.py",
+    "test_upgrade.py",
 }
 """Files whose tests start clouds of their own, or need one but not the gallery."""
 FOLDERS = pytest.StashKey[set[Path]]()

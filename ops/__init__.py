@@ -1,1 +1,1 @@
-"""What an operator runs."""
+"""Commands of an operator."""

@@ -41,14 +41,14 @@ def create_change_set(
     Raises:
         OperationError: sam failed, or the change set cannot be executed.
     """
-    said = run_sam(
+    output = run_sam(
         account, "deploy", stage, "--stack-name", stack, "--s3-prefix", stack,
         "--no-execute-changeset", "--no-confirm-changeset", "--no-fail-on-empty-changeset",
         *options, folder=folder,
     )  # fmt: skip
-    if created := _CREATED.search(said):
+    if created := _CREATED.search(output):
         return _describe(account, stack, created[1])
-    if _NO_CHANGES in said:
+    if _NO_CHANGES in output:
         return None
     raise OperationError(
         "sam deploy printed neither a change set nor that nothing changes: see its output above."
@@ -101,7 +101,7 @@ def execute_change_set(
 def retry_failed(
     account: Account, deployed: StackDescription, console: Console
 ) -> DeploymentOutcome:
-    """Let CloudFormation retry what failed in a preserved stack, without any change.
+    """Let CloudFormation retry the failed resources of a preserved stack, without any change.
 
     Raises:
         OperationError: there is nothing to retry, or the stack was deleted meanwhile.

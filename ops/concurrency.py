@@ -11,34 +11,34 @@ from ops.stacks import Account, OperationError
 UNRESERVED: Final = 100
 """Unreserved concurrency that Lambda always keeps in an account."""
 _QUOTA_CODE: Final = "L-B99A9384"  # Service Quotas' name of Lambda's concurrent executions
-_LEAST: Final = "ApiProvisionedConcurrency"
-_MOST: Final = "ApiProvisionedConcurrencyMaximum"
+_MINIMUM: Final = "ApiProvisionedConcurrency"
+_MAXIMUM: Final = "ApiProvisionedConcurrencyMaximum"
 
 
 class ProvisionedConcurrency(msgspec.Struct, frozen=True):
-    """Environments of the API: the minimum and maximum between which target tracking scales."""
+    """Environments of the API: target tracking scales between the minimum and the maximum."""
 
-    least: int
-    most: int
+    minimum: int
+    maximum: int
 
 
 def wanted_concurrency(
     template: dict[str, Any], parameters: dict[str, str], deployed: StackDescription | None
 ) -> ProvisionedConcurrency:
-    """What the deployment will request. With a minimum of 0 there is no target tracking.
+    """The concurrency that the deployment will request. A minimum of 0 means none at all.
 
     Raises:
         OperationError: a parameter is not a number, or the minimum exceeds the maximum.
     """
     kept = deployed.parameters if deployed else {}
-    least = _number(_LEAST, template, {**kept, **parameters})
-    most = _number(_MOST, template, {**kept, **parameters}) if least else 0
-    if least > most:
+    minimum = _number(_MINIMUM, template, {**kept, **parameters})
+    maximum = _number(_MAXIMUM, template, {**kept, **parameters}) if minimum else 0
+    if minimum > maximum:
         raise OperationError(
-            f"{_LEAST} is {least} and {_MOST} is {most}: the maximum must not be below the"
-            f" minimum. Pass --parameter {_MOST}={least} or more."
+            f"{_MINIMUM} is {minimum} and {_MAXIMUM} is {maximum}: the maximum must not be below"
+            f" the minimum. Pass --parameter {_MAXIMUM}={minimum} or more."
         )
-    return ProvisionedConcurrency(least, most)
+    return ProvisionedConcurrency(minimum, maximum)
 
 
 def check_quota(
@@ -49,25 +49,25 @@ def check_quota(
     Raises:
         OperationError: the provisioned concurrency does not fit the account's quota.
     """
-    if wanted.most == 0:
+    if wanted.maximum == 0:
         return "no provisioned concurrency"
     client = account.client("lambda")
     limit = client.get_account_settings()["AccountLimit"]
     free = max(0, limit["UnreservedConcurrentExecutions"] - UNRESERVED)
-    more = wanted.most - (_provisioned(client, deployed) if deployed else 0)
-    if more <= free:
-        return f"provisioned concurrency {wanted.least} to {wanted.most}"
+    present = _provisioned(client, deployed) if deployed else 0
+    if wanted.maximum - present <= free:
+        return f"provisioned concurrency {wanted.minimum} to {wanted.maximum}"
     raise OperationError(
-        f"Provisioned concurrency {wanted.most} does not fit: the account's quota in"
+        f"Provisioned concurrency {wanted.maximum} does not fit: the account's quota in"
         f" {account.region} is {limit['ConcurrentExecutions']:,} concurrent executions,"
         f" {limit['UnreservedConcurrentExecutions']:,} of them unreserved, and Lambda keeps"
         f" {UNRESERVED} of those free. Request a higher quota with"
-        f" `{quota_increase(account.region)}`, or deploy with --parameter {_LEAST}=0."
+        f" `{quota_increase(account.region)}`, or deploy with --parameter {_MINIMUM}=0."
     )
 
 
 def quota_increase(region: str) -> str:
-    """The command that requests the quota that an established account has."""
+    """The command that requests the usual quota of an established account."""
     return (
         f"aws service-quotas request-service-quota-increase --region {region} --service-code lambda"
         f" --quota-code {_QUOTA_CODE} --desired-value 1000"
@@ -84,23 +84,24 @@ def changes_alias(
     https://github.com/aws/serverless-application-model/issues/1353
     """
     template = deployed_template(account.client("cloudformation"), deployed.id, "Original")
-    return _number(_LEAST, template, deployed.parameters) != wanted.least
+    return _number(_MINIMUM, template, deployed.parameters) != wanted.minimum
 
 
 def _number(name: str, template: dict[str, Any], parameters: dict[str, str]) -> int:
     """A parameter's value; -1 means the value in the mapping of the stage."""
-    said = str(parameters.get(name, template["Parameters"][name]["Default"]))
+    text = str(parameters.get(name, template["Parameters"][name]["Default"]))
     try:
-        number = int(said)
+        number = int(text)
     except ValueError:
-        raise OperationError(f"{name} is {said!r}: expected a number.") from None
+        raise OperationError(f"{name} is {text!r}: expected a number.") from None
     stage = parameters.get("Stage", template["Parameters"]["Stage"]["Default"])
     return int(template["Mappings"]["Stage"][stage][name]) if number < 0 else number
 
 
 def _provisioned(client: Any, deployed: StackDescription) -> int:
-    """What the stack's API has already; a deployment does not need it a second time."""
-    if not (function := deployed.outputs.get("GalleryApiFunctionName")):
+    """The provisioned concurrency that the stack's API has now."""
+    function = deployed.outputs.get("GalleryApiFunctionName")
+    if not function:
         return 0
     try:
         found = client.list_provisioned_concurrency_configs(FunctionName=function)

@@ -29,7 +29,7 @@ class ReportSource(msgspec.Struct, frozen=True):
     bucket: str
 
 
-class Made(msgspec.Struct, frozen=True):
+class ReportResult(msgspec.Struct, frozen=True):
     """A report, and whether it is new."""
 
     report: Report
@@ -51,7 +51,7 @@ def open_reports(name: str) -> ReportSource:
     )
 
 
-def make_report(source: ReportSource, console: Console) -> Made:
+def make_report(source: ReportSource, console: Console) -> ReportResult:
     """Run the state machine until it ends, and read today's report.
 
     Raises:
@@ -76,7 +76,7 @@ def make_report(source: ReportSource, console: Console) -> Made:
     if report is None:
         reason = output["skipped"] or f"{output['report']} has been removed from {source.bucket}"
         raise ReportError(f"There is no report of {output['date']}: {reason}. Try again later.")
-    return Made(report, is_new=not output["skipped"])
+    return ReportResult(report, is_new=not output["skipped"])
 
 
 def read_report(source: ReportSource, key: str) -> Report | None:

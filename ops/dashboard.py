@@ -78,12 +78,15 @@ def read(body: str, span: Span) -> list[WidgetReading]:
     session = boto3.Session()  # not the default session, which remembers older credentials
     clients = {region: session.client("cloudwatch", region_name=region) for region in regions}
     readings = []
-    for whole_days in (False, True):  # a single value needs its last point, however old
-        shown = [each for each in widgets if (each.kind == "singleValue") is whole_days]
+    for is_single_value in (False, True):
+        shown = [each for each in widgets if (each.kind == "singleValue") is is_single_value]
         series = [each for widget in shown for each in widget.series]
-        begin = span.end - 2 * timedelta(seconds=max((each.period for each in series), default=0))
-        asked = Span(min(span.start, begin), span.end) if whole_days else span
-        points = iter(fetch(clients, series, asked))
+        queried = span
+        if is_single_value:  # it shows its last point, which may be older than the span
+            longest = max((each.period for each in series), default=0)
+            start = min(span.start, span.end - 2 * timedelta(seconds=longest))
+            queried = Span(start, span.end)
+        points = iter(fetch(clients, series, queried))
         readings += [
             WidgetReading(each, tuple(next(points) for _ in each.series)) for each in shown
         ]
@@ -115,12 +118,10 @@ def show(readings: Sequence[WidgetReading], console: Console) -> None:
         for series, points in zip(reading.widget.series, reading.points, strict=True):
             unit = (reading.widget.right if series.right else reading.widget.left).label
             values = [value for _, value in points]
-            numbers = (
-                [value_text(each, unit) for each in (values[-1], max(values))] if values else []
-            )
-            table.add_row(
-                escape(title), escape(series.label), *(numbers or ["[dim]no data[/]", ""])
-            )
+            last, highest = "[dim]no data[/]", ""
+            if values:
+                last, highest = value_text(values[-1], unit), value_text(max(values), unit)
+            table.add_row(escape(title), escape(series.label), last, highest)
             title = ""
     console.print(table)
 

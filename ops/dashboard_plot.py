@@ -31,8 +31,8 @@ _EMPTY: Final = "#b3bcc5"  # for a series without data, in a legend
 _STEPS: Final = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)  # seconds
 _TICKS: Final = 4
 _FREE: Final = 0.04  # share of the time axis, at its start, that has no tick
-_FEW: Final = 3  # points that need larger markers, because they hardly make a line
-_UNDATED: Final = {".svg": {"Date": None}}  # the same data makes the same file
+_FEW: Final = 3  # so few points hardly make a line, and get larger markers
+_UNDATED: Final = {".svg": {"Date": None}}  # the same data gives the same file
 
 
 class _Box(NamedTuple):
@@ -155,9 +155,9 @@ def _graph(canvas: _Canvas, reading: WidgetReading, span: Span, box: _Box) -> No
             markeredgewidth=0,
             clip_on=False,
         )
-    _dress(axes, widget.left, span)
+    _style_axes(axes, widget.left, span)
     if other is not axes:
-        _dress(other, widget.right, span)
+        _style_axes(other, widget.right, span)
     legend = axes.legend(
         lines,
         [str(line.get_label()) for line in lines],
@@ -191,8 +191,8 @@ def _with_gaps(points: Points, period: int) -> tuple[list[float], list[float]]:
     return times, values
 
 
-def _dress(axes: Axes, axis: Axis, span: Span) -> None:
-    """Scale, ticks and grid."""
+def _style_axes(axes: Axes, axis: Axis, span: Span) -> None:
+    """Set scale, ticks and grid."""
     axes.set_xlim(span.start.timestamp(), span.end.timestamp())
     low, high = axes.get_ylim()
     bottom = axis.min if axis.min is not None else low

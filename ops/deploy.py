@@ -23,7 +23,7 @@ from ops.change_sets import (
 )
 from ops.concurrency import changes_alias, wanted_concurrency
 from ops.deployed_stack import StackDescription
-from ops.leftover_versions import find_drift, set_back
+from ops.leftover_versions import find_drift, restore_functions
 from ops.preflight.account import ACCESS_LOGS
 from ops.preflight.examine import Examination, examine
 from ops.preflight.table import findings_table
@@ -65,8 +65,9 @@ def merged_parameters(
         raise OperationError(
             f"--stage is {stage.name}, and --parameter has Stage={given['Stage']}: use --stage"
         )
-    deployed_ones = deployed.parameters if deployed else {}
-    kept = {name: deployed_ones[name] for name in ("Architecture",) if name in deployed_ones}
+    kept = {}
+    if deployed and "Architecture" in deployed.parameters:
+        kept["Architecture"] = deployed.parameters["Architecture"]
     merged = {"Release": "by-stage", **kept, **stage.parameters, **given, "Stage": stage.name}
     for name, value in merged.items():
         if name not in known:
@@ -122,7 +123,7 @@ def confirm(question: str, console: Console, *, yes: bool) -> bool:
     return yes or answer_to(f"{question} (yes or no) ", console, "--yes") == "yes"
 
 
-def set_back_drift(
+def restore_drifted_functions(
     account: Account, deployed: StackDescription | None, console: Console, *, yes: bool
 ) -> dict[str, int]:
     """Undo changes that were made to functions outside CloudFormation, if a person agrees.
@@ -141,7 +142,7 @@ def set_back_drift(
         console.print(f"  {escape(each.describe())}")
     if not confirm("Restore them, and delete those versions?", console, yes=yes):
         raise OperationError("Nothing was deployed.")
-    return set_back(account, deployed, drift, console)
+    return restore_functions(account, deployed, drift, console)
 
 
 def warn_of_replacements(
@@ -157,7 +158,7 @@ def warn_of_replacements(
 
 
 def deploy(options: argparse.Namespace, console: Console) -> None:
-    """Check, ask, build, create a change set, ask, execute it, publish the page.
+    """Check, ask, build, create a change set, ask again, execute it, and publish the page.
 
     Raises:
         OperationError: something prevents the deployment, or it failed.
@@ -175,7 +176,7 @@ def deploy(options: argparse.Namespace, console: Console) -> None:
     if not confirm("Deploy?", console, yes=options.yes):
         raise OperationError("Nothing was deployed.")
 
-    undeletable = set_back_drift(account, deployed, console, yes=options.yes)
+    undeletable = restore_drifted_functions(account, deployed, console, yes=options.yes)
     overrides = parameter_overrides(parameters)
     build(account, stage, *overrides)
     kept = deployed.parameters if deployed else {}

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from ops.arguments import stage_parser
 from ops.deployed_stack import StackDescription, StackResource, deployed_template
-from ops.remains import DATA, Remain, delete, empty, find_artifacts, find_data, find_log_groups
+from ops.leftovers import DATA, Leftover, delete, empty, find_artifacts, find_data, find_log_groups
 from ops.stacks import (
     Account,
     OperationError,
@@ -38,12 +38,12 @@ REPLICAS: Final = (
     " deletion of the distribution, which is done. Run this command again then, or pass --wait"
     " HOURS."
 )
-ELSEWHERE: Final = (
+EDGE_LOGS: Final = (
     "Lambda@Edge wrote logs and metrics in the regions near its viewers. Its log groups are deleted"
     " in all regions. A replica that is removed late may create one again: run this command again"
     " to delete it. The metrics stay in CloudWatch of those regions for 15 months, at no cost."
 )
-_ACCOUNTS: Final = {"AccessLogsAccount", "AccessLogsRole"}  # other APIs may log with them
+_OF_THE_ACCOUNT: Final = {"AccessLogsAccount", "AccessLogsRole"}  # other APIs may log with them
 _RETAINING: Final = ("Retain", "RetainExceptOnCreate")
 _POLL_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = 600.0
@@ -55,7 +55,7 @@ class Inventory:
     def __init__(
         self, account: Account, stage: Stage, name: str, say: Callable[[str], None]
     ) -> None:
-        """`say` gets one message for each thing that cannot be searched for."""
+        """`say` gets a message for each search that fails."""
         self.account, self.stage, self.name = account, stage, name
         self.live = find_stack(account, name)
         self.resources = list_resources(account, self.live.id) if self.live else []
@@ -66,12 +66,12 @@ class Inventory:
             each
             for generation in self.deleted
             for each in list_resources(account, generation.id)
-            if each.physical_id not in known and _still_its_own(account, each, generation)
+            if each.physical_id not in known and _still_belongs_to(account, each, generation)
         ]
         self._warnings: set[str] = set()
         self._say = say
 
-    def remaining(self) -> list[Remain]:
+    def leftovers(self) -> list[Leftover]:
         """Data, log groups and artifacts that exist now."""
         return [
             *find_data(self.account, self.resources),
@@ -86,11 +86,11 @@ class Inventory:
             for each in self._kept()
             if each.type not in DATA
             and each.type != "AWS::Lambda::Version"  # deleted with its function
-            and each.logical_id not in _ACCOUNTS
+            and each.logical_id not in _OF_THE_ACCOUNT
         ]
 
-    def accounts_role(self) -> str | None:
-        """The role with which all APIs of the account write access logs, if this stack made it."""
+    def access_logs_role(self) -> str | None:
+        """The role with which all APIs of the account write logs, if this stack created it."""
         kept = {each.logical_id: each.physical_id for each in self._kept()}
         return kept.get("AccessLogsRole")
 
@@ -108,7 +108,9 @@ class Inventory:
             self._say(text)
 
 
-def _still_its_own(account: Account, resource: StackResource, generation: StackDescription) -> bool:
+def _still_belongs_to(
+    account: Account, resource: StackResource, generation: StackDescription
+) -> bool:
     """False if the deleted stack deleted the resource, or another stack has imported it."""
     if resource.type not in DATA:
         return True
@@ -128,17 +130,20 @@ def _still_its_own(account: Account, resource: StackResource, generation: StackD
     )
 
 
-def check_state(inventory: Inventory, *, unprotect: bool, remains: list[Remain]) -> None:
+def check_state(inventory: Inventory, *, unprotect: bool, leftovers: list[Leftover]) -> None:
     """Check, before anything is deleted, that the stack can be deleted.
 
     Raises:
         OperationError: the stack is being changed, or something is protected from deletion.
     """
     live = inventory.live
-    busy = live and live.status.endswith("_IN_PROGRESS")
-    if live and busy and live.status not in {"DELETE_IN_PROGRESS", "REVIEW_IN_PROGRESS"}:
+    if (
+        live
+        and live.status.endswith("_IN_PROGRESS")
+        and live.status not in {"DELETE_IN_PROGRESS", "REVIEW_IN_PROGRESS"}
+    ):
         raise OperationError(f"{live.name} is {live.status}: wait until that has ended.")
-    protected = [f"{each.kind} {each.name}" for each in remains if each.protected]
+    protected = [f"{each.kind} {each.name}" for each in leftovers if each.protected]
     if live and live.termination_protection:
         protected.insert(0, f"stack {live.name}")
     if protected and not unprotect:
@@ -239,9 +244,9 @@ def _raise_unless_replicas(live: StackDescription, events: list[dict[str, Any]])
         raise OperationError("\n".join([*lines, *reasons]))
 
 
-def delete_remains(account: Account, remains: list[Remain], console: Console) -> None:
-    """Delete what was listed and confirmed, one after the other."""
-    for each in remains:
+def delete_leftovers(account: Account, leftovers: list[Leftover], console: Console) -> None:
+    """Delete the leftovers one after the other; a person has confirmed it."""
+    for each in leftovers:
         what = f"{each.kind} {_full_name(each)}"
         with console.status(what) as status:
             delete(account, each, _counter(status, what))
@@ -265,12 +270,12 @@ def destroy(options: argparse.Namespace, console: Console) -> bool:
             f"Account {account.id} has no stack {name} in {account.region}, nor has one been"
             " deleted there within 90 days. Check AWS_PROFILE and AWS_REGION."
         )
-    remains = inventory.remaining()
-    if not inventory.live and not remains:
-        return _nothing_left(inventory, remains, console)
+    leftovers = inventory.leftovers()
+    if not inventory.live and not leftovers:
+        return _nothing_left(inventory, leftovers, console)
     show_account(account, stage, name, console)
-    _show(inventory, remains, console)
-    check_state(inventory, unprotect=options.unprotect, remains=remains)
+    _show(inventory, leftovers, console)
+    check_state(inventory, unprotect=options.unprotect, leftovers=leftovers)
     typed = options.confirm or answer_to(
         f"All of this will be deleted. Type the stack's name, {name}: ", console, "--confirm NAME"
     )
@@ -281,7 +286,7 @@ def destroy(options: argparse.Namespace, console: Console) -> bool:
     if live := inventory.live:
         empty_for_stack(account, live, inventory.resources, console)
         deleted = delete_stack(account, live, console)
-    delete_remains(account, inventory.remaining(), console)
+    delete_leftovers(account, inventory.leftovers(), console)
     deadline = time.monotonic() + options.wait * 3600
     while live and not deleted:
         console.print(f"[yellow]![/] {REPLICAS}")
@@ -290,36 +295,36 @@ def destroy(options: argparse.Namespace, console: Console) -> bool:
         console.print(f"The next attempt is in {_RETRY_SECONDS / 60:.0f} minutes.")
         time.sleep(_RETRY_SECONDS)
         deleted = delete_stack(account, live, console)
-    delete_remains(account, inventory.remaining(), console)  # late lines of the functions' logs
-    return _nothing_left(inventory, inventory.remaining(), console)
+    delete_leftovers(account, inventory.leftovers(), console)  # late lines of the functions' logs
+    return _nothing_left(inventory, inventory.leftovers(), console)
 
 
-def _nothing_left(inventory: Inventory, remains: list[Remain], console: Console) -> bool:
-    left = [f"{each.kind} {_full_name(each)} in {each.region}" for each in remains]
+def _nothing_left(inventory: Inventory, leftovers: list[Leftover], console: Console) -> bool:
+    left = [f"{each.kind} {_full_name(each)} in {each.region}" for each in leftovers]
     left += [
         f"{each.type} {each.physical_id}, which the stack retained" for each in inventory.unknown()
     ]
     for each in left:
         console.print(f"[red]✗[/] left: {escape(each)}")
-    if role := inventory.accounts_role():
+    if role := inventory.access_logs_role():
         console.print(
             f"  The role {escape(role)} stays: API Gateway uses it to write the logs of all APIs of"
             f" the account in {inventory.account.region}."
         )
     if inventory.has_edge_function():
-        console.print(f"  {ELSEWHERE}")
+        console.print(f"  {EDGE_LOGS}")
     if not left:
         console.print(f"[green]✓[/] Nothing is left of {escape(inventory.name)}.")
     return not left
 
 
-def _show(inventory: Inventory, remains: list[Remain], console: Console) -> None:
+def _show(inventory: Inventory, leftovers: list[Leftover], console: Console) -> None:
     if live := inventory.live:
         console.print(f"  status   {live.status}, {inventory.count} resources, and this data:")
     else:
         console.print("  status   deleted; this is left:")
     table = Table(box=None, padding=(0, 2), show_header=False)
-    for each in remains:
+    for each in leftovers:
         notes = [each.holds]
         notes += ["protected"] if each.protected else []
         notes += [each.region] if each.region != inventory.account.region else []
@@ -327,8 +332,8 @@ def _show(inventory: Inventory, remains: list[Remain], console: Console) -> None
     console.print(table)
 
 
-def _full_name(remain: Remain) -> str:
-    return f"{remain.name}/{remain.prefix}" if remain.prefix else remain.name
+def _full_name(leftover: Leftover) -> str:
+    return f"{leftover.name}/{leftover.prefix}" if leftover.prefix else leftover.name
 
 
 def main(arguments: list[str] | None = None) -> int:

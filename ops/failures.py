@@ -1,7 +1,7 @@
-"""What failed and waits to be replayed: whole batches, quarantined records, and failed events.
+"""Failures that wait for a redrive: whole batches, quarantined records, and failed events.
 
-Roles of the stack write there, and a redrive has the permissions of an operator. So each failure
-is checked: it must come from the one source of the function that it is replayed to.
+Roles of the stack write them, and a redrive has the permissions of an operator. So each failure is
+checked: it must come from the only source of the function that it is replayed to.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ ALIAS: Final = "live"
 
 
 class RefusedFailureError(Exception):
-    """The stack's own failure paths do not write this, so it must not be replayed."""
+    """The stack's failure paths do not write such a failure, so it must not be replayed."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -55,7 +55,7 @@ class Targets(msgspec.Struct, frozen=True):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """One failed batch, quarantined record or failed event, and where it waits.
+    """One failed batch, quarantined record or failed event, and its place.
 
     `place` is the object's key or the message's receipt handle; `records` are as in the event that
     the function got.
@@ -147,28 +147,28 @@ class _Event[Record](msgspec.Struct, rename="pascal"):
 
 
 def failed_object(key: str, since: datetime, body: bytes, targets: Targets) -> Failure:
-    """From an object of the failed-batches bucket.
+    """The failure in an object of the failed-batches bucket.
 
     https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 
     Raises:
         RefusedFailureError: it is not what Lambda or a function of the stack writes under that key.
     """
-    with _naming(key):
+    with _refusals_naming(key):
         if key.startswith(QUARANTINE_PREFIX):
             return _quarantined(key, since, body, targets)
         return _failed_batch(key, since, body, targets)
 
 
 def failed_event(message: Mapping[str, Any], targets: Targets) -> Failure:
-    """From a message of the failed-events queue.
+    """The failure in a message of the failed-events queue.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 
     Raises:
         RefusedFailureError: it is not what Lambda writes about a failed event of the thumbnailer.
     """
-    with _naming(f"message {message['MessageId']}"):
+    with _refusals_naming(f"message {message['MessageId']}"):
         kept = msgspec.json.decode(message["Body"], type=_FailedEvent)
         target = targets.thumbnailer
         _check_function(kept.request_context.function_arn, target)
@@ -233,7 +233,7 @@ def _check_upload(s3: _S3, target: Target) -> None:
 
 
 def _check_function(arn: str, target: Target) -> None:
-    """The qualifier is the alias, or the version that it pointed to, or left out."""
+    """Check the ARN. Its qualifier is the alias, a version that the alias named, or missing."""
     unqualified, _, qualifier = arn.rpartition(":") if arn.count(":") == 7 else (arn, "", "")
     if unqualified != target.arn:
         raise ValueError(f"it names the function {arn}, not {target.arn}")
@@ -242,20 +242,20 @@ def _check_function(arn: str, target: Target) -> None:
 
 
 def _check_source(arn: str, target: Target) -> None:
-    """A table's stream gets a new label, which ends its ARN, when it is enabled again."""
+    """Check the ARN. That of a table's stream ends with a label, which changes."""
     if arn != target.source and not arn.startswith(f"{target.source}/stream/"):
         raise ValueError(f"it names the source {arn}, not {target.source}")
 
 
 def _reason(kept: _FailedEvent) -> str:
-    """An event that grew too old before the function ran it has no answer."""
+    """Why it failed. An event that expired before an invocation has no answer of the function."""
     answer = kept.response_payload
     message = answer.get("errorMessage") if isinstance(answer, dict) else None
     return str(message or kept.request_context.condition)
 
 
 @contextlib.contextmanager
-def _naming(place: str) -> Iterator[None]:
+def _refusals_naming(place: str) -> Iterator[None]:
     try:
         yield
     # RecursionError: JSON that is nested too deeply.

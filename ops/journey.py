@@ -1,4 +1,4 @@
-"""One photo's way through the functions: log lines merged, sorted and summarized."""
+"""One photo's journey through the functions: its log lines merged, sorted and summarized."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -11,13 +11,13 @@ import msgspec
 from shared.photos import Status
 
 # Fields that every line has, or that have a column of their own.
-_FRAME: Final = {
+_COMMON_FIELDS: Final = {
     "cold_start", "correlation_id", "errorMessage", "exception_name", "function_arn",
     "function_memory_size", "function_name", "function_request_id", "level", "location", "message",
     "photo_id", "sampling_rate", "service", "stackTrace", "stack_trace", "timestamp",
     "xray_trace_id",
 }  # fmt: skip
-_LOUD: Final = {"ERROR", "CRITICAL"}
+_ERROR_LEVELS: Final = {"ERROR", "CRITICAL"}
 _MILESTONES: Final = ("created", "uploaded", "ready", "replicated")
 
 
@@ -76,9 +76,10 @@ def requests(lines: Iterable[LogLine]) -> dict[str, tuple[datetime, datetime]]:
     """
     found: dict[str, list[datetime]] = {}
     for line in without_reads(lines):
-        if (of := line.correlation_id) and not of.startswith("arn:"):
-            found.setdefault(of, []).append(line.at)
-    return {of: (min(moments), max(moments)) for of, moments in found.items()}
+        request = line.correlation_id
+        if request and not request.startswith("arn:"):
+            found.setdefault(request, []).append(line.at)
+    return {request: (min(moments), max(moments)) for request, moments in found.items()}
 
 
 def journey(photo_id: str, lines: Iterable[LogLine]) -> list[LogLine]:
@@ -91,8 +92,12 @@ def journey(photo_id: str, lines: Iterable[LogLine]) -> list[LogLine]:
 def without_reads(lines: Iterable[LogLine]) -> list[LogLine]:
     """Remove the lines of successful requests that only read the photo or sent a view."""
     lines = list(lines)
-    loud = {line.correlation_id for line in lines if line.level in _LOUD or _is_refused(line.entry)}
-    reads = {line.correlation_id for line in lines if _is_read(line.entry)} - loud - {None}
+    failed = {
+        line.correlation_id
+        for line in lines
+        if line.level in _ERROR_LEVELS or _is_refused(line.entry)
+    }
+    reads = {line.correlation_id for line in lines if _is_read(line.entry)} - failed - {None}
     return [line for line in lines if line.correlation_id not in reads]
 
 
@@ -106,17 +111,18 @@ def _is_read(entry: Mapping[str, Any]) -> bool:
     return method == "GET" or (method == "POST" and str(entry.get("path")).endswith("/views"))
 
 
-def about(line: LogLine, photo_id: str) -> str:
-    """The line's other fields as `name=value`, with `…` for the photo's id."""
-    said = {name: value for name, value in line.entry.items() if name not in _FRAME}
-    if line.level not in _LOUD:
-        said.pop("position", None)  # only useful for a failed record
-    if "exception" in said:
-        said["exception"] = str(said["exception"]).rstrip().rpartition("\n")[2]
-    return " ".join(
-        f"{name}={value if isinstance(value, str) else json.dumps(value)}".replace(photo_id, "…")
-        for name, value in said.items()
-    )
+def own_fields(line: LogLine, photo_id: str) -> str:
+    """The fields that not every line has, as `name=value`, with `…` for the photo's id."""
+    fields = {name: value for name, value in line.entry.items() if name not in _COMMON_FIELDS}
+    if line.level not in _ERROR_LEVELS:
+        fields.pop("position", None)  # only useful for a failed record
+    if "exception" in fields:
+        fields["exception"] = str(fields["exception"]).rstrip().rpartition("\n")[2]
+    written = []
+    for name, value in fields.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        written.append(f"{name}={text}".replace(photo_id, "…"))
+    return " ".join(written)
 
 
 def milestones(photo: Mapping[str, Any], row: Mapping[str, Any] | None) -> list[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""Versions and aliases of a stack's functions that CloudFormation does not know.
+"""Changes of a stack's functions that were made outside CloudFormation, and their reversal.
 
 A rollback by plain `sam deploy` leaves the new version behind, and `sam sync --code` publishes one
 and moves the alias to it. Lambda does not publish a version that equals the newest one, so a
@@ -100,7 +100,7 @@ def _compare(
     pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
     published = {each["Version"]: each for page in pages for each in page["Versions"]}
     latest = _code(published.pop(_LATEST))
-    stacks_own = published.get(str(version))
+    in_stack = published.get(str(version))
     return FunctionDrift(
         logical_id=function.logical_id,
         function=name,
@@ -108,7 +108,7 @@ def _compare(
         later=tuple(sorted(int(each) for each in published if int(each) > version)),
         alias=_find_alias(client, name, alias) if alias else None,
         # A failed, preserved deployment may have changed the code without publishing a version.
-        code_changed=not half_deployed and stacks_own is not None and latest != _code(stacks_own),
+        code_changed=not half_deployed and in_stack is not None and latest != _code(in_stack),
     )
 
 
@@ -127,7 +127,7 @@ def _find_alias(client: Any, function: str, name: str) -> Alias:
     return Alias(name, int(found["FunctionVersion"]), shifting=bool(weights))
 
 
-def set_back(
+def restore_functions(
     account: Account, deployed: StackDescription, drift: list[FunctionDrift], console: Console
 ) -> dict[str, int]:
     """Restore each function's alias and code of $LATEST, and delete later versions.
@@ -199,11 +199,11 @@ def _delete_version(client: Any, drift: FunctionDrift, version: int) -> bool:
     try:
         client.delete_function(FunctionName=drift.function, Qualifier=str(version))
     except ClientError as error:
-        said = error.response["Error"]["Message"]
-        if _REPLICATED in said:
+        message = error.response["Error"]["Message"]
+        if _REPLICATED in message:
             return False
         raise OperationError(
-            f"Lambda refused to delete version {version} of {drift.function}: {said}"
+            f"Lambda refused to delete version {version} of {drift.function}: {message}"
         ) from error
     return True
 

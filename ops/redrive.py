@@ -1,7 +1,7 @@
-"""`python -m ops.redrive`: lists what failed, replays it, and deletes what was processed.
+"""`python -m ops.redrive`: lists failures, replays them, and deletes those that were processed.
 
-Replaying twice, or two at once, is harmless: views are counted against receipts, replicas and
-thumbnails are written conditionally.
+A repeated redrive, or two redrives at the same time, are harmless: receipts prevent that views are
+counted twice, and catalog rows and photo records are written conditionally.
 """
 
 import argparse
@@ -39,7 +39,7 @@ _HIDDEN_SECONDS: Final = 300  # how long SQS hides a message that was read from 
 
 
 class FailureSource(msgspec.Struct, frozen=True):
-    """The clients, where a stack keeps what failed, and the functions that it is replayed to."""
+    """The clients, the places of a stack's failures, and the functions to replay them to."""
 
     s3: Any
     sqs: Any
@@ -50,7 +50,7 @@ class FailureSource(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """What waits and must not be replayed, why, and where it is."""
+    """A failure that must not be replayed, with the reason and its place."""
 
     kind: str
     reason: str
@@ -58,7 +58,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 def open_failures(name: str) -> FailureSource:
-    """What failed in the deployed stack of that name.
+    """The failures of the deployed stack of that name.
 
     Raises:
         StackError: the stack does not exist, or was deployed from another template.
@@ -106,9 +106,9 @@ def _targets(stack: DeployedStack) -> Targets:
 
 
 def failures(source: FailureSource, kinds: Collection[str]) -> Iterator[Failure | Refusal]:
-    """What waits of these kinds, batches first, since what they hold came before the poison.
+    """The failures of these kinds, batches first: their records are older than the poison ones.
 
-    Each message received is hidden until it is deleted or passed to `keep`.
+    Each message that is received is hidden until it is deleted or passed to `release`.
     """
     for kind, prefix in (("batch", BATCHES_PREFIX), ("poison", QUARANTINE_PREFIX)):
         if kind in kinds:
@@ -146,7 +146,7 @@ def _failed_events(source: FailureSource) -> Iterator[Failure | Refusal]:
 
 
 def replay(source: FailureSource, failure: Failure) -> str | None:
-    """Invoke the function with what it failed on; the reason if it failed again."""
+    """Invoke the function with the failed records; returns the reason if it failed again."""
     event: dict[str, Any] = {"Records": failure.records}
     if failure.target is source.targets.view_counter:
         event = {"redrive": {"records": failure.records}}
@@ -160,22 +160,22 @@ def replay(source: FailureSource, failure: Failure) -> str | None:
         return str((result or {}).get("errorMessage", answer["FunctionError"]))
     if result and result.get("batchItemFailures"):
         return f"stopped at {result['batchItemFailures'][0]['itemIdentifier']}"
-    # Of a batch, what is poison still lies under quarantine/ by now.
+    # The function has already written the poison records of a batch to quarantine/.
     if failure.kind == "poison" and result and result.get("poison"):
         return f"{result['poison']} still poison"
     return None
 
 
-def forget(source: FailureSource, failure: Failure) -> None:
-    """Delete what was processed."""
+def delete(source: FailureSource, failure: Failure) -> None:
+    """Delete a failure that was processed."""
     if failure.kind == "event":
         source.sqs.delete_message(QueueUrl=source.queue, ReceiptHandle=failure.place)
     else:
         source.s3.delete_object(Bucket=source.bucket, Key=failure.place)
 
 
-def keep(source: FailureSource, waiting: Failure | Refusal) -> None:
-    """Let the next redrive find what was not processed, at once."""
+def release(source: FailureSource, waiting: Failure | Refusal) -> None:
+    """Make a message that was not processed visible at once, for the next redrive."""
     if waiting.kind == "event":
         source.sqs.change_message_visibility(
             QueueUrl=source.queue, ReceiptHandle=waiting.place, VisibilityTimeout=0
@@ -185,10 +185,10 @@ def keep(source: FailureSource, waiting: Failure | Refusal) -> None:
 def redrive(
     source: FailureSource, console: Console, *, dry_run: bool, kinds: Collection[str], rate: float
 ) -> bool:
-    """Show what waits and replay it at `rate` a second; True if all of it was processed.
+    """Show the failures and replay them at `rate` per second; True if all were processed.
 
-    What is refused is shown with its reason and left where it is. Whatever ends the redrive, an
-    error or Ctrl-C too, the next one finds what was not processed.
+    Refused failures are shown with their reasons and stay where they are. If an error or Ctrl-C
+    ends the redrive, the next one finds what was not processed.
     """
     left: dict[str, Failure] = {}
     refused: list[Refusal] = []
@@ -210,13 +210,13 @@ def redrive(
     finally:
         kept: list[Failure | Refusal] = [*left.values(), *refused]
         for each in kept:
-            keep(source, each)
+            release(source, each)
 
 
 def _replay_all(
     source: FailureSource, left: dict[str, Failure], rate: float, console: Console
 ) -> bool:
-    """Replay each, and take it out of `left` once it is processed."""
+    """Replay each failure, and remove it from `left` once it is processed."""
     waiting = sorted(left.values(), key=_order)
     reasons: list[str] = []
     with Progress(console=console, transient=True) as progress:
@@ -225,7 +225,7 @@ def _replay_all(
             if reason := replay(source, failure):
                 reasons.append(f"{failure.kind} of {failure.target.function}: {reason}")
             else:
-                forget(source, failure)
+                delete(source, failure)
                 del left[failure.place]
             time.sleep(max(0.0, 1 / rate - (time.monotonic() - started)))
     console.print(f"[green]✓[/] {len(waiting) - len(left)} of {len(waiting)} processed.")
@@ -265,22 +265,22 @@ def _show_refused(refused: list[Refusal], console: Console) -> None:
 
 
 def _printable(text: str) -> str:
-    """Reasons come from messages and objects: a control character must not reach the terminal."""
+    """Text for the terminal, without control characters: messages and objects may have them."""
     return escape("".join(letter if letter.isprintable() else " " for letter in text))
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit status is 0 only if everything that was to be replayed was processed."""
+    """Return 0 only if all failures were processed."""
     parser = argparse.ArgumentParser(prog="make redrive", description=__doc__)
     parser.add_argument("--stack", default="lambda-gallery-dev", help="name of the stack")
-    parser.add_argument("--dry-run", action="store_true", help="only list")
+    parser.add_argument("--dry-run", action="store_true", help="only list the failures")
     parser.add_argument(
         "--kind",
         action="append",
         choices=KINDS,
-        help="replay only these; may be given more than once",
+        help="replay only failures of this kind (repeatable)",
     )
-    parser.add_argument("--rate", type=float, default=5, help="replays a second (default 5)")
+    parser.add_argument("--rate", type=float, default=5, help="replays per second (default 5)")
     options = parser.parse_args(arguments)
     console = Console(highlight=False)
     if options.rate <= 0:
@@ -288,11 +288,13 @@ def main(arguments: list[str] | None = None) -> int:
     kinds = options.kind or KINDS
     try:
         source = open_failures(options.stack)
-        good = redrive(source, console, dry_run=options.dry_run, kinds=kinds, rate=options.rate)
+        all_processed = redrive(
+            source, console, dry_run=options.dry_run, kinds=kinds, rate=options.rate
+        )
     except (StackError, BotoCoreError, ClientError) as error:
         console.print(f"[bold red]✗[/] {escape(str(error))}")
         return 1
-    return 0 if good else 1
+    return 0 if all_processed else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A hash per function over everything that its version makes immutable, for AutoPublishCodeSha256.
+"""A release hash per function, for AutoPublishCodeSha256: over all that a version makes immutable.
 
 Without it, SAM publishes a version when a hash of the unresolved properties changes. A changed
 mapping value, a changed parameter value or a replaced table would then reach only `$LATEST`.

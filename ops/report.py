@@ -1,6 +1,6 @@
 """`python -m ops.report`: makes today's report if it does not exist yet, and prints it.
 
-It starts the same state machine as the schedule. Starting it twice is harmless.
+It starts the same state machine as the schedule does. Starting it twice is harmless.
 """
 
 import argparse
@@ -37,7 +37,7 @@ _FOUND: Final = {
     "drift.extra": "catalog rows without a photo: deleted",
     "abandoned.resent": "uploads whose event was lost: event sent again",
     "abandoned.failed": "photos that were never uploaded: set to FAILED",
-    "abandoned.stuck": "photos that stay PENDING: a person must look at them",
+    "abandoned.stuck": "photos that stay PENDING: see docs/runbooks/photos_stuck.md",
     "orphans.uploads": "originals without a photo: deleted",
     "orphans.renditions": "renditions without a photo: deleted",
     "orphans.left": "orphans above the limit per day: left for the next day",

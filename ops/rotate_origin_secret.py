@@ -22,7 +22,7 @@ from rich.markup import escape
 
 from ops.arguments import add_confirmation, stage_parser
 from ops.deployed_stack import StackDescription, template_text
-from ops.remains import artifacts_bucket
+from ops.leftovers import artifacts_bucket
 from ops.stack_events import follow, newest_event
 from ops.stacks import (
     Account,
@@ -55,14 +55,14 @@ class Step(StrEnum):
 
 
 class Rotation(msgspec.Struct, frozen=True):
-    """The state of a rotation: the numbers of the stored values, of the sent and accepted ones."""
+    """The state of a rotation, as numbers of values: all stored ones, the sent and accepted one."""
 
     stored: frozenset[int]
     sent: int
     also_accepted: int
 
     @property
-    def is_under_way(self) -> bool:
+    def is_unfinished(self) -> bool:
         return self.also_accepted != self.sent or self.stored != {self.sent}
 
     def next_step(self) -> tuple[Step, "Rotation"]:
@@ -262,21 +262,21 @@ class OriginSecret:
 
 
 def rotate(secret: OriginSecret, console: Console) -> None:
-    """Finish a rotation that was interrupted, or do a whole one.
+    """Finish an interrupted rotation, or do a complete one.
 
     Raises:
         OperationError: a step failed; the next run continues from there.
     """
     secret.await_idle()
     rotation = secret.rotation()
-    if rotation.is_under_way:
+    if rotation.is_unfinished:
         console.print("An earlier rotation was not finished: this run continues it.")
     while True:
         step, then = rotation.next_step()
         secret.take(step, then)
         console.print(f"[green]✓[/] {step.value}")
         rotation = secret.rotation()
-        if not rotation.is_under_way:
+        if not rotation.is_unfinished:
             break
     console.print(f"CloudFront sends {_key(rotation.sent)}, and the API accepts no other value.")
 

@@ -110,8 +110,8 @@ def _show(event: StackEvent, running: dict[str, None], console: Console) -> None
         running[event.resource] = None
         return
     running.pop(event.resource, None)
-    went_wrong = "FAILED" in event.status or "ROLLBACK" in event.status
-    color = "red" if went_wrong else "green"
+    is_failure = "FAILED" in event.status or "ROLLBACK" in event.status
+    color = "red" if is_failure else "green"
     reason = f": {event.reason}" if event.reason else ""
     console.print(
         f"  {event.time:%H:%M:%S} [{color}]{event.status}[/] {event.resource}{escape(reason)}",

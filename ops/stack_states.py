@@ -3,7 +3,7 @@
 from typing import Final
 
 from ops.deployed_stack import StackDescription
-from ops.remains import find_data
+from ops.leftovers import find_data
 from ops.stack_events import DeploymentOutcome, StackEvent
 from ops.stacks import Account, OperationError, Stage, list_resources
 
@@ -113,7 +113,7 @@ def _next_step(status: str) -> str:
             )
         case "UPDATE_ROLLBACK_COMPLETE":
             return (
-                "CloudFormation has rolled the stack back to what it was before. Fix the cause and"
+                "CloudFormation has rolled the stack back to its previous state. Fix the cause and"
                 " run `make deploy` again."
             )
         case _:

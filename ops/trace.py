@@ -1,4 +1,4 @@
-"""`python -m ops.trace`: prints one photo's way through the functions, from their logs.
+"""`python -m ops.trace`: prints one photo's journey through the functions, from their logs.
 
 Logs of the edge function are not included: they are in the regions in which CloudFront runs it.
 """
@@ -21,10 +21,10 @@ from ops.arguments import stack_parser
 from ops.deployed_stack import DeployedStack, StackError
 from ops.journey import (
     LogLine,
-    about,
     created_at,
     journey,
     milestones,
+    own_fields,
     read_line,
     requests,
     without_reads,
@@ -168,7 +168,7 @@ def _table(found: Trace) -> Table:
             escape(line.function),
             str(numbers.get(line.correlation_id or "", "")),
             f"[{color}]{escape(line.level)}[/] {escape(line.message)}"
-            f" [dim]{escape(about(line, found.photo_id))}[/]",
+            f" [dim]{escape(own_fields(line, found.photo_id))}[/]",
         )
     table.caption = "\n".join(f"#{number} is request {each}" for each, number in numbers.items())
     table.caption_justify = "left"
@@ -177,11 +177,11 @@ def _table(found: Trace) -> Table:
 
 def _record(photo: dict[str, Any], row: dict[str, Any] | None) -> str:
     steps = milestones(photo, row)
-    way = "".join(f" → {name} {after:,} ms" for name, after in steps)
+    path = "".join(f" → {name} {after:,} ms" for name, after in steps)
     total = f", {sum(after for _, after in steps):,} ms in all" if steps else ""
     reason = f" ({photo['error']})" if "error" in photo else ""
     status = escape(f"{photo['status']}{reason}, version {photo['version']}")
-    return f"The photo is {status}: created{way}{total}."
+    return f"The photo is {status}: created{path}{total}."
 
 
 def _why_nothing(source: LogSource, photo_id: str) -> str:

@@ -1,1 +1,1 @@
-"""Commands for those who develop the gallery."""
+"""Commands of a developer of the gallery."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-REMOVED: Final = object()  # value of Ref AWS::NoValue: the property does not exist
+REMOVED: Final = object()  # the value of `Ref: AWS::NoValue`, which removes a property
 REGION: Final = "us-east-1"  # the only region in which a stack can have the page
 
 SUBSTITUTED: Final = re.compile(r"\$\{([^!{}]+)\}")
@@ -20,7 +20,7 @@ def sub_argument(argument: str | list[Any]) -> tuple[str, dict[str, Any]]:
 
 
 class Resolver:
-    """Resolves values of a template for a set of parameters; what only AWS knows stays unresolved.
+    """Resolves values of a template for a set of parameters; values that only AWS knows stay.
 
     Raises:
         ValueError: the template does not declare a parameter, or does not allow its value.

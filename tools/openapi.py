@@ -63,7 +63,7 @@ _PROBLEMS: Final = {
     401: "The request has no valid ID token.",
     403: "The photo belongs to another user.",
     404: "The photo does not exist, or was deleted.",
-    409: "A request with this `Idempotency-Key` is in progress.",
+    409: "Another request with this `Idempotency-Key` is in progress.",
     413: "The body is too large.",
     415: "The body is not JSON.",
     422: "This `Idempotency-Key` was used with another body.",
@@ -94,7 +94,7 @@ class ApiRoute(msgspec.Struct, frozen=True):
 
 
 def routes() -> Iterator[ApiRoute]:
-    """Every route: a function with a decorator such as `@router.get("/photos")`."""
+    """All routes: functions with a decorator such as `@router.get("/photos")`."""
     for file in sorted(ROUTES.glob("*.py")):
         for node in ast.parse(file.read_text()).body:
             if not isinstance(node, ast.FunctionDef):

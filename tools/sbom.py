@@ -32,7 +32,7 @@ class SbomError(Exception):
 
 
 def bill_of_materials(artifacts: Path, licences: Mapping[str, Any]) -> Bom:
-    """What is in a folder of artifacts.
+    """The bill of materials of a folder of artifacts.
 
     Raises:
         SbomError: there are no layers, or licences.toml lacks a package or library.
@@ -119,7 +119,7 @@ def as_json(bom: Bom) -> str:
 
 
 def main(artifacts: Path, file: Path) -> int:
-    """The exit status is 0 only if the bill is written."""
+    """Return 0 only if the bill is written."""
     try:
         text = as_json(bill_of_materials(artifacts, tomllib.loads(LICENCES.read_text())))
     except SbomError as error:

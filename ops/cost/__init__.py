@@ -1,1 +1,1 @@
-"""`make cost`: what the stack costs under some traffic, and which limit that traffic hits first."""
+"""`make cost`: what the stack costs for some traffic, and which limit the traffic reaches first."""

@@ -140,13 +140,13 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     changes = _pairs(options.set)
     for field, value in (
-        ("photos_a_day", options.photos_a_day),
-        ("visits_a_day", options.visits_a_day),
+        ("photos_per_day", options.photos_per_day),
+        ("visits_per_day", options.visits_per_day),
     ):
         if value is not None:
             changes[field] = str(value)
-    if options.views_a_second is not None:
-        changes["views_a_day"] = str(options.views_a_second * 86_400)
+    if options.views_per_second is not None:
+        changes["views_per_day"] = str(options.views_per_second * 86_400)
     found = answer(load_scenario(options.scenario, changes), figures, prices, **asked)
     if options.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(as_json(found, prices))).decode())
@@ -168,9 +168,14 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--scenario", default="million", help="name or file of a scenario (default: million)")
     add("--stage", choices=STAGES, default="prod", help="stage of the stack (default: prod)")
-    add("--photos-a-day", type=float, metavar="N", help="new photos per day")
-    add("--views-a-second", type=float, metavar="N", help="average views of photo pages per second")
-    add("--visits-a-day", type=float, metavar="N", help="visits of the gallery page per day")
+    add("--photos-per-day", type=float, metavar="N", help="new photos per day")
+    add(
+        "--views-per-second",
+        type=float,
+        metavar="N",
+        help="average views of photo pages per second",
+    )
+    add("--visits-per-day", type=float, metavar="N", help="visits of the gallery page per day")
     add("--set", action="append", default=[], metavar="KEY=N", help="override a scenario's field")
     add("--figure", action="append", default=[], metavar="KEY=N", help="override a figure")
     add_parameters(parser)

@@ -1,7 +1,7 @@
-"""What each kind of attack can cost in a day.
+"""The cost of each kind of attack per day.
 
-The rate of an attack is that at which the template or AWS stops it, or that of one client address
-under the web ACL. docs/security.md has the table; `make cost ARGS=--write` writes it.
+The rate of an attack is the limit of the template or of AWS, or the web ACL's limit for one client
+address. docs/security.md has the table; `make cost ARGS=--write` writes it.
 """
 
 import math
@@ -37,14 +37,14 @@ type Quantities = dict[str, float]  # by meter, of one request
 
 
 class Attack(msgspec.Struct, frozen=True):
-    """A way to make the gallery cost money; `most` is the rate of all attackers together."""
+    """Requests that cause costs; `most` is the rate of all attackers together."""
 
     what: str
     limit: str
     most: float
     usage: Quantities
 
-    def usd_a_day(self, rate: float, prices: Mapping[str, Price]) -> float:
+    def usd_per_day(self, rate: float, prices: Mapping[str, Price]) -> float:
         """US dollars of an average day of a month at this rate, without the free tier."""
         month = (
             prices[meter].cost(quantity * rate * MONTH, free_tier=False)
@@ -54,9 +54,9 @@ class Attack(msgspec.Struct, frozen=True):
 
 
 def attacks(scenario: Scenario, stack: StackSettings, figures: Figures) -> list[Attack]:
-    """Every way in which a request costs money, the unlimited ones first.
+    """All kinds of requests that cost money, those that only AWS limits first.
 
-    The scenario gives the sizes of photos.
+    The sizes of photos are those of the scenario.
     """
     quotas = load_quotas()
     edge = quotas["edge_requests"].limit
@@ -106,7 +106,7 @@ def _request(stack: StackSettings, figures: Figures) -> Quantities:
         "api_requests": 1.0,
         "lambda_requests": 1.0,
         f"lambda_{function.architecture}": api_seconds(stack, figures, 0) * function.gigabytes,
-        "logs_in": figures.log_bytes_an_invocation,
+        "logs_in": figures.log_bytes_per_invocation,
         "access_logs_in": figures.access_log_bytes if stack.access_logs else 0.0,
         "traces": 2 * SAMPLED,
     }
@@ -127,7 +127,7 @@ def _view(scenario: Scenario, stack: StackSettings, figures: Figures) -> Quantit
     """A view of one photo at the throttle of its route, with its share of the counting."""
     rate = stack.throttles["POST /photos/{photo_id}/views"]
     only = msgspec.structs.replace(
-        without_traffic(scenario), views_a_day=rate * DAY, photos_viewed=1, popularity=0
+        without_traffic(scenario), views_per_day=rate * DAY, photos_viewed=1, popularity=0
     )
     load = load_of(only, stack, figures, shards=stack.shards or 1)
     counter = stack.functions["ViewCounterFunction"]
@@ -140,7 +140,7 @@ def _view(scenario: Scenario, stack: StackSettings, figures: Figures) -> Quantit
         f"lambda_{counter.architecture}": _request(stack, figures)[
             f"lambda_{stack.functions[_API].architecture}"
         ]
-        + batches * load.counting.seconds_a_batch * counter.gigabytes,
+        + batches * load.counting.seconds_per_batch * counter.gigabytes,
     }
 
 
@@ -174,11 +174,13 @@ def abuse_table(
         "|---|---|---:|---:|",
     ]
     for each in attacks(scenario, stack, figures):
-        whole, client = (each.usd_a_day(rate, prices) for rate in (each.most, min(one, each.most)))
+        whole, client = (
+            each.usd_per_day(rate, prices) for rate in (each.most, min(one, each.most))
+        )
         lines.append(f"| {each.what} | {each.limit} | {whole:,.0f} | {client:,.2f} |")
     return "\n".join(lines) + "\n"
 
 
 def with_table(page: str, text: str) -> str:
-    """docs/security.md with this table between its marks."""
+    """docs/security.md with this table between its comments."""
     return _TABLE.sub(lambda _: text, page)

@@ -103,7 +103,7 @@ def _used(
     yield of("parallel_batches", 100 * load.counting.busy_share * shards / present)
     yield of("hottest_writes", hottest.write_units)
     polls = load.routes["GET /photos/{photo_id}/views"] / load.views if load.views else 0
-    yield of("hottest_reads", hottest.views * polls * hottest.read_units_a_poll)
+    yield of("hottest_reads", hottest.views * polls * hottest.read_units_per_poll)
     yield of("feed_writes", load.feed_writes)
     yield of("feed_reads", load.feed_reads)
     for kind, units in (("writes", load.write_units), ("reads", load.read_units)):
@@ -120,12 +120,12 @@ def _used(
         yield of("edge_concurrency", (photo_pages + others) / 1000)
         yield of("cdn_requests", load.cdn_requests)
         yield of("cdn_bits", 8 * load.bytes_out)
-        paths = load.deletions * figures.paths_a_deletion
-        yield of("invalidations", paths * figures.seconds_an_invalidation)
+        paths = load.deletions * figures.paths_per_deletion
+        yield of("invalidations", paths * figures.seconds_per_invalidation)
     yield of("bucket_reads", load.image_misses)
     yield of("bucket_writes", 3 * load.uploads)
     yield of("sign_ins", load.sign_ins)
-    # One segment of API Gateway for a call of the API, and two of Lambda for each invocation.
+    # API Gateway records one segment per request, and Lambda two per invocation.
     yield of("segments", _segments(load, stack))
     yield of("report_hours", load.report_seconds / 3600)
 

@@ -74,13 +74,13 @@ class Load(msgspec.Struct, frozen=True):
 
 def shards_needed(scenario: Scenario, stack: StackSettings) -> int:
     """The shards that are billed: the template's, or more if the peak needs more."""
-    peak = scenario.views_a_day / DAY * scenario.peak_factor
+    peak = scenario.views_per_day / DAY * scenario.peak_factor
     if stack.on_demand_stream:
         return max(_ON_DEMAND_LEAST, math.ceil(2 * peak / SHARD_RECORDS))
     return max(stack.shards, math.ceil(peak / SHARD_RECORDS))
 
 
-def polls_a_view(scenario: Scenario, figures: Figures) -> float:
+def polls_per_view(scenario: Scenario, figures: Figures) -> float:
     """How often a photo's page requests the view count while it is open."""
     quick = min(scenario.seconds_on_photo, figures.seconds_until_counted)
     quiet = scenario.seconds_on_photo - quick
@@ -91,26 +91,26 @@ def load_of(
     scenario: Scenario, stack: StackSettings, figures: Figures, *, shards: int, factor: float = 1
 ) -> Load:
     """The load in the average second, times `factor`, of a stack with this number of shards."""
-    uploads = scenario.photos_a_day / DAY * factor
+    uploads = scenario.photos_per_day / DAY * factor
     deletions = uploads * scenario.deleted_share
-    page_views = scenario.views_a_day / DAY * factor
+    page_views = scenario.views_per_day / DAY * factor
     views = page_views + uploads  # the uploader's page sends a view too
-    visits = scenario.visits_a_day / DAY * factor
-    polls = page_views * polls_a_view(scenario, figures)
+    visits = scenario.visits_per_day / DAY * factor
+    polls = page_views * polls_per_view(scenario, figures)
     routes = {
         "POST /photos": uploads,
-        "GET /photos": visits * scenario.lists_a_visit + uploads * figures.lists_an_upload,
-        "GET /photos/{photo_id}": page_views + uploads * figures.polls_an_upload,
+        "GET /photos": visits * scenario.lists_per_visit + uploads * figures.lists_per_upload,
+        "GET /photos/{photo_id}": page_views + uploads * figures.polls_per_upload,
         "DELETE /photos/{photo_id}": deletions,
         "GET /me/photos": page_views * scenario.signed_in_share,
         "POST /photos/{photo_id}/views": views,
-        "GET /photos/{photo_id}/views": polls + uploads * figures.polls_an_upload,
+        "GET /photos/{photo_id}/views": polls + uploads * figures.polls_per_upload,
     }
     api = sum(routes.values())
     lists = routes["GET /photos"] + routes["GET /me/photos"]
     gallery_requests = visits * figures.gallery_files
     photo_page_requests = page_views * figures.photo_page_files
-    image_requests = visits * scenario.tiles_a_visit + page_views
+    image_requests = visits * scenario.tiles_per_visit + page_views
     photo_html_misses = page_views * (1 - scenario.photo_page_hit_share)
     seconds = {
         "ThumbnailerFunction": invocation_seconds(
@@ -127,8 +127,8 @@ def load_of(
     changes = 2 * uploads + deletions
     change = invocation_seconds(
         stack.functions["CatalogReplicatorFunction"],
-        figures.replicator_cpu_ms_a_change,
-        figures.replicator_wait_ms_a_change,
+        figures.replicator_cpu_ms_per_change,
+        figures.replicator_wait_ms_per_change,
     )
     batch = min(float(stack.changes.batch_size), 1 + changes * stack.changes.window_seconds)
     tables = _stored(scenario, figures, steady)
@@ -136,7 +136,7 @@ def load_of(
     steps = max(1, math.ceil(report_seconds / figures.report_step_seconds))
     seconds |= {
         "CatalogReplicatorFunction": change * batch,
-        "ViewCounterFunction": counting.seconds_a_batch,
+        "ViewCounterFunction": counting.seconds_per_batch,
         "DailyReportFunction": max(1.0, report_seconds / steps),
     }
     list_units = list_read_units(figures)
@@ -155,13 +155,13 @@ def load_of(
         bytes_out=(
             scenario.new_visitor_share
             * (visits * figures.gallery_bytes + page_views * figures.photo_page_bytes)
-            + visits * scenario.tiles_a_visit * scenario.tile_bytes
+            + visits * scenario.tiles_per_visit * scenario.tile_bytes
             + page_views * scenario.large_bytes
             + lists * figures.list_answer_bytes
             + (api - lists) * figures.answer_bytes
         ),
         bytes_to_origin=api * figures.request_bytes,
-        sign_ins=scenario.sign_ins_a_day / DAY * factor,
+        sign_ins=scenario.sign_ins_per_day / DAY * factor,
         changes=changes,
         replicator_batches=changes / batch,
         counting=counting,
@@ -176,8 +176,8 @@ def load_of(
             "CatalogTable": routes["GET /photos"] * list_units
             + (views + photo_html_misses) * EVENTUAL
             + tables["CatalogTable"] * report,
-            "ViewsTable": routes["GET /photos/{photo_id}/views"] * counting.read_units_a_poll
-            + deletions * steady.rows_a_photo * figures.view_minute_bytes / READ_UNIT
+            "ViewsTable": routes["GET /photos/{photo_id}/views"] * counting.read_units_per_poll
+            + deletions * steady.rows_per_photo * figures.view_minute_bytes / READ_UNIT
             + tables["ViewsTable"] * report,
             "IdempotencyTable": 0.0,
         },
@@ -185,7 +185,7 @@ def load_of(
             # With the index, each write costs two units: created, READY or FAILED, deleted.
             "PhotosTable": 2 * changes,
             "CatalogTable": 2 * (ready + deletions),
-            "ViewsTable": counting.write_units + deletions * steady.rows_a_photo,
+            "ViewsTable": counting.write_units + deletions * steady.rows_per_photo,
             "IdempotencyTable": uploads * (1 + math.ceil(figures.idempotency_item_bytes / 1024))
             + steps / DAY,
         },
@@ -229,9 +229,9 @@ def _count(
     scenario: Scenario, stack: StackSettings, figures: Figures, views: float, shards: int
 ) -> ViewCounting:
     work = Work(
-        cpu_a_record=figures.counter_cpu_us_a_record / 1e6,
-        cpu_a_transaction=figures.counter_cpu_ms_a_transaction / 1000,
-        wait_a_transaction=figures.counter_wait_ms_a_transaction / 1000,
+        cpu_per_record=figures.counter_cpu_us_per_record / 1e6,
+        cpu_per_transaction=figures.counter_cpu_ms_per_transaction / 1000,
+        wait_per_transaction=figures.counter_wait_ms_per_transaction / 1000,
         slowdown=_slowdown(stack.functions["ViewCounterFunction"]),
     )
     rows = Rows(
@@ -257,6 +257,6 @@ def _stored(scenario: Scenario, figures: Figures, counting: ViewCounting) -> dic
 def _report_seconds(scenario: Scenario, figures: Figures, views_bytes: float) -> float:
     records = 2 * scenario.photos_stored * figures.photo_item_bytes
     objects = 4 * scenario.photos_stored
-    return (records + views_bytes) / figures.report_bytes_a_second + (
-        objects / figures.report_objects_a_second
+    return (records + views_bytes) / figures.report_bytes_per_second + (
+        objects / figures.report_objects_per_second
     )

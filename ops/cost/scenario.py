@@ -22,7 +22,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Averages over a month of 30.4 days; docs/cost/README.md describes each field."""
 
     title: str
-    photos_a_day: Count
+    photos_per_day: Count
     photos_stored: Count
     deleted_share: Share
     failed_share: Share
@@ -30,21 +30,21 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     renditions_bytes: Count
     large_bytes: Count
     tile_bytes: Count
-    views_a_day: Count
+    views_per_day: Count
     seconds_on_photo: Count
     photos_viewed: AtLeastOne
     popularity: Annotated[float, msgspec.Meta(ge=0, le=3)]
-    visits_a_day: Count
-    lists_a_visit: Count
-    tiles_a_visit: Count
+    visits_per_day: Count
+    lists_per_visit: Count
+    tiles_per_visit: Count
     new_visitor_share: Share
     image_hit_share: Share
     page_hit_share: Share
     photo_page_hit_share: Share
     active_users: Count
-    sign_ins_a_day: Count
+    sign_ins_per_day: Count
     signed_in_share: Share
-    notifications_a_month: Count
+    notifications_per_month: Count
     cold_start_share: Share
     peak_factor: AtLeastOne
 
@@ -56,13 +56,13 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _SCALING: Final = (
-    "photos_a_day",
+    "photos_per_day",
     "photos_stored",
-    "views_a_day",
+    "views_per_day",
     "photos_viewed",
-    "visits_a_day",
+    "visits_per_day",
     "active_users",
-    "sign_ins_a_day",
+    "sign_ins_per_day",
 )
 
 
@@ -99,7 +99,7 @@ def load_scenario(name: str, changes: Mapping[str, str] | None = None) -> Scenar
 def without_traffic(scenario: Scenario) -> Scenario:
     """The scenario without requests and without photos."""
     nothing = scenario.scaled(0)
-    return msgspec.structs.replace(nothing, notifications_a_month=0, cold_start_share=1)
+    return msgspec.structs.replace(nothing, notifications_per_month=0, cold_start_share=1)
 
 
 def _number(field: str, text: str) -> float:

@@ -41,8 +41,8 @@ class StackSettings(msgspec.Struct, frozen=True):
 
     stage: str
     functions: dict[str, Function]
-    warm_least: int
-    warm_most: int
+    provisioned_minimum: int
+    provisioned_maximum: int
     shards: int
     on_demand_stream: bool
     views: EventSourceSettings
@@ -76,7 +76,7 @@ def read_stack_settings(
         name: _function(each, {} if "IgnoreGlobals" in template["Resources"][name] else common)
         for name, each in declared.items()
     }
-    least, most = _warm(resolver, declared["GalleryApiFunction"])
+    least, most = _provisioned(resolver, declared["GalleryApiFunction"])
     [stream] = resolver.resources("AWS::Kinesis::Stream").values()
     [api] = resolver.resources("AWS::Serverless::Api").values()
     [pool] = resolver.resources("AWS::Cognito::UserPool").values()
@@ -92,8 +92,8 @@ def read_stack_settings(
     return StackSettings(
         stage=str(parameters.get("Stage", "dev")),
         functions=functions,
-        warm_least=least,
-        warm_most=most,
+        provisioned_minimum=least,
+        provisioned_maximum=most,
         shards=int(stream.get("ShardCount", 0)),
         on_demand_stream=stream["StreamModeDetails"]["StreamMode"] == "ON_DEMAND",
         views=_reader(declared["ViewCounterFunction"], "Kinesis"),
@@ -127,7 +127,7 @@ def _function(properties: Mapping[str, Any], common: Mapping[str, Any]) -> Funct
     return Function(memory, architecture, merged.get("Tracing") == "Active")
 
 
-def _warm(resolver: Resolver, function: Mapping[str, Any]) -> tuple[int, int]:
+def _provisioned(resolver: Resolver, function: Mapping[str, Any]) -> tuple[int, int]:
     """The minimum and maximum of provisioned concurrency."""
     fixed = int(
         function.get("ProvisionedConcurrencyConfig", {}).get("ProvisionedConcurrentExecutions", 0)

@@ -69,8 +69,8 @@ def bill(
             _edge(load, stack, figures),
             _streams(load, scenario, stack, figures, shards),
             _stores(load, scenario, stack),
-            _front(load, scenario, stack, figures),
-            _sight(load, stack, figures),
+            _api_and_cdn(load, scenario, stack, figures),
+            _observability(load, stack, figures),
         )
         for quantity in part
         if quantity[2] > 0
@@ -85,31 +85,35 @@ def bill(
     return Bill([BillLine(*each, each[2] * rates[each[0]]) for each in found])
 
 
-def warm_environments(load: Load, stack: StackSettings) -> int:
+def provisioned_environments(load: Load, stack: StackSettings) -> int:
     """The API's provisioned concurrency, on average."""
     wanted = math.ceil(load.concurrency(_API) / _UTILISATION)
-    return min(max(stack.warm_least, wanted), stack.warm_most)
+    return min(max(stack.provisioned_minimum, wanted), stack.provisioned_maximum)
 
 
 def _lambda(load: Load, scenario: Scenario, stack: StackSettings, figures: Figures) -> Quantities:
-    warm = warm_environments(load, stack)
+    provisioned = provisioned_environments(load, stack)
     busy = load.concurrency(_API)
-    covered = min(1.0, warm / busy) if busy else 1.0
+    covered = min(1.0, provisioned / busy) if busy else 1.0
     for name, rate in load.invocations.items():
         function = stack.functions[name]
         what = _folder(name)
         calls = rate * MONTH
         yield "lambda_requests", what, calls
-        on_warm = covered if name == _API and warm else 0.0
-        cold = scenario.cold_start_share * figures.cold_start_ms / 1000 * (1 - on_warm)
+        on_provisioned = covered if name == _API and provisioned else 0.0
+        cold = scenario.cold_start_share * figures.cold_start_ms / 1000 * (1 - on_provisioned)
         gigabytes = calls * function.gigabytes
         seconds = load.seconds[name]
         arch = function.architecture
-        yield f"lambda_{arch}", what, gigabytes * (seconds * (1 - on_warm) + cold)
-        yield f"lambda_on_warm_{arch}", what, gigabytes * seconds * on_warm
+        yield f"lambda_{arch}", what, gigabytes * (seconds * (1 - on_provisioned) + cold)
+        yield f"lambda_on_provisioned_{arch}", what, gigabytes * seconds * on_provisioned
     api = stack.functions[_API]
-    kept = warm * api.gigabytes * MONTH
-    yield f"lambda_warm_{api.architecture}", f"{warm} environments of {_folder(_API)}", kept
+    kept = provisioned * api.gigabytes * MONTH
+    yield (
+        f"lambda_provisioned_{api.architecture}",
+        f"{provisioned} environments of {_folder(_API)}",
+        kept,
+    )
 
 
 def _edge(load: Load, stack: StackSettings, figures: Figures) -> Quantities:
@@ -138,7 +142,7 @@ def _streams(
     callers = load.concurrency(_API) + shards if load.views else 0.0
     yield "kms_requests", "views stream", math.ceil(callers) * _KMS_CALLS_AN_HOUR * HOURS
     yield "queue_requests", "failed events", 3 * load.uploads * scenario.failed_share * MONTH
-    yield "emails", "alarms", scenario.notifications_a_month
+    yield "emails", "alarms", scenario.notifications_per_month
     yield "schedules", "daily report", MONTH / DAY
     # The states Begin and Done, and for each step a task and a choice.
     steps = load.invocations["DailyReportFunction"] * MONTH
@@ -171,7 +175,9 @@ def _stores(load: Load, scenario: Scenario, stack: StackSettings) -> Quantities:
     yield "s3_reads", "cache misses of CloudFront", load.edge_runs * MONTH
 
 
-def _front(load: Load, scenario: Scenario, stack: StackSettings, figures: Figures) -> Quantities:
+def _api_and_cdn(
+    load: Load, scenario: Scenario, stack: StackSettings, figures: Figures
+) -> Quantities:
     yield "api_requests", "", load.api_requests * MONTH
     yield "cognito_" + stack.sign_in_plan.lower(), "", scenario.active_users
     if stack.at_the_edge:
@@ -183,15 +189,15 @@ def _front(load: Load, scenario: Scenario, stack: StackSettings, figures: Figure
         yield (
             "cloudfront_invalidations",
             "deleted photos",
-            figures.paths_a_deletion * load.deletions * MONTH,
+            figures.paths_per_deletion * load.deletions * MONTH,
         )
 
 
-def _sight(load: Load, stack: StackSettings, figures: Figures) -> Quantities:
+def _observability(load: Load, stack: StackSettings, figures: Figures) -> Quantities:
     for name, rate in load.invocations.items():
-        logged = rate * MONTH * figures.log_bytes_an_invocation
+        logged = rate * MONTH * figures.log_bytes_per_invocation
         yield "logs_in", _folder(name), logged
-    kept = sum(load.invocations.values()) * figures.log_bytes_an_invocation
+    kept = sum(load.invocations.values()) * figures.log_bytes_per_invocation
     if stack.access_logs:
         access = load.api_requests * figures.access_log_bytes
         yield "access_logs_in", "", access * MONTH

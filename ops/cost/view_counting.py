@@ -21,7 +21,7 @@ _MOST_ROWS: Final = 100  # maximum of a transaction
 _MINUTES_KEPT: Final = 30 * 24 * 60
 _SINGLE_RANKS: Final = 20
 _ROUNDS: Final = 1000  # maximum of an iteration that usually takes four
-_MANY: Final = 2000  # receipts in a minute, from which on the mean is approximated
+_MANY: Final = 2000  # receipts in a minute; for more of them the mean is approximated
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -35,16 +35,16 @@ class Rows(msgspec.Struct, frozen=True):
 class Work(msgspec.Struct, frozen=True):
     """The time of `view_counter` in seconds: per record, and CPU and wait per transaction."""
 
-    cpu_a_record: float
-    cpu_a_transaction: float
-    wait_a_transaction: float
+    cpu_per_record: float
+    cpu_per_transaction: float
+    wait_per_transaction: float
     slowdown: float
 
     def seconds(self, records: float, rows: float) -> float:
         """The duration of a batch; a transaction writes at most 100 rows."""
         transactions = max(1.0, rows / _MOST_ROWS)
-        cpu = self.cpu_a_record * records + self.cpu_a_transaction * transactions
-        return cpu * self.slowdown + self.wait_a_transaction * transactions
+        cpu = self.cpu_per_record * records + self.cpu_per_transaction * transactions
+        return cpu * self.slowdown + self.wait_per_transaction * transactions
 
 
 class Hottest(msgspec.Struct, frozen=True):
@@ -52,19 +52,19 @@ class Hottest(msgspec.Struct, frozen=True):
 
     views: float
     write_units: float
-    read_units_a_poll: float
+    read_units_per_poll: float
 
 
 class ViewCounting(msgspec.Struct, frozen=True):
     """Rates per second, unless the name says otherwise."""
 
     batches: float
-    records_a_batch: float
-    seconds_a_batch: float
+    records_per_batch: float
+    seconds_per_batch: float
     write_units: float
-    read_units_a_poll: float
+    read_units_per_poll: float
     table_bytes: float
-    rows_a_photo: float
+    rows_per_photo: float
     hottest: Hottest
     busy_share: float
 
@@ -112,12 +112,12 @@ def count_views(
         table_bytes += count * (rows.total + kept * minute_bytes)
     return ViewCounting(
         batches=batches,
-        records_a_batch=records,
-        seconds_a_batch=seconds,
+        records_per_batch=records,
+        seconds_per_batch=seconds,
         write_units=write_units,
-        read_units_a_poll=read_units,
+        read_units_per_poll=read_units,
         table_bytes=table_bytes,
-        rows_a_photo=rows_kept / sum(count for count, _ in shares),
+        rows_per_photo=rows_kept / sum(count for count, _ in shares),
         hottest=hottest,
         busy_share=rate
         / concurrent

@@ -1,1 +1,1 @@
-"""Looks for what prevents a deployment: `make preflight`, and the first step of `make deploy`."""
+"""Checks what prevents a deployment: `make preflight`, and the first step of `make deploy`."""

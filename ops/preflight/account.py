@@ -7,13 +7,13 @@ from typing import Final
 from botocore.exceptions import ClientError
 
 from ops.concurrency import check_quota, quota_increase, wanted_concurrency
+from ops.leftovers import NOT_FOUND, SAM_STACK
 from ops.preflight.findings import Finding, blocked, is_denied, missing_action, ready, warning
 from ops.preflight.target import DeployedTarget
-from ops.remains import GONE, SAM_STACK
 from ops.stacks import EDGE_REGION, find_stack
 
 ACCESS_LOGS: Final = "ApiAccessLogs"
-_NEW_ACCOUNT: Final = 100  # a new account has fewer concurrent executions
+_NEW_ACCOUNT: Final = 100  # only new accounts have a quota of fewer concurrent executions
 _UNVERIFIED: Final = "must be verified before you can add"  # in CloudFront's error message
 
 
@@ -151,9 +151,13 @@ def choose_access_logs(target: DeployedTarget, given: dict[str, str]) -> tuple[s
     role, API Gateway refuses the deployment.
     """
     kept = target.parameters[ACCESS_LOGS]
-    said = given.get(ACCESS_LOGS, kept if kept != "none" else "")
     role = target.account.client("apigateway").get_account().get("cloudwatchRoleArn")
-    chosen = said or ("with-the-accounts-role" if role else "none")
+    if ACCESS_LOGS in given:
+        chosen = given[ACCESS_LOGS]
+    elif kept != "none":
+        chosen = kept
+    else:
+        chosen = "with-the-accounts-role" if role else "none"
     made = "AccessLogsRole" in target.existing
     return chosen, list(_access_logs(chosen, role, made=made))
 
@@ -234,7 +238,7 @@ def _bucket(target: DeployedTarget, check: str, bucket: str) -> Finding:
     try:
         target.account.client("s3").head_bucket(Bucket=bucket)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in GONE:
+        if error.response["Error"]["Code"] not in NOT_FOUND:
             raise
         return blocked(
             check,

@@ -38,7 +38,7 @@ def ready(check: str, sentence: str) -> Finding:
 
 
 def warning(check: str, sentence: str) -> Finding:
-    """A finding that may need action: the deployment works, or it cannot be checked."""
+    """A finding that may need action: the deployment can work, or the check could not run."""
     return Finding(check, CheckResult.WARNING, sentence)
 
 

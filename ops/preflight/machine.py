@@ -10,7 +10,7 @@ from typing import Final
 
 from ops.preflight.findings import Finding, blocked, ready
 
-_SAM_LEAST: Final = (1, 145)  # the first version that keeps a function's folder as a package
+_SAM_MINIMUM: Final = (1, 145)  # the first version that keeps a function's folder as a package
 _VERSION: Final = "import platform, pip; print(platform.python_version())"
 
 
@@ -42,7 +42,7 @@ def check_sam() -> Iterator[Finding]:
         yield blocked("sam", f"{sam} does not exist. Run `make clean install`.")
         return
     version = importlib.metadata.version("aws-sam-cli")
-    if tuple(map(int, version.split(".")[:2])) < _SAM_LEAST:
+    if tuple(map(int, version.split(".")[:2])) < _SAM_MINIMUM:
         yield blocked("sam", f"{version} is too old. Run `make clean install`.")
     elif not shutil.which("make"):
         yield blocked("sam", "make is not on PATH, and it builds the layers: install make.")

@@ -28,9 +28,9 @@ def check_parameters(target: DeploymentTarget) -> Iterator[Finding]:
     yield from (blocked(_CHECK, problem) for problem in problems)
     if problems:
         return
-    together = list(_together(target))
-    yield from together
-    if not together:
+    conflicts = list(_conflicts(target))
+    yield from conflicts
+    if not conflicts:
         own = [
             f"{name}={value}"
             for name, value in values.items()
@@ -59,7 +59,8 @@ def _problem(name: str, value: str, declared: dict[str, Any]) -> str | None:
     return None
 
 
-def _together(target: DeploymentTarget) -> Iterator[Finding]:
+def _conflicts(target: DeploymentTarget) -> Iterator[Finding]:
+    """Values that are valid alone, and do not fit each other."""
     values = target.parameters
     try:
         wanted_concurrency(target.template, values, None)

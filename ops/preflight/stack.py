@@ -5,9 +5,9 @@ from typing import Final
 
 from ops import stack_states
 from ops.destroy import Inventory
+from ops.leftovers import Leftover, find_data, find_log_groups
 from ops.preflight.findings import Finding, blocked, ready, warning
 from ops.preflight.target import DeployedTarget
-from ops.remains import Remain, find_data, find_log_groups
 from ops.stacks import OperationError
 
 _CHECK: Final = "Stack"
@@ -43,12 +43,12 @@ def _stack_argument(target: DeployedTarget) -> str:
 def check_leftovers(target: DeployedTarget) -> Iterator[Finding]:
     """Data that earlier stacks of this name left, and that the new stack does not use."""
     check = "Leftovers"
-    said: list[str] = []
-    inventory = Inventory(target.account, target.stage, target.stack, said.append)
+    ignored: list[str] = []
+    inventory = Inventory(target.account, target.stage, target.stack, ignored.append)
     earlier = inventory.resources[inventory.count :]
-    found: list[Remain] = [
+    found: list[Leftover] = [
         *find_data(target.account, earlier),
-        *find_log_groups(target.account, earlier, said.append),
+        *find_log_groups(target.account, earlier, ignored.append),
     ]
     if not found:
         yield ready(check, f"Nothing is left of an earlier {target.stack}.")

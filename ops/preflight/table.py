@@ -52,6 +52,11 @@ def verdict(findings: list[Finding], *, offline: bool) -> Text:
     if blocking:
         count = "One check prevents" if blocking == 1 else f"{blocking} checks prevent"
         return Text(f"✗ {count} a deployment.", style="bold red")
-    seen = "Nothing that can be checked without an account" if offline else "Nothing"
-    noted = {0: "", 1: " One warning."}.get(warnings, f" {warnings} warnings.")
-    return Text(f"✓ {seen} prevents a deployment.{noted}", style="bold green")
+    what = "Nothing that can be checked without an account" if offline else "Nothing"
+    if warnings == 0:
+        note = ""
+    elif warnings == 1:
+        note = " One warning."
+    else:
+        note = f" {warnings} warnings."
+    return Text(f"✓ {what} prevents a deployment.{note}", style="bold green")

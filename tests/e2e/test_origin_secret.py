@@ -113,7 +113,7 @@ def test_rotation_in_five_runs_refuses_no_request(
     old = sent_by(cdn)
     done = []
     with asked_all_the_time(f"{cdn.url}/api/health") as statuses:
-        while not done or open_origin_secret().rotation().is_under_way:
+        while not done or open_origin_secret().rotation().is_unfinished:
             secret = open_origin_secret()
             step, then = secret.rotation().next_step()
             secret.take(step, then)

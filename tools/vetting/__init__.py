@@ -1,1 +1,1 @@
-"""Checks of the deployed resources and policies by tools and data that are not ours."""
+"""Checks the deployed resources and policies with third-party tools and data."""

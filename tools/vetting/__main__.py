@@ -1,4 +1,4 @@
-"""`python -m tools.vetting`: every policy of every stage in AWS, checked and proved."""
+"""`python -m tools.vetting`: checks the policies of every stage in AWS, and proves the invariants."""
 
 import sys
 
@@ -9,7 +9,7 @@ from tools.vetting.policies import problems
 
 
 def main() -> int:
-    """The exit status is 0 only if there is no finding."""
+    """Return 0 only if there is no finding."""
     invariants = read_table("Roles of the stack")
     findings = []
     for stage in STAGES:

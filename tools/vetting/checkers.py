@@ -1,7 +1,7 @@
-"""checkov, and cfn-guard with AWS Control Tower's rules, on templates with nothing left to resolve.
+"""Runs checkov, and cfn-guard with AWS Control Tower's rules, on templates that are fully resolved.
 
-Both run offline, from the environment .venv-checkers. What they find is fixed in the template, or
-listed in suppressions.toml with the reason why not.
+Both run offline, from the environment .venv-checkers. A finding is either fixed in the template, or
+listed in suppressions.toml with the reason.
 """
 
 import json
@@ -20,7 +20,7 @@ from tools.translate import ROOT
 CHECKERS: Final = ROOT / ".venv-checkers"
 SUPPRESSIONS: Final = Path(__file__).with_name("suppressions.toml")
 _GUARD: Final = CHECKERS / "guard"
-_GUARD_FOUND_SOMETHING: Final = 19  # its exit status
+_GUARD_NOT_COMPLIANT: Final = 19  # cfn-guard's exit status
 _RESOURCE: Final = re.compile(r"/Resources/([A-Za-z0-9]+)")
 
 
@@ -46,11 +46,11 @@ class Suppression(msgspec.Struct, frozen=True):
 
 
 class CheckerError(Exception):
-    """A checker did not do its work; the message says what it said."""
+    """A checker failed; the message has its output."""
 
 
 def read_suppressions() -> list[Suppression]:
-    """Those of suppressions.toml."""
+    """The suppressions in suppressions.toml."""
     content = tomllib.loads(SUPPRESSIONS.read_text())
     return msgspec.convert(content["suppressed"], list[Suppression])
 
@@ -89,7 +89,7 @@ def run_guard(templates: Iterable[Path]) -> set[CheckerFinding]:
     rules = _GUARD / "rules" / "control-tower" / "cfn-guard"
     command: list[str | Path] = [_guard_program(), "validate", "--rules", rules, *data]
     options = ["--output-format", "json", "--show-summary", "none", "--structured"]
-    report = json.loads(_run([*command, *options], {0, _GUARD_FOUND_SOMETHING}))
+    report = json.loads(_run([*command, *options], {0, _GUARD_NOT_COMPLIANT}))
     if len(report) != len(files) or not all(each["compliant"] for each in report):
         raise CheckerError(f"cfn-guard checked nothing, or not all, of {files}")
     return {
@@ -121,6 +121,6 @@ def _run(command: list[str | Path], statuses: set[int]) -> str:
         raise CheckerError("The environment .venv-checkers is missing: run make check.")
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode not in statuses:
-        said = (done.stderr or done.stdout).strip()
-        raise CheckerError(f"{command[0]} failed (exit status {done.returncode}): {said[-2000:]}")
+        output = (done.stderr or done.stdout).strip()[-2000:]
+        raise CheckerError(f"{command[0]} failed (exit status {done.returncode}): {output}")
     return done.stdout

@@ -1,6 +1,6 @@
-"""The resources that CloudFormation creates from a template, under the names that it gives them.
+"""The resources that CloudFormation creates from a template, with the names that it gives them.
 
-Checkers do not evaluate conditions, mappings or references. Here nothing of them is left.
+Checkers do not evaluate conditions, mappings or references. So they are all resolved here.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from tools.translate import load_template, translate
 ACCOUNT: Final = "123456789012"
 REGION: Final = "us-east-1"
 STAGES: Final[dict[str, tuple[str, dict[str, str]]]] = {
-    # Nothing that is optional, and everything that is optional. `local` never reaches AWS.
+    # dev has nothing that is optional, prod has everything. `local` is never deployed to AWS.
     "dev": ("lambda-gallery-dev", {"Stage": "dev"}),
     "prod": (
         "lambda-gallery",
@@ -35,7 +35,7 @@ STAGES: Final[dict[str, tuple[str, dict[str, str]]]] = {
 }
 """The name of each stage's stack, and the parameters that it is checked with."""
 
-_NAMES: Final = {  # the property that names a resource, where one may
+_NAMES: Final = {  # the property that names a resource, if the type has one
     "AWS::ApiGateway::RestApi": "",  # its name is no part of its ARN
     "AWS::Lambda::LayerVersion": "LayerName",
     "AWS::Logs::LogGroup": "LogGroupName",
@@ -77,7 +77,7 @@ _VARIABLE: Final = re.compile(r"\$\{([^!{}]+)\}")
 
 
 class TemplateResource(msgspec.Struct, frozen=True):
-    """A resource with nothing left to resolve."""
+    """A resource whose properties are fully resolved."""
 
     type: str
     properties: dict[str, Any]
@@ -147,7 +147,7 @@ class Deployment:
         return made.lower() if kind == "AWS::S3::Bucket" else made
 
     def template(self) -> dict[str, Any]:
-        """What the checkers read."""
+        """The resolved template, for the checkers."""
         return {
             "AWSTemplateFormatVersion": "2010-09-09",
             "Resources": {

@@ -1,4 +1,4 @@
-"""The policy documents of a deployment: whose they are, and what they say."""
+"""The policy documents of a deployment: their owners and their statements."""
 
 import json
 from collections.abc import Iterator
@@ -23,8 +23,8 @@ _RESOURCE_POLICIES: Final = {  # the property that holds the document
 class Document(msgspec.Struct, frozen=True):
     """A policy document.
 
-    owner is the logical id of the resource that has it; roles are those that it is attached to,
-    none if it is a trust policy or a resource's. One of AWS's own policies is not ours.
+    `owner` is the logical id of the resource that has it. `roles` are the roles that it is attached
+    to; a trust policy or resource policy has none. `is_ours` is false for AWS's managed policies.
     """
 
     owner: str
@@ -35,12 +35,12 @@ class Document(msgspec.Struct, frozen=True):
 
 
 def as_list(value: Any) -> list[Any]:
-    """The elements of a policy may be a list, or its only member."""
+    """An element of a policy as a list; a policy may have the only member instead."""
     return list(value) if isinstance(value, list) else [value]
 
 
 def documents(deployment: Deployment) -> Iterator[Document]:
-    """All that the deployment's resources have."""
+    """All policy documents of the deployment's resources."""
     by_name = {
         deployment.physical_name(name): name for name, _ in deployment.of_type("AWS::IAM::Role")
     }

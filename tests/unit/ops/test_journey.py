@@ -7,10 +7,10 @@ import pytest
 
 from ops.journey import (
     LogLine,
-    about,
     created_at,
     journey,
     milestones,
+    own_fields,
     read_line,
     requests,
     without_reads,
@@ -113,10 +113,10 @@ def test_reads_are_left_out_with_all_their_lines_unless_they_failed():
 
 def test_what_a_line_is_about_is_what_no_column_shows():
     said = line(0, level="INFO", message="m", photo_id=PHOTO, key=f"uploads/{PHOTO}", lag_ms=7)
-    assert about(said, PHOTO) == "key=uploads/… lag_ms=7"
+    assert own_fields(said, PHOTO) == "key=uploads/… lag_ms=7"
     trace = "Traceback:\n  File x\nbotocore.SlowDown: reduce your rate\n"
     failed = line(0, level="ERROR", position="49", exception=trace, exception_name="SlowDown")
-    assert about(failed, PHOTO) == "position=49 exception=botocore.SlowDown: reduce your rate"
+    assert own_fields(failed, PHOTO) == "position=49 exception=botocore.SlowDown: reduce your rate"
 
 
 @pytest.mark.parametrize(
@@ -152,4 +152,4 @@ def test_line_of_any_json_can_be_told():
         entry = dict.fromkeys(names, value)
         told = read_line("gallery_api", 0, json.dumps(entry))
         assert without_reads(journey(PHOTO, [told])) == [told]
-        assert about(told, PHOTO).startswith("method=")
+        assert own_fields(told, PHOTO).startswith("method=")

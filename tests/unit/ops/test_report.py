@@ -14,7 +14,14 @@ from daily_report.report import _HEADLINES
 from daily_report.report import make_report as as_the_function_makes_it
 from daily_report.state import Run, State
 from ops import report
-from ops.daily_reports import Made, Report, ReportError, ReportSource, last_reports, make_report
+from ops.daily_reports import (
+    Report,
+    ReportError,
+    ReportResult,
+    ReportSource,
+    last_reports,
+    make_report,
+)
 from ops.report import show
 
 NOW = datetime(2026, 11, 21, 3, tzinfo=UTC)
@@ -84,7 +91,7 @@ def a_report(
     return as_the_function_makes_it(state, NOW)
 
 
-def made(*answers: dict[str, Any], stored: Mapping[str, Any] | None = None) -> Made:
+def made(*answers: dict[str, Any], stored: Mapping[str, Any] | None = None) -> ReportResult:
     stack = ReportSource(Bucket(stored or {}), StateMachine(answers), "machine", "reports")
     return make_report(stack, Console(file=io.StringIO()))
 

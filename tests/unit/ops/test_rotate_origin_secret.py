@@ -25,7 +25,7 @@ OUTPUTS = {
 def whole(rotation: Rotation) -> list[tuple[Step, Rotation]]:
     """Every step until the rotation is finished, with what there is after it."""
     done = [rotation.next_step()]
-    while done[-1][1].is_under_way:
+    while done[-1][1].is_unfinished:
         done.append(done[-1][1].next_step())
     return done
 

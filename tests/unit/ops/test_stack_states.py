@@ -6,16 +6,16 @@ import pytest
 
 from ops import stack_states
 from ops.deployed_stack import StackDescription
-from ops.remains import Remain
+from ops.leftovers import Leftover
 from ops.stack_events import DeploymentOutcome, StackEvent
 from ops.stack_states import check_state, explain_failure, kind_of_deployment, preserves
 from ops.stacks import Account, OperationError, Stage
 
 PROD = Stage("prod", "gallery", None, None, {"Stage": "prod"})
 ACCOUNT = Account(None, "123456789012", "us-east-1")
-TABLE = Remain("table", "gallery-PhotosTable-1", "0 items", "us-east-1", protected=True)
-POOL = Remain("user pool", "us-east-1_abc", "0 users", "us-east-1", protected=True)
-OTHER_TABLE = Remain("table", "gallery-CatalogTable-1", "0 items", "us-east-1")
+TABLE = Leftover("table", "gallery-PhotosTable-1", "0 items", "us-east-1", protected=True)
+POOL = Leftover("user pool", "us-east-1_abc", "0 users", "us-east-1", protected=True)
+OTHER_TABLE = Leftover("table", "gallery-CatalogTable-1", "0 items", "us-east-1")
 
 
 def stack(status: str, name: str = "gallery") -> StackDescription:
@@ -30,9 +30,9 @@ def event(
 
 
 @pytest.fixture(autouse=True)
-def remains(monkeypatch: pytest.MonkeyPatch) -> list[Remain]:
+def leftovers(monkeypatch: pytest.MonkeyPatch) -> list[Leftover]:
     """What is left of the stack."""
-    left: list[Remain] = []
+    left: list[Leftover] = []
     monkeypatch.setattr(stack_states, "list_resources", lambda *_: [])
     monkeypatch.setattr(stack_states, "find_data", lambda *_: left)
     return left
@@ -77,9 +77,9 @@ def test_creation_is_preserved_and_continued_and_every_later_deployment_rolls_ba
 
 
 def test_what_is_left_under_deletion_protection_is_named_with_the_command_that_removes_it(
-    remains: list[Remain],
+    leftovers: list[Leftover],
 ):
-    remains += [OTHER_TABLE, TABLE, POOL]
+    leftovers += [OTHER_TABLE, TABLE, POOL]
     with pytest.raises(OperationError) as refused:
         check_state(ACCOUNT, PROD, stack("ROLLBACK_FAILED", "gallery-ann"))
     for said in (
@@ -90,8 +90,8 @@ def test_what_is_left_under_deletion_protection_is_named_with_the_command_that_r
     assert OTHER_TABLE.name not in str(refused.value), "only what needs --unprotect"
 
 
-def test_failed_creation_says_why_how_to_continue_and_how_to_give_up(remains: list[Remain]):
-    remains += [TABLE]
+def test_failed_creation_says_why_how_to_continue_and_how_to_give_up(leftovers: list[Leftover]):
+    leftovers += [TABLE]
     events = [
         event("Distribution", "CREATE_FAILED", "Your account must be verified"),
         event("MediaBucket", "CREATE_FAILED", "Resource creation cancelled"),

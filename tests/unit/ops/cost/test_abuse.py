@@ -17,7 +17,7 @@ PRICES = load_prices()
 
 
 def test_download_costs_a_request_and_its_bytes():
-    found = ATTACKS["downloads of renditions from the cache"].usd_a_day(1, PRICES)
+    found = ATTACKS["downloads of renditions from the cache"].usd_per_day(1, PRICES)
     month = 730 * 3600
     by_hand = PRICES["cloudfront_requests"].cost(month, free_tier=False)
     by_hand += PRICES["cloudfront_out"].cost(month * SCENARIO.large_bytes, free_tier=False)
@@ -26,8 +26,8 @@ def test_download_costs_a_request_and_its_bytes():
 
 def test_twice_the_rate_costs_no_less():
     for attack in ATTACKS.values():
-        assert attack.usd_a_day(0, PRICES) == 0
-        assert attack.usd_a_day(2, PRICES) > attack.usd_a_day(1, PRICES) > 0
+        assert attack.usd_per_day(0, PRICES) == 0
+        assert attack.usd_per_day(2, PRICES) > attack.usd_per_day(1, PRICES) > 0
 
 
 @pytest.mark.parametrize("route", ["POST /photos/{photo_id}/views", "GET /photos/{photo_id}/views"])

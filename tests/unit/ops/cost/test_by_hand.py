@@ -120,5 +120,5 @@ def test_the_free_tier_is_taken_off_once_for_all_functions():
     assert saved["lambda_requests"] == pytest.approx(0.20)
     assert saved["cloudfront_requests"] == pytest.approx(10.0)
     assert saved["cognito_essentials"] == pytest.approx(15.0)  # 1,000 of 10,000 users
-    assert saved["lambda_warm_arm64"] == 0
+    assert saved["lambda_provisioned_arm64"] == 0
     assert saved["kinesis_shards"] == 0

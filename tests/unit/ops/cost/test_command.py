@@ -78,13 +78,13 @@ def test_flags_and_settings_change_the_scenario(capsys: pytest.CaptureFixture[st
     changed = json.loads(
         asked(
             capsys,
-            *("--scenario", "hobby", "--json", "--photos-a-day", "50", "--views-a-second", "2"),
-            *("--visits-a-day", "7", "--set", "peak_factor=2"),
+            *("--scenario", "hobby", "--json", "--photos-per-day", "50", "--views-per-second", "2"),
+            *("--visits-per-day", "7", "--set", "peak_factor=2"),
         )
     )["scenario"]
-    assert changed["photos_a_day"] == 50
-    assert changed["views_a_day"] == 172_800
-    assert changed["visits_a_day"] == 7
+    assert changed["photos_per_day"] == 50
+    assert changed["views_per_day"] == 172_800
+    assert changed["visits_per_day"] == 7
     assert changed["peak_factor"] == 2
 
 
@@ -105,15 +105,19 @@ def test_a_given_figure_and_a_parameter_change_the_bill(capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("views_a_day = 300\n", "", "missing required field `views_a_day`"),
-        ("views_a_day = 300", "views_a_day = -1", "Expected `float` >= 0.0 - at `$.views_a_day`"),
-        ("views_a_day = 300", "views_a_day = 'many'", "Expected `float`, got `str`"),
-        ("views_a_day = 300", "views_per_day = 300", "unknown field `views_per_day`"),
-        ("views_a_day = 300", "views_a_day = nan", "Expected `float` >= 0.0"),
-        ("views_a_day = 300", "views_a_day = inf", "views_a_day is infinite"),
+        ("views_per_day = 300\n", "", "missing required field `views_per_day`"),
+        (
+            "views_per_day = 300",
+            "views_per_day = -1",
+            "Expected `float` >= 0.0 - at `$.views_per_day`",
+        ),
+        ("views_per_day = 300", "views_per_day = 'many'", "Expected `float`, got `str`"),
+        ("views_per_day = 300", "views_a_day = 300", "unknown field `views_a_day`"),
+        ("views_per_day = 300", "views_per_day = nan", "Expected `float` >= 0.0"),
+        ("views_per_day = 300", "views_per_day = inf", "views_per_day is infinite"),
         ("deleted_share = 0.05", "deleted_share = 5", "Expected `float` <= 1.0"),
         ("peak_factor = 10", "peak_factor = 0", "Expected `float` >= 1.0"),
-        ("views_a_day = 300", "views_a_day 300", "Expected '=' after a key"),
+        ("views_per_day = 300", "views_per_day 300", "Expected '=' after a key"),
     ],
 )
 def test_a_bad_scenario_is_refused_with_its_reason(
@@ -132,11 +136,11 @@ def test_a_bad_scenario_is_refused_with_its_reason(
     ("arguments", "message"),
     [
         (["--scenario", "village"], "no scenario 'village': pass a file, or one of hobby,"),
-        (["--set", "views=1"], "unknown field 'views': expected one of title, photos_a_day"),
-        (["--set", "views_a_day=many"], "views_a_day is 'many': expected a number"),
-        (["--set", "views_a_day"], "invalid argument 'views_a_day': expected KEY=VALUE"),
-        (["--set", "views_a_day=-1"], "Expected `float` >= 0.0"),
-        (["--views-a-second", "-1"], "Expected `float` >= 0.0"),
+        (["--set", "views=1"], "unknown field 'views': expected one of title, photos_per_day"),
+        (["--set", "views_per_day=many"], "views_per_day is 'many': expected a number"),
+        (["--set", "views_per_day"], "invalid argument 'views_per_day': expected KEY=VALUE"),
+        (["--set", "views_per_day=-1"], "Expected `float` >= 0.0"),
+        (["--views-per-second", "-1"], "Expected `float` >= 0.0"),
         (["--figure", "speed=1"], "unknown figure 'speed': expected one of thumbnailer_cpu_ms"),
         (["--figure", "api_cpu_ms=fast"], "api_cpu_ms is 'fast': expected a number"),
         (["--figure", "api_cpu_ms=-1"], "api_cpu_ms is -1: expected a finite number of at least 0"),

@@ -126,8 +126,8 @@ def test_what_nothing_uses_is_never_hit():
 
 def test_traffic_beyond_a_limit_exceeds_it():
     name = "the template's throttle of POST /photos"
-    assert not found(name, photos_a_day=863_000).is_exceeded
-    assert found(name, photos_a_day=865_000).is_exceeded
+    assert not found(name, photos_per_day=863_000).is_exceeded
+    assert found(name, photos_per_day=865_000).is_exceeded
 
 
 def test_more_shards_take_more_views_but_not_more_of_one_photo():
@@ -148,7 +148,7 @@ def test_more_shards_take_more_views_but_not_more_of_one_photo():
 
 
 def test_parallel_batches_are_those_of_the_existing_shards():
-    scenario, quotas = village(views_a_day=86_400 * 2_400), load_quotas()
+    scenario, quotas = village(views_per_day=86_400 * 2_400), load_quotas()
     one, three = (
         peak_use(scenario, stack(shards=shards), figures(), quotas)["parallel_batches"][1]
         for shards in (1, 3)

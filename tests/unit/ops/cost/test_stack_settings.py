@@ -30,7 +30,7 @@ def test_the_template_is_read_for_its_stage(stage: str, template: Template):
     assert stack.functions["GalleryApiFunction"].traced
     assert stack.functions["EdgeHeadersFunction"].architecture == "x86_64"
     assert not stack.functions["EdgeHeadersFunction"].traced
-    assert (stack.warm_least > 0) == (stage == "prod")
+    assert (stack.provisioned_minimum > 0) == (stage == "prod")
     views = resources["ViewCounterFunction"]["Properties"]["Events"]["ViewsRecorded"]["Properties"]
     assert stack.views.batch_size == views["BatchSize"]
     assert stack.views.parallel_batches == views["ParallelizationFactor"]
@@ -65,9 +65,9 @@ def test_an_on_demand_stream_has_no_shards_of_its_own(template: Template):
 def test_scaling_of_provisioned_concurrency_is_read(template: Template):
     given = {"ApiProvisionedConcurrency": "3", "ApiProvisionedConcurrencyMaximum": "30"}
     tracked = read_stack_settings(template, {"Stage": "prod", **given})
-    assert (tracked.warm_least, tracked.warm_most) == (3, 30)
+    assert (tracked.provisioned_minimum, tracked.provisioned_maximum) == (3, 30)
     cold = read_stack_settings(template, {"Stage": "prod", "ApiProvisionedConcurrency": "0"})
-    assert (cold.warm_least, cold.warm_most) == (0, 0)
+    assert (cold.provisioned_minimum, cold.provisioned_maximum) == (0, 0)
     assert tracked.alarm_metrics == cold.alarm_metrics + 2, "target tracking has two of its own"
 
 

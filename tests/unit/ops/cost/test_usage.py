@@ -8,7 +8,7 @@ from ops.cost.load import load_of
 from ops.cost.prices import load_prices
 from ops.cost.scenario import Scenario, without_traffic
 from ops.cost.stack_settings import StackSettings
-from ops.cost.usage import bill, warm_environments
+from ops.cost.usage import bill, provisioned_environments
 from tests.unit.ops.cost.village import STACK, figures, stack, village
 
 PRICES = load_prices()
@@ -24,7 +24,7 @@ def quantities(scenario: Scenario, of: StackSettings = STACK, **changes: Any) ->
 
 def test_as_many_shards_are_billed_as_the_peak_needs():
     """2,400 views a second at the peak need three."""
-    scenario = village(views_a_day=86_400 * 800, peak_factor=3)
+    scenario = village(views_per_day=86_400 * 800, peak_factor=3)
     assert quantities(scenario)["kinesis_shards"] == 3 * 730
     assert quantities(scenario, stack(shards=5))["kinesis_shards"] == 5 * 730
 
@@ -47,9 +47,9 @@ def test_an_on_demand_stream_is_billed_for_its_bytes():
     ],
 )
 def test_warm_environments_follow_the_load_within_their_bounds(times: float, environments: int):
-    of = stack(warm_least=1, warm_most=10)
+    of = stack(provisioned_minimum=1, provisioned_maximum=10)
     load = load_of(village().scaled(times), of, figures(), shards=2)
-    assert warm_environments(load, of) == environments
+    assert provisioned_environments(load, of) == environments
 
 
 def test_what_the_warm_environments_cannot_take_costs_the_other_price():
@@ -57,9 +57,9 @@ def test_what_the_warm_environments_cannot_take_costs_the_other_price():
     of = figures(api_wait_ms=500)
     lines = bill(village(), STACK, of, PRICES).lines
     api = {line.meter: line.quantity for line in lines if line.what == "gallery_api"}
-    on_warm, elsewhere = api["lambda_on_warm_arm64"], api["lambda_arm64"]
+    on_provisioned, elsewhere = api["lambda_on_provisioned_arm64"], api["lambda_arm64"]
     at_once = 8.59333 * 0.5104
-    assert on_warm / (on_warm + elsewhere) == pytest.approx(2 / at_once, rel=1e-3)
+    assert on_provisioned / (on_provisioned + elsewhere) == pytest.approx(2 / at_once, rel=1e-3)
 
 
 def test_a_cold_start_is_billed_but_not_of_what_is_kept_warm():
@@ -69,7 +69,7 @@ def test_a_cold_start_is_billed_but_not_of_what_is_kept_warm():
     calls = 0.5 * (0.66525 + 0.02 + 9 / 86_400) + 0.01 * 1769 / 1024
     more = cold["lambda_arm64"] - warm["lambda_arm64"]
     assert more == pytest.approx(calls * 0.07 * 2_628_000, rel=1e-3)
-    assert cold["lambda_on_warm_arm64"] == warm["lambda_on_warm_arm64"]
+    assert cold["lambda_on_provisioned_arm64"] == warm["lambda_on_provisioned_arm64"]
 
 
 def test_a_busy_hour_does_not_make_the_report_longer():

@@ -9,7 +9,9 @@ from ops.cost.view_counting import Rows, ViewCounting, Work, count_views, popula
 
 ROWS = Rows(total=174, minute=105, receipt=48)
 NOTHING = Work(0, 0, 0, 1)
-WORK = Work(cpu_a_record=8e-6, cpu_a_transaction=0.002, wait_a_transaction=0.02, slowdown=3.455)
+WORK = Work(
+    cpu_per_record=8e-6, cpu_per_transaction=0.002, wait_per_transaction=0.02, slowdown=3.455
+)
 
 
 def counted(
@@ -31,14 +33,16 @@ def counted(
 def test_a_minute_of_batches_costs_what_the_benchmark_measured():
     """1,000 views of 50 photos each second: 302 units a batch on average of the minute's 60."""
     found = counted(1000, 50)
-    assert found.records_a_batch == 1000
+    assert found.records_per_batch == 1000
     assert found.write_units / found.batches == pytest.approx(302, abs=0.5)
 
 
 def test_the_first_batch_of_a_minute_costs_what_the_benchmark_measured():
     """Each photo seen once a minute at most: 50 totals and 50 minutes, twice for a transaction."""
     found = counted(1000, 10_000_000)
-    assert found.write_units / found.records_a_batch / found.batches == pytest.approx(4, rel=0.001)
+    assert found.write_units / found.records_per_batch / found.batches == pytest.approx(
+        4, rel=0.001
+    )
 
 
 def test_sparse_views_are_a_batch_each():
@@ -62,26 +66,26 @@ def test_a_photo_of_its_own_writes_two_rows_a_batch_however_often_it_is_seen():
 
 def test_poll_of_the_most_viewed_photo_reads_an_hour_of_receipts():
     """60 minutes of 105 + 60 x 48 bytes are 179 kB: 44 blocks of 4 kB, half a unit each."""
-    assert counted(600, 1).read_units_a_poll == pytest.approx(22, abs=0.5)
-    assert counted(0.0001, 1).read_units_a_poll == 0.5
+    assert counted(600, 1).read_units_per_poll == pytest.approx(22, abs=0.5)
+    assert counted(0.0001, 1).read_units_per_poll == 0.5
 
 
 def test_rows_stay_thirty_days():
     """A photo that is seen all the time has a row for each of 43,200 minutes, and the total."""
     found = counted(600, 1)
-    assert found.rows_a_photo == pytest.approx(43_201)
+    assert found.rows_per_photo == pytest.approx(43_201)
     assert found.table_bytes == pytest.approx(174 + 43_200 * (105 + 48 * 60), rel=0.01)
 
 
 def test_batches_run_longer_the_more_photos_are_in_them():
     """1,000 records in 20 transactions of 100 rows, or in one."""
     many, few = counted(2000, 10_000_000, work=WORK), counted(2000, 50, work=WORK)
-    assert many.seconds_a_batch == pytest.approx(20 * (0.002 * 3.455 + 0.02) + 0.0276, rel=0.01)
-    assert few.seconds_a_batch == pytest.approx(0.002 * 3.455 + 0.02 + 0.0276, rel=0.01)
+    assert many.seconds_per_batch == pytest.approx(20 * (0.002 * 3.455 + 0.02) + 0.0276, rel=0.01)
+    assert few.seconds_per_batch == pytest.approx(0.002 * 3.455 + 0.02 + 0.0276, rel=0.01)
 
 
 def test_capacity_is_used_up_when_a_full_batch_takes_as_long_as_its_views_take_to_arrive():
-    seconds = counted(2000, 10_000_000, work=WORK).seconds_a_batch
+    seconds = counted(2000, 10_000_000, work=WORK).seconds_per_batch
     assert counted(1000 / seconds, 10_000_000, work=WORK).busy_share == pytest.approx(1, rel=0.01)
     assert counted(1000 / seconds, 10_000_000, work=WORK, concurrent=2).busy_share == pytest.approx(
         0.5, rel=0.01

@@ -1,4 +1,4 @@
-"""The catalog rows that a batch of changes leads to, and the cache tags to invalidate."""
+"""The catalog rows to write for a batch of changes, and the cache tags to invalidate."""
 
 import hashlib
 import traceback
@@ -86,25 +86,26 @@ def plan(event: Mapping[str, Any], now: datetime) -> list[Change | Poison]:
 
 
 def log_fields(step: Change | Poison) -> dict[str, str]:
-    """The log fields of a step: its position, and what its record says about the photo."""
+    """The log fields of a step: its position, and those of the photo that its record has."""
+    fields = {"position": step.position}
     image = step.record["dynamodb"].get("NewImage")
-    named = {
-        name: text
-        for name in (_LOGGED if isinstance(image, Mapping) else ())
-        for text in _texts(image.get(name))
-    }
-    return {"position": step.position, **named}
+    if isinstance(image, Mapping):
+        for name in _LOGGED:
+            text = _text(image.get(name))
+            if text is not None:
+                fields[name] = text
+    return fields
 
 
-def _texts(value: Any) -> list[str]:
-    """The text of an attribute that has one, as a list of at most one."""
+def _text(value: Any) -> str | None:
+    """The text of an attribute in DynamoDB's form, such as `{"S": "text"}`; None without one."""
     if not isinstance(value, Mapping):
-        return []
-    return [text for text in value.values() if isinstance(text, str)][:1]
+        return None
+    return next((text for text in value.values() if isinstance(text, str)), None)
 
 
 def poison_count(event: Mapping[str, Any], steps: list[Change | Poison]) -> dict[str, int]:
-    """The part of the answer that redrive reads: it must keep records that are poison again."""
+    """The part of the answer that a redrive reads: it must keep records that are still poison."""
     if "redrive" not in event:
         return {}
     return {"poison": sum(isinstance(step, Poison) for step in steps)}

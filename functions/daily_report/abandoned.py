@@ -9,7 +9,7 @@ from shared.photos import UPLOAD_PREFIX, Photo, Status
 from shared.timestamps import iso_milliseconds
 
 ABANDONED_AFTER: Final = timedelta(hours=24)  # of objects too: a record may be about to name it
-EVENT_LIFETIME: Final = timedelta(hours=12)  # no event of an older upload is still under way
+EVENT_LIFETIME: Final = timedelta(hours=12)  # Lambda retries an upload's event for a shorter time
 GIVEN_UP_AFTER: Final = timedelta(days=3)
 NEVER_UPLOADED: Final = "never uploaded"
 

@@ -1,4 +1,4 @@
-"""What is wrong with photos, rows and objects, according to what is stored now."""
+"""Finds what is wrong with photos, rows and objects, from what is stored now."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime

@@ -9,7 +9,7 @@ import msgspec
 from shared.photos import TOMBSTONE_LIFETIME, Photo, Status
 from shared.timestamps import iso_milliseconds
 
-UNDER_WAY: Final = timedelta(minutes=5)  # what was written since may still be in the stream
+REPLICATION_TIME: Final = timedelta(minutes=5)  # a change may be in the stream for so long
 REPLICATED: Final = {Status.READY, Status.DELETED}
 
 
@@ -33,8 +33,8 @@ class Drift(StrEnum):
     EXTRA = "drift.extra"
 
 
-def is_gone(record: ScannedRecord | Photo, now: datetime) -> bool:
-    """Whether its time to live is over; DynamoDB may delete it later."""
+def is_expired(record: ScannedRecord | Photo, now: datetime) -> bool:
+    """Whether its time to live has ended; DynamoDB may delete it later."""
     return record.expires_at is not None and record.expires_at <= now.timestamp()
 
 
@@ -42,30 +42,30 @@ def drift(
     photo: ScannedRecord | Photo | None, row: ScannedRecord | None, now: datetime
 ) -> Drift | None:
     """The difference, or None; `row` must be read before `photo`, so that it cannot be newer."""
-    if row and is_gone(row, now):
+    if row and is_expired(row, now):
         row = None
-    if photo is None or is_gone(photo, now):
+    if photo is None or is_expired(photo, now):
         # A tombstone that outlives its photo is harmless, and its TTL deletes it.
         return Drift.EXTRA if row and row.status is not Status.DELETED else None
     if photo.status not in REPLICATED or (row and row.version > photo.version):
         return Drift.EXTRA if row else None
-    if (row and row.version == photo.version) or _is_under_way(photo, now - UNDER_WAY):
+    if (row and row.version == photo.version) or _changed_since(photo, now - REPLICATION_TIME):
         return None
     return Drift.STALE if row else Drift.MISSING
 
 
-def _is_under_way(photo: ScannedRecord | Photo, since: datetime) -> bool:
+def _changed_since(photo: ScannedRecord | Photo, since: datetime) -> bool:
     if photo.status is Status.DELETED:
         return (photo.expires_at or 0) > (since + TOMBSTONE_LIFETIME).timestamp()
     return (photo.ready_at or "") > iso_milliseconds(since)
 
 
 class Pairs:
-    """Pairs photos and rows of one version while both tables are scanned side by side.
+    """Pairs photos and rows of one version while both tables are scanned at the same time.
 
     DynamoDB scans in the order of the keys' hashes, but does not promise the same order for two
     tables. While the order is the same, few records wait for their counterpart. A record that waits
-    too long is looked up, so the findings do not depend on the order.
+    too long is read by its key, so the findings do not depend on the order.
     """
 
     def __init__(self) -> None:

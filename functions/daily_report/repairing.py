@@ -32,7 +32,7 @@ class Repairer(msgspec.Struct, frozen=True):
     log: Callable[..., None]
 
     def repair(self, finding: Finding, now: datetime) -> None:
-        """Look again with consistent reads, and repair what the finding names.
+        """Judge again with consistent reads, and repair the finding if it is still true.
 
         Raises:
             BotoCoreError, ClientError: AWS failed. The repair can be repeated.

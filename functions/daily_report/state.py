@@ -1,4 +1,4 @@
-"""What one step hands to the next: how far it has read, what it has found, what to repair."""
+"""The state that one step passes to the next: positions, counts, findings to repair."""
 
 import heapq
 from collections import Counter
@@ -15,7 +15,7 @@ _EXAMPLES: Final = 20
 
 type Time = Annotated[datetime, msgspec.Meta(tz=True)]
 type Finding = tuple[str, str]  # the name that it is counted under; a photo's id or an object's key
-type Positions = dict[str, str]  # by table or listing that is not read to its end: where to go on
+type Positions = dict[str, str]  # where to continue, by table or listing that has not ended
 
 _SEGMENTS: Final = [f"{segment}/4" for segment in range(4)]
 _LISTINGS: Final = ("uploads", "renditions", "failed_batches", "quarantine")
@@ -95,8 +95,10 @@ class State(msgspec.Struct):
         self.top_photos = heapq.nlargest(MOST_VIEWED, self.top_photos + part.views)
         # A photo and its row may be in different segments, so both may report the same finding.
         for found, subject in sorted({*part.findings} - {*self.todo}):
-            is_too_much = found.startswith("orphans.") and self.counts.get(found, 0) >= MOST_REMOVED
-            if is_too_much:
+            is_over_limit = (
+                found.startswith("orphans.") and self.counts.get(found, 0) >= MOST_REMOVED
+            )
+            if is_over_limit:
                 name = "orphans.left"
             else:
                 name = found

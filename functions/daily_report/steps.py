@@ -1,4 +1,4 @@
-"""One step of the report: repair what the last step found, then read on while there is time."""
+"""One step of the report: repair what the last step found, then continue reading."""
 
 import heapq
 import json
@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from daily_report import abandoned
 from daily_report.judging import Judge
 from daily_report.reading import Reader
-from daily_report.reconciliation import REPLICATED, ScannedRecord, is_gone
+from daily_report.reconciliation import REPLICATED, ScannedRecord, is_expired
 from daily_report.repairing import Repairer
 from daily_report.report import make_report, report_key
 from daily_report.settings import Settings
@@ -75,7 +75,7 @@ class DailyReport:
         }
 
     def step(self, state: State, time_left: Callable[[], float]) -> None:
-        """Move the state on while `time_left`, in seconds, is above 0.
+        """Advance the state while `time_left`, in seconds, is above 0.
 
         Raises:
             BotoCoreError, ClientError: AWS failed. The step can be repeated from the same state.
@@ -95,7 +95,7 @@ class DailyReport:
             elif not state.cursor:
                 state.enter_next_phase()
             else:
-                self._read_on(state, time_left)
+                self._continue_reading(state, time_left)
 
     def _claim(self, state: State) -> bool:
         """Claim the date for this execution, or renew the claim.
@@ -141,8 +141,8 @@ class DailyReport:
                 raise
         state.report = key
 
-    def _read_on(self, state: State, time_left: Callable[[], float]) -> None:
-        """Run the phase's readers side by side, each until it has enough findings or no time."""
+    def _continue_reading(self, state: State, time_left: Callable[[], float]) -> None:
+        """Run the phase's readers in parallel, each until it has enough findings or no time."""
         read_page = {
             "photos": self._compare_tables,
             "views": self._sum_views,
@@ -164,7 +164,7 @@ class DailyReport:
     def _scan[T: msgspec.Struct](
         self, part: Part, table: str, segment: str, row_type: type[T], **options: Any
     ) -> list[T]:
-        """Rows of the next page; the part's position moves on, and malformed rows are findings."""
+        """Rows of the next page; moves the part's position, and adds malformed rows as findings."""
         name = {
             "photos": self._settings.photos_table,
             "catalog": self._settings.catalog_table,
@@ -176,11 +176,11 @@ class DailyReport:
         return page.rows
 
     def _compare_tables(self, part: Part, segment: str, state: State) -> None:
-        """Read a page of the table that is behind, and look up what stays unpaired too long."""
+        """Read a page of the table that is behind, and judge records that wait too long."""
         now = state.run.started_at
         table = min(part.positions, key=lambda table: len(part.pairs.waiting[table]))
         for record in self._scan(part, table, segment, ScannedRecord):
-            if is_gone(record, now):
+            if is_expired(record, now):
                 continue
             if table == "photos":
                 part.counts[f"photos.{record.status}"] += 1

@@ -32,6 +32,8 @@ def cache_control(path: str, status: str, content_type: str) -> str:
         return BRIEF
     if rendition and content_type in ("image/webp", ""):
         return _IMMUTABLE
-    if content_type.startswith(_ASSET_TYPES) if content_type else path.endswith(_ASSET_NAMES):
-        return _UNTIL_PUBLISHED
-    return _SHORT
+    if content_type:
+        is_asset = content_type.startswith(_ASSET_TYPES)
+    else:
+        is_asset = path.endswith(_ASSET_NAMES)
+    return _UNTIL_PUBLISHED if is_asset else _SHORT

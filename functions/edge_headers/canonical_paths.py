@@ -10,7 +10,8 @@ _FILE = re.compile(r"/|(?:/[0-9A-Za-z_-][0-9A-Za-z._-]*)+")
 
 def photo_of_rendition(path: str) -> str | None:
     """The photo's id if `path` is the canonical path of a rendition, otherwise None."""
-    return found[1] if (found := _RENDITION.fullmatch(path)) else None
+    found = _RENDITION.fullmatch(path)
+    return found[1] if found else None
 
 
 def is_file(path: str) -> bool:

@@ -28,7 +28,7 @@ def get_row(
     `timeout` in seconds is that of a connection, and of each read.
 
     Raises:
-        OSError, http.client.HTTPException: the network failed, or a time-out.
+        OSError, http.client.HTTPException: the network failed, or did not answer in time.
         CatalogError, KeyError: settings or credentials are missing, or DynamoDB refused.
     """
     for name in ("x-gallery-endpoint", "x-gallery-catalog-table"):

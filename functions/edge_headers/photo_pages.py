@@ -21,10 +21,10 @@ logger = logging.getLogger(__name__)
 
 
 class Memory:
-    """What an execution environment remembers for some seconds, in Unix time.
+    """What an execution environment remembers for some seconds; times are Unix time.
 
-    `headers` has the headers of a photo, and until when; the photo that was requested least
-    recently comes first. No photo is looked up before `catalog_failing_until`.
+    `headers` has the headers of a photo and the time until which they are valid. The photo that was
+    requested least recently comes first. The catalog is not read before `catalog_failing_until`.
     """
 
     def __init__(self) -> None:
@@ -41,9 +41,10 @@ def photo_headers(query: str, origin: Strings, environment: Strings, now: float)
     `origin` has the origin's custom headers, `environment` the role's credentials. `now` is Unix
     time: a monotonic clock may stop while the execution environment is frozen.
     """
-    if not (asked := _QUERY.fullmatch(query)):
+    match = _QUERY.fullmatch(query)
+    if match is None:
         return _NOT_INDEXED
-    photo_id = asked[1]
+    photo_id = match[1]
     until, headers = memory.headers.pop(photo_id, (0.0, _NOT_INDEXED))
     if now >= until:
         seconds, headers = _look_up(photo_id, origin, environment, now)
@@ -60,9 +61,9 @@ def _look_up(
     """The headers of a photo's page, and for how many seconds they are remembered."""
     if now < memory.catalog_failing_until or _made_at(photo_id) > now + _CLOCKS_DIFFER_SECONDS:
         return 0, _NOT_INDEXED
-    limit = LIMIT_SECONDS * float(environment.get("TIMEOUT_FACTOR", "1"))  # of a laptop
+    limit = LIMIT_SECONDS * float(environment.get("TIMEOUT_FACTOR", "1"))  # only set on a laptop
     try:
-        # A thread limits the total time: a socket's time-out starts again with each byte, and name
+        # A thread limits the total time: a socket's timeout starts again with each byte, and name
         # resolution has none.
         row = ThreadPoolExecutor(1).submit(get_row, photo_id, origin, environment, now, limit)
         found = row.result(limit)

@@ -1,4 +1,4 @@
-"""The API: API Gateway's request in, the route's answer or a problem out."""
+"""The API: answers a request of API Gateway with the answer of its route, or with a problem."""
 
 import os
 from http import HTTPStatus

@@ -58,13 +58,13 @@ class IdempotencyStore(DynamoDBPersistenceLayer):
         """Claim the key.
 
         Raises:
-            IdempotencyItemAlreadyExistsError: the claim of a living invocation, or an answer, is
-                stored under the key.
+            IdempotencyItemAlreadyExistsError: the claim of an invocation that still runs, or an
+                answer, is stored under the key.
             IdempotencyValidationError: the key belongs to another request.
             BotoCoreError, ClientError: the claim is not known to be written.
         """
         self._token, self.claimed_id = str(uuid4()), self.new_id()
-        with self._letting_go_if_unknown(data_record.idempotency_key):
+        with self._releasing_after_error(data_record.idempotency_key):
             try:
                 self.client.put_item(
                     TableName=self.table_name,
@@ -77,10 +77,10 @@ class IdempotencyStore(DynamoDBPersistenceLayer):
                 self._accept_or_take_over(data_record, _stored(error))
 
     def _delete_record(self, data_record: DataRecord) -> None:
-        """Let go of the claim: the next request takes it over, and creates what it names."""
-        self._let_go(data_record.idempotency_key)
+        """Release the claim: the next request takes it over, and creates the same photo."""
+        self._release(data_record.idempotency_key)
 
-    def _let_go(self, key: str) -> None:
+    def _release(self, key: str) -> None:
         with contextlib.suppress(self.client.exceptions.ConditionalCheckFailedException):
             self.client.update_item(
                 TableName=self.table_name,
@@ -92,13 +92,13 @@ class IdempotencyStore(DynamoDBPersistenceLayer):
             )
 
     @contextlib.contextmanager
-    def _letting_go_if_unknown(self, key: str) -> Iterator[None]:
-        """After an error, the claim may be stored all the same."""
+    def _releasing_after_error(self, key: str) -> Iterator[None]:
+        """Release the claim after an error: it may be stored although no answer came."""
         try:
             yield
         except (BotoCoreError, ClientError):
             with contextlib.suppress(BotoCoreError, ClientError):
-                self._let_go(key)
+                self._release(key)
             raise
 
     def _accept_or_take_over(self, data_record: DataRecord, stored: Item) -> None:

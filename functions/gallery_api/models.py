@@ -50,7 +50,7 @@ class NewPhoto(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ]
 
     def __post_init__(self) -> None:
-        """Refuse what no pattern can express in all regular-expression dialects.
+        """Refuse titles without a visible character; patterns cannot express that portably.
 
         Raises:
             ValueError: names the field as msgspec does.

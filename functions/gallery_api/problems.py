@@ -93,7 +93,7 @@ def as_problem(error: Exception) -> ProblemError:
         case _:
             return ProblemError(
                 HTTPStatus.INTERNAL_SERVER_ERROR,
-                "Something went wrong on our side, and has been logged.",
+                "An internal error occurred, and has been logged.",
             )
 
 

@@ -1,4 +1,4 @@
-"""Configuration and clients, made once when the execution environment starts."""
+"""Configuration and clients, created once when the execution environment starts."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -64,7 +64,7 @@ def resources_of(router: "APIGatewayRouter") -> Resources:
 
 
 def make_resources(environment: Mapping[str, str]) -> Resources:
-    """Read the settings and make the clients.
+    """Read the settings and create the clients.
 
     Raises:
         SettingsError: the environment lacks a variable.

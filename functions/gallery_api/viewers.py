@@ -1,4 +1,4 @@
-"""Who sends a request: the address of the viewer, and a pseudonym of it that lasts a day."""
+"""The viewer who sends a request: the address, and a pseudonym of it that is valid for a day."""
 
 import base64
 import hmac
@@ -19,11 +19,11 @@ _SALT_LIFETIME: Final = timedelta(days=2)
 
 
 def viewer_address(event: Mapping[str, Any], *, behind_cloudfront: bool) -> str:
-    """The address of the viewer, or an empty string if the request does not say it.
+    """The address of the viewer, or an empty string if the request does not have it.
 
-    Each proxy appends the address that it was called from to X-Forwarded-For; what comes before is
-    the caller's own text. If only CloudFront can call the API, the last entry that API Gateway has
-    not appended is CloudFront's. Otherwise, API Gateway's own view is the only one to trust.
+    Each proxy appends its caller's address to X-Forwarded-For; the entries before it are the
+    caller's own text. If only CloudFront can call the API, the last entry that API Gateway has not
+    appended is CloudFront's. Otherwise only the address that API Gateway itself saw can be trusted.
     """
     source = str(event["requestContext"]["identity"]["sourceIp"])
     if not behind_cloudfront:

@@ -45,7 +45,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     Raises:
         UnexpectedEventError: the event lacks an id, so that no report is possible. CodeDeploy fails
-            the deployment if it hears nothing for an hour.
+            the deployment if it gets no report for an hour.
     """
     hook = check_event("release_check", "CodeDeploy's hook BeforeAllowTraffic", event, Hook)
     logger.append_keys(deployment_id=hook.deployment_id)

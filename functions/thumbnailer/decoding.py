@@ -29,10 +29,10 @@ from thumbnailer.jpeg_markers import END_OF_IMAGE, read_markers
 from thumbnailer.png_chunks import TooManyChunksError, essential_chunks
 
 MAX_PIXELS: Final = 100_000_000
-# Formats that are decoded whole take up to 18 bytes per pixel (bench/decoding_memory.py). The limit
-# keeps that below half of the function's memory.
+# Formats that are decoded at full size need up to 18 bytes per pixel (bench/decoding_memory.py).
+# The limit keeps that below half of the function's memory.
 MAX_PIXELS_AT_ONCE: Final = 50_000_000
-# Each scan makes the decoder visit every pixel, and a scan may have only a few bytes.
+# The decoder processes every pixel for each scan, and a scan may have only a few bytes.
 MAX_SCANS: Final = 100
 # What a decoder of a JPEG without an end may read in its place; see `_is_complete`.
 _NOISE: Final = bytes((n * n * 7919 + 181) % 251 for n in range(4096))
@@ -159,7 +159,7 @@ def find_content_type(data: bytes) -> str | None:
 
 
 def _readable(data: bytes, content_type: str) -> tuple[bytes, bool]:
-    """The file as the decoder gets it, and whether it has an end.
+    """The bytes to pass to the decoder, and whether the file has an end.
 
     Raises:
         UnusablePhotoError: we cannot decode this kind of file, or it takes too long.
@@ -243,9 +243,8 @@ def _check_pixels(image: ImageFile, data: bytes, content_type: str) -> None:
 
 
 def _round_up(number: float) -> str:
-    return (
-        f"{math.ceil(number * 10) / 10:g}"  # a value over a limit must not be shown as equal to it
-    )
+    """One decimal, rounded up: a value over a limit must not be shown as equal to it."""
+    return f"{math.ceil(number * 10) / 10:g}"
 
 
 def _orientation(image: ImageFile) -> int:
@@ -258,7 +257,7 @@ def _orientation(image: ImageFile) -> int:
 
 @contextmanager
 def _decoder_errors() -> Iterator[None]:
-    """Turn what Pillow and the codecs raise on damaged files (found by fuzzing) into a reason."""
+    """Turn exceptions of Pillow and the codecs (found by fuzzing) into a reason for the owner."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter(

@@ -1,4 +1,4 @@
-"""Make the renditions of an uploaded photo, and its record READY or FAILED."""
+"""Make the renditions of an uploaded photo, and set its record to READY or FAILED."""
 
 import os
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The boxes of AVIF and HEIC files that say how the image is coded, and in which colours.
+"""The boxes of AVIF and HEIC files that name the coding of the image and its colour space.
 
 ISO/IEC 14496-12 (boxes), 23008-12 (items and properties), 23091-2 (code points of colours).
 """
@@ -22,7 +22,7 @@ class HeifImage(msgspec.Struct, frozen=True):
 
 
 def read_heif(data: bytes) -> HeifImage:
-    """What the boxes say of the primary image; as far as they can be read."""
+    """The primary image as the boxes describe it, as far as they can be read."""
     item_types: set[bytes] = set()
     colors: tuple[int | None, int | None] = (None, None)
     try:

@@ -1,6 +1,6 @@
 """The markers of a JPEG file: how many scans it has, where it ends, and which kind it is.
 
-Motion Photos have a film behind the image, so only what precedes the end of the image counts.
+A Motion Photo has a video after the image, so only what precedes the end of the image counts.
 """
 
 import re
@@ -10,7 +10,7 @@ import msgspec
 
 END_OF_IMAGE: Final = b"\xff\xd9"
 _MOST_SEGMENTS: Final = 5_000  # a file of 25 MB has 400 of 64 kB
-_MOST_FILL_BYTES: Final = 65_536  # Pillow visits each of them
+_MOST_FILL_BYTES: Final = 65_536  # Pillow reads each of them in Python
 # In pixel data, FF 00 is a byte FF, FF 01 and FF D0 to FF D7 have no content, FF FF is a filling.
 _MARKER: Final = re.compile(rb"\xff+[^\x00\x01\xd0-\xd7\xff]")
 _START_OF_SCAN, _END, _START = 0xDA, 0xD9, 0xD8

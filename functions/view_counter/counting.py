@@ -1,6 +1,7 @@
 """Count each stream record exactly once.
 
-This holds if a record is delivered again or replayed, the function crashes, or DynamoDB refuses.
+This is also true if a record is delivered again or replayed, the function crashes, or DynamoDB
+refuses a transaction.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""`python -m tools.vetting`: checks the policies of every stage in AWS, and proves the invariants."""
+"""`python -m tools.vetting`: checks the policies of every stage, and proves the invariants."""
 
 import sys
 

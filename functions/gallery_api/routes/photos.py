@@ -36,7 +36,8 @@ def create_photo() -> Response[CreatedPhoto]:
     event = router.current_event
     owner = signed_in(event)
     new = decode_body(event, NewPhoto)
-    if (key := event.headers.get("Idempotency-Key")) is None:
+    key = event.headers.get("Idempotency-Key")
+    if key is None:
         created = _create(resources, new, owner, new_photo_id(resources.clock()))
     else:
         keyed = {"key": key, "request": msgspec.to_builtins(new)}
@@ -110,7 +111,7 @@ def delete_photo(photo_id: str) -> Response[str]:
 
 
 def _create(resources: Resources, new: NewPhoto, owner: str, photo_id: str) -> CreatedPhoto:
-    """Create the photo, or find the one that a lost or dead attempt has created with this id."""
+    """Create the photo, or find the one that an earlier attempt has created with this id."""
     now = resources.clock()
     wanted = Photo(
         photo_id=photo_id,
@@ -126,7 +127,7 @@ def _create(resources: Resources, new: NewPhoto, owner: str, photo_id: str) -> C
     resources.logger.append_keys(photo_id=photo_id)
     # The record first: an upload without a record would have no owner.
     photo = _put(resources, wanted)
-    if photo.status is Status.DELETED:  # by its owner, after the dead attempt
+    if photo.status is Status.DELETED:  # its owner deleted it after the earlier attempt
         wanted = msgspec.structs.replace(wanted, photo_id=new_photo_id(now))
         photo = _put(resources, wanted)
     created = CreatedPhoto(photo=public_photo(photo), upload=_sign_upload(resources, photo, now))

@@ -67,8 +67,7 @@ def _viewer_address() -> str:
 def _exists(photo_id: str) -> bool:
     """Whether there is a photo with this id that is not deleted (half a read unit).
 
-    The rows of the views table do not tell: views that were in the stream at the deletion are
-    counted after it.
+    The views table cannot show it: views that were in the stream at the deletion are counted later.
     """
     status = _status(resources_of(router).settings.photos_table, photo_id)
     return status not in {None, Status.DELETED}

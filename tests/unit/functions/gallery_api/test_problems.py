@@ -57,7 +57,7 @@ def test_what_passes_is_to_be_tried_again(error: ClientError | BotoCoreError):
 def test_unexpected_error_gives_nothing_of_itself_away(error: Exception):
     problem = as_problem(error)
     assert problem.status == HTTPStatus.INTERNAL_SERVER_ERROR
-    assert problem.detail == "Something went wrong on our side, and has been logged."
+    assert problem.detail == "An internal error occurred, and has been logged."
 
 
 def test_unknown_route_is_not_found():

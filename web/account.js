@@ -1,13 +1,13 @@
 // The user name and the sign-in button in the head of a page.
 
-import { announce, byId, element, wordsFor } from "./dom.js";
+import { announce, byId, element, messageFor } from "./dom.js";
 import { configuration, idToken, isSignedIn, session, signOut, userName } from "./session.js";
 
 /** Show who is signed in, now and whenever that changes. */
 export function showAccount() {
   session.addEventListener("change", draw);
   draw();
-  // An error of the sign-in must not break what works without it.
+  // A failed refresh of the token must not break the rest of the page.
   if (isSignedIn()) {
     idToken().catch((error) => {
       byId("sign-in").disabled = false;
@@ -28,7 +28,7 @@ export async function askToSignIn(reason = "") {
     if (document.activeElement === document.body) byId("account").querySelector("button").focus();
     return signedIn;
   } catch (error) {
-    announce(wordsFor(error));
+    announce(messageFor(error));
     return false;
   }
 }
@@ -51,7 +51,7 @@ function draw() {
         type: "button",
         id: "sign-in",
         textContent: "Sign in",
-        disabled: isSignedIn(), // a token is on its way
+        disabled: isSignedIn(), // a token is being requested
         onclick: () => askToSignIn(),
       }),
     );
@@ -59,7 +59,7 @@ function draw() {
 }
 
 async function leave() {
-  const revoked = signOut(); // here at once, at Cognito when it answers
+  const revoked = signOut(); // at once on this page, and at Cognito when it answers
   byId("sign-in").focus();
   announce("Signed out.");
   await revoked.catch((error) => announce(error.message));

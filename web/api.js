@@ -1,23 +1,23 @@
 // The gallery's API, one function per route.
 
-import { Trouble, wait } from "./dom.js";
+import { UserError, wait } from "./dom.js";
 import { forget, idToken } from "./session.js";
 
 /** An answer other than success, with a message for the user. `status` is 0 without an answer. */
-export class ApiError extends Trouble {
+export class ApiError extends UserError {
   constructor(status, message) {
     super(message);
     this.status = status;
   }
 
   /** Whether the same request may succeed later. */
-  get passes() {
+  get isTransient() {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 }
 
 /** The request needs a signed-in user. */
-export class SignedOutError extends Trouble {
+export class SignedOutError extends UserError {
   constructor() {
     super("You are signed out.");
   }
@@ -54,14 +54,14 @@ export async function* myPhotos() {
   } while (cursor);
 }
 
-/** Repeat a request, at growing intervals, until the answer suffices; retry transient errors. */
+/** Repeat a request, at growing intervals, until `enough` accepts the answer; retry transient errors. */
 export async function until(ask, enough, { first = 250, most = 10_000 } = {}) {
   for (let pause = first; ; pause = Math.min(pause * 1.3, most)) {
     try {
       const answer = await ask();
       if (enough(answer)) return answer;
     } catch (error) {
-      if (!error.passes) throw error;
+      if (!error.isTransient) throw error;
     }
     await wait(pause);
   }

@@ -1,15 +1,15 @@
 // Elements, formatted numbers, and announcements. No HTML is made from a string.
 
 /** Errors with a message for the user; all other errors are faults of this page's code. */
-export class Trouble extends Error {}
+export class UserError extends Error {}
 
 /** The message for an error; faults of this page's code are also logged to the console. */
-export function wordsFor(error) {
-  if (!(error instanceof Trouble)) reportError(error);
+export function messageFor(error) {
+  if (!(error instanceof UserError)) reportError(error);
   return error.message;
 }
 
-/** An element with properties (or attributes, where no property has the name) and children. */
+/** An element with properties (or attributes, if no property has the name) and children. */
 export function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {

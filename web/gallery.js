@@ -1,7 +1,7 @@
 // The gallery's front page.
 
 import { showAccount } from "./account.js";
-import { byId, wordsFor } from "./dom.js";
+import { byId, messageFor } from "./dom.js";
 import { startGrid } from "./grid.js";
 import { isSending, sendFiles, startJourneys } from "./journeys.js";
 import { takeNotice } from "./memory.js";
@@ -15,7 +15,7 @@ startJourneys(await startGrid());
 addEventListener("beforeunload", (event) => isSending() && event.preventDefault());
 
 function send(files) {
-  sendFiles([...files]).catch((error) => (byId("notice").textContent = wordsFor(error)));
+  sendFiles([...files]).catch((error) => (byId("notice").textContent = messageFor(error)));
 }
 
 function acceptFiles() {

@@ -4,7 +4,7 @@
 // and photos that are added later, at the top or below, cause no layout shift.
 
 import { listPhotos } from "./api.js";
-import { announce, byId, count, element, photoAddress, wordsFor } from "./dom.js";
+import { announce, byId, count, element, photoAddress, messageFor } from "./dom.js";
 import { deleted } from "./memory.js";
 
 const PAGE = 30;
@@ -61,9 +61,9 @@ async function loadMore() {
     if (!first) announce(`${count(page.photos.length, "photo")} more.`);
     more.hidden = cursor === null;
   } catch (error) {
-    note.textContent = wordsFor(error);
+    note.textContent = messageFor(error);
     more.textContent = "Try again";
-    delete more.dataset.automatic; // a person decides when
+    delete more.dataset.automatic; // until the user presses the button
     more.hidden = false;
   } finally {
     grid.removeAttribute("aria-busy");

@@ -2,23 +2,23 @@
 
 import { askToSignIn } from "./account.js";
 import * as api from "./api.js";
-import { announce, duration, isolated, Trouble, wordsFor } from "./dom.js";
+import { announce, duration, isolated, UserError, messageFor } from "./dom.js";
 import { addPhotos } from "./grid.js";
 import { deleted, rememberDeleted } from "./memory.js";
 import { showMeasure } from "./picture.js";
 import { drawRow, measure, showRows } from "./rows.js";
 import { isSignedIn, session, userName } from "./session.js";
 
-const AT_ONCE = 3;
+const PARALLEL_UPLOADS = 3;
 const MOST_ROWS = 24;
 const FEED_ROWS = 6;
 const STORED = "gallery.journeys";
-const YOUNG = 15 * 60_000; // a signed upload lives no longer
-const PATIENCE = 20_000;
+const UPLOAD_LIFETIME = 15 * 60_000; // then the signed request expires
+const SLOW_AFTER = 20_000;
 const TIMES = ["uploaded_at", "ready_at", "replicated_at"];
 const OWNERS_ONLY = "Only its owner can delete a photo.";
-const OVER = ["complete", "listed"];
-const LASTING = ["uploaded", "thumbnailed", "replicated", "complete"];
+const ENDED = ["complete", "listed"];
+const STORED_STATES = ["uploaded", "thumbnailed", "replicated", "complete"];
 
 let journeys = []; // the newest first
 const queue = [];
@@ -30,17 +30,17 @@ export async function sendFiles(files) {
   uploads ??= await import("./uploads.js");
   const picked = files.map((file) => {
     const journey = { title: file.name, file, state: "queued", times: {}, share: null };
-    journey.key = crypto.randomUUID(); // the same for every try
+    journey.key = crypto.randomUUID(); // the same for every attempt
     try {
       journey.about = uploads.describe(file);
       journey.title = journey.about.title;
     } catch (error) {
-      fail(journey, error, ["Dismiss", () => drop(journey)]);
+      fail(journey, error, ["Dismiss", () => discard(journey)]);
     }
     return journey;
   });
-  const over = ({ state }, index) => index >= MOST_ROWS && OVER.includes(state);
-  journeys = [...picked, ...journeys].filter((journey, index) => !over(journey, index));
+  const hasNoPlace = ({ state }, index) => index >= MOST_ROWS && ENDED.includes(state);
+  journeys = [...picked, ...journeys].filter((journey, index) => !hasNoPlace(journey, index));
   showRows(journeys);
   enqueue(...picked.filter(({ state }) => state === "queued"));
 }
@@ -56,14 +56,14 @@ export function startJourneys(feed) {
     if (journeys.length >= FEED_ROWS) break;
     if (!isShown(photo)) journeys.push(fromPhoto(photo, "listed"));
   }
-  for (const stage of ["thumbnailed", "replicated", "counted"]) {
-    const last = journeys.find((journey) => measure(journey, stage) !== null);
-    if (last) showMeasure(stage, measure(last, stage));
+  for (const step of ["thumbnailed", "replicated", "counted"]) {
+    const last = journeys.find((journey) => measure(journey, step) !== null);
+    if (last) showMeasure(step, measure(last, step));
   }
   showRows(journeys);
   for (const journey of left) if (journey.state !== "complete") follow(journey);
-  session.addEventListener("change", signedInOrOut);
-  signedInOrOut();
+  session.addEventListener("change", onSessionChange);
+  onSessionChange();
 }
 
 /** Whether leaving the page now would abort an upload. */
@@ -76,28 +76,28 @@ const isShown = (photo) => journeys.some((journey) => idOf(journey) === photo.ph
 
 function fromPhoto(photo, state) {
   const journey = { title: photo.title, state, times: {}, share: null };
-  know(journey, photo);
+  update(journey, photo);
   return journey;
 }
 
 /** Copy the photo from the API's answer into the journey. */
-function know(journey, photo) {
+function update(journey, photo) {
   journey.photo = { photo_id: photo.photo_id, color: photo.color };
   for (const time of TIMES) journey.times[time] ??= photo[time];
   journey.thumb = photo.renditions.thumb?.path ?? null;
   journey.image ??= journey.thumb;
 }
 
-function enter(journey, state) {
+function setState(journey, state) {
   journey.state = state;
   journey.error = journey.actions = null;
   journey.slow = false;
-  clearTimeout(journey.patience);
-  if (LASTING.includes(state) && state !== "complete") {
-    journey.patience = setTimeout(() => {
+  clearTimeout(journey.slowTimer);
+  if (STORED_STATES.includes(state) && state !== "complete") {
+    journey.slowTimer = setTimeout(() => {
       journey.slow = true;
       drawRow(journey);
-    }, PATIENCE);
+    }, SLOW_AFTER);
   }
   drawRow(journey);
   store();
@@ -105,21 +105,21 @@ function enter(journey, state) {
 
 function fail(journey, error, ...actions) {
   journey.state = "broken";
-  journey.error = wordsFor(error);
+  journey.error = messageFor(error);
   journey.actions = actions;
   drawRow(journey);
   announce(`${isolated(journey.title)}: ${journey.error}`);
 }
 
-function drop(journey) {
-  journey.token?.gone();
+function discard(journey) {
+  journey.token?.remove();
   journeys = journeys.filter((other) => other !== journey);
   showRows(journeys);
   store();
 }
 
 function store() {
-  const kept = journeys.filter(({ state }) => LASTING.includes(state)).slice(0, MOST_ROWS / 2);
+  const kept = journeys.filter(({ state }) => STORED_STATES.includes(state)).slice(0, MOST_ROWS / 2);
   const values = kept.map(({ title, photo, state, times, thumb }) => ({
     ...{ title, photo, state, times, thumb },
     image: thumb, // another page cannot have this one's blob
@@ -130,7 +130,7 @@ function store() {
 /** Queue these for upload. */
 function enqueue(...added) {
   queue.push(...added);
-  while (running < AT_ONCE && queue.length) {
+  while (running < PARALLEL_UPLOADS && queue.length) {
     const journey = queue.shift();
     if (!journeys.includes(journey)) continue;
     running += 1;
@@ -142,13 +142,13 @@ function enqueue(...added) {
 }
 
 async function send(journey) {
-  enter(journey, "sending");
+  setState(journey, "sending");
   try {
     const { photo, upload } = await api.createPhoto(journey.about, journey.key);
-    journeys.filter((other) => other !== journey && idOf(other) === photo.photo_id).forEach(drop);
-    know(journey, photo);
+    journeys.filter((other) => other !== journey && idOf(other) === photo.photo_id).forEach(discard);
+    update(journey, photo);
     journey.image ??= await uploads.preview(journey.file);
-    await show(journey);
+    await showToken(journey);
     journey.token.created();
     await uploads.sendFile(upload, journey.file, (share) => {
       journey.share = share;
@@ -158,29 +158,29 @@ async function send(journey) {
   } catch (error) {
     if (!(error instanceof api.SignedOutError)) {
       const again = () => {
-        enter(journey, "queued");
+        setState(journey, "queued");
         enqueue(journey);
       };
-      return fail(journey, error, ["Try again", again], ["Dismiss", () => drop(journey)]);
+      return fail(journey, error, ["Try again", again], ["Dismiss", () => discard(journey)]);
     }
     journey.actions = null;
-    enter(journey, "signed_out");
-    journey.actions = [["Sign in", () => ask()], ["Dismiss", () => drop(journey)]];
+    setState(journey, "signed_out");
+    journey.actions = [["Sign in", () => ask()], ["Dismiss", () => discard(journey)]];
     drawRow(journey);
     return ask();
   }
   journey.file = null;
   journey.token.uploaded();
-  enter(journey, "uploaded");
-  follow(journey); // beside the next upload
+  setState(journey, "uploaded");
+  follow(journey); // while the next upload runs
 }
 
 function ask() {
-  askToSignIn("Photos are uploaded by people who are signed in. Yours go on when you are.");
+  askToSignIn("Only signed-in users can upload photos. Your uploads continue after you sign in.");
 }
 
 /** Show the photo as a token in the flow picture. */
-async function show(journey) {
+async function showToken(journey) {
   const { Token } = await import("./token.js");
   journey.token ??= new Token(journey.image);
 }
@@ -189,20 +189,20 @@ async function show(journey) {
 async function follow(journey) {
   const id = idOf(journey);
   try {
-    await show(journey);
+    await showToken(journey);
     const { token } = journey;
     if (!journey.times.ready_at) {
       const photo = await api.until(() => api.getPhoto(id), ({ status }) => status !== "PENDING");
-      know(journey, photo);
-      if (photo.status === "FAILED") return failed(journey, photo);
+      update(journey, photo);
+      if (photo.status === "FAILED") return showFailed(journey, photo);
       token.thumbnailed(measure(journey, "thumbnailed"));
-      enter(journey, "thumbnailed");
+      setState(journey, "thumbnailed");
     }
     if (!journey.times.replicated_at) {
       const photo = await api.untilListed(id);
-      know(journey, photo);
+      update(journey, photo);
       token.replicated(measure(journey, "replicated"));
-      enter(journey, "replicated");
+      setState(journey, "replicated");
       addPhotos([photo]);
     }
     if (!journey.times.viewed_at) {
@@ -213,21 +213,21 @@ async function follow(journey) {
     const counted = ({ counted_at: at }) => at !== null && at >= journey.times.viewed_at;
     journey.times.counted_at = (await api.until(() => api.getViews(id), counted)).counted_at;
     token.counted(measure(journey, "counted"));
-    enter(journey, "complete");
+    setState(journey, "complete");
     const words = ["thumbnailed", "replicated", "counted"].map(
-      (stage) => `${stage} in ${duration(measure(journey, stage) ?? 0)}`,
+      (step) => `${step} in ${duration(measure(journey, step) ?? 0)}`,
     );
     announce(`${isolated(journey.title)}: ${words.join(", ")}.`);
   } catch (error) {
-    if (error.status === 404) return drop(journey); // deleted meanwhile
-    journey.token?.gone();
-    fail(journey, error, ["Dismiss", () => drop(journey)]);
+    if (error.status === 404) return discard(journey); // deleted meanwhile
+    journey.token?.remove();
+    fail(journey, error, ["Dismiss", () => discard(journey)]);
   }
 }
 
-function failed(journey, { error }) {
+function showFailed(journey, { error }) {
   journey.token?.failed();
-  fail(journey, new Trouble(error), ["Delete", () => remove(journey)]);
+  fail(journey, new UserError(error), ["Delete", () => remove(journey)]);
   journey.state = "failed";
   drawRow(journey);
   store();
@@ -235,12 +235,12 @@ function failed(journey, { error }) {
 
 async function remove(journey) {
   const { confirmed } = await import("./confirm.js");
-  const explanation = "Its upload goes too. This cannot be undone.";
+  const explanation = "Its original file is deleted too. This cannot be undone.";
   if (!(await confirmed(`Delete “${isolated(journey.title)}”?`, explanation, "Delete"))) return;
   try {
     await api.deletePhoto(idOf(journey));
     rememberDeleted(idOf(journey));
-    drop(journey);
+    discard(journey);
     announce(`${isolated(journey.title)}: deleted.`);
   } catch (error) {
     if (error instanceof api.SignedOutError) return askToSignIn(OWNERS_ONLY);
@@ -249,29 +249,29 @@ async function remove(journey) {
 }
 
 /** After sign-in: continue waiting uploads, and show own photos that are not in the gallery. */
-async function signedInOrOut() {
+async function onSessionChange() {
   if (!userName()) {
-    journeys.filter(({ state }) => state === "failed").forEach(drop);
+    journeys.filter(({ state }) => state === "failed").forEach(discard);
     return;
   }
   for (const journey of journeys.filter(({ state }) => state === "signed_out")) {
-    enter(journey, "queued");
+    setState(journey, "queued");
     enqueue(journey);
   }
   try {
-    for await (const photo of api.myPhotos()) own(photo);
+    for await (const photo of api.myPhotos()) showOwn(photo);
   } catch (error) {
-    if (isSignedIn()) announce(wordsFor(error));
+    if (isSignedIn()) announce(messageFor(error));
   }
 }
 
-function own(photo) {
+function showOwn(photo) {
   if (photo.status === "READY" || isShown(photo)) return;
   const journey = fromPhoto(photo, "pending");
   const place = journeys.findIndex((other) => idOf(other) && idOf(other) < photo.photo_id);
   journeys.splice(place < 0 ? journeys.length : place, 0, journey);
   showRows(journeys);
-  if (photo.status === "FAILED") return failed(journey, photo);
-  if (Date.now() - Date.parse(photo.created_at) < YOUNG) return follow(journey);
-  fail(journey, new Trouble("Never uploaded"), ["Delete", () => remove(journey)]);
+  if (photo.status === "FAILED") return showFailed(journey, photo);
+  if (Date.now() - Date.parse(photo.created_at) < UPLOAD_LIFETIME) return follow(journey);
+  fail(journey, new UserError("Never uploaded"), ["Delete", () => remove(journey)]);
 }

@@ -14,7 +14,7 @@ import {
   megabytes,
   wait,
   withoutDirections,
-  wordsFor,
+  messageFor,
 } from "./dom.js";
 import { flash, rememberDeleted } from "./memory.js";
 import { session, userName } from "./session.js";
@@ -72,7 +72,7 @@ function draw(photo) {
   document.querySelector("main").removeAttribute("aria-busy");
 }
 
-/** Every photo has the same lines, so that values that arrive later do not move the layout. */
+/** Every photo has the same lines, so that later values do not shift the layout. */
 function facts(photo) {
   const none = photo.status === "PENDING" ? "not yet" : "none";
   const made = between(photo.uploaded_at, photo.ready_at);
@@ -123,7 +123,7 @@ async function followViews(photo) {
     if (Date.now() - Date.parse(photo.ready_at) < MINUTE) await api.untilListed(id);
     viewedAt = (await api.recordView(id)).viewed_at;
   } catch (error) {
-    byId("counted").textContent = `Yours was not sent: ${wordsFor(error)}`;
+    byId("counted").textContent = `Yours was not sent: ${messageFor(error)}`;
   }
   for (;;) {
     const seen = total;
@@ -132,7 +132,7 @@ async function followViews(photo) {
       try {
         drawViews(await api.getViews(id));
       } catch (error) {
-        if (!error.passes) throw error;
+        if (!error.isTransient) throw error;
       }
     }
     await wait(quick ? 300 : total === seen ? 3_000 : 1_000);
@@ -152,16 +152,16 @@ async function offerDeletion(photo) {
   try {
     for await (const { photo_id: own } of api.myPhotos()) {
       if (own > id) continue;
-      byId("delete").hidden = own !== id; // newest first: no use in looking on
+      byId("delete").hidden = own !== id; // the list is sorted: the newest first
       return;
     }
   } catch (error) {
-    announce(wordsFor(error));
+    announce(messageFor(error));
   }
 }
 
 async function remove(photo) {
-  const explanation = "Its renditions, its upload and its counts go too. This cannot be undone.";
+  const explanation = "Its renditions, its original file and its view counts are deleted too. This cannot be undone.";
   const { confirmed } = await import("./confirm.js");
   if (!(await confirmed(`Delete “${isolated(photo.title)}”?`, explanation, "Delete"))) return;
   byId("delete").disabled = true;
@@ -173,7 +173,7 @@ async function remove(photo) {
     location.assign("/");
   } catch (error) {
     byId("delete").disabled = false;
-    byId("delete-problem").textContent = wordsFor(error);
+    byId("delete-problem").textContent = messageFor(error);
     if (error instanceof api.SignedOutError) {
       await askToSignIn("Only its owner can delete a photo.");
     }
@@ -186,7 +186,7 @@ function fail(error) {
   document.querySelector("main").removeAttribute("aria-busy");
   if (error.status !== 404) {
     byId("missing-title").textContent = "The photo cannot be shown now";
-    byId("missing-reason").textContent = wordsFor(error);
+    byId("missing-reason").textContent = messageFor(error);
   }
   document.title = `${byId("missing-title").textContent} · Lambda Gallery`;
   byId("missing-title").focus();

@@ -1,25 +1,25 @@
-// The flow picture: the architecture; its parts light up when photos pass.
+// The flow picture: the architecture; its parts are highlighted when photos pass.
 
 import { byId, duration, svgElement } from "./dom.js";
 
-/** How long a part stays lit, in milliseconds. */
-export const AFTERGLOW = 2_500;
+/** How long a part stays highlighted, in milliseconds. */
+export const HIGHLIGHT_MS = 2_500;
 
-const LANES = {
+const FLOWS = {
   1: "you-uploads uploads-thumbnailer thumbnailer-media thumbnailer-photos media-edge",
   2: "you-api api-photos photos-replicator replicator-catalog catalog-edge",
   3: "api-stream stream-counter counter-views views-edge",
 };
 
 const picture = byId("picture");
-export const stage = byId("links");
+export const drawing = byId("links");
 export const links = new Map(); // name → {path, start, end}
 
-for (const [lane, names] of Object.entries(LANES)) {
+for (const [flow, names] of Object.entries(FLOWS)) {
   for (const name of names.split(" ")) {
-    const path = svgElement("path", { class: `lane${lane}`, "data-link": name });
+    const path = svgElement("path", { class: `flow${flow}`, "data-link": name });
     links.set(name, { path });
-    stage.append(path);
+    drawing.append(path);
   }
 }
 new ResizeObserver(draw).observe(picture);
@@ -48,8 +48,8 @@ export function showMeasure(name, milliseconds) {
 }
 
 /** Highlight a station or a link for a moment. */
-export function glow(part) {
-  part.classList.add("lit");
+export function highlight(part) {
+  part.classList.add("highlighted");
   clearTimeout(part.timer);
-  part.timer = setTimeout(() => part.classList.remove("lit"), AFTERGLOW);
+  part.timer = setTimeout(() => part.classList.remove("highlighted"), HIGHLIGHT_MS);
 }

@@ -3,28 +3,28 @@
 import { between, byId, duration, element, isolated, photoAddress } from "./dom.js";
 
 const list = byId("journeys");
-const STAGES = [
+const STEPS = [
   ["thumbnailed", "uploaded_at", "ready_at"],
   ["replicated", "ready_at", "replicated_at"],
   ["counted", "viewed_at", "counted_at"],
 ];
 const WORDS = {
   signed_out: "Waiting for you to sign in",
-  queued: "Waiting for its turn",
-  pending: "Waiting for its upload, or for thumbnailer",
-  sending: "Getting permission to upload",
-  uploaded: "Uploaded; thumbnailer is at work",
-  thumbnailed: "Thumbnails made; catalog_replicator is at work",
+  queued: "Waiting for other uploads",
+  pending: "Waiting for its upload or for thumbnailer",
+  sending: "Preparing the upload",
+  uploaded: "Uploaded; thumbnailer processes it",
+  thumbnailed: "Thumbnails made; catalog_replicator copies the record",
   replicated: "In the gallery; view_counter counts one view",
   listed: "In the gallery",
   complete: "Complete",
 };
-const SLOW = "Still waiting: a retry can take minutes";
+const SLOW = "Still waiting; a retry can take minutes";
 const rows = new Map(); // journey → row
 
-/** The milliseconds of a stage, as far as they are known. */
-export const measure = (journey, stage) => {
-  const [, start, end] = STAGES.find(([name]) => name === stage);
+/** The milliseconds of a step, as far as they are known. */
+export const measure = (journey, step) => {
+  const [, start, end] = STEPS.find(([name]) => name === step);
   return between(journey.times[start], journey.times[end]);
 };
 
@@ -68,7 +68,7 @@ export function drawRow(journey) {
     ),
     ...(journey.actions
       ? [element("span", { className: "actions" }, ...journey.actions.map(button))]
-      : [bar(journey), ...STAGES.map(([name], index) => figure(journey, name, index + 1))]),
+      : [bar(journey), ...STEPS.map(([name], index) => figure(journey, name, index + 1))]),
   );
   if (focused) (row.querySelector("button, a") ?? list.parentElement).focus();
   drawBars();
@@ -105,15 +105,15 @@ function bar(journey) {
     const progress = element("progress", { max: 1, value: 0, "aria-label": label });
     return element("span", { className: "bar" }, progress);
   }
-  const parts = STAGES.map((_, index) => element("i", { className: `lane${index + 1}` }));
+  const parts = STEPS.map((_, index) => element("i", { className: `flow${index + 1}` }));
   return element("span", { className: "bar", "aria-hidden": "true" }, ...parts);
 }
 
-function figure(journey, name, lane) {
+function figure(journey, name, number) {
   const milliseconds = measure(journey, name);
   return element(
     "span",
-    { className: `figure lane${lane}`, "data-measure": name },
+    { className: `figure flow${number}`, "data-measure": name },
     element("span", { className: "label", textContent: `${name} ` }),
     element("b", { textContent: milliseconds === null ? "–" : duration(milliseconds) }),
   );
@@ -123,7 +123,7 @@ const button = ([label, act]) =>
   element("button", { type: "button", textContent: label, onclick: act });
 
 const sum = (journey) =>
-  STAGES.reduce((total, [name]) => total + (measure(journey, name) ?? 0), 0);
+  STEPS.reduce((total, [name]) => total + (measure(journey, name) ?? 0), 0);
 
 /** All bars on one scale, at most ten seconds, so that an outlier does not hide the others. */
 function drawBars() {
@@ -131,7 +131,7 @@ function drawBars() {
   for (const [journey, row] of rows) {
     let start = 0;
     for (const [index, part] of [...row.querySelectorAll(".bar i")].entries()) {
-      const share = (measure(journey, STAGES[index][0]) ?? 0) / scale;
+      const share = (measure(journey, STEPS[index][0]) ?? 0) / scale;
       part.style.transform = `translateX(${start * 100}%) scaleX(${share})`;
       start += share;
     }

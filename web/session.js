@@ -4,12 +4,12 @@
 // another document and opening it must not sign the user out. The browser deletes it with the tab,
 // and the Content-Security-Policy keeps scripts of other origins from reading it.
 
-import { Trouble } from "./dom.js";
+import { UserError } from "./dom.js";
 
 const REFRESH_TOKEN = "gallery.refresh_token";
 const EARLY = 60_000; // so that no token expires on its way
 
-export class SignInError extends Trouble {}
+export class SignInError extends UserError {}
 
 /** Fires `change` whenever a user signs in or out. */
 export const session = new EventTarget();

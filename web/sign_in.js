@@ -1,6 +1,6 @@
 // The sign-in dialog, loaded when a user signs in.
 
-import { announce, byId, element, wordsFor } from "./dom.js";
+import { announce, byId, element, messageFor } from "./dom.js";
 import { accept, cognito, SignInError, userName } from "./session.js";
 
 const [credentials, fresh, problem, reasonLine, submit] = ["div", "div", "p", "p", "button"].map(
@@ -12,7 +12,7 @@ const dialog = element("dialog", {
   id: "sign-in-dialog",
   "aria-labelledby": "sign-in-title",
 });
-let challenge = null; // Cognito's, for a user made by an administrator
+let challenge = null; // Cognito's, for a user whom an administrator created
 let settle = null;
 
 problem.className = "problem";
@@ -23,7 +23,7 @@ credentials.append(
   ...field("Password", "password", { type: "password", autocomplete: "current-password" }),
 );
 fresh.append(
-  element("p", { textContent: "An administrator made your password. Choose one of your own." }),
+  element("p", { textContent: "An administrator set your password. Choose a new one." }),
   ...field("New password", "new-password", { type: "password", autocomplete: "new-password" }),
 );
 form.append(
@@ -49,7 +49,7 @@ document.body.append(dialog);
 
 /** Show the dialog; true once the user is signed in, false if they cancel it. */
 export function ask(why) {
-  if (dialog.open) return Promise.resolve(false); // somebody else is told
+  if (dialog.open) return Promise.resolve(false); // the first caller gets the answer
   dialog.returnValue = "";
   reasonLine.textContent = why;
   dialog.showModal();
@@ -97,9 +97,9 @@ async function trySignIn(event) {
 
 /** Cognito's message, which names the violated password policy; two messages are replaced. */
 function reason(error) {
-  const message = wordsFor(error);
+  const message = messageFor(error);
   if (error.code !== "NotAuthorizedException") return message;
-  if (challenge) return "That took too long. Close this and sign in again.";
+  if (challenge) return "The session has expired. Close this dialog and sign in again.";
   return message.startsWith("Incorrect") ? "Wrong user name or password." : message; // or: disabled
 }
 

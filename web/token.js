@@ -4,9 +4,9 @@
 // what has not happened yet.
 
 import { svgElement, wait } from "./dom.js";
-import { AFTERGLOW, glow, links, showMeasure, stage, station } from "./picture.js";
+import { HIGHLIGHT_MS, highlight, links, showMeasure, drawing, station } from "./picture.js";
 
-const HOP = 450;
+const MOVE_MS = 450;
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const at = ({ x, y }) => `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
@@ -20,41 +20,41 @@ async function move(shape, points, milliseconds) {
   shape.style.transform = at(points.at(-1));
 }
 
-/** Animate a record, a rendition or a view along these links, one by one. */
-async function spark(lane, ...names) {
+/** Move a dot, which is a record, a rendition or a view, along these links. */
+async function moveDot(flow, ...names) {
   for (const name of names) {
     const { path, start, end } = links.get(name);
-    const shape = svgElement("circle", { r: 4.5, class: `spark lane${lane}` });
-    glow(path);
-    stage.append(shape);
-    await move(shape, [start, end], HOP * 0.8);
+    const shape = svgElement("circle", { r: 4.5, class: `dot flow${flow}` });
+    highlight(path);
+    drawing.append(shape);
+    await move(shape, [start, end], MOVE_MS * 0.8);
     shape.remove();
-    glow(station(name.split("-")[1]));
+    highlight(station(name.split("-")[1]));
   }
 }
 
-const seats = new Set();
+const slots = new Set();
 
 /** The token of one photo. Its moves are played in order. */
 export class Token {
   #played = Promise.resolve();
   #shape = null;
-  #behind = 0; // acts to play
-  #at = null; // the station that works on it
-  #seat;
+  #behind = 0; // moves that are not played yet
+  #at = null; // the station that processes it
+  #slot;
   #image;
 
   constructor(image) {
     this.#image = image;
-    this.#seat = 0;
-    while (seats.has(this.#seat)) this.#seat += 1;
-    seats.add(this.#seat);
+    this.#slot = 0;
+    while (slots.has(this.#slot)) this.#slot += 1;
+    slots.add(this.#slot);
   }
 
   /** The record exists: PENDING. */
   created() {
-    glow(station("you"));
-    spark(2, "you-api", "api-photos");
+    highlight(station("you"));
+    moveDot(2, "you-api", "api-photos");
   }
 
   /** A share of the file has been sent. */
@@ -62,37 +62,37 @@ export class Token {
     const { start, end } = links.get("you-uploads");
     const part = (axis) => start[axis] + (end[axis] - start[axis]) * share;
     this.#appear(start);
-    this.#shape.style.transform = at(this.#seated({ x: part("x"), y: part("y") }));
+    this.#shape.style.transform = at(this.#besideOthers({ x: part("x"), y: part("y") }));
   }
 
   uploaded() {
-    this.#then(() => this.#hop("you-uploads", "uploads-thumbnailer"));
+    this.#then(() => this.#moveAlong("you-uploads", "uploads-thumbnailer"));
     this.#then(() => this.#work("thumbnailer"));
   }
 
   thumbnailed(milliseconds) {
     this.#then(() => {
       this.#leave("thumbnailed", milliseconds);
-      spark(1, "thumbnailer-media", "media-edge");
+      moveDot(1, "thumbnailer-media", "media-edge");
     });
-    this.#then(() => this.#hop("thumbnailer-photos", "photos-replicator"));
+    this.#then(() => this.#moveAlong("thumbnailer-photos", "photos-replicator"));
     this.#then(() => this.#work("replicator"));
   }
 
   replicated(milliseconds) {
     this.#then(() => this.#leave("replicated", milliseconds));
-    this.#then(() => this.#hop("replicator-catalog", "catalog-edge"));
+    this.#then(() => this.#moveAlong("replicator-catalog", "catalog-edge"));
   }
 
   viewed() {
-    this.#then(() => spark(3, "you-api", "api-stream", "stream-counter"));
+    this.#then(() => moveDot(3, "you-api", "api-stream", "stream-counter"));
     this.#then(() => this.#work("counter"));
   }
 
   counted(milliseconds) {
     this.#then(() => this.#leave("counted", milliseconds));
-    this.#then(() => spark(3, "counter-views", "views-edge"));
-    this.#then(() => this.gone());
+    this.#then(() => moveDot(3, "counter-views", "views-edge"));
+    this.#then(() => this.remove());
   }
 
   /** The photo is unusable: the token stops where it is. */
@@ -100,22 +100,22 @@ export class Token {
     this.#then(() => {
       this.#leave();
       this.#shape?.classList.add("failed");
-      return wait(AFTERGLOW);
+      return wait(HIGHLIGHT_MS);
     });
-    this.#then(() => this.gone());
+    this.#then(() => this.remove());
   }
 
   /** Remove the token. */
-  gone() {
+  remove() {
     this.#leave();
     this.#shape?.remove();
     this.#shape = null;
-    seats.delete(this.#seat);
+    slots.delete(this.#slot);
   }
 
-  #then(act) {
+  #then(play) {
     this.#behind += 1;
-    this.#played = this.#played.then(act).finally(() => (this.#behind -= 1));
+    this.#played = this.#played.then(play).finally(() => (this.#behind -= 1));
   }
 
   #appear(point) {
@@ -125,18 +125,18 @@ export class Token {
     this.#shape = svgElement("g", { class: "token" }, svgElement("circle", { r: 13.5 }));
     if (this.#image) this.#shape.append(svgElement("image", image));
     this.#shape.style.transform = at(point);
-    stage.append(this.#shape);
+    drawing.append(this.#shape);
   }
 
-  async #hop(...names) {
+  async #moveAlong(...names) {
     for (const name of names) {
       const { path, start, end } = links.get(name);
       this.#appear(start);
-      glow(path);
+      highlight(path);
       const { e: x, f: y } = new DOMMatrix(getComputedStyle(this.#shape).transform);
-      const points = [{ x, y }, this.#seated(start), this.#seated(end)];
-      await move(this.#shape, points, HOP / Math.max(1, this.#behind - 1));
-      glow(station(name.split("-")[1]));
+      const points = [{ x, y }, this.#besideOthers(start), this.#besideOthers(end)];
+      await move(this.#shape, points, MOVE_MS / Math.max(1, this.#behind - 1));
+      highlight(station(name.split("-")[1]));
     }
   }
 
@@ -146,19 +146,19 @@ export class Token {
     this.#at.classList.add("working");
   }
 
-  #leave(stageName, milliseconds) {
-    if (stageName) showMeasure(stageName, milliseconds);
+  #leave(step, milliseconds) {
+    if (step) showMeasure(step, milliseconds);
     if (!this.#at) return;
-    glow(this.#at);
+    highlight(this.#at);
     this.#at.tokens -= 1;
     this.#at.classList.toggle("working", this.#at.tokens > 0);
     this.#at = null;
   }
 
-  /** Tokens that share a place stand a little apart. */
-  #seated({ x, y }) {
-    const turn = this.#seat * 2.4;
-    const away = Math.min(16, 6 * Math.sqrt(this.#seat));
+  /** The point, moved a little for each token, so that tokens at one place do not overlap. */
+  #besideOthers({ x, y }) {
+    const turn = this.#slot * 2.4;
+    const away = Math.min(16, 6 * Math.sqrt(this.#slot));
     return { x: x + away * Math.cos(turn), y: y + away * Math.sin(turn) };
   }
 }

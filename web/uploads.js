@@ -1,6 +1,6 @@
 // Files: which ones may be uploaded, the upload itself, and a small picture of each.
 
-import { Trouble } from "./dom.js";
+import { UserError } from "./dom.js";
 
 const TYPES = ["avif", "gif", "heic", "heif", "jpeg", "png", "webp"].map((name) => `image/${name}`);
 const MOST_BYTES = 25 * 1024 * 1024;
@@ -9,7 +9,7 @@ const MOST_CHARACTERS = 200;
 // The API refuses a title of only these characters.
 const INVISIBLE = /^[\s\p{C}\p{M}\u115f\u1160\u2800\u3164\uffa0]*$/u;
 
-export class UploadError extends Trouble {}
+export class UploadError extends UserError {}
 
 /** The body of `POST /photos` for a file; throws an UploadError for what the API would refuse. */
 export function describe(file) {
@@ -17,7 +17,7 @@ export function describe(file) {
   const extension = file.name.split(".").pop().toLowerCase();
   const type = file.type || `image/${extension}`.replace("/jpg", "/jpeg");
   if (!TYPES.includes(type)) {
-    throw new UploadError("Not a photo that can be read: JPEG, PNG, WebP, GIF, AVIF or HEIC.");
+    throw new UploadError("The file type is not supported. Supported types: JPEG, PNG, WebP, GIF, AVIF or HEIC.");
   }
   if (file.size === 0) throw new UploadError("The file is empty.");
   if (file.size > MOST_BYTES) {
@@ -33,12 +33,12 @@ export function describe(file) {
 /** Send the file by the request that the API has signed; `onProgress` gets the share sent. */
 export function sendFile({ method, url, headers }, file, onProgress) {
   return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest(); // fetch tells no progress
+    const request = new XMLHttpRequest(); // fetch reports no progress
     const fail = (text) => () => reject(new UploadError(text));
     request.open(method, url);
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.onprogress = ({ loaded, total }) => onProgress(loaded / total);
-    request.onerror = fail("The upload broke off. Check your connection.");
+    request.onerror = fail("The upload was interrupted. Check your connection.");
     request.onabort = request.onerror;
     request.onload = () => {
       // 412: an earlier attempt, whose answer was lost, has stored the file.

@@ -263,7 +263,7 @@ def measure(arguments: argparse.Namespace, at: Deployed) -> report.LaptopFigures
         made = gallery.create_photo("measured", "image/jpeg", len(file))
         gallery.upload(made["upload"], file)
         photo_id = made["photo"]["photo_id"]
-        gallery.taken(photo_id)
+        gallery.settled(photo_id)
         requests = {
             report.PHOTO: at.gateway().get(f"/photos/{photo_id}"),
             report.GET_ITEM: at.get_item(photo_id),

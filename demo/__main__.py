@@ -79,8 +79,12 @@ def main() -> int:
         help="with up: have a debugger listen in this function",
     )
     given = sys.argv[1:]
-    behind_tool = next((n for n, word in enumerate(given, 1) if word in OPERATOR_TOOLS), len(given))
-    arguments = parser.parse_args(given[:behind_tool])
+    own_count = len(given)  # an operator's tool gets the arguments after its name
+    for number, word in enumerate(given, 1):
+        if word in OPERATOR_TOOLS:
+            own_count = number
+            break
+    arguments = parser.parse_args(given[:own_count])
     cloud = Cloud(arguments.host, arguments.port)
     edge_port = arguments.edge_port or arguments.port + 1
     console = Console(highlight=False)
@@ -103,13 +107,13 @@ def main() -> int:
                 _down(cloud, console)
             case tool if tool in OPERATOR_TOOLS:
                 require_owner(cloud)
-                options = given[behind_tool:]
+                options = given[own_count:]
                 return OPERATOR_TOOLS[tool](["--stack", application.STACK, *options])
             case "invoke":
                 function, event = arguments.function, arguments.event
                 return _invoke(cloud, function, event, own_environment, console)
     except (CloudError, GalleryError, PublishingError, TimeoutError) as error:
-        console.print(f"[bold red]✗[/] {escape(str(error))}{_by_make(error, cloud)}")
+        console.print(f"[bold red]✗[/] {escape(str(error))}{_make_advice(error, cloud)}")
         return 1
     except OSError as error:
         console.print(f"[bold red]✗[/] {error.strerror}: {error.filename or STATE}")
@@ -120,8 +124,8 @@ def main() -> int:
     return 0
 
 
-def _by_make(error: Exception, cloud: Cloud) -> str:
-    """What to do about an error of the laptop cloud, in targets and variables of the Makefile."""
+def _make_advice(error: Exception, cloud: Cloud) -> str:
+    """What to do about an error of the laptop cloud, with targets and variables of the Makefile."""
     port = f" PORT={cloud.port}" if cloud.port != DEFAULT_PORT else ""
     match error:
         case AlreadyRunningError():
@@ -142,9 +146,9 @@ def _interrupt(*_: object) -> None:
 def _demo(cloud: Cloud, edge_port: int, own_environment: dict[str, str], console: Console) -> int:
     started = time.monotonic()
     with _gallery(cloud, edge_port, own_environment, console) as (_, deployed):
-        good = demo(deployed, console)
+        all_as_expected = demo(deployed, console)
     seconds = time.monotonic() - started
-    if good:
+    if all_as_expected:
         console.print(f"[green]✓[/] All results are as expected ({seconds:.0f} s in all).")
         return 0
     console.print("[bold red]✗[/] Not all results are as expected.")
@@ -184,7 +188,7 @@ Saved code runs at the next request. Function logs follow; Ctrl-C ends the cloud
 
 
 def _follow(running: RunningApplication, watch: SourceWatch, console: Console) -> None:
-    """Show what the functions log and what the stream mappings deliver, until Ctrl-C."""
+    """Print the functions' logs and the deliveries of the stream mappings, until Ctrl-C."""
     deliveries = logs.Deliveries(running.event_sources, running.stack.logical_ids())
     for news in logs.follow(running.cloud, running.stack.log_groups):
         if _interrupted.is_set():  # Python drops exceptions that are raised in a finalizer

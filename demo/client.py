@@ -1,4 +1,4 @@
-"""A client of the gallery that calls what a browser calls: the API and the presigned upload."""
+"""A client of the gallery that sends the requests of a browser: to the API, and the upload to S3."""
 
 import time
 from typing import Any, Self
@@ -93,11 +93,11 @@ class Gallery:
             raise GalleryError(f"GET /photos/{photo_id} answered {answer.status_code}")
         return dict(answer.json())
 
-    def taken(self, photo_id: str, seconds: float = 60) -> dict[str, Any]:
+    def settled(self, photo_id: str, seconds: float = 60) -> dict[str, Any]:
         """Wait until the photo is no longer PENDING, and return it.
 
         Raises:
-            TimeoutError: it still is after `seconds`.
+            TimeoutError: the photo is still PENDING after `seconds`.
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -46,7 +46,7 @@ class Demo(msgspec.Struct, frozen=True):
 
     def _thumbnails(self) -> tuple[list[Photo], bool]:
         """Upload every sample, wait for its final status, and fetch its renditions."""
-        table = Table(title="Photos: what went in, and what came out", title_justify="left")
+        table = Table(title="Photos: uploads and renditions", title_justify="left")
         table.add_column("photo")
         for name in ("input", "thumb", "small", "large", "upload to READY"):
             table.add_column(name, justify="right")
@@ -107,7 +107,7 @@ class Demo(msgspec.Struct, frozen=True):
             status.update("counting")
             self.deployed.event_sources.await_drained(_DRAINED_SECONDS)
             counted = {photo_id: self.gallery.views(photo_id)["total"] for photo_id in titles}
-            status.update("delivering all of it again")
+            status.update("delivering all records again")
             again = deliver_again(self.deployed.cloud, self.deployed.outputs)
             after = {photo_id: self.gallery.views(photo_id)["total"] for photo_id in titles}
         poison = _count_objects(
@@ -135,7 +135,7 @@ class Demo(msgspec.Struct, frozen=True):
 def _send(gallery: Gallery, sample: Sample) -> Photo:
     created = gallery.create_photo(sample.title, sample.content_type, len(sample.data))
     gallery.upload(created["upload"], sample.data)
-    return gallery.taken(created["photo"]["photo_id"])
+    return gallery.settled(created["photo"]["photo_id"])
 
 
 def _fetch_renditions(gallery: Gallery, photo: Photo) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The last step of the demo: it breaks the catalog, and the daily report repairs it."""
+"""The last step of the demo: it changes the catalog, and the daily report repairs it."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -52,8 +52,8 @@ def break_and_repair(deployed: DeployedGallery, console: Console) -> bool:
         table.add_row(kind, str(number), photo_id, f"[{color}]{found}[/]")
     console.print(table)
     console.print(
-        "[dim]The photos of these rows were written as a day old: what is younger than five"
-        " minutes may still be on its way, and is no drift.[/]"
+        "[dim]These photos have the age of a day. A change that is younger than five minutes may"
+        " still be in the stream, so the report does not count it as drift.[/]"
     )
     headlines = made.report["headlines"]
     others = [name for name in _OTHERS if headlines[name]]

@@ -66,7 +66,7 @@ def photos(gallery: Gallery, event_sources: EventSources) -> dict[str, str]:
         if any(each["name"] == "photo_id" for each in operation.get("parameters", [])):
             created = gallery.create_photo("Chelsea", "image/webp", len(data))
             gallery.upload(created["upload"], data)
-            photo = gallery.taken(created["photo"]["photo_id"])
+            photo = gallery.settled(created["photo"]["photo_id"])
             assert photo["status"] == "READY"
             photos[operation["operationId"]] = photo["photo_id"]
     event_sources.await_drained(60)

@@ -246,7 +246,9 @@ def test_photos_are_uploaded_watched_viewed_and_deleted(
         page.goto("/")
         sign_in(page)
         page.locator("#files").set_input_files([tmp_path / name for name in files])
-        expect(journey("notes.txt")).to_contain_text("The file type is not supported. Supported types: JPEG, PNG")
+        expect(journey("notes.txt")).to_contain_text(
+            "The file type is not supported. Supported types: JPEG, PNG"
+        )
         expect(journey("letter")).to_have_attribute("data-state", "failed")
         expect(journey("letter")).to_contain_text("not an image")
         for title in ("kept", "gone"):

@@ -176,7 +176,7 @@ def test_role_lets_the_report_settle_and_remove_what_it_finds(
     data = jpeg(320, 240)
     ready = gallery.create_photo("Loses its row", "image/jpeg", len(data))
     gallery.upload(ready["upload"], data)
-    listed = gallery.taken(ready["photo"]["photo_id"])["photo_id"]
+    listed = gallery.settled(ready["photo"]["photo_id"])["photo_id"]
     event_sources.await_drained(30)
     row = {"TableName": stack["CatalogTableName"], "Key": to_item({"photo_id": listed})}
     extra = "019a9fb2-0c7b-7c3e-9a52-000000000002"
@@ -201,7 +201,7 @@ def test_role_lets_the_report_settle_and_remove_what_it_finds(
         ("drift.extra", extra),
     ):
         assert subject in made["examples"].get(name, []), (name, made)
-    assert gallery.taken(lost["photo"]["photo_id"])["status"] == "READY"
+    assert gallery.settled(lost["photo"]["photo_id"])["status"] == "READY"
     failed = gallery.photo(never)
     assert (failed["status"], failed["error"]) == ("FAILED", "never uploaded")
     assert not any(is_there(cloud, bucket, key) for bucket, key in orphans)

@@ -52,7 +52,7 @@ def test_every_service_counts_the_photos_that_pass_through_it(
     sample = samples()[0]
     created = gallery.create_photo(sample.title, sample.content_type, len(sample.data))
     gallery.upload(created["upload"], sample.data)
-    assert gallery.taken(created["photo"]["photo_id"])["status"] == "READY"
+    assert gallery.settled(created["photo"]["photo_id"])["status"] == "READY"
     event_sources.await_drained(30)
     for space, metric, of in counted:
         assert total(space, metric, **of) - before[metric] == 1, metric

@@ -144,7 +144,7 @@ def uploaded(target: Target) -> Iterator[dict[str, Any]]:
     photo_id = created["photo"]["photo_id"]
     try:
         target.owner.upload(created["upload"], file.getvalue())
-        yield target.stranger.taken(photo_id, SECONDS)
+        yield target.stranger.settled(photo_id, SECONDS)
     finally:
         awaited(lambda: delete(target.owner, photo_id))
 

@@ -24,7 +24,7 @@ def test_repeated_upload_removes_the_renditions_of_other_uploads(
     created = gallery.create_photo("Swept", "image/jpeg", len(data))
     photo_id = created["photo"]["photo_id"]
     gallery.upload(created["upload"], data)
-    gallery.taken(photo_id)
+    gallery.settled(photo_id)
     orphan = rendition_key(photo_id, "other", "thumb")
     s3.put_object(Bucket=stack["MediaBucketName"], Key=orphan, Body=b"")
     uploads, key = stack["UploadsBucketName"], upload_key(photo_id)

@@ -39,7 +39,7 @@ def listed_photo(gallery: Gallery, event_sources: EventSources) -> str:
     data = jpeg(320, 240)
     created = gallery.create_photo("Seen", "image/jpeg", len(data))
     gallery.upload(created["upload"], data)
-    photo_id = str(gallery.taken(created["photo"]["photo_id"])["photo_id"])
+    photo_id = str(gallery.settled(created["photo"]["photo_id"])["photo_id"])
     event_sources.await_drained(30)
     return photo_id
 
@@ -203,5 +203,5 @@ def test_failed_events_are_replayed(cloud: Cloud, stack: dict[str, str], gallery
     client.update_function_configuration(FunctionName=name, Environment={"Variables": broken})
     assert redrive.main(["--stack", STACK, "--kind", "event"]) == 0, "what runs is what is live"
     client.update_function_configuration(FunctionName=name, Environment={"Variables": sound})
-    assert gallery.taken(photo_id)["status"] == "READY"
+    assert gallery.settled(photo_id)["status"] == "READY"
     assert count() == 0

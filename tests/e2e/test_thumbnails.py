@@ -34,7 +34,7 @@ def test_photo_becomes_ready_with_three_renditions(
     created = gallery.create_photo("Dusk", "image/jpeg", len(data))
     assert created["photo"]["status"] == "PENDING"
     gallery.upload(created["upload"], data)
-    photo = gallery.taken(created["photo"]["photo_id"])
+    photo = gallery.settled(created["photo"]["photo_id"])
     assert (photo["status"], photo["width"], photo["height"]) == ("READY", 1800, 2400)
     assert photo["bytes"] == len(data)
     sizes = {name: (r["width"], r["height"]) for name, r in photo["renditions"].items()}
@@ -61,7 +61,7 @@ def test_file_that_is_not_a_photo_fails_with_a_reason(
     data = b"Dear gallery, " * 20
     created = gallery.create_photo("A letter", "image/png", len(data))
     gallery.upload(created["upload"], data)
-    photo = gallery.taken(created["photo"]["photo_id"])
+    photo = gallery.settled(created["photo"]["photo_id"])
     assert photo["status"] == "FAILED"
     assert "not an image" in photo["error"]
     assert media(cloud, stack, photo["photo_id"]) == {}
@@ -94,7 +94,7 @@ def test_original_cannot_be_replaced(cloud: Cloud, stack: dict[str, str], galler
     first = jpeg(800, 600)
     created = gallery.create_photo("Twice", "image/jpeg", len(first))
     gallery.upload(created["upload"], first)
-    photo = gallery.taken(created["photo"]["photo_id"])
+    photo = gallery.settled(created["photo"]["photo_id"])
     assert photo["status"] == "READY"
     for data in (first, bytes(reversed(first))):
         answer = send(created["upload"], data)
@@ -109,7 +109,7 @@ def test_original_that_is_put_back_after_the_deletion_is_removed(
     created = gallery.create_photo("Gone", "image/jpeg", len(data))
     photo_id = created["photo"]["photo_id"]
     gallery.upload(created["upload"], data)
-    gallery.taken(photo_id)
+    gallery.settled(photo_id)
     gallery.delete_photo(photo_id)
     assert original(cloud, stack, photo_id) is None
     gallery.upload(created["upload"], data)
@@ -150,7 +150,7 @@ def test_logs_are_json_with_request_and_photo(
     created = gallery.create_photo("Logged", "image/jpeg", len(data))
     photo_id = created["photo"]["photo_id"]
     gallery.upload(created["upload"], data)
-    gallery.taken(photo_id)
+    gallery.settled(photo_id)
     for group in (stack["ThumbnailerLogGroupName"], stack["GalleryApiLogGroupName"]):
         entry = awaited(lambda group=group: _entry(cloud, group, photo_id))
         assert entry["function_request_id"]
@@ -191,7 +191,7 @@ def test_event_that_keeps_failing_is_kept_and_succeeds_after_the_fix(
         InvocationType="Event",
         Payload=json.dumps(kept["requestPayload"]),
     )
-    assert gallery.taken(photo_id)["status"] == "READY"
+    assert gallery.settled(photo_id)["status"] == "READY"
 
 
 def _entry(cloud: Cloud, group: str, photo_id: str) -> dict[str, Any] | None:

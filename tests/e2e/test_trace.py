@@ -29,7 +29,7 @@ def photo_id(gallery: Gallery, event_sources: EventSources) -> str:
         gallery.upload(each["upload"], data)
     photo_id, neighbour = (str(each["photo"]["photo_id"]) for each in created)
     for each in (photo_id, neighbour):
-        assert gallery.taken(each)["status"] == Status.READY
+        assert gallery.settled(each)["status"] == Status.READY
     event_sources.await_drained(30)
     gallery.record_view(photo_id)
     gallery.delete_photo(photo_id)

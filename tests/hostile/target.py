@@ -192,7 +192,7 @@ def _ready_photo(gallery: Gallery) -> dict[str, Any]:
     data = small_photo()
     created = gallery.create_photo("Under attack", "image/png", len(data))
     gallery.upload(created["upload"], data)
-    return gallery.taken(created["photo"]["photo_id"])
+    return gallery.settled(created["photo"]["photo_id"])
 
 
 def _stranger(cloud: Cloud, outputs: Mapping[str, str], cleanup: contextlib.ExitStack) -> str:

@@ -51,7 +51,7 @@ CONSOLE = Console(stderr=True, highlight=False)
 
 @dataclass(frozen=True)
 class Gateway:
-    """The API Gateway of the gallery, past CloudFront, with the header that CloudFront sends."""
+    """The gallery's API Gateway, called without CloudFront but with the header that it sends."""
 
     host: str
     port: int
@@ -140,7 +140,7 @@ def deployed(port: int | None) -> Iterator[Deployed]:
 
 
 class Clients:
-    """Asks a laptop cloud, and measures the processor time that its processes take."""
+    """Sends requests to a laptop cloud, and measures the processor time of its processes."""
 
     def __init__(self, at: Deployed, idle_seconds: float) -> None:
         self._at = at
@@ -151,7 +151,7 @@ class Clients:
         self.idle = {name: (after[name] - before[name]) / idle_seconds for name in before}
 
     def load(self, name: str, request: str, clients: int, seconds: float) -> report.RequestFigures:
-        """What so many clients get within some seconds."""
+        """Send requests from this number of clients for some seconds; returns the figures."""
         asked = {
             "host": self._at.cloud.host,
             "port": self._at.cloud.port,
@@ -186,7 +186,7 @@ class Clients:
 
 
 def burst(gallery: Gallery, count: int, file: bytes, table: Any) -> report.Burst:
-    """Upload so many photos at once; the time of each from its upload until its record is READY."""
+    """Upload this number of photos at once; returns each photo's time from upload to READY."""
     made = [gallery.create_photo(f"burst {n}", "image/jpeg", len(file)) for n in range(count)]
 
     def upload(created: dict[str, Any]) -> float:
@@ -209,7 +209,7 @@ def burst(gallery: Gallery, count: int, file: bytes, table: Any) -> report.Burst
 
 
 def ready_photos(at: Deployed) -> Any:
-    """A function that tells which photos are READY, and since when."""
+    """A function that returns the photos that are READY, and the times since when they are."""
     dynamodb, name = at.cloud.client("dynamodb"), at.outputs["PhotosTableName"]
 
     def ready(keys: list[str]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The clients of bench/laptop.py, in a process of their own: each sends a request after the other.
+"""The clients of bench/laptop.py, in a process of their own: each sends its requests in sequence.
 
 Reads what to send from standard input and writes what came of it to standard output, both as JSON.
 """

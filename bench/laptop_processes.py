@@ -1,4 +1,4 @@
-"""The processes of a laptop cloud, by what they are: processor time and resident memory."""
+"""Processor time and resident memory of a laptop cloud's processes, by their kind."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Processes:
-    """Those of the laptop cloud on a port: ministack, its functions, and their owner.
+    """The processes of the laptop cloud on a port: ministack, its functions, and their owner.
 
     The owner is the process that runs event source mappings and CloudFront.
     """
@@ -27,7 +27,7 @@ class Processes:
         ]
 
     def cpu_seconds(self) -> dict[str, float]:
-        """Since each began; what functions that have ended have used is counted as theirs too."""
+        """Processor time since each process began, including that of functions that have ended."""
         own, of_children = _cpu(self._ministack)
         functions = sum(sum(_cpu(pid)) for pid in self._functions())
         return {
@@ -37,7 +37,7 @@ class Processes:
         }
 
     def memory_mb(self) -> dict[str, float]:
-        """Resident; pages that processes share are counted in each of them."""
+        """Resident memory; pages that processes share are counted in each of them."""
         functions = self._functions()
         return {
             "ministack": resident_mb(self._ministack),
@@ -57,7 +57,7 @@ def _read(pid: int, name: str) -> bytes:
 
 
 def _cpu(pid: int) -> tuple[float, float]:
-    """Of a process, and of those of its children that have ended."""
+    """Processor time of a process, and of those of its children that have ended."""
     fields = _read(pid, "stat").rpartition(b")")[2].split()
     if not fields:
         return 0, 0

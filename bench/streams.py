@@ -122,13 +122,13 @@ def write_one(record: KinesisStreamRecord) -> None:
     )
 
 
-def one_write_a_record() -> object:
+def one_write_per_record() -> object:
     return process_partial_response(
         event=EVENT, record_handler=write_one, processor=processor, context=None
     )
 
 
-def self_guarded(number: int = 0) -> list[Item]:
+def conditional_updates(number: int = 0) -> list[Item]:
     """Two conditional updates per photo; without receipts a replay cannot be exact."""
     updates = []
     for photo_number in range(PHOTOS):
@@ -153,9 +153,9 @@ def self_guarded(number: int = 0) -> list[Item]:
     return updates
 
 
-def two_updates_a_photo() -> None:
+def two_updates_per_photo() -> None:
     tight_loop()
-    for update in self_guarded():
+    for update in conditional_updates():
         dynamodb.update_item(**update)
 
 
@@ -187,7 +187,7 @@ def write_units(batches: int) -> tuple[float, float]:
         [segment] = cut(read_batch(records).views)
         ours.transact_write_items(TransactItems=transaction("Views", segment, NOW.isoformat()))
         spent[0] += sum(2 * math.ceil(size(item) / 1024) for item in ours.items("Views"))
-        for update in self_guarded(number):
+        for update in conditional_updates(number):
             theirs.transact_write_items(TransactItems=[{"Update": update}])
         spent[1] += sum(math.ceil(size(item) / 1024) for item in theirs.items("Views"))
     return spent[0] / batches, spent[1] / batches
@@ -220,8 +220,8 @@ def main() -> int:
         calls = {}
         contenders = {
             "handler": (whole_handler, ours),
-            "one": (one_write_a_record, theirs),
-            "two": (two_updates_a_photo, theirs),
+            "one": (one_write_per_record, theirs),
+            "two": (two_updates_per_photo, theirs),
         }
         for name, (work, counter) in contenders.items():
             counter.count = 0

@@ -145,7 +145,7 @@ CONTENDERS: dict[str, Callable[[], Contender]] = {
 
 
 def run_one(contender: str, file: Path, pixels: Path | None) -> None:
-    """The one measurement that a child process makes."""
+    """Measure one contender once, in a child process."""
     import pi_heif
 
     Image.MAX_IMAGE_PIXELS = None

@@ -1,4 +1,4 @@
-"""A client of the gallery that sends the requests of a browser: to the API, and the upload to S3."""
+"""A client of the gallery that sends what a browser sends: API requests, and uploads to S3."""
 
 import time
 from typing import Any, Self

@@ -1,1 +1,1 @@
-"""AWS services in memory, and what they hold, for tests and benchmarks alike."""
+"""AWS services in memory, with data for them, for tests and benchmarks."""

@@ -1,4 +1,4 @@
-"""A gallery of any size with planted faults, and the findings that they must lead to."""
+"""A gallery of any size with inserted faults, and the findings that they must lead to."""
 
 import dataclasses
 import random

@@ -110,11 +110,11 @@ class MemoryStream:
         del self.all[shard_id]
 
     def shards(self) -> Sequence[Shard]:
-        self._fail_if_told_to()
+        self._raise_if_failing()
         return [each.shard for each in self.all.values()]
 
     def read(self, shard_id: str, after: str | None, limit: int) -> Page:
-        self._fail_if_told_to()
+        self._raise_if_failing()
         if shard_id not in self.all:
             raise SourceError(f"{shard_id} is not there")
         shard = self.all[shard_id]
@@ -138,6 +138,6 @@ class MemoryStream:
         self._sequence_number += 1
         return str(self._sequence_number)
 
-    def _fail_if_told_to(self) -> None:
+    def _raise_if_failing(self) -> None:
         if self.failing:
             raise SourceError(self.failing)

@@ -31,7 +31,7 @@ class RequestFigures:
 
     @property
     def by_cpu(self) -> float:
-        """Requests per second that the processor time allows if nothing else runs, not even clients.
+        """Requests per second that the processor time allows if nothing else runs, clients neither.
 
         ministack runs one thread at a time, and all parts share the processors.
         """

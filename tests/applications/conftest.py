@@ -1,4 +1,4 @@
-"""Applications as others write them, each on a laptop cloud of its own."""
+"""Sample applications of other teams, each on a laptop cloud of its own."""
 
 import contextlib
 import time
@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 
 
 def awaited[T](condition: Callable[[], T], seconds: float = 60) -> T:
-    """The first truthy answer of `condition`."""
+    """Poll until `condition` returns a truthy value, and return it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if answer := condition():

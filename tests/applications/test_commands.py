@@ -1,4 +1,4 @@
-"""`python -m localcloud` as a person runs it on a template of their own."""
+"""`python -m localcloud`, run on a person's own template."""
 
 import contextlib
 import json
@@ -106,7 +106,7 @@ def test_template_that_cannot_be_deployed_is_refused_before_the_build(tmp_path: 
     assert "sam build" not in output
 
 
-def test_error_of_the_sam_transform_is_told_before_the_build(tmp_path: Path):
+def test_error_of_the_sam_transform_is_reported_before_the_build(tmp_path: Path):
     (tmp_path / "template.yaml").write_text(
         "Transform: AWS::Serverless-2016-10-31\n"
         "Resources:\n  Broken: {Type: AWS::Serverless::Function, Properties: {Handler: a.b}}\n"
@@ -128,7 +128,7 @@ def test_error_of_the_sam_transform_is_told_before_the_build(tmp_path: Path):
         (("up", "--host", ""), "invalid address ''"),
     ],
 )
-def test_wrong_use_is_explained(arguments: tuple[str, ...], message: str):
+def test_invalid_arguments_are_explained(arguments: tuple[str, ...], message: str):
     status, output = outcome(*arguments)
     assert status in (1, 2)
     assert message in output

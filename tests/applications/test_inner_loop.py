@@ -1,4 +1,4 @@
-"""`up` while a person edits: what is saved runs under the alias, and Enter deploys the rest."""
+"""`up` while a person edits: saved files run under the alias; Enter deploys all other changes."""
 
 import json
 import os
@@ -180,7 +180,7 @@ DEBUG_PORT: Final = free_port()
 @pytest.mark.parametrize(
     "project", [["--debug", f"GreetFunction:{DEBUG_PORT}"]], indirect=True, ids=["debug"]
 )
-def test_debugger_stops_where_the_source_says(project: Project):
+def test_debugger_stops_at_the_breakpoint_in_the_source(project: Project):
     project.await_text(f"Debugger: GreetFunction on 127.0.0.1:{DEBUG_PORT}")
     words = project.folder / "layers" / "common" / "words.py"
     with ThreadPoolExecutor(1) as threads, DebugClient(DEBUG_PORT) as client:

@@ -1,4 +1,4 @@
-"""REST API, HTTP API and a table: python3.12 and arm64 in the template, Powertools from PyPI."""
+"""A REST API, an HTTP API and a table, with python3.12, arm64, and Powertools from PyPI."""
 
 import json
 from collections.abc import Iterator

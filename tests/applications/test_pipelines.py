@@ -1,4 +1,4 @@
-"""S3 and SQS, a table's stream and Kinesis, and a rule with a state machine beside a schedule."""
+"""S3 with SQS, streams of a table and of Kinesis, a rule with a state machine, and a schedule."""
 
 import json
 

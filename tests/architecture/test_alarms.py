@@ -29,7 +29,7 @@ LOGGING = {
     "log",
     "warning",
 }
-# Names that code does not spell out where it emits them.
+# Metric names that are computed, so that they are not literals in the code that emits them.
 NAMED_ELSEWHERE = {"thumbnailer": set(UploadOutcome), "daily_report": set(headlines({}))}
 TYPES = {
     "DistributionId": "AWS::CloudFront::Distribution",
@@ -136,7 +136,7 @@ def test_every_metric_of_ours_is_emitted_by_the_function_that_its_alarm_names(al
         assert set(dimensions(alarm)) == metrics[alarm["MetricName"]], name
 
 
-def test_dimensions_are_of_things_in_the_template(alarms: Alarms, resources: Resources):
+def test_dimensions_name_resources_of_the_template(alarms: Alarms, resources: Resources):
     for name, alarm in alarms.items():
         given = dimensions(alarm)
         for dimension, value in given.items():
@@ -164,7 +164,7 @@ def test_dimensions_are_of_things_in_the_template(alarms: Alarms, resources: Res
                     pytest.fail(f"{name}: {dimension} is {value}")
 
 
-def test_what_a_mapping_counts_is_watched_only_where_it_counts(
+def test_metrics_of_a_mapping_are_watched_only_if_it_publishes_them(
     alarms: Alarms, resources: Resources
 ):
     for name, alarm in alarms.items():
@@ -173,9 +173,7 @@ def test_what_a_mapping_counts_is_watched_only_where_it_counts(
             assert config == {"Metrics": ["EventCount"]}, name
 
 
-def test_every_way_in_which_events_can_fail_or_wait_has_an_alarm(
-    alarms: Alarms, resources: Resources
-):
+def test_every_failure_path_and_queue_has_an_alarm(alarms: Alarms, resources: Resources):
     watched = {
         (alarm["MetricName"], str(value), level(alarm))
         for alarm in alarms.values()
@@ -196,7 +194,7 @@ def test_every_way_in_which_events_can_fail_or_wait_has_an_alarm(
         ]
         assert_watched("Throttles", function, "Warning")
         if name in streams:
-            # With a destination, what is given up counts as delivered there and not as dropped.
+            # With a destination, a discarded event counts as delivered to it, not as dropped.
             assert_watched("OnFailureDestinationDeliveredEventCount", {"Ref": name}, "Page")
             assert_watched("DestinationDeliveryFailures", function, "Page")
             assert_watched("IteratorAge", function, "Page", "Warning")
@@ -212,7 +210,7 @@ def test_every_way_in_which_events_can_fail_or_wait_has_an_alarm(
         )
 
 
-def test_every_alarm_goes_where_its_level_says_and_names_its_runbook(alarms: Alarms):
+def test_every_alarm_notifies_the_topic_of_its_level_and_names_its_runbook(alarms: Alarms):
     for name, alarm in alarms.items():
         words = r"(Page|Warning): [^\n]+\. Runbook: docs/runbooks/[a-z_]+\.md"
         assert re.fullmatch(words, alarm["AlarmDescription"]), name
@@ -250,7 +248,7 @@ def test_alarms_and_the_budget_can_publish_to_both_topics(resources: Resources):
     assert set(resources["BudgetAlarm"]["DependsOn"]) == set(policies)
 
 
-def test_a_warning_comes_no_later_in_value_than_its_page(alarms: Alarms):
+def test_the_threshold_of_a_warning_is_not_above_that_of_its_page(alarms: Alarms):
     pages = {name.removesuffix("Page") for name in alarms if name.endswith("Page")}
     warned = {name for name in pages if f"{name}Warning" in alarms}
     assert warned
@@ -265,7 +263,7 @@ def test_a_warning_comes_no_later_in_value_than_its_page(alarms: Alarms):
         assert STATISTICS.index(statistic(warning)) >= STATISTICS.index(statistic(page)), name
 
 
-def test_alarms_of_a_release_go_off_while_a_canary_lasts(alarms: Alarms, resources: Resources):
+def test_alarms_of_a_release_go_off_before_its_canary_ends(alarms: Alarms, resources: Resources):
     [group] = of_type(resources, "AWS::CodeDeploy::DeploymentGroup").values()
     for each in group["Properties"]["AlarmConfiguration"]["Alarms"]:
         alarm = alarms[each["Name"]["Ref"]]
@@ -288,7 +286,7 @@ def logged_fields() -> set[str]:
     return automatic | given
 
 
-def test_saved_queries_ask_for_fields_that_are_logged(resources: Resources):
+def test_saved_queries_use_fields_that_are_logged(resources: Resources):
     known = logged_fields() | PLATFORM_FIELDS
     for name, query in of_type(resources, "AWS::Logs::QueryDefinition").items():
         for group in query["Properties"]["LogGroupNames"]:

@@ -1,4 +1,4 @@
-"""docs/aws-unproven.md lists what only an account can tell; `make e2e` checks part of it."""
+"""docs/aws-unproven.md lists what only an account can show; `make e2e` checks part of it."""
 
 import json
 import re
@@ -29,16 +29,16 @@ def test_every_row_has_all_its_parts(row: str):
     assert re.findall(r"^- \*\*(.+?):\*\* \S", ROWS[row], re.MULTILINE) == list(PARTS)
 
 
-def test_every_row_is_written_as_a_row():
+def test_every_row_has_the_form_of_a_row():
     assert len(ROWS) == PAGE.count("\n### ")
 
 
-def test_what_make_e2e_checks_is_what_the_page_says_that_it_checks():
+def test_make_e2e_checks_exactly_the_rows_that_the_page_names():
     assert {row for row, text in ROWS.items() if BY_MAKE in text} == CHECKS.keys()
 
 
 class Gallery:
-    """Answers alike whatever is asked."""
+    """Gives the same answer to every request."""
 
     def __init__(self, status: int, headers: dict[str, str], body: dict[str, Any]) -> None:
         self.status_code, self.headers, self._body = status, headers, body
@@ -168,7 +168,7 @@ def verdicts(answers: dict[str, Any], owner: Gallery, stranger: Gallery) -> dict
     return {each.row: each for each in check_all(deployed, on_laptop=False)}
 
 
-def test_each_check_recognises_what_is_assumed():
+def test_each_check_accepts_the_assumed_behavior():
     seen = verdicts(GOOD, PROBLEM, PAGES) | {
         "missing-object": verdicts(GOOD, PROBLEM, MISSING)["missing-object"]
     }
@@ -209,7 +209,7 @@ BAD: Final[dict[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("row", BAD)
-def test_each_check_recognises_what_is_not(row: str):
+def test_each_check_reports_an_assumption_that_is_wrong(row: str):
     assert verdicts(GOOD | BAD[row], PROBLEM, PAGES)[row].verdict == "DIFFERS"
 
 
@@ -222,7 +222,7 @@ def test_each_check_recognises_what_is_not(row: str):
         ("missing-object", Gallery(403, {}, {})),
     ],
 )
-def test_each_answer_that_is_not_as_assumed_is_recognised(row: str, answer: Gallery):
+def test_each_answer_that_differs_from_the_assumption_is_reported(row: str, answer: Gallery):
     assert verdicts(GOOD, answer, answer)[row].verdict == "DIFFERS"
 
 
@@ -241,10 +241,10 @@ def test_each_answer_that_is_not_as_assumed_is_recognised(row: str, answer: Gall
         ("one-stage", {"get_stages": ClientError({"Error": {"Code": "AccessDenied"}}, "Get")}),
     ],
 )
-def test_what_cannot_be_seen_is_no_difference(row: str, answers: dict[str, Any]):
+def test_what_cannot_be_seen_is_not_reported_as_a_difference(row: str, answers: dict[str, Any]):
     assert verdicts(GOOD | answers, PROBLEM, PAGES)[row].verdict == "not seen"
 
 
-def test_the_report_is_a_table_whatever_was_seen():
+def test_the_report_is_a_table_for_every_result():
     text = report("gallery", [Result("one", "a", "b | c\nd", "DIFFERS")])
     assert text.splitlines()[-1] == r"| one | a | b \| c d | DIFFERS |"

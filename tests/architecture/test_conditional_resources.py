@@ -1,4 +1,4 @@
-"""No reference leads to a resource that is left out, whatever the parameters and the region."""
+"""No reference names a resource whose condition is false, for all parameters and regions."""
 
 import copy
 import itertools
@@ -32,7 +32,7 @@ def test_no_reference_is_to_a_resource_that_is_left_out(decided: dict[str, str])
     assert dangling(translate(load_template(), decided), decided) == {}
 
 
-def test_no_other_parameter_decides_in_the_transform():
+def test_no_other_parameter_changes_the_result_of_the_transform():
     used = load_template()["Resources"]["GalleryApiFunction"]["Properties"]["DeploymentPreference"]
     parameters = load_template()["Parameters"].keys()
     found = references({"Resources": {"GalleryApiFunction": used}})
@@ -77,13 +77,13 @@ PLANTED: Final[dict[str, tuple[dict[str, Any], str]]] = {
 
 
 @pytest.mark.parametrize("planted", PLANTED)
-def test_a_planted_reference_is_found(planted: str, translated: dict[str, Any]):
+def test_an_inserted_reference_is_found(planted: str, translated: dict[str, Any]):
     resource, target = PLANTED[planted]
     broken = {**translated, "Resources": translated["Resources"] | {"Planted": resource}}
     assert dangling(broken, {}).keys() == {f"Planted -> {target}"}
 
 
-def test_a_planted_output_is_found(translated: dict[str, Any]):
+def test_an_inserted_output_is_found(translated: dict[str, Any]):
     broken = copy.deepcopy(translated)
     broken["Outputs"]["DistributionId"]["Value"] = {"Ref": "Distribution"}
     [(found, parameters)] = dangling(broken, {}).items()
@@ -95,7 +95,9 @@ def test_a_planted_output_is_found(translated: dict[str, Any]):
     ).holds("AtTheEdge")
 
 
-def test_a_reference_under_a_condition_that_implies_the_other_is_fine(translated: dict[str, Any]):
+def test_a_reference_under_a_condition_that_implies_the_other_is_accepted(
+    translated: dict[str, Any],
+):
     own = {"Type": "T", "Condition": "NewAccessLogsRole", "DependsOn": "GalleryApiAccessLogGroup"}
     template = {**translated, "Resources": translated["Resources"] | {"Own": own}}
     assert dangling(template, {}) == {}

@@ -1,4 +1,4 @@
-"""What the dashboard claims: that it is one, and that what it shows exists."""
+"""The dashboard is valid, and the metrics that it shows exist."""
 
 import itertools
 import json
@@ -80,7 +80,7 @@ def test_every_metric_is_emitted_with_these_dimensions(widgets: list[Widget]):
             assert sorted(series.dimensions) in [sorted(each) for each in known], series.metric
 
 
-def test_statistics_are_ones_that_fit_the_metric(widgets: list[Widget]):
+def test_statistics_fit_their_metrics(widgets: list[Widget]):
     """A count is added up, a time never is."""
     times = {"Latency", "Duration", "AsyncEventAge", "IteratorAge", "ThumbnailAge", "ReplicaLag"}
     for widget in widgets:
@@ -115,7 +115,7 @@ def references(node: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("absent", ["Distribution", "EdgeHeadersFunction"])
-def test_what_belongs_to_the_edge_is_asked_for_only_where_there_is_one(
+def test_metrics_of_the_edge_are_shown_only_with_a_distribution(
     substitution: list[Any], absent: str
 ):
     users = [value for value in substitution[1].values() if absent in set(references(value))]
@@ -126,7 +126,7 @@ def test_what_belongs_to_the_edge_is_asked_for_only_where_there_is_one(
         assert otherwise == "none"
 
 
-def test_every_function_is_seen(substitution: list[Any], resources: Resources):
+def test_the_dashboard_shows_every_function(substitution: list[Any], resources: Resources):
     functions = {
         name for name, each in resources.items() if each["Type"] == "AWS::Lambda::Function"
     }

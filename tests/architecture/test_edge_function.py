@@ -1,4 +1,4 @@
-"""Lambda@Edge's limits, which no linter knows, and what the function relies on in the template."""
+"""Lambda@Edge's limits, which no linter checks, and what the function needs from the template."""
 
 import ast
 import re
@@ -45,7 +45,7 @@ def translated() -> dict[str, Any]:
     return resources
 
 
-def test_nothing_that_the_edge_does_not_support_is_asked_for(translated: dict[str, Any]):
+def test_no_setting_is_one_that_lambda_at_edge_does_not_support(translated: dict[str, Any]):
     assert not PROPERTIES.keys() & UNSUPPORTED
     function = translated["EdgeHeadersFunction"]["Properties"]
     assert not function.keys() & (UNSUPPORTED | {"TracingConfig", "DeadLetterConfig"})
@@ -53,7 +53,7 @@ def test_nothing_that_the_edge_does_not_support_is_asked_for(translated: dict[st
     assert FUNCTION["IgnoreGlobals"] == "*"
 
 
-def test_memory_and_time_are_within_every_published_quota():
+def test_memory_and_timeout_are_within_every_published_quota():
     assert PROPERTIES["MemorySize"] <= 128
     assert PROPERTIES["Timeout"] <= 5
     assert PROPERTIES["Runtime"] == TEMPLATE["Globals"]["Function"]["Runtime"]
@@ -86,14 +86,14 @@ def test_the_role_may_read_the_catalog_and_write_logs_in_any_region():
     assert ":logs:*:" in granted["logs:PutLogEvents"]["Fn::Sub"]
 
 
-def test_it_reads_the_catalog_in_the_one_region_that_cloudfront_takes_functions_from():
+def test_it_reads_the_catalog_in_the_only_region_of_edge_functions():
     signed_for = re.findall(
         r"/([\w-]+)/dynamodb/aws4_request", (PACKAGE / "catalog.py").read_text()
     )
     assert signed_for == ["us-east-1"]
 
 
-def test_a_numbered_version_runs_on_what_comes_from_the_buckets_and_on_nothing_else(
+def test_a_numbered_version_runs_for_responses_of_buckets_only(
     translated: dict[str, Any],
 ):
     assert PROPERTIES["AutoPublishAlias"]
@@ -113,7 +113,7 @@ def test_a_numbered_version_runs_on_what_comes_from_the_buckets_and_on_nothing_e
     assert version["Properties"]["FunctionName"] == {"Ref": "EdgeHeadersFunction"}
 
 
-def test_the_functions_configuration_comes_with_the_origin_of_every_page():
+def test_every_origin_of_pages_has_the_functions_configuration():
     origins = {origin["Id"]: origin for origin in DISTRIBUTION["Origins"]}
     assert BEHAVIORS["/photo.html"]["TargetOriginId"] == BEHAVIORS[""]["TargetOriginId"]
     page = origins[BEHAVIORS["/photo.html"]["TargetOriginId"]]
@@ -123,7 +123,7 @@ def test_the_functions_configuration_comes_with_the_origin_of_every_page():
 
 
 @pytest.mark.parametrize("name", ["cache_tags.py", "security_headers.py"])
-def test_a_module_that_the_layer_has_too_is_the_same_file(name: str):
+def test_modules_shared_with_the_layer_are_the_same_file(name: str):
     link = PACKAGE / name
     assert link.is_symlink()
     assert not link.readlink().is_absolute()

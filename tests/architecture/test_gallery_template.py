@@ -1,4 +1,4 @@
-"""What the template claims of the page, its distribution, sign-in and the daily report."""
+"""Properties of the page's resources in the template: distribution, sign-in, daily report."""
 
 import json
 from typing import Any
@@ -56,7 +56,7 @@ def test_buckets_are_read_by_the_distribution_alone(
         assert "s3:ListBucket" in granted, f"{name}: what is missing would be 403 instead of 404"
 
 
-def test_only_the_api_takes_more_than_reading_and_it_is_never_cached(distribution: dict[str, Any]):
+def test_only_the_api_accepts_writes_and_it_is_never_cached(distribution: dict[str, Any]):
     for pattern, behaviour in behaviours(distribution).items():
         assert behaviour["ViewerProtocolPolicy"] in {"redirect-to-https", "https-only"}, pattern
         if pattern == "/api/*":
@@ -80,7 +80,7 @@ def test_a_photo_page_is_cached_by_its_id_alone(distribution: dict[str, Any], re
     assert key["HeadersConfig"] == {"HeaderBehavior": "none"}
 
 
-def test_no_error_hides_a_photo_that_is_about_to_appear(distribution: dict[str, Any]):
+def test_errors_are_cached_too_briefly_to_hide_a_new_photo(distribution: dict[str, Any]):
     kept = {each["ErrorCode"]: each for each in distribution["CustomErrorResponses"]}
     assert {403, 404, 500, 502, 503, 504} == kept.keys()
     for each in kept.values():
@@ -128,7 +128,7 @@ def test_the_distribution_is_where_lambda_at_the_edge_is_unless_the_page_is_left
     assert "Page=cloudfront in us-east-1" in otherwise
 
 
-def test_who_changes_something_is_signed_in(resources: Resources):
+def test_every_route_that_changes_something_needs_a_token(resources: Resources):
     paths = resources["GalleryApi"]["Properties"]["Body"]["paths"]
     guarded = {
         (method.upper(), path)
@@ -152,7 +152,7 @@ def test_throttles_are_of_routes_that_exist(resources: Resources):
         assert (method, "/" + path.replace("/", "~1")) in own
 
 
-def test_users_are_invited_and_their_passwords_travel_once(resources: Resources):
+def test_users_are_invited_and_send_their_password_only_at_sign_in(resources: Resources):
     [pool] = of_type(resources, "AWS::Cognito::UserPool").values()
     assert pool["Properties"]["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
     assert pool["Properties"]["Policies"]["PasswordPolicy"]["MinimumLength"] >= 12
@@ -168,7 +168,7 @@ def test_a_browser_may_put_to_the_uploads_bucket_and_do_nothing_else(resources: 
     assert not [each for each in others if "CorsConfiguration" in resources[each]["Properties"]]
 
 
-def test_the_daily_report_is_started_again_in_bounds_and_its_failure_is_heard_of(
+def test_the_daily_report_has_bounded_retries_and_an_alarm(
     resources: Resources,
 ):
     [schedule] = of_type(resources, "AWS::Scheduler::Schedule").values()

@@ -1,4 +1,4 @@
-"""Where things are, what they are called, and who may import whom."""
+"""The layout of the repository, its names, and which package may import which."""
 
 import ast
 import graphlib
@@ -166,7 +166,7 @@ def test_settings_are_what_the_template_declares(folder: str):
     )
 
 
-def test_functions_import_no_other_function_and_nothing_that_stays_behind():
+def test_functions_import_no_other_function_and_nothing_that_is_not_deployed():
     for path in files("functions"):
         own = path.relative_to(ROOT / "functions").parts[0]
         others = {name for name in FUNCTIONS if name != own}
@@ -177,7 +177,7 @@ def test_functions_import_no_other_function_and_nothing_that_stays_behind():
         )
 
 
-def test_shared_imports_no_function_and_nothing_that_stays_behind():
+def test_shared_imports_no_function_and_nothing_that_is_not_deployed():
     for path in files("layers"):
         reached = {name.split(".")[0] for name in imported(path)} & {*FUNCTIONS, *NOT_DEPLOYED}
         assert not reached, (
@@ -274,7 +274,7 @@ def test_no_utils_and_no_index_addresses():
 
 
 @pytest.mark.parametrize("tier", ["unit", "integration"])
-def test_tests_lie_by_the_path_of_what_they_test(tier: str):
+def test_tests_have_the_path_of_what_they_test(tier: str):
     for path in (ROOT / "tests" / tier).rglob("test_*.py"):
         folder = path.parent.relative_to(ROOT / "tests" / tier)
         assert folder.parts, f"{path}: move it to tests/{tier}/<folder of what it tests>/"

@@ -76,5 +76,5 @@ def test_a_fault_is_found(text: str, fault: str):
         "A: [{'a:b': 'c:d'}]",
     ],
 )
-def test_quoted_and_block_style_are_fine(text: str):
+def test_quoted_and_block_style_are_accepted(text: str):
     assert faults(text) == []

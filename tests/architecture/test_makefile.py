@@ -1,4 +1,4 @@
-"""What make says before there is any environment."""
+"""What make prints before an environment exists."""
 
 import os
 import re

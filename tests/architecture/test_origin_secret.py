@@ -1,4 +1,4 @@
-"""Only CloudFront may call the API: what the template says of it, at each step of a rotation."""
+"""Only CloudFront may call the API, at each step of a rotation, by the template."""
 
 import json
 from itertools import pairwise
@@ -103,10 +103,10 @@ def test_a_rotation_changes_the_policy_then_the_header_then_the_policy(
     assert found[Step.REFUSE] == (reference(2), [reference(2)])
 
 
-def test_each_change_of_the_policy_makes_a_new_deployment_of_the_api(
+def test_each_change_of_the_policy_creates_a_deployment_of_the_api(
     first: Deployed, steps: dict[Step, Deployed]
 ):
-    """Without one, API Gateway would go on with the old policy."""
+    """Without a deployment, API Gateway would still apply the old policy."""
     updates = [first, *steps.values()]
     for before, after in pairwise(each.deployment() for each in updates):
         assert before != after
@@ -151,7 +151,7 @@ def test_no_function_and_no_role_knows_the_secret(first: Deployed):
     assert references == set()
 
 
-def test_a_refusal_says_nothing_of_the_api(first: Deployed):
+def test_a_refusal_does_not_describe_the_api(first: Deployed):
     responses = first.properties("GalleryApi")["Body"]["x-amazon-apigateway-gateway-responses"]
     refusal = responses["ACCESS_DENIED"]
     [(media_type, text)] = refusal["responseTemplates"].items()

@@ -131,7 +131,7 @@ def with_mapping_value(mapping: str, key: str, name: str) -> Template:
     return changed(change)
 
 
-def test_changed_mapping_value_publishes_what_reads_it_and_nothing_else():
+def test_changed_mapping_value_publishes_exactly_its_readers():
     publishing = {}
     for mapping, key, name in mapping_values():
         after = with_mapping_value(mapping, key, name)
@@ -163,7 +163,7 @@ WITH_API = {"GalleryApiFunction", "ReleaseCheckFunction"}  # it has the version 
 BY_PAGE = {"CatalogReplicatorFunction"} | WITH_API
 
 
-def test_changed_parameter_publishes_what_reads_it_and_nothing_else():
+def test_changed_parameter_publishes_exactly_its_readers():
     publishing = {}
     before = {"Stage": "prod"}
     for name, value in parameter_values():
@@ -223,7 +223,7 @@ def test_each_global_property_is_changed_below():
 
 
 @pytest.mark.parametrize("name", GLOBAL_CHANGES)
-def test_changed_global_property_publishes_what_reads_it_and_nothing_else(name: str):
+def test_changed_global_property_publishes_exactly_its_readers(name: str):
     given = {"Stage": "prod"}
     after = translated_with(GLOBAL_CHANGES[name])
     functions = published(after, given, given)
@@ -246,7 +246,7 @@ def set_property(resource: str, name: str, value: Any) -> Change:
     return lambda template: template["Resources"][resource]["Properties"].update({name: value})
 
 
-def test_what_is_not_locked_is_no_setting_of_lambdas_that_a_version_has():
+def test_properties_that_are_not_locked_are_not_part_of_a_version():
     model = botocore.session.get_session().get_service_model("lambda")
     versioned = {
         name
@@ -309,7 +309,7 @@ def referred_to() -> Iterator[tuple[str, str]]:
             yield name, resource["Type"]
 
 
-def test_replaced_resource_publishes_what_reads_it_and_an_updated_one_publishes_nothing():
+def test_replaced_resource_publishes_its_readers_and_an_updated_one_publishes_nothing():
     given = {"Stage": "prod"}
     for name, resource_type in referred_to():
         replacing, updating = REPLACING[resource_type]
@@ -324,10 +324,10 @@ def test_replaced_resource_publishes_what_reads_it_and_an_updated_one_publishes_
 def test_these_tests_find_a_replacement_that_the_hash_forgets(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(release_hash, "_REPLACING", ())
     with pytest.raises(AssertionError, match="Function"):
-        test_replaced_resource_publishes_what_reads_it_and_an_updated_one_publishes_nothing()
+        test_replaced_resource_publishes_its_readers_and_an_updated_one_publishes_nothing()
 
 
-def test_parameter_that_replaces_a_table_publishes_what_reads_it():
+def test_parameter_that_replaces_a_table_publishes_its_readers():
     given = {"Stage": "prod"}
     named = changed(set_property("ViewsTable", "TableName", {"Fn::Sub": "views-${ReportTimeZone}"}))
     before = release_hashes(named, given, REGION)
@@ -336,7 +336,7 @@ def test_parameter_that_replaces_a_table_publishes_what_reads_it():
     assert moved == with_check(readers("ViewsTable"))
 
 
-def test_region_decides_what_the_functions_are_given():
+def test_region_changes_the_settings_of_the_functions():
     given = {"Stage": "prod"}
     elsewhere = published(translated(), given, given, "eu-west-1")
     assert elsewhere == BY_PAGE
@@ -376,7 +376,7 @@ def test_hash_is_in_the_versions_logical_id_and_in_the_functions_description():
 
 
 def test_plain_sam_deploy_does_not_see_a_changed_mapping_value_or_parameter():
-    """The gap that docs/deploy.md states. If this fails, SAM has closed it."""
+    """docs/deploy.md describes this limitation. If this test fails, SAM has removed it."""
 
     def change(template: Template) -> None:
         template["Mappings"]["Stage"]["prod"]["LogLevel"] = "ERROR"

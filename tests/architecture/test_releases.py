@@ -71,7 +71,7 @@ def test_every_function_runs_from_alias_live(function: str, prod: Resources):
         assert prod[version(prod, function)]["DeletionPolicy"] == "Retain", "to roll back to"
 
 
-def test_events_and_their_failures_are_the_aliass(prod: Resources):
+def test_events_and_failure_destinations_belong_to_the_alias(prod: Resources):
     for name, mapping in of_type(prod, "AWS::Lambda::EventSourceMapping").items():
         assert mapping["Properties"]["FunctionName"]["Ref"].endswith("Aliaslive"), name
     for name, config in of_type(prod, "AWS::Lambda::EventInvokeConfig").items():
@@ -128,7 +128,7 @@ def test_change_of_one_function_releases_no_other(prod: Resources):
         ("prod", "at-once", "AllAtOnce"),
     ],
 )
-def test_traffic_shifts_as_the_stage_says_unless_asked_for_at_once(
+def test_traffic_shifts_as_the_stage_says_unless_release_is_at_once(
     stage: str, release: str, traffic: str | None
 ):
     resources = deployed(stage, Release=release)
@@ -232,7 +232,7 @@ def test_concurrency_tracks_seven_tenths_of_the_alias_within_the_stages_bounds(p
         assert stage["ApiProvisionedConcurrency"] <= stage["ApiProvisionedConcurrencyMaximum"]
 
 
-def test_rush_hour_is_warm_from_its_begin_to_its_end(prod: Resources):
+def test_rush_hour_has_provisioned_concurrency_from_begin_to_end(prod: Resources):
     properties = prod["ApiConcurrency"]["Properties"]
     condition, [begins, ends], otherwise = properties["ScheduledActions"]["Fn::If"]
     assert otherwise == {"Ref": "AWS::NoValue"}

@@ -1,4 +1,4 @@
-"""Runbooks: what they tell a person to type, look up and read is there."""
+"""Runbooks: their commands, queries, alarms and links exist."""
 
 import contextlib
 import importlib
@@ -104,7 +104,7 @@ def test_a_runbook_begins_with_the_alarms_that_name_it(page: str, alarms: Alarms
 
 
 @RUNBOOK_PAGES
-def test_what_has_a_name_of_ours_or_of_aws_exists(page: str, template: dict[str, Any]):
+def test_everything_that_is_named_exists(page: str, template: dict[str, Any]):
     """Alarms, parameters, outputs, metrics, and what the mapping of stages sets."""
     stages = template["Mappings"]["Stage"].values()
     metrics = tomllib.loads((ROOT / "tests" / "data" / "aws_metrics.toml").read_text()).values()
@@ -153,7 +153,7 @@ def assert_options_exist(target: str, arguments: list[str], parameters: dict[str
 
 
 @RUNBOOK_PAGES
-def test_aws_commands_are_the_cli_s(page: str):
+def test_aws_commands_exist_in_the_cli(page: str):
     """By the models that the CLI makes its commands from; values are not looked at."""
     for text in commands(PAGES[page], "aws"):
         _, service, command, *arguments = shlex.split(text)
@@ -173,7 +173,7 @@ def test_logical_ids_are_of_the_template(page: str, resources: Resources):
 
 
 @RUNBOOK_PAGES
-def test_saved_queries_and_what_is_quoted_are_there(page: str, resources: Resources):
+def test_saved_queries_and_quoted_texts_exist(page: str, resources: Resources):
     queries = {
         query["Properties"]["Name"]["Fn::Sub"].partition("/")[2]
         for query in of_type(resources, "AWS::Logs::QueryDefinition").values()
@@ -188,7 +188,7 @@ def test_saved_queries_and_what_is_quoted_are_there(page: str, resources: Resour
         assert " ".join(words.removesuffix(" …").split()) in said, words
 
 
-def test_files_and_pages_that_runbooks_point_at_exist():
+def test_files_and_pages_that_runbooks_link_to_exist():
     for page, text in PAGES.items():
         for link in re.findall(r"\]\((?!https:)([^)]+)\)", text):
             assert (RUNBOOKS / link).is_file(), (page, link)
@@ -228,7 +228,7 @@ def test_the_index_is_what_the_template_says(alarms: Alarms, resources: Resource
 
 
 def test_json_in_commands_is_json():
-    """A quoting mistake in a runbook is found at night."""
+    """Otherwise an operator would find a quoting mistake during an incident."""
     for text in PAGES.values():
         for command in commands(text, "aws"):
             for argument in shlex.split(command):

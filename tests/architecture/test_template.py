@@ -1,4 +1,4 @@
-"""What the template claims, on the template as CloudFormation sees it."""
+"""Properties of all resources, in the template as CloudFormation sees it."""
 
 import json
 import re
@@ -73,7 +73,7 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_every_role_is_written_out(resources: Resources):
+def test_every_function_has_an_explicit_role(resources: Resources):
     for name, function in of_type(resources, "AWS::Lambda::Function").items():
         own = name.removesuffix("Function") + "Role"
         assert function["Properties"]["Role"] == {"Fn::GetAtt": [own, "Arn"]}, (
@@ -95,7 +95,7 @@ def test_every_role_is_written_out(resources: Resources):
         )
 
 
-def test_no_action_is_a_wildcard_and_no_resource_where_one_can_be_named(resources: Resources):
+def test_no_action_is_a_wildcard_and_no_resource_that_could_be_named(resources: Resources):
     for name, statement in statements(resources):
         actions = as_list(statement["Action"])
         wildcards = [action for action in actions if "*" in action]
@@ -111,7 +111,7 @@ def test_no_action_is_a_wildcard_and_no_resource_where_one_can_be_named(resource
             assert not set(actions) & NAMELESS, f"{name}: IAM ignores a grant on a resource"
 
 
-def test_buckets_are_private_encrypted_tidied_and_tls_only(resources: Resources):
+def test_buckets_are_private_encrypted_with_lifecycle_rules_and_tls_only(resources: Resources):
     policies = of_type(resources, "AWS::S3::BucketPolicy").values()
     for name, bucket in of_type(resources, "AWS::S3::Bucket").items():
         properties = bucket["Properties"]
@@ -131,7 +131,7 @@ def test_buckets_are_private_encrypted_tidied_and_tls_only(resources: Resources)
         assert denial["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}, name
 
 
-def test_what_holds_data_outlives_a_mistaken_delete(resources: Resources):
+def test_resources_with_data_are_retained_or_protected(resources: Resources):
     kinds = ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::Cognito::UserPool")
     kept = {name: body for name, body in of_type(resources, *kinds).items() if name not in REMADE}
     for name, body in kept.items():
@@ -281,7 +281,7 @@ def test_the_state_machine_logs_failures_without_their_data(resources: Resources
     assert name.startswith("/aws/vendedlogs/states/${AWS::StackName}-")
 
 
-def test_outputs_are_of_things_that_exist():
+def test_outputs_refer_to_existing_resources():
     template = load_template()
     assert {"ApiUrl", "ApiId", "UploadsBucketName", "MediaBucketName"} <= template["Outputs"].keys()
     for name, output in template["Outputs"].items():
@@ -317,7 +317,7 @@ def test_only_the_laptop_may_do_without_tls():
     assert tls == {"local": False, "dev": True, "prod": True}
 
 
-def test_an_account_sees_no_endpoint():
+def test_an_account_has_no_endpoint_variable():
     template = load_template()
     assert not holds(template, {"Condition": "OwnEndpoint"}, {"Stage": "prod"})
     variable = template["Globals"]["Function"]["Environment"]["Variables"]["AWS_ENDPOINT_URL"]
@@ -338,7 +338,7 @@ def source_type(resources: Resources, mapping: dict[str, Any]) -> str:
     return str(resources[mapping["Properties"]["EventSourceArn"]["Fn::GetAtt"][0]]["Type"])
 
 
-def test_stream_mappings_lose_nothing_and_hold_nothing_up_for_ever(resources: Resources):
+def test_stream_mappings_bound_retries_and_have_a_destination(resources: Resources):
     failed_batches = {"OnFailure": {"Destination": {"Fn::GetAtt": ["FailedBatchesBucket", "Arn"]}}}
     fixed = {
         "StartingPosition": ("TRIM_HORIZON", "LATEST misses records while a mapping is made"),

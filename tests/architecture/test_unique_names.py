@@ -1,4 +1,4 @@
-"""Resources whose name the template chooses: what could collide is what preflight looks for."""
+"""Resources whose name the template chooses: preflight checks all that could collide."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -39,7 +39,7 @@ def names_itself(value: Any) -> bool:
     return False
 
 
-def test_every_name_that_an_account_has_once_is_looked_for_before_a_deployment():
+def test_preflight_checks_every_name_that_must_be_unique_in_an_account():
     resources = translate(load_template(), {})["Resources"]
     naming = {
         each["Type"] for each in resources.values() if any(chosen_names(each.get("Properties", {})))

@@ -1,4 +1,4 @@
-"""What GitHub runs, and who it is in an account: what jactionlint and zizmor cannot know of it."""
+"""Workflows and the deploy role: what jactionlint and zizmor cannot check."""
 
 import json
 import re
@@ -124,7 +124,7 @@ def test_only_deployments_may_do_more_than_read(name: str):
 
 
 @every_workflow
-def test_no_key_and_no_strangers_code_with_rights(name: str):
+def test_no_access_keys_and_no_untrusted_code_with_permissions(name: str):
     assert "secrets" not in TEXTS[name]
     assert not triggers(WORKFLOWS[name]) & {"pull_request_target", "workflow_run", "issue_comment"}
 
@@ -150,19 +150,19 @@ def test_prod_comes_after_dev_and_dev_after_ci():
     assert "refs/heads/main" in deploying["dev"]["if"]
 
 
-def test_a_fork_without_an_account_deploys_nothing():
+def test_a_fork_without_an_account_does_not_deploy():
     # A job's `if` is read before its environment is, and knows the repository's variables only.
     assert "vars.AWS_REGION != ''" in jobs()["dev"]["if"]
 
 
-def test_make_knows_what_the_workflows_ask_for():
+def test_every_make_target_of_the_workflows_exists():
     targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     asked = set(re.findall(r"run: make ([a-z0-9-]+)", "\n".join(TEXTS.values())))
     assert asked
     assert asked <= targets
 
 
-def test_the_role_is_one_environments_of_one_repository():
+def test_the_role_trusts_one_environment_of_one_repository():
     [trust] = ROLE["Resources"]["DeployRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Condition"] == {
         "StringEquals": {
@@ -189,7 +189,7 @@ def test_the_roles_repository_has_no_wildcard(repository: str, good: bool):
     assert bool(re.fullmatch(pattern, repository)) == good
 
 
-def test_the_role_passes_and_makes_only_the_stacks_roles(resources: dict[str, Any]):
+def test_the_role_passes_and_creates_only_roles_of_the_stack(resources: dict[str, Any]):
     touching = {
         sid: each
         for sid, each in statements().items()
@@ -223,7 +223,7 @@ def test_the_role_may_touch_this_stacks_layers_only():
     assert [each.partition(":layer:")[2] for each in touched] == ["${StackName}-*"]
 
 
-def test_the_role_may_do_what_cloudformation_does_for_every_resource(resources: dict[str, Any]):
+def test_the_role_allows_the_calls_of_cloudformation_for_every_resource(resources: dict[str, Any]):
     granted = [
         action for each in statements().values() for action in as_list(each["Action"])
     ] + list(UNUSED)
@@ -250,7 +250,7 @@ def handlers(resource_type: str) -> dict[str, Any]:
     return dict(schema["handlers"])
 
 
-def test_the_role_may_do_what_deploy_asks_for_itself():
+def test_the_role_allows_the_calls_of_make_deploy():
     """Its calls to CloudFormation and Lambda, which come beside those of CloudFormation and sam."""
     asked: set[str] = set()
     for path in ("change_sets", "leftover_versions", "stack_events", "stack_states", "stacks"):
@@ -276,7 +276,7 @@ def test_the_role_may_do_what_deploy_asks_for_itself():
     assert not asked
 
 
-def test_the_role_may_make_the_calls_of_preflight():
+def test_the_role_allows_the_calls_of_preflight():
     """Which tests/data/accounts answers; IAM calls some of them otherwise."""
     otherwise = {
         "apigateway:GetAccount": "apigateway:GET",

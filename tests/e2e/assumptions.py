@@ -1,4 +1,4 @@
-"""What docs/aws-unproven.md lists and a program can check on a deployed stack, and the report."""
+"""The rows of docs/aws-unproven.md that a program can check on a deployed stack, and the report."""
 
 import json
 import time
@@ -20,7 +20,7 @@ PAGE_SECONDS: Final = 1.1
 
 
 class DiffersError(Exception):
-    """AWS does something else than assumed; the message says what."""
+    """AWS behaves differently than assumed; the message says how."""
 
 
 class NotSeenError(Exception):
@@ -141,7 +141,7 @@ def missing_object(deployed: Deployed) -> str:
 
 
 def origin_secret(deployed: Deployed) -> str:
-    """Compares without saying the secret."""
+    """Compares without printing the secret."""
     if not deployed.has_page:
         raise NotSeenError("the stack has no page")
     id_ = deployed.outputs["DistributionId"]

@@ -69,7 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    """For test_journey.py alone: every other test makes what it tests, and needs its own cloud."""
+    """Only for test_journey.py: all other tests create what they test, in their own cloud."""
     pluginmanager.import_plugin("schemathesis.pytest.plugin")  # for test_api_contract.py
     parser.addoption("--stack", help="run the journey through this deployed stack")
     parser.addoption("--url", help="where its page is, if not where its outputs say")
@@ -103,7 +103,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByCloud:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """What clouds on chosen ports have written goes, unless a failure is to be understood."""
+    """Delete the files of clouds on chosen ports, unless a test has failed."""
     if session.testsfailed or hasattr(session.config, "workerinput"):
         return  # a worker leaves it to the process that started it
     for folder in set(STATE.glob("[0-9]*")) - session.config.stash[FOLDERS]:
@@ -124,7 +124,7 @@ def free_port() -> int:
 
 
 def awaited[T](condition: Callable[[], T], seconds: float = 30) -> T:
-    """The first truthy answer of `condition`."""
+    """Poll until `condition` returns a truthy value, and return it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if answer := condition():
@@ -180,7 +180,7 @@ def event_sources(cloud: Cloud, stack: dict[str, str]) -> Iterator[EventSources]
 
 @pytest.fixture(scope="session")
 def id_token(cloud: Cloud, stack: dict[str, str]) -> str:
-    """Of the laptop's user."""
+    """The ID token of the laptop's user."""
     make_user(cloud, stack)
     return sign_in(cloud, stack)["IdToken"]
 
@@ -195,7 +195,7 @@ def cdn(cloud: Cloud, stack: dict[str, str]) -> Iterator[cloudfront.Served]:
 
 @pytest.fixture(scope="session")
 def url(cdn: cloudfront.Served) -> str:
-    """The gallery's, by way of the laptop's CloudFront."""
+    """The gallery's URL at the laptop's CloudFront."""
     return cdn.url
 
 

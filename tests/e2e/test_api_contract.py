@@ -1,4 +1,4 @@
-"""The deployed API against docs/openapi.json: whatever is asked, the document said the answer."""
+"""The deployed API against docs/openapi.json: the document describes every answer."""
 
 import os
 import random
@@ -82,7 +82,7 @@ def photos(gallery: Gallery, event_sources: EventSources) -> dict[str, str]:
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )
-def test_every_answer_is_one_that_the_document_describes(
+def test_the_document_describes_every_answer(
     case: Any, transport: dict[str, Any], photos: dict[str, str]
 ):
     if case.path_parameters.get("photo_id") == EXAMPLES["photo_id"]:
@@ -103,7 +103,7 @@ def test_every_answer_is_one_that_the_document_describes(
         ("POST /photos", {"title": " "}, 400, "Invalid request body"),
     ],
 )
-def test_gateway_refuses_by_itself_what_the_template_tells_it_to(
+def test_gateway_itself_refuses_what_the_template_declares_invalid(
     transport: dict[str, Any], request_line: str, body: Any, status: int, detail: str
 ):
     method, path = request_line.split()

@@ -1,4 +1,4 @@
-"""What sam build makes: complete, compiled, for the right machine, and small."""
+"""The artifacts of sam build: complete, compiled, for the right architecture, and small."""
 
 import importlib.util
 import json
@@ -83,14 +83,14 @@ def test_every_module_of_a_layer_has_its_bytecode(layer: str, built: Build):
 
 
 def test_artifacts_are_the_same_wherever_they_are_built(built: Build):
-    """Or each machine would publish versions of its own: their checksums decide about that."""
+    """Otherwise each machine would publish versions of its own, because the checksums decide."""
     artifacts = [folder for folder in built.folder.iterdir() if folder.is_dir()]
     assert artifacts
     for path in (path for folder in artifacts for path in folder.rglob("*") if path.is_file()):
         assert str(ROOT).encode() not in path.read_bytes(), path
 
 
-def test_layers_are_within_lambdas_limit_and_our_budget(built: Build):
+def test_layers_are_within_lambdas_limit_and_their_budget(built: Build):
     for layer, budget in BUDGET_MB.items():
         assert 1 < built.megabytes[layer] <= budget, layer
     for function in FUNCTIONS:
@@ -162,7 +162,7 @@ def test_layers_follow_the_parameter_architecture(chosen: str, tmp_path: Path):
 def test_the_edge_function_answers_with_the_one_security_policy_and_is_small(
     built: Build,
 ):
-    """Lambda@Edge knows no layers, so the build takes the module along."""
+    """Lambda@Edge does not support layers, so the build copies the module."""
     own = built.folder / "EdgeHeadersFunction" / "edge_headers" / "security_headers.py"
     shared = built.folder / "SharedLayer" / "python" / "shared" / "security_headers.py"
     assert not own.is_symlink()

@@ -1,4 +1,4 @@
-"""The page in a real browser: the whole life of a photo, and accessibility."""
+"""The page in a real browser: a photo from upload to deletion, and accessibility."""
 
 import contextlib
 import json
@@ -288,7 +288,7 @@ def test_photos_are_uploaded_watched_viewed_and_deleted(
             expect(gone).to_have_count(0)
             page.reload()
         expect(page.locator("#notice")).to_have_text("")
-    # Another browser remembers nothing of the deletion.
+    # Another browser has not stored the deletion.
     awaited(lambda: gone_id not in [photo["photo_id"] for photo in gallery.photos()])
     with visit(browser, url, expected=(r"status of 404 .*/photos/",)) as page:
         page.goto("/")

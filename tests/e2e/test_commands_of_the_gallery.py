@@ -35,9 +35,7 @@ def test_options_of_a_tool_keep_their_values(cloud: Cloud):
     assert (status, "invalid number of hours 'many'" in output) == (2, True)
 
 
-def test_nobody_can_sign_up_to_a_user_pool_that_only_administrators_fill(
-    cloud: Cloud, stack: dict[str, str]
-):
+def test_sign_up_is_refused_by_a_user_pool_of_administrators(cloud: Cloud, stack: dict[str, str]):
     cognito = cloud.client("cognito-idp")
     with pytest.raises(cognito.exceptions.NotAuthorizedException, match="SignUp is not permitted"):
         cognito.sign_up(

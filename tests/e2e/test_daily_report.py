@@ -39,7 +39,7 @@ def no_report_yet(cloud: Cloud, stack: dict[str, str]) -> str:
 
 @contextlib.contextmanager
 def unheard(cloud: Cloud, stack: dict[str, str]) -> Iterator[None]:
-    """Run the block while S3 sends no notifications of uploads."""
+    """Run the block while S3 sends no notifications about uploads."""
     s3, bucket = cloud.client("s3"), stack["UploadsBucketName"]
     told = s3.get_bucket_notification_configuration(Bucket=bucket)
     del told["ResponseMetadata"]

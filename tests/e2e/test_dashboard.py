@@ -1,4 +1,4 @@
-"""The laptop's CloudWatch has the metrics that AWS's has, and the dashboard is drawn from them."""
+"""The laptop's CloudWatch has AWS's metrics, and the dashboard is drawn from them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

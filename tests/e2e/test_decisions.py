@@ -1,4 +1,4 @@
-"""The emulator records what a role was allowed and what it was denied."""
+"""The emulator records the requests that a role was allowed and denied."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""`make deploy` and `make destroy` with the real sam, beside a neighbor of a similar name.
+"""`make deploy` and `make destroy` with the real sam, while a stack of a similar name exists.
 
 ministack's CloudFormation forgets the resources of a deleted stack, which AWS's lists for 90 days:
 going on after an interruption behind that point is tested in tests/integration/ops.
@@ -220,7 +220,7 @@ def test_stack_that_is_not_there_is_an_error(capfd: pytest.CaptureFixture[str]):
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 @pytest.mark.usefixtures("cloud")
-def test_stage_of_an_account_is_never_deployed_to_the_laptop(
+def test_stages_of_an_account_are_not_deployed_to_the_laptop(
     stage: str, capfd: pytest.CaptureFixture[str]
 ):
     assert deploy.main(["--stage", stage, "--yes"]) == 1

@@ -173,7 +173,7 @@ def test_asynchronous_event_that_is_throttled_waits_and_is_not_lost(
     awaited(lambda: len(list(tmp_path.iterdir())) == 2)
 
 
-def test_provisioned_concurrency_is_warm_when_it_is_ready_and_follows_its_alias(
+def test_provisioned_concurrency_is_initialized_when_ready_and_follows_its_alias(
     cloud: Cloud, function: Function
 ):
     client, name = cloud.client("lambda"), function()

@@ -1,4 +1,4 @@
-"""The headers of every kind of path through the laptop's CloudFront, written out."""
+"""The complete headers of every kind of path at the laptop's CloudFront."""
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple
@@ -88,7 +88,7 @@ FRESH: Final = {name: row for name, row in TABLE.items() if row.kept and row.sta
 
 @pytest.fixture(scope="module")
 def run(cloud: Cloud, gallery: Gallery, event_sources: EventSources) -> dict[str, str]:
-    """What is only known once the stack runs, by its name in the table."""
+    """Values that only the running stack has, by their name in the table."""
     photo_id = listed_photo(gallery, event_sources)
     large = gallery.photo(photo_id)["renditions"]["large"]["path"]
     return {
@@ -107,7 +107,7 @@ def encoded(path: str) -> str:
 
 @pytest.fixture
 def viewer(cloud: Cloud, url: str) -> Iterator[httpx.Client]:  # noqa: ARG001 - the page is published
-    """Of an edge that has kept nothing yet."""
+    """A viewer of an edge with an empty cache."""
     with (
         cloudfront.running(cloud, free_port()) as running_edge,
         httpx.Client(base_url=running_edge.url, trust_env=False, timeout=30) as viewer,
@@ -124,7 +124,7 @@ def x_cache(answer: httpx.Response) -> str:
 
 
 def kept_answer(viewer: httpx.Client, path: str) -> httpx.Response | None:
-    """CloudFront's own, unless what it kept for a second has just gone."""
+    """CloudFront's own, unless a response that it cached for a second has just expired."""
     answer = viewer.get(path)
     return answer if "age" in answer.headers else None
 
@@ -158,7 +158,7 @@ def test_viewer_with_a_current_copy_gets_304(viewer: httpx.Client, run: dict[str
     assert compared(again) == compared(known)
 
 
-def test_deleted_photo_is_gone_from_cloudfront_too(
+def test_deleted_photo_is_removed_from_cloudfront_too(
     viewer: httpx.Client, gallery: Gallery, event_sources: EventSources
 ):
     photo_id = listed_photo(gallery, event_sources)

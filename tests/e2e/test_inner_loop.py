@@ -49,7 +49,7 @@ def test_sync_is_set_up_for_dev_alone():
 
 @pytest.fixture
 def restored(cloud: Cloud, stack: Mapping[str, str]) -> Iterator[None]:
-    """The API's function is afterwards what it was, for the other tests, by the way of deploy."""
+    """Restore the API's function for the other tests, as `make deploy` does."""
     client, name = cloud.client("lambda"), stack["GalleryApiFunctionName"]
     account = open_account(Stage("local", application.STACK, None, None, {}), None)
     deployed = find_stack(account, application.STACK)

@@ -42,7 +42,7 @@ class Target(NamedTuple):
         return self.outputs["DistributionId"] != "none"
 
     def rendition(self, path: str) -> bytes:
-        """As CloudFront gives it to a stranger; without CloudFront, as it lies in the bucket."""
+        """As CloudFront serves it to a visitor; without CloudFront, as the bucket has it."""
         if not self.has_page:
             key = path.removeprefix("/")
             bucket = self.outputs["MediaBucketName"]
@@ -115,20 +115,20 @@ def signed_in(cognito: Any, outputs: Mapping[str, str]) -> Iterator[str]:
 
 
 def lacking(answer: httpx.Response, policy: Mapping[str, str]) -> dict[str, str | None]:
-    """What the answer says instead, of each header of the policy that it does not carry."""
+    """Each header of the policy that the answer lacks, with the answer's own value."""
     said = {name: answer.headers.get(name) for name in policy}
     return {name: said[name] for name, text in policy.items() if said[name] != text}
 
 
 def newest(gallery: Gallery) -> set[str]:
-    """Of the public list, whose first page holds what was just uploaded."""
+    """The first page of the public list, which has the newest photos."""
     answer = gallery.request("GET", "/photos", params={"limit": "100"})
     assert answer.status_code == 200, answer.text
     return {photo["photo_id"] for photo in answer.json()["photos"]}
 
 
 def delete(gallery: Gallery, photo_id: str) -> bool:
-    """Whether it is done: a deletion that is cut short says so, and its repeat goes on."""
+    """Whether it is complete: an unfinished deletion answers 503, and a repeated one continues."""
     with contextlib.suppress(GalleryError):
         gallery.delete_photo(photo_id)
         return True
@@ -137,7 +137,7 @@ def delete(gallery: Gallery, photo_id: str) -> bool:
 
 @contextlib.contextmanager
 def uploaded(target: Target) -> Iterator[dict[str, Any]]:
-    """A photo that is READY and deleted after the block, wherever its journey ended."""
+    """A READY photo, which is deleted after the block, also if a test has failed."""
     file = io.BytesIO()
     landscape(1600, 1200).save(file, "JPEG", quality=90)
     created = target.owner.create_photo("A journey's end", "image/jpeg", file.tell())

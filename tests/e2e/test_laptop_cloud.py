@@ -1,4 +1,4 @@
-"""The laptop cloud as a person runs it: its commands, its ends, and what surrounds it."""
+"""The laptop cloud as a person runs it: its commands, how it ends, and its environment."""
 
 import contextlib
 import os

@@ -26,7 +26,7 @@ def logged(cloud: Cloud, stack: Mapping[str, str]) -> int:
 
 
 def sent_by(cdn: Served) -> str:
-    """The Referer that CloudFront sends to the API now."""
+    """The Referer that CloudFront currently sends to the API."""
     [(name, value)] = cdn.edge.distribution.behaviour("/api/health").origin.custom_headers
     assert name == "Referer"
     return value
@@ -44,7 +44,7 @@ def open_origin_secret() -> OriginSecret:
 
 
 @contextlib.contextmanager
-def asked_all_the_time(url: str) -> Iterator[list[int]]:
+def requests_during(url: str) -> Iterator[list[int]]:
     """Statuses of the answers to a client of the gallery during the block."""
     statuses: list[int] = []
     ended = threading.Event()
@@ -112,7 +112,7 @@ def test_rotation_in_five_runs_refuses_no_request(
     monkeypatch.setattr(stack_events, "_POLL_SECONDS", 0.2)
     old = sent_by(cdn)
     done = []
-    with asked_all_the_time(f"{cdn.url}/api/health") as statuses:
+    with requests_during(f"{cdn.url}/api/health") as statuses:
         while not done or open_origin_secret().rotation().is_unfinished:
             secret = open_origin_secret()
             step, then = secret.rotation().next_step()

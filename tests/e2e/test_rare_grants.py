@@ -1,4 +1,4 @@
-"""What roles are granted for cases that are rare: each is used, and suffices."""
+"""Grants for rare cases: each is used, and is sufficient."""
 
 from demo.client import Gallery
 from localcloud.cloud import Cloud
@@ -37,7 +37,7 @@ def test_repeated_upload_removes_the_renditions_of_other_uploads(
     gallery.delete_photo(photo_id)
 
 
-def test_change_that_is_no_photo_is_quarantined(
+def test_change_that_is_not_a_photo_is_quarantined(
     cloud: Cloud, stack: dict[str, str], event_sources: EventSources
 ):
     dynamodb, s3 = cloud.client("dynamodb"), cloud.client("s3")

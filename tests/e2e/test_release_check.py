@@ -21,7 +21,7 @@ OPERATION = "CodeDeploy_20141006.PutLifecycleEventHookExecutionStatus"
 
 @pytest.fixture(scope="module")
 def reports() -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """CodeDeploy's address, and what it is told there."""
+    """CodeDeploy's address, and the reports that arrive there."""
     told: list[dict[str, str]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -105,7 +105,7 @@ def release_check(deployed: ReleaseCheck) -> ReleaseCheck:
 
 @pytest.fixture
 def told(reports: tuple[str, list[dict[str, str]]]) -> list[dict[str, str]]:
-    """What CodeDeploy is told in this test."""
+    """The reports that CodeDeploy gets in this test."""
     reports[1].clear()
     return reports[1]
 
@@ -140,7 +140,7 @@ def broken_version(cloud: Cloud, stack: dict[str, str]) -> Iterator[str]:
         client.delete_function(FunctionName=name, Qualifier=published["Version"])
 
 
-def test_deployed_version_gets_its_traffic_and_nothing_is_written(
+def test_deployed_version_passes_and_nothing_is_written(
     cloud: Cloud,
     stack: dict[str, str],
     release_check: ReleaseCheck,
@@ -157,7 +157,7 @@ def test_deployed_version_gets_its_traffic_and_nothing_is_written(
     assert photos(cloud, stack) == before
 
 
-def test_unknown_key_does_not_decide_and_a_missing_id_fails(
+def test_unknown_key_is_ignored_and_a_missing_id_fails(
     release_check: ReleaseCheck, told: list[dict[str, str]]
 ):
     assert release_check.invoke(EVENT | {"Records": []}) == (
@@ -190,7 +190,7 @@ def test_broken_version_gets_no_traffic(
     assert told == [report("Failed")]
 
 
-def test_role_lets_it_ask_the_api_only(
+def test_role_allows_calls_of_the_api_only(
     cloud: Cloud,
     stack: dict[str, str],
     release_check: ReleaseCheck,

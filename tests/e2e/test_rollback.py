@@ -180,8 +180,8 @@ def test_version_that_plain_sam_deploy_leaves_is_found_and_deleted(release: Rele
     assert release.live() == "two"
 
 
-def test_synced_code_is_set_back(release: Release, cloud: Cloud):
-    """What `sam sync --code` does."""
+def test_synced_code_is_restored(release: Release, cloud: Cloud):
+    """`sam sync --code` leaves such a function."""
     assert release.deploy("one", preserve=True).succeeded
     client, function = cloud.client("lambda"), release.function
     bucket, _, key = release.upload("two").removeprefix("s3://").partition("/")

@@ -57,7 +57,7 @@ def invoke(cloud: Cloud, function: str, event: str) -> int:
 
 
 @pytest.mark.enable_socket
-def test_thumbnailer_takes_the_photo_of_its_event(bridge: tuple[Cloud, dict[str, str]]):
+def test_thumbnailer_processes_the_photo_of_its_event(bridge: tuple[Cloud, dict[str, str]]):
     cloud, stack = bridge
     assert invoke(cloud, "ThumbnailerFunction", "s3_photo_uploaded.json") == 0
     [record] = json.loads((ROOT / "events/s3_photo_uploaded.json").read_text())["Records"]
@@ -86,7 +86,7 @@ def test_api_answers(
 
 
 @pytest.mark.enable_socket
-def test_daily_report_takes_one_step(
+def test_daily_report_runs_one_step(
     bridge: tuple[Cloud, dict[str, str]], capfd: pytest.CaptureFixture[str]
 ):
     cloud, _ = bridge

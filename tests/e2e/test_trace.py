@@ -1,4 +1,4 @@
-"""One photo's way through the logs of the laptop cloud, told by the operator's command."""
+"""One photo's journey in the logs of the laptop cloud, printed by the operator's command."""
 
 import json
 

@@ -26,12 +26,12 @@ _LIES: Final = (0, 1, 2, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
 
 
 def truncated(data: bytes, chance: random.Random) -> bytes:
-    """Without its end."""
+    """A file without its end."""
     return data[: chance.randrange(len(data))]
 
 
 def flipped(data: bytes, chance: random.Random) -> bytes:
-    """With some bits inverted, half of them in the headers."""
+    """A file with some inverted bits, half of them in the headers."""
     changed = bytearray(data)
     for _ in range(chance.choice([1, 2, 8, 64])):
         at = chance.randrange(min(len(data), chance.choice([300, len(data)])))
@@ -40,7 +40,7 @@ def flipped(data: bytes, chance: random.Random) -> bytes:
 
 
 def lying(data: bytes, chance: random.Random) -> bytes:
-    """With a length or a size that is not true; checksums of PNG chunks are correct."""
+    """A file with a wrong length or size; checksums of PNG chunks are correct."""
     changed = bytearray(data)
     for _ in range(chance.choice([1, 2, 4])):
         width = chance.choice([1, 2, 4])
@@ -52,7 +52,7 @@ def lying(data: bytes, chance: random.Random) -> bytes:
 
 
 def repeated(data: bytes, chance: random.Random) -> bytes:
-    """With a part that occurs again and again."""
+    """A file in which a part is repeated many times."""
     start = chance.randrange(len(data))
     part = data[start : start + chance.choice([4, 12, 64, 1024])]
     return data[:start] + part * chance.choice([2, 50, 5000]) + data[start:]

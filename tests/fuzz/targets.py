@@ -1,4 +1,4 @@
-"""What is fuzzed: each target takes any bytes, and raises only if the code under it is wrong."""
+"""The targets: each takes any bytes, and raises only if the tested code has a bug."""
 
 import base64
 import json

@@ -24,7 +24,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_target_takes_its_seeds(target: str):
+def test_target_accepts_its_seeds(target: str):
     for data in seeds(target):
         TARGETS[target](data)
 

@@ -55,7 +55,7 @@ def scripts() -> Iterator[tuple[str, tuple[str, ...], Attack]]:
 
 
 class Watch:
-    """What a page did that no page of the gallery does."""
+    """Actions of a page that no page of the gallery performs."""
 
     def __init__(self, page: Page, own: set[int]) -> None:
         self.seen: list[str] = []

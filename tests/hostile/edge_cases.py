@@ -226,7 +226,7 @@ UNKEYED: Final = {
 
 
 def caching() -> Iterator[tuple[str, tuple[str, ...], Attack]]:
-    """What one viewer sends must not change what the next viewer gets."""
+    """A request of one viewer must not change the answer to the next viewer."""
     for name, value in UNKEYED.items():
         yield f"poison by {name}", ("as before",), poison("GET", [(name, value)])
     yield "poison by HEAD", ("as before",), poison("HEAD", [])
@@ -240,7 +240,7 @@ def caching() -> Iterator[tuple[str, tuple[str, ...], Attack]]:
         "/api/me/photos?x.css",
         "/photos/..%2fapi%2fme%2fphotos.webp",
     ):
-        yield f"deception by {path}", ("no",), deceive(path)
+        yield f"deception by {path}", ("no",), cached_private_answer(path)
     for path in (
         "/photos/{photo_id}/{etag}%2fthumb.webp",
         "/photos/{photo_id}%2f{etag}/thumb.webp",
@@ -256,7 +256,7 @@ def caching() -> Iterator[tuple[str, tuple[str, ...], Attack]]:
 
 
 def poison(method: str, headers: list[tuple[str, str]], body: bytes | None = None) -> Attack:
-    """Fill the cache of a page and of a missing file with a hostile request, then ask plainly."""
+    """Request a page and a missing file with hostile headers, then request them normally."""
 
     def seen(answer: Answer) -> tuple[object, ...]:
         changing = {"date", "age", "via", "x-cache", "connection", "content-length"}
@@ -284,7 +284,7 @@ def poison(method: str, headers: list[tuple[str, str]], body: bytes | None = Non
     return attack
 
 
-def deceive(path: str) -> Attack:
+def cached_private_answer(path: str) -> Attack:
     """Whether an answer to a signed-in viewer is cached and given to another one."""
 
     def attack(target: Target) -> str:
@@ -297,7 +297,7 @@ def deceive(path: str) -> Attack:
 
 
 def lifetime(path: str) -> Attack:
-    """Whether an answer outlives a deletion, whose invalidation names the canonical paths."""
+    """Whether an answer stays cached after a deletion, which invalidates the canonical paths."""
 
     def attack(target: Target) -> str:
         answer = target.ask("GET", path)

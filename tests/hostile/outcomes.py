@@ -1,4 +1,4 @@
-"""What an answer amounts to, in a few words that a case can expect."""
+"""Summarizes an answer in a few words that a case can expect."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as an attacker writes it: byte for byte, which no well-behaved client sends."""
+"""HTTP/1.1 requests written byte by byte, as no well-behaved client sends them."""
 
 import http.client
 import ipaddress

@@ -63,7 +63,7 @@ class Target:
         return raw_http.ask(self.api, method, self.filled_in(path), headers, body)
 
     def filled_in(self, path: str) -> str:
-        """A path with what only this run knows in place of `{…}`."""
+        """A path with the values of this run in place of `{…}`."""
         known = {
             "photo_id": self.photo_id,
             "etag": self.etag,

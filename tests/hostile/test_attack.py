@@ -1,4 +1,4 @@
-"""The attack on an application of its own; `make attack` repeats it on a running one."""
+"""The attack on an application that the test starts; `make attack` attacks a running one."""
 
 from collections.abc import Iterator
 

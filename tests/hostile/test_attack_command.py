@@ -1,4 +1,4 @@
-"""`make attack` attacks this machine only, and what it prints and returns is what it got."""
+"""`make attack` attacks this machine only, and prints and returns the results."""
 
 import io
 import re

@@ -21,7 +21,7 @@ EXPIRES_AT = 1_797_776_096
 
 @dataclasses.dataclass
 class LambdaContext:
-    """As much of it as Powertools and the handler ask for."""
+    """The attributes of Lambda's context that Powertools and the handler read."""
 
     function_name: str = "catalog_replicator"
     memory_limit_in_mb: int = 512

@@ -1,4 +1,4 @@
-"""The function whose folder a test's folder is named after, in moto; what it writes is caught."""
+"""The function with the name of the test's folder, in moto; its log is captured."""
 
 import io
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def caught(request: pytest.FixtureRequest) -> None:
 def output(
     module: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Written:
-    """All that the function wrote in this test: ask once, at the end."""
+    """The function's output in this test; read it once, at the end."""
     log = io.StringIO()
     monkeypatch.setattr(module.logger.handlers[0], "stream", log)
     return lambda: Output(log.getvalue() + capsys.readouterr().out)

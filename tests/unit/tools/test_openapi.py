@@ -56,7 +56,7 @@ def parameter(name: str) -> dict[str, Any]:
 
 
 def meaning(schema: Any) -> Any:
-    """A schema's constraints alone, in an order of their own."""
+    """The constraints of a schema without its descriptions, in a fixed order."""
     if isinstance(schema, list):
         return sorted(schema)
     if not isinstance(schema, dict):

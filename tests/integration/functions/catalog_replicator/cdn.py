@@ -1,4 +1,4 @@
-"""CloudFront, as far as it takes invalidations: its client's calls end here."""
+"""CloudFront's CreateInvalidation, answered in the test process."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

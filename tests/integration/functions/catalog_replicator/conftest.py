@@ -16,7 +16,7 @@ def catalog(stack: MotoStack) -> Catalog:
 
 @pytest.fixture
 def invoke(module: ModuleType) -> Invoke:
-    """The function, with all the time that it wants; it returns the positions that it reports."""
+    """The function without a time limit; it returns the positions that it reports."""
 
     def invoke(event: object, context: LambdaContext | None = None) -> list[str]:
         answer = module.handler(event, context or LambdaContext())

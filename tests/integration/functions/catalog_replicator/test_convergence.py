@@ -1,4 +1,4 @@
-"""Whatever happens to the stream on its way, the catalog ends as the filtered source."""
+"""The catalog converges to the filtered source under faults, redelivery and disorder."""
 
 import itertools
 from types import ModuleType
@@ -27,7 +27,7 @@ ROUNDS = 200  # of deliveries: far more than any history here needs
 
 
 def filtered(history: list[Photo]) -> dict[str, dict[str, Any]]:
-    """What the catalog must show of each photo: its last state that is the public's business."""
+    """The last public state of each photo, which the catalog must show."""
     rows: dict[str, dict[str, Any]] = {}
     for photo in history:
         identity = {"photo_id": photo.photo_id, "version": photo.version, "status": photo.status}
@@ -50,7 +50,7 @@ def filtered(history: list[Photo]) -> dict[str, dict[str, Any]]:
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[PhotosTable, list[Photo]]:
-    """Photos that live, in any interleaving; with every state that one of them has had."""
+    """Histories of several photos in any interleaving, with every state that each has had."""
     photos = PhotosTable()
     history: list[Photo] = []
     for photo_id in draw(st.lists(st.sampled_from(PHOTO_IDS), max_size=18)):
@@ -74,7 +74,7 @@ type Fault = str | None
 
 
 class ChosenFates:
-    """The function under a chosen fate for each of its writes; past the list, all goes well."""
+    """The function with a chosen outcome for each of its writes; writes after the list succeed."""
 
     def __init__(self, module: ModuleType, fates: list[Fault]) -> None:
         self._hooks = module.dynamodb.meta.events

@@ -88,7 +88,7 @@ def test_failure_is_logged_with_photo_and_request(
     )
 
 
-def test_order_of_a_photo_holds_through_a_failure(
+def test_order_of_a_photo_is_kept_after_a_failure(
     module: ModuleType, catalog: Catalog, invoke: Invoke, photos: PhotosTable
 ):
     [record] = ready(photos, "a")
@@ -200,7 +200,9 @@ def test_function_stops_and_reports_before_its_time_is_up(
     assert "too little time is left" in json.dumps(output().log)
 
 
-def test_function_never_begins_a_call_that_could_outlast_it(stack: MotoStack, module: ModuleType):
+def test_function_begins_no_call_that_could_exceed_its_timeout(
+    stack: MotoStack, module: ModuleType
+):
     timeout = stack.template["Resources"]["CatalogReplicatorFunction"]["Properties"]["Timeout"]
     for client in (module.dynamodb, module.s3, module.cloudfront):
         config = client.meta.config

@@ -74,7 +74,7 @@ def test_tag_of_a_deleted_photo_is_invalidated(catalog: Catalog, invoke: Invoke,
     assert catalog.rows()[photo_id]["status"] == Status.DELETED
 
 
-def test_photos_that_live_are_not_invalidated(
+def test_photos_that_are_not_deleted_are_not_invalidated(
     catalog: Catalog, invoke: Invoke, cdn: Cdn, photos: PhotosTable
 ):
     photos.create("e")
@@ -85,7 +85,7 @@ def test_photos_that_live_are_not_invalidated(
     assert set(catalog.feed()) == {"a", "b", "c", "d"}
 
 
-def test_deletions_of_a_batch_are_one_invalidation_once_all_tombstones_stand(
+def test_deletions_of_a_batch_are_one_invalidation_after_all_tombstones(
     catalog: Catalog, invoke: Invoke, cdn: Cdn, photos: PhotosTable
 ):
     records = [photos.delete("a"), photos.rename("b"), photos.delete("c")]
@@ -135,7 +135,7 @@ def test_first_deletion_is_reported_if_its_invalidation_and_a_later_write_fail(
 
 
 @pytest.mark.parametrize("fault", [CrashError(), refusal("Throttling")], ids=repr)
-def test_deletion_whose_row_stood_already_is_invalidated(
+def test_deletion_whose_tombstone_exists_already_is_invalidated(
     catalog: Catalog, invoke: Invoke, cdn: Cdn, photos: PhotosTable, fault: BaseException
 ):
     event = batch([photos.delete("a")])

@@ -48,13 +48,13 @@ def test_deleted_photo_leaves_a_tombstone_that_expires_with_its_record(
     }
 
 
-def test_record_of_the_past_brings_no_deleted_photo_back(catalog: Catalog, invoke: Invoke):
+def test_old_record_does_not_restore_a_deleted_photo(catalog: Catalog, invoke: Invoke):
     for name in ("photo_ready", "photo_deleted", "photo_created", "photo_ready"):
         assert invoke(load_event(name)) == []
     assert catalog.feed() == []
 
 
-def test_tombstone_that_arrives_first_stays(catalog: Catalog, invoke: Invoke):
+def test_tombstone_that_arrives_first_is_kept(catalog: Catalog, invoke: Invoke):
     for name in ("photo_deleted", "photo_ready"):
         assert invoke(load_event(name)) == []
     assert catalog.feed() == []

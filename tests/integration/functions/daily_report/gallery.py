@@ -20,7 +20,7 @@ type Event = dict[str, Any]
 
 @dataclasses.dataclass
 class LambdaContext:
-    """As much of it as Powertools and the handler ask for."""
+    """The attributes of Lambda's context that Powertools and the handler read."""
 
     function_name: str = "daily_report"
     memory_limit_in_mb: int = 512

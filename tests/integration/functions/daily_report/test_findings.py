@@ -1,4 +1,4 @@
-"""Each kind of finding: what is reported, and what is done about it."""
+"""Each kind of finding: its report and its repair."""
 
 from datetime import timedelta
 from types import ModuleType
@@ -11,7 +11,7 @@ from tests.integration.functions.daily_report.gallery import Gallery
 TOMORROW = timedelta(days=1, hours=1)
 
 
-def test_healthy_gallery_costs_reads_only(gallery: Gallery, module: ModuleType):
+def test_gallery_without_findings_is_only_read(gallery: Gallery, module: ModuleType):
     for status in (Status.READY, Status.DELETED):
         gallery.put_row(gallery.put_photo(status))
     photo = gallery.put_photo(Status.PENDING, days_old=0.9)
@@ -85,7 +85,7 @@ def test_recent_writes_are_not_drift(gallery: Gallery, status: Status):
     assert gallery.report(later)["drift"] == {"missing": 1}
 
 
-def test_expired_tombstones_are_nothing_on_either_side(gallery: Gallery):
+def test_expired_tombstones_count_as_missing_on_both_sides(gallery: Gallery):
     gallery.put_photo(Status.DELETED, days_old=31)
     old = gallery.put_photo(Status.DELETED, days_old=31)
     gallery.put_row(old)
@@ -114,7 +114,7 @@ def test_photo_that_was_never_uploaded_fails_with_a_reason(gallery: Gallery):
     assert gallery.photo(awaited.photo_id) == awaited
 
 
-def test_upload_whose_event_was_lost_is_announced_again(gallery: Gallery, module: ModuleType):
+def test_lost_event_of_an_upload_is_sent_again(gallery: Gallery, module: ModuleType):
     photo = gallery.put_photo(Status.PENDING, days_old=0)
     gallery.upload(photo, b"the photo")
     made = gallery.uploaded_at(photo)
@@ -133,14 +133,14 @@ def test_upload_whose_event_was_lost_is_announced_again(gallery: Gallery, module
     assert gallery.photo(photo.photo_id) == photo, "that is the thumbnailer's to change"
 
 
-def test_upload_that_is_young_is_left_to_its_event(gallery: Gallery):
+def test_event_of_a_recent_upload_is_not_sent_again(gallery: Gallery):
     photo = gallery.put_photo(Status.PENDING, days_old=2)
     gallery.upload(photo)
     assert "abandoned" not in gallery.report()
     assert gallery.photo(photo.photo_id) == photo
 
 
-def test_upload_that_never_becomes_a_photo_is_a_matter_for_a_person(gallery: Gallery):
+def test_upload_that_stays_pending_is_reported_as_stuck(gallery: Gallery):
     photo = gallery.put_photo(Status.PENDING, days_old=2)
     gallery.upload(photo)
     before = gallery.uploaded_at(photo)
@@ -182,7 +182,7 @@ def test_only_objects_without_a_record_are_removed(gallery: Gallery):
     assert sorted(gallery.keys("MediaBucket")) == sorted([named.key, of_pending, *foreign[2:]])
 
 
-def test_malformed_records_stop_nothing_and_stay_unchanged(gallery: Gallery):
+def test_malformed_records_are_reported_and_stay_unchanged(gallery: Gallery):
     well, drifted = gallery.put_photo(), gallery.put_photo()
     gallery.put_row(well)
     gallery.put_malformed("PhotosTable", "malformed-photo")

@@ -114,7 +114,7 @@ def test_step_ends_before_its_time_is_up(gallery: Gallery, module: ModuleType):
         assert module.handler(gallery.event(), context)["phase"] == phase
 
 
-def test_no_call_can_outlast_the_end_of_a_step(stack: MotoStack, module: ModuleType):
+def test_no_call_can_exceed_the_time_of_a_step(stack: MotoStack, module: ModuleType):
     for client in (module.dynamodb, module.s3, module.sqs):
         config = client.meta.config
         tries = config.retries["total_max_attempts"]

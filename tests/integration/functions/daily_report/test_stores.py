@@ -1,4 +1,4 @@
-"""The stores in memory answer as moto does, to as much as the report asks."""
+"""The stores in memory answer the calls of the report as moto does."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -34,7 +34,7 @@ def moto_tables(stack: MotoStack) -> Iterator[Client]:
 
 
 def outcome(call: Callable[..., Any], **request: Any) -> Any:
-    """What the report looks at in an answer, or the error's code."""
+    """The part of an answer that the report reads, or the error's code."""
     try:
         answer = call(**request)
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""A look-up over the wire: the template's catalog table in moto, behind a server of our own."""
+"""A read over HTTP: the template's catalog table in moto, served by the test."""
 
 import json
 import threading
@@ -134,7 +134,7 @@ def test_refused_write_is_logged_with_the_message_of_dynamodb(
     assert f"GetItem on {stack.names['CatalogTable']}: {status}" in str(record.exc_info[1])
 
 
-def test_an_answer_that_drips_is_given_up_at_the_limit(
+def test_an_answer_that_arrives_byte_by_byte_ends_at_the_limit(
     stack: MotoStack,
     dynamodb: DynamoDB,
     put: Any,
@@ -166,7 +166,7 @@ def test_a_catalog_that_cannot_be_reached_costs_the_preload_only(
 
 
 @pytest.mark.parametrize("missing", ["x-gallery-endpoint", "x-gallery-catalog-table"])
-def test_a_missing_setting_is_logged_with_where_it_belongs(
+def test_a_missing_setting_is_logged_with_the_file_that_sets_it(
     stack: MotoStack, dynamodb: DynamoDB, caplog: pytest.LogCaptureFixture, missing: str
 ):
     asked = page_event(stack, dynamodb.endpoint)

@@ -53,7 +53,7 @@ def publish(stack: MotoStack) -> Publish:
 
 @pytest.fixture
 def recorded(stack: MotoStack) -> Recorded:
-    """What has come into the views stream since the test began: ask once, at the end."""
+    """The records of the views stream since the test began; read them once, at the end."""
     kinesis = boto3.client("kinesis")
     name = stack.names["ViewsStream"]
     [shard] = kinesis.list_shards(StreamName=name)["Shards"]

@@ -48,14 +48,14 @@ def test_path_with_a_line_break_at_its_end_is_unknown(
 
 
 def longest_call(client: Any) -> float:
-    """Seconds until the last try is given up."""
+    """The seconds until the last attempt times out."""
     config = client.meta.config
     tries = config.retries["total_max_attempts"]
     waits = sum(2**retry for retry in range(tries - 1))  # botocore's longest
     return float(tries * (config.connect_timeout + config.read_timeout) + waits)
 
 
-def test_calls_give_up_within_the_time_limit(stack: MotoStack, api: Api):
+def test_calls_time_out_within_the_time_limit(stack: MotoStack, api: Api):
     limit = stack.template["Resources"]["GalleryApiFunction"]["Properties"]["Timeout"]
     dynamodb = longest_call(api.resources.dynamodb)
     assert dynamodb + longest_call(api.resources.kinesis) < limit
@@ -103,9 +103,7 @@ with_one_api = settings(
 @example(body={"title": "a", "content_type": "image/png", "bytes": 26_214_401})
 @example(body={"title": "\u200b", "content_type": "image/png", "bytes": 1})
 @example(body={"title": "\u200b", "content_type": "image/png", "bytes": True})
-def test_any_json_is_judged_as_the_gateway_model_judges_it(
-    stack: MotoStack, api: Api, body: object
-):
+def test_function_and_gateway_model_accept_the_same_json(stack: MotoStack, api: Api, body: object):
     """A JSON Schema cannot say which characters are visible; only the function judges that."""
     models = stack.template["Resources"]["GalleryApi"]["Properties"]["Models"]
     text = json.dumps(body)

@@ -1,4 +1,4 @@
-"""What the function makes of its environment when it starts; each test imports it again."""
+"""How the function reads its environment when it starts; each test imports it again."""
 
 import pytest
 

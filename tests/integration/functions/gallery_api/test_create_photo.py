@@ -180,7 +180,7 @@ def test_oversized_body_is_refused(api: Api):
     assert_problem(api.create(title="a" * 100_000), 413)
 
 
-def test_base64_encoded_body_is_taken(api: Api):
+def test_base64_encoded_body_is_accepted(api: Api):
     body = b'{"title": "a", "content_type": "image/png", "bytes": 1}'
     encoded = base64.b64encode(body).decode()
     assert api.call("create_photo", body=encoded, isBase64Encoded=True).status == 201

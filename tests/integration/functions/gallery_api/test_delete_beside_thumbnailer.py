@@ -1,4 +1,4 @@
-"""A deletion and a run of the thumbnailer, each at any moment of the other, leave nothing."""
+"""A deletion and a concurrent run of the thumbnailer leave nothing, in any order."""
 
 from types import ModuleType
 
@@ -37,7 +37,7 @@ def assert_nothing_is_left(stack: MotoStack, uploads: Uploads, photo_id: str) ->
 
 
 @pytest.mark.parametrize("moment", AT_WORK)
-def test_photo_deleted_while_the_thumbnailer_has_it_in_hand(
+def test_photo_deleted_while_the_thumbnailer_processes_it(
     stack: MotoStack, api: Api, thumbnailer: ModuleType, uploads: Uploads, moment: str
 ):
     photo_id = api.create().body["photo"]["photo_id"]

@@ -43,7 +43,7 @@ def rows(stack: MotoStack) -> dict[str, dict[str, Any]]:
 
 
 def assert_all_expire(stack: MotoStack) -> None:
-    """Later than anything that could still be delivered or replayed, but some day."""
+    """Every row has a TTL, later than any possible delivery or replay."""
     now = datetime.now(UTC)
     latest = (now + timedelta(days=30, minutes=1)).timestamp()
     for period, row in rows(stack).items():

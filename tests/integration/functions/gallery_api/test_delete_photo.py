@@ -81,7 +81,7 @@ class Belongings:
         return periods | {key for key in keys if f"/{photo_id}" in key}
 
     def assert_deleted(self, photo: Photo) -> None:
-        """It is a tombstone with nothing to its name, and its neighbour is as it was."""
+        """Its record is a tombstone, nothing else is left, and its neighbor is unchanged."""
         [tombstone] = stored(self._stack)
         assert (tombstone.status, tombstone.version) == (Status.DELETED, photo.version + 1)
         assert self.of(photo.photo_id) == set()
@@ -95,7 +95,7 @@ def belongings(stack: MotoStack, api: Api) -> Belongings:  # noqa: ARG001 - whic
 
 @pytest.fixture
 def photo(stack: MotoStack, belongings: Belongings) -> Photo:
-    """READY, with all that belongs to it, beside a neighbour that has as much."""
+    """A READY photo with objects and view rows, and a neighbor with the same."""
     belongings.add(PHOTO_ID)
     belongings.add(NEIGHBOUR)
     thumb = Rendition(key=rendition_key(PHOTO_ID, "abc", "thumb"), width=1, height=1, bytes=9)
@@ -157,7 +157,7 @@ def test_photo_without_belongings_is_deleted(stack: MotoStack, api: Api):
     assert stored(stack)[0].status is Status.DELETED
 
 
-def test_once_more_changes_nothing(
+def test_repeated_deletion_changes_nothing(
     stack: MotoStack, api: Api, belongings: Belongings, photo: Photo
 ):
     answers = [api.delete(PHOTO_ID)]
@@ -184,7 +184,7 @@ def test_repeat_leaves_the_correlation_id_of_the_deletion(stack: MotoStack, api:
     assert stored(stack)[0].correlation_id == CORRELATION_ID
 
 
-def test_another_may_not_delete_it(
+def test_another_user_may_not_delete_it(
     stack: MotoStack, api: Api, belongings: Belongings, photo: Photo
 ):
     before = belongings.of(PHOTO_ID)
@@ -193,7 +193,7 @@ def test_another_may_not_delete_it(
     assert belongings.of(PHOTO_ID) == before
 
 
-def test_another_does_not_learn_that_it_was_there_nor_remove_anything(
+def test_another_user_learns_nothing_about_it_and_removes_nothing(
     api: Api, belongings: Belongings, photo: Photo
 ):
     api.delete(photo.photo_id)
@@ -203,7 +203,7 @@ def test_another_does_not_learn_that_it_was_there_nor_remove_anything(
     assert belongings.of(PHOTO_ID) == before
 
 
-def test_unknown_photo_is_not_found_and_not_made(stack: MotoStack, api: Api):
+def test_unknown_photo_is_not_found_and_not_created(stack: MotoStack, api: Api):
     assert_problem(api.call("delete_photo"), 404)
     assert stored(stack) == []
 
@@ -232,7 +232,7 @@ def throttled(status: int) -> ClientError:
     ],
     ids=str,
 )
-def test_fault_is_to_be_tried_again_and_the_repeat_completes(
+def test_fault_is_answered_503_and_the_repeated_request_completes(
     api: Api, at: At, belongings: Belongings, photo: Photo, failure: tuple[str, Exception]
 ):
     moment, fault = failure
@@ -245,7 +245,7 @@ def test_fault_is_to_be_tried_again_and_the_repeat_completes(
 
 
 @pytest.mark.parametrize("number", range(8))
-def test_crash_at_any_call_is_made_good(
+def test_repeated_request_completes_after_a_crash_at_any_call(
     api: Api,
     belongings: Belongings,
     photo: Photo,
@@ -343,7 +343,7 @@ def test_unprocessed_rows_are_sent_again(
     belongings.assert_deleted(photo)
 
 
-def test_rows_that_stay_unprocessed_are_left_to_the_retry(
+def test_rows_that_stay_unprocessed_are_deleted_by_the_repeated_request(
     api: Api,
     belongings: Belongings,
     photo: Photo,
@@ -363,7 +363,9 @@ def test_rows_that_stay_unprocessed_are_left_to_the_retry(
     belongings.assert_deleted(photo)
 
 
-def test_view_rows_of_many_pages_and_batches_go(api: Api, belongings: Belongings, photo: Photo):
+def test_view_rows_of_many_pages_and_batches_are_deleted(
+    api: Api, belongings: Belongings, photo: Photo
+):
     belongings.add(PHOTO_ID, minutes=130)
     assert api.delete(PHOTO_ID).status == 204
     belongings.assert_deleted(photo)
@@ -391,7 +393,7 @@ def test_step_that_may_not_end_in_time_is_not_begun(api: Api, belongings: Belong
     belongings.assert_deleted(photo)
 
 
-def test_refusal_for_good_is_a_problem_of_ours(api: Api, at: At, photo: Photo):
+def test_permanent_refusal_is_answered_500(api: Api, at: At, photo: Photo):
     denied = refusal("AccessDenied")
     denied.response["ResponseMetadata"] = {"HTTPStatusCode": 403}  # type: ignore[typeddict-item]
     with at("before-call.s3.DeleteObject", raising(denied)):

@@ -1,4 +1,4 @@
-"""The function and the gateway in front of it, as template.yaml declares it, say the same."""
+"""The function and the API Gateway of template.yaml agree."""
 
 import json
 import re
@@ -21,7 +21,7 @@ RESPONSES: dict[str, dict[str, Any]] = API["GatewayResponses"]
 
 
 def without_words(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema's constraints alone, in an order of their own."""
+    """The constraints of a schema without its descriptions, in a fixed order."""
     return {
         name: without_words(value)
         if isinstance(value, dict)
@@ -87,7 +87,7 @@ def test_gateway_requires_every_parameter_of_a_path():
         assert parameters(event, "path") == dict.fromkeys(names, True)
 
 
-def test_gateway_lets_every_page_be_asked_for_by_query_or_without():
+def test_gateway_accepts_lists_with_and_without_query_parameters():
     lists = {"ListPhotos", "ListOwnPhotos"}
     assert lists <= EVENTS.keys()
     for name, event in EVENTS.items():
@@ -95,7 +95,7 @@ def test_gateway_lets_every_page_be_asked_for_by_query_or_without():
         assert parameters(event, "querystring") == optional
 
 
-def test_gateway_asks_for_a_token_where_the_function_does(api: Api):
+def test_gateway_and_function_require_a_token_for_the_same_routes(api: Api):
     for event in EVENTS.values():
         method, path = event["Properties"]["Method"], event["Properties"]["Path"]
         requests = [json.loads(file.read_text()) for file in (ROOT / "events").glob("api_*.json")]

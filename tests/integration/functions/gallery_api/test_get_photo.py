@@ -81,7 +81,7 @@ def test_read_is_consistent(api: Api, monkeypatch: pytest.MonkeyPatch):
     assert requested["ConsistentRead"] is True
 
 
-def test_throttled_read_is_to_be_tried_again(api: Api, monkeypatch: pytest.MonkeyPatch):
+def test_throttled_read_is_answered_503(api: Api, monkeypatch: pytest.MonkeyPatch):
     def throttle(**_: object) -> None:
         error = {"Code": "ThrottlingException", "Message": "slow down, table photos"}
         metadata: Any = {"HTTPStatusCode": 400}
@@ -111,7 +111,7 @@ def test_each_answer_5xx_is_counted_by_version_and_no_other_is(
     assert (metric["service"], metric["version"]) == ("gallery_api", "42")
 
 
-def test_unexpected_error_is_logged_whole_and_answered_without_detail(
+def test_unexpected_error_is_logged_completely_and_answered_without_detail(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ):
     def fail(**_: object) -> None:
@@ -128,7 +128,7 @@ def test_unexpected_error_is_logged_whole_and_answered_without_detail(
     assert error["correlation_id"] == CORRELATION_ID
 
 
-def test_photo_id_leaves_the_log_with_its_request(stack: MotoStack, api: Api):
+def test_photo_id_is_not_logged_with_the_next_request(stack: MotoStack, api: Api):
     photo = put(stack)
     api.get(photo.photo_id)
     api.call("get_health")

@@ -1,4 +1,4 @@
-"""`Idempotency-Key` on `POST /photos`: asked twice, answered twice the same, done once."""
+"""`Idempotency-Key` on `POST /photos`: a repeated request gets the same answer and is done once."""
 
 import json
 import time
@@ -102,7 +102,7 @@ def test_repeat_is_logged_with_its_photo(api: Api):
     assert [line["photo_id"] for line in api.logged()] == [photo_id] * 2
 
 
-def test_order_and_blanks_of_the_body_are_no_difference(stack: MotoStack, api: Api):
+def test_order_and_blanks_of_the_body_make_no_difference(stack: MotoStack, api: Api):
     event = load_request("create_photo_with_key")
     fields = json.loads(event["body"])
     first = api.call("create_photo_with_key")
@@ -119,26 +119,26 @@ def test_same_key_with_another_body_is_refused(stack: MotoStack, api: Api, field
     assert_repeated(first, api.create(KEY))
 
 
-def test_keys_are_their_owners(stack: MotoStack, api: Api):
+def test_keys_are_separate_for_each_owner(stack: MotoStack, api: Api):
     mine, theirs = api.create(KEY), api.create(KEY, STRANGER, title="Mine")
     assert mine.body["photo"]["photo_id"] != theirs.body["photo"]["photo_id"]
     assert {photo.owner for photo in stored(stack)} == {OWNER, STRANGER}
     assert_repeated(mine, api.create(KEY))
 
 
-def test_owner_and_key_cannot_be_shifted_into_each_other(stack: MotoStack, api: Api):
+def test_owner_and_key_are_separated_unambiguously(stack: MotoStack, api: Api):
     for owner, key in (("a", "b#c"), ("a#b", "c"), ("a#", "b#c")):
         assert api.create(key, owner).status == 201
     assert len(stored(stack)) == 3
 
 
-def test_without_a_key_each_request_is_a_photo(stack: MotoStack, api: Api):
+def test_without_a_key_each_request_creates_a_photo(stack: MotoStack, api: Api):
     assert api.create().body != api.create().body
     assert len(stored(stack)) == 2
     assert kept(stack) == []
 
 
-def test_another_key_is_another_photo(stack: MotoStack, api: Api):
+def test_another_key_creates_another_photo(stack: MotoStack, api: Api):
     api.create(KEY)
     api.create(KEY.upper())
     assert len(stored(stack)) == 2
@@ -167,7 +167,7 @@ def test_key_is_1_to_255_printable_ascii_characters(stack: MotoStack, api: Api, 
             stack.dynamodb.delete_item(TableName=stack.names[table], Key={name: item[name]})
 
 
-def test_answer_is_kept_shorter_than_its_upload_lives(stack: MotoStack, api: Api):
+def test_answer_expires_before_its_signed_upload(stack: MotoStack, api: Api):
     before = datetime.now(UTC)
     url = api.create(KEY).body["upload"]["url"]
     [item] = kept(stack)
@@ -178,14 +178,14 @@ def test_answer_is_kept_shorter_than_its_upload_lives(stack: MotoStack, api: Api
     assert kept_until <= expiration - timedelta(seconds=59)
 
 
-def test_key_is_free_when_its_answer_is_over(stack: MotoStack, api: Api):
+def test_key_is_free_when_its_answer_has_expired(stack: MotoStack, api: Api):
     api.create(KEY)
     move_clock(stack, expiration=timedelta(minutes=14, seconds=1))
     assert api.create(KEY, title="b").status == 201
     assert len(stored(stack)) == 2
 
 
-def test_request_at_work_keeps_others_with_its_key_off(stack: MotoStack, api: Api):
+def test_request_in_progress_refuses_others_with_its_key(stack: MotoStack, api: Api):
     beside: list[Answer] = []
     sign = api.resources.s3.generate_presigned_url
 
@@ -207,7 +207,7 @@ def test_request_at_work_keeps_others_with_its_key_off(stack: MotoStack, api: Ap
 @pytest.mark.parametrize(
     "moment", ["before-call.dynamodb.UpdateItem", "after-call.dynamodb.PutItem"]
 )
-def test_dead_function_holds_the_key_no_longer_than_it_could_have_lived(
+def test_killed_invocation_holds_the_key_until_its_timeout(
     stack: MotoStack, api: Api, at: At, moment: str
 ):
     with at(moment, raising(CrashError())), pytest.raises(CrashError):
@@ -241,7 +241,7 @@ def test_failed_creation_frees_the_key(stack: MotoStack, api: Api, monkeypatch: 
     assert [photo.title for photo in stored(stack)] == ["b"]
 
 
-def test_failure_of_our_own_frees_the_key_and_says_nothing(
+def test_internal_error_frees_the_key_and_hides_its_cause(
     stack: MotoStack, api: Api, monkeypatch: pytest.MonkeyPatch
 ):
     with monkeypatch.context() as patch:
@@ -252,7 +252,7 @@ def test_failure_of_our_own_frees_the_key_and_says_nothing(
 
 
 @pytest.mark.parametrize("operation", ["PutItem", "UpdateItem"])
-def test_outage_of_the_kept_answers_is_to_be_tried_again(
+def test_outage_of_the_stored_answers_is_answered_503(
     stack: MotoStack, api: Api, at: At, operation: str
 ):
     with at(f"before-call.dynamodb.{operation}", raising(HANGS)):
@@ -264,7 +264,7 @@ def test_outage_of_the_kept_answers_is_to_be_tried_again(
     assert api.create(KEY).status == 201
 
 
-def test_outage_while_the_key_is_freed_is_to_be_tried_again(
+def test_outage_while_the_key_is_released_is_answered_503(
     api: Api, at: At, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(api.routes, "_put", lambda *_: 1 / 0)
@@ -272,13 +272,13 @@ def test_outage_while_the_key_is_freed_is_to_be_tried_again(
         assert_problem(api.create(KEY), 503)
 
 
-def test_bad_body_takes_no_key(stack: MotoStack, api: Api):
+def test_invalid_body_claims_no_key(stack: MotoStack, api: Api):
     assert_problem(api.create(KEY, bytes=0), 400)
     assert kept(stack) == []
     assert api.create(KEY).status == 201
 
 
-def test_switch_for_development_does_not_matter(
+def test_variable_that_disables_idempotency_has_no_effect(
     stack: MotoStack, api: Api, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("POWERTOOLS_IDEMPOTENCY_DISABLED", "true")
@@ -286,7 +286,7 @@ def test_switch_for_development_does_not_matter(
     assert len(stored(stack)) == 1
 
 
-def test_answer_is_under_the_owner_and_tells_no_key(stack: MotoStack, api: Api):
+def test_stored_answer_has_the_owner_but_not_the_key(stack: MotoStack, api: Api):
     api.create("a secret of mine")
     [item] = kept(stack)
     owner, _, digest = item["id"]["S"].partition("#")

@@ -89,7 +89,7 @@ def test_claim_whose_first_answer_is_lost_is_held(stack: MotoStack, api: Api, lo
     assert len(stored(stack)) == 1
 
 
-def test_claim_without_any_answer_is_let_go(stack: MotoStack, api: Api, lose: Lose):
+def test_claim_without_any_answer_is_released(stack: MotoStack, api: Api, lose: Lose):
     with lose(PutItem=2):
         assert_problem(api.create(KEY), 503)
     assert len(kept(stack)) == 1, "DynamoDB has written the claim"
@@ -99,7 +99,7 @@ def test_claim_without_any_answer_is_let_go(stack: MotoStack, api: Api, lose: Lo
     assert len(stored(stack)) == 1
 
 
-def test_claim_that_cannot_be_let_go_is_free_when_its_invocation_must_have_ended(
+def test_claim_that_cannot_be_released_is_free_when_its_invocation_must_have_ended(
     stack: MotoStack, api: Api, lose: Lose
 ):
     outage = raising(ReadTimeoutError(endpoint_url="https://dynamodb"))
@@ -111,7 +111,7 @@ def test_claim_that_cannot_be_let_go_is_free_when_its_invocation_must_have_ended
 
 
 @pytest.mark.parametrize("lost", [1, 2])
-def test_photo_whose_answer_is_lost_is_made_once(
+def test_photo_whose_answer_is_lost_is_created_once(
     stack: MotoStack, api: Api, lose: Lose, monkeypatch: pytest.MonkeyPatch, lost: int
 ):
     put = api.routes._put
@@ -171,7 +171,7 @@ def test_request_that_takes_a_dead_claim_over_makes_no_second_photo(
 
 
 @pytest.mark.parametrize("lost", [1, 2])
-def test_take_over_whose_answer_is_lost_is_held_or_let_go(
+def test_take_over_whose_answer_is_lost_is_held_or_released(
     stack: MotoStack, api: Api, lose: Lose, lost: int
 ):
     photo_id = dead_after_the_photo(stack, api)
@@ -217,7 +217,7 @@ def test_request_that_loses_a_dead_claim_to_another_request_is_refused(
     assert_repeated(beside[0], api.create(KEY, title="Another"))
 
 
-def test_another_request_under_a_dead_claim_is_a_photo_of_its_own(stack: MotoStack, api: Api):
+def test_another_request_under_a_dead_claim_creates_its_own_photo(stack: MotoStack, api: Api):
     photo_id = dead_after_the_photo(stack, api)
     answer = api.create(KEY, title="Another")
     assert answer.status == 201
@@ -248,7 +248,7 @@ def test_claim_of_the_release_before_can_be_taken_over(stack: MotoStack, api: Ap
     assert_repeated(answer, api.create(KEY))
 
 
-def test_letting_go_leaves_the_claim_of_another(stack: MotoStack, api: Api, at_put: AtPut):
+def test_release_leaves_the_claim_of_another_request(stack: MotoStack, api: Api, at_put: AtPut):
     """A request that fails late must not free a key that another one has taken over."""
     crash, update = raising(CrashError()), "before-call.dynamodb.UpdateItem"
 

@@ -87,7 +87,7 @@ def test_pages_show_every_photo_once(api: Api, publish: Publish):
     assert follow(api, 3) == [newest_first[:3], newest_first[3:6], newest_first[6:]]
 
 
-def test_page_that_is_just_full_is_the_last(api: Api, publish: Publish):
+def test_last_page_that_is_exactly_full_has_no_cursor(api: Api, publish: Publish):
     for number in range(6):
         publish(photo_id=photo_id(number))
     assert [len(page) for page in follow(api, 3)] == [3, 3]
@@ -116,7 +116,7 @@ def test_page_has_thirty_photos_by_default(api: Api, publish: Publish):
 
 
 @pytest.mark.parametrize(("limit", "expected"), [("1", 1), ("99", 99), ("100", 100)])
-def test_limits_from_1_to_100_are_taken(api: Api, publish: Publish, limit: str, expected: int):
+def test_limits_from_1_to_100_are_accepted(api: Api, publish: Publish, limit: str, expected: int):
     for number in range(101):
         publish(photo_id=photo_id(number))
     assert len(ids(ask(api, limit=limit))) == expected
@@ -173,7 +173,7 @@ def test_foreign_cursor_is_a_problem_and_costs_no_read(
     assert answer.body["detail"] == "cursor must be one from an earlier answer"
 
 
-def test_cursor_in_the_event_file_is_taken(api: Api, publish: Publish):
+def test_cursor_in_the_event_file_is_accepted(api: Api, publish: Publish):
     publish(photo_id=photo_id(1))
     assert ids(api.call("list_photos_next_page")) == [photo_id(1)]
 
@@ -220,7 +220,7 @@ def test_any_query_is_answered_by_a_page_or_a_problem(api: Api, query: dict[str,
         assert_problem(answer, 400)
 
 
-def test_outage_of_the_catalog_is_to_be_tried_again(api: Api):
+def test_outage_of_the_catalog_is_answered_503(api: Api):
     outage = raising(ReadTimeoutError(endpoint_url="https://dynamodb"))
     with once(api.resources.dynamodb, "before-call.dynamodb.Query", outage):
         answer = ask(api)

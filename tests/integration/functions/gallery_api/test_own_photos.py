@@ -64,7 +64,7 @@ def test_owner_sees_only_their_own_photos(stack: MotoStack, api: Api):
     assert ids(api.list_own(STRANGER)) == [photo_id(2)]
 
 
-def test_cursor_of_another_opens_only_ones_own(stack: MotoStack, api: Api):
+def test_cursor_of_another_user_lists_only_own_photos(stack: MotoStack, api: Api):
     for number in range(6):
         put(stack, photo_id=photo_id(number), owner=(OWNER, STRANGER)[number % 2])
     cursor = api.list_own(STRANGER, limit="1").body["cursor"]
@@ -138,7 +138,7 @@ def test_next_page_of_the_event_file_is_answered(stack: MotoStack, api: Api):
     assert api.call("list_own_photos_next_page").status == 200
 
 
-def test_outage_is_to_be_tried_again(api: Api):
+def test_outage_is_answered_503(api: Api):
     outage = raising(ReadTimeoutError(endpoint_url="https://dynamodb"))
     with once(api.resources.dynamodb, "before-call.dynamodb.Query", outage):
         assert_problem(api.list_own(), 503)

@@ -1,4 +1,4 @@
-"""Who may do what: the gateway checks the token, the function what the token is."""
+"""Authorization: the gateway validates the token, the function checks its kind."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -44,7 +44,7 @@ def test_request_that_no_authorizer_has_seen_is_refused(
     assert_problem(api.call(name, requestContext=request_context | context), 401)
 
 
-def test_token_is_looked_at_before_the_body(api: Api):
+def test_token_is_checked_before_the_body(api: Api):
     assert_problem(api.call("create_photo", {}, body="{"), 401)
 
 
@@ -62,6 +62,6 @@ def test_owner_is_the_subject_of_the_token_in_any_form(stack: MotoStack, api: Ap
 
 
 @pytest.mark.parametrize("name", ["list_photos", "get_photo", "get_views", "get_health"])
-def test_reading_asks_for_no_token(stack: MotoStack, api: Api, name: str):
+def test_reading_needs_no_token(stack: MotoStack, api: Api, name: str):
     put(stack)
     assert api.call(name).status == 200

@@ -52,7 +52,7 @@ def forwarded(*hops: str) -> dict[str, list[str]]:
 
 @pytest.fixture
 def behind_cloudfront(api: Api) -> Iterator[None]:
-    """Settings of a stack with a page that leaves repeated views out; its viewers' day is DAY."""
+    """The settings of a stack with a page that leaves repeated views out; the day is DAY."""
     changed: dict[str, Any] = {
         "settings": msgspec.structs.replace(
             api.resources.settings, api_callers="cloudfront", repeated_views="left-out"
@@ -134,7 +134,9 @@ def test_invalid_id_is_not_found_without_a_call(
 
 
 @pytest.mark.parametrize("name", ["record_view", "get_views"])
-def test_looking_a_photo_up_costs_half_a_unit(api: Api, monkeypatch: pytest.MonkeyPatch, name: str):
+def test_check_of_the_photo_costs_half_a_read_unit(
+    api: Api, monkeypatch: pytest.MonkeyPatch, name: str
+):
     requested: dict[str, Any] = {}
     monkeypatch.setattr(
         api.resources.dynamodb, "get_item", lambda **request: requested.update(request) or {}
@@ -161,7 +163,7 @@ def kinesis_refusal(code: str, status: int) -> ClientError:
     ],
     ids=["throttled", "key throttled", "outage", "hangs", "unreachable"],
 )
-def test_view_that_the_stream_does_not_take_is_to_be_tried_again(
+def test_view_that_the_stream_refuses_is_answered_503(
     api: Api, publish: Publish, recorded: Recorded, fault: Exception
 ):
     photo = publish()
@@ -173,7 +175,7 @@ def test_view_that_the_stream_does_not_take_is_to_be_tried_again(
     assert recorded() == []
 
 
-def test_refusal_for_good_is_a_problem_of_ours(api: Api, publish: Publish):
+def test_permanent_refusal_is_answered_500(api: Api, publish: Publish):
     photo = publish()
     denied = raising(kinesis_refusal("AccessDeniedException", 400))
     with once(api.resources.kinesis, "before-call.kinesis.PutRecord", denied):
@@ -201,7 +203,7 @@ def count(stack: MotoStack, photo_id: str, period: str, views: int, **more: obje
 
 @pytest.fixture
 def now(api: Api) -> Iterator[datetime]:
-    """The moment at which the function is asked."""
+    """The time of the request."""
     moment = datetime(2026, 11, 20, 13, 33, 59, 999_999, tzinfo=UTC)
     real = api.resources.clock
     force_setattr(api.resources, "clock", lambda: moment)
@@ -260,9 +262,7 @@ def test_photo_that_is_not_ready_has_zeros(stack: MotoStack, api: Api, status: S
     assert (answer.status, answer.body["total"]) == (200, 0)
 
 
-def test_rows_of_the_counter_stay_even_if_they_fill_pages(
-    stack: MotoStack, api: Api, now: datetime
-):
+def test_rows_on_several_pages_are_all_counted(stack: MotoStack, api: Api, now: datetime):
     photo = put(stack)
     receipts = {bytes([number]) * 100_000 for number in range(3)}
     for age in range(60):
@@ -276,7 +276,7 @@ def test_rows_of_the_counter_stay_even_if_they_fill_pages(
 
 
 @pytest.mark.parametrize("call", ["GetItem", "Query"])
-def test_outage_of_a_table_is_to_be_tried_again(api: Api, publish: Publish, call: str):
+def test_outage_of_a_table_is_answered_503(api: Api, publish: Publish, call: str):
     photo = publish()
     outage = raising(ReadTimeoutError(endpoint_url="https://dynamodb"))
     with once(api.resources.dynamodb, f"before-call.dynamodb.{call}", outage):

@@ -1,4 +1,4 @@
-"""Lambda and CodeDeploy as botocore meets them: what they answer, and what they were sent."""
+"""Lambda and CodeDeploy at the level of botocore: their answers, and the requests to them."""
 
 import io
 import json
@@ -73,7 +73,7 @@ def module() -> Iterator[ModuleType]:
 
 @pytest.fixture
 def aws(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    """At first the new version answers well, and CodeDeploy takes the report."""
+    """The services; by default the new version answers well, and CodeDeploy accepts the report."""
     errors = {"status": 400, "errors": [{"pointer": "#/title", "detail": "must be …"}]}
     answers = (
         http(200, {"version": "42"}),

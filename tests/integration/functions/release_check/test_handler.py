@@ -1,4 +1,4 @@
-"""CodeDeploy hears exactly once, whatever the new version, the event or the clock does."""
+"""CodeDeploy gets exactly one report, for every answer, event and timing."""
 
 import io
 import json
@@ -95,7 +95,7 @@ def test_version_that_fails_is_a_no_go(module: ModuleType, aws: Aws):
         ((403, {}, {"__type": "AccessDeniedException"}), 1),
     ],
 )
-def test_version_that_cannot_be_asked_is_a_no_go(
+def test_version_that_cannot_be_invoked_is_a_no_go(
     module: ModuleType, aws: Aws, fault: Answer | Exception, tries: int
 ):
     aws.version[HEALTH] = fault
@@ -105,7 +105,7 @@ def test_version_that_cannot_be_asked_is_a_no_go(
     assert aws.reported == [report("Failed")]
 
 
-def test_fault_of_our_own_is_reported_once(
+def test_internal_error_is_reported_once(
     module: ModuleType, aws: Aws, monkeypatch: pytest.MonkeyPatch
 ):
     def broken(*_: object) -> Any:
@@ -117,7 +117,7 @@ def test_fault_of_our_own_is_reported_once(
     assert aws.reported == [report("Failed")]
 
 
-def test_time_running_out_is_reported_before_it_has(module: ModuleType, aws: Aws):
+def test_lack_of_time_is_reported_before_the_timeout(module: ModuleType, aws: Aws):
     context = Context(remaining_time_in_millis=int(1000 * RESERVE_SECONDS))
     answer = module.handler(EVENT, context)
     assert len(answer["reasons"]) == len(REQUESTS)
@@ -125,7 +125,7 @@ def test_time_running_out_is_reported_before_it_has(module: ModuleType, aws: Aws
     assert aws.reported == [report("Failed")]
 
 
-def test_unknown_keys_are_logged_and_do_not_decide(
+def test_unknown_keys_are_logged_and_ignored(
     module: ModuleType, aws: Aws, monkeypatch: pytest.MonkeyPatch
 ):
     log = io.StringIO()

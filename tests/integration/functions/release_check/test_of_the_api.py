@@ -1,4 +1,4 @@
-"""The checks, answered by the API as it is."""
+"""The checks against the current API."""
 
 import io
 import json
@@ -18,7 +18,7 @@ def stack() -> Iterator[MotoStack]:
         yield stack
 
 
-def test_api_as_it_is_passes_and_nothing_is_written(stack: MotoStack):
+def test_current_api_passes_and_nothing_is_written(stack: MotoStack):
     api = stack.handler("gallery_api").handler
     put(stack)
     before = stored(stack)

@@ -203,7 +203,9 @@ def test_concurrent_duplicate_does_not_restore_renditions_of_a_deleted_photo(
     uploads.assert_nothing_orphaned(photo_id)
 
 
-def test_record_gone_meanwhile_leaves_no_renditions(at: At, uploads: Uploads, invoke: Invoke):
+def test_record_that_is_deleted_meanwhile_leaves_no_renditions(
+    at: At, uploads: Uploads, invoke: Invoke
+):
     photo_id = uploads.create_photo()
     event = uploads.upload(photo_id, jpeg())
     with at("before-call.dynamodb.UpdateItem", lambda: uploads.drop_record(photo_id)):

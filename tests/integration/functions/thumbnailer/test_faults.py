@@ -38,7 +38,7 @@ def crash_before_the_record(at: At, invoke: Invoke, event: dict[str, Any]) -> No
         invoke(event)
 
 
-def test_renditions_of_a_crashed_run_go_when_another_upload_has_won(
+def test_renditions_of_a_crashed_run_are_deleted_when_another_upload_has_won(
     at: At, uploads: Uploads, invoke: Invoke
 ):
     photo_id = uploads.create_photo()
@@ -63,7 +63,7 @@ def test_renditions_of_a_crashed_run_are_deleted_even_if_its_retry_precedes_the_
     uploads.assert_nothing_orphaned(photo_id)
 
 
-def test_renditions_of_a_crashed_run_go_when_the_photo_was_deleted(
+def test_renditions_of_a_crashed_run_are_deleted_when_the_photo_was_deleted(
     at: At, uploads: Uploads, invoke: Invoke
 ):
     photo_id = uploads.create_photo()
@@ -75,7 +75,7 @@ def test_renditions_of_a_crashed_run_go_when_the_photo_was_deleted(
     uploads.assert_nothing_orphaned(photo_id)
 
 
-def test_renditions_of_a_crashed_run_go_when_the_photo_is_deleted_during_its_retry(
+def test_renditions_of_a_crashed_run_are_deleted_if_the_photo_is_deleted_during_its_retry(
     at: At, uploads: Uploads, invoke: Invoke
 ):
     photo_id = uploads.create_photo()
@@ -88,7 +88,7 @@ def test_renditions_of_a_crashed_run_go_when_the_photo_is_deleted_during_its_ret
 
 
 def test_renditions_of_a_pending_photo_stay(uploads: Uploads, invoke: Invoke):
-    """A run beside this one may be about to win with them."""
+    """A concurrent invocation may be about to write their keys into the record."""
     photo_id = uploads.create_photo()
     overwritten = uploads.upload(photo_id, jpeg("red"))
     uploads.upload(photo_id, jpeg("blue"))
@@ -166,7 +166,7 @@ def test_refusal_to_read_is_a_fault_and_not_a_missing_upload(
     assert uploads.photo(photo_id).status is Status.PENDING
 
 
-def test_fault_in_the_sweep_is_made_good_by_the_retry(at: At, uploads: Uploads, invoke: Invoke):
+def test_retry_completes_a_failed_removal_of_renditions(at: At, uploads: Uploads, invoke: Invoke):
     photo_id = uploads.create_photo()
     uploads.put_rendition(rendition_key(photo_id, "crashed", "thumb"))
     event = uploads.upload(photo_id, jpeg())

@@ -34,7 +34,7 @@ def test_upload_makes_photo_ready(uploads: Uploads, invoke: Invoke):
     uploads.assert_nothing_orphaned(photo_id)
 
 
-def test_renditions_are_cached_for_ever_by_browsers_and_a_day_by_the_cdn(
+def test_renditions_are_cached_for_a_year_by_browsers_and_a_day_by_the_cdn(
     uploads: Uploads, invoke: Invoke
 ):
     photo_id = uploads.create_photo()

@@ -18,7 +18,7 @@ def two_photos(uploads: Uploads, *data: bytes) -> tuple[list[str], dict[str, Any
     return photo_ids, event
 
 
-def test_every_upload_of_an_event_is_taken(uploads: Uploads, invoke: Invoke):
+def test_every_upload_of_an_event_is_processed(uploads: Uploads, invoke: Invoke):
     photo_ids, event = two_photos(uploads, jpeg("red"), jpeg("blue"))
     invoke(event)
     assert [uploads.photo(photo_id).status for photo_id in photo_ids] == ["READY", "READY"]

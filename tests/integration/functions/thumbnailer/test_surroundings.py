@@ -22,7 +22,7 @@ def test_missing_variable_fails_at_initialisation_by_name(
         stack.handler("thumbnailer")
 
 
-def test_call_that_hangs_is_given_up_within_half_the_timeout(stack: MotoStack, module: ModuleType):
+def test_call_without_an_answer_ends_within_half_the_timeout(stack: MotoStack, module: ModuleType):
     timeout = stack.template["Resources"]["ThumbnailerFunction"]["Properties"]["Timeout"]
     for client in (module.thumbnailer.s3, module.thumbnailer.dynamodb):
         config = client.meta.config
@@ -57,7 +57,7 @@ def test_correlation_id_of_the_record_is_on_its_lines_only(
     assert of == [*zip(photo_ids, ("one", None, "two"), strict=True), (None, None), (None, None)]
 
 
-def test_correlation_id_is_on_the_line_of_a_failed_try_and_in_the_record_that_is_made_ready(
+def test_correlation_id_is_logged_for_a_failed_attempt_and_kept_in_the_ready_record(
     at: At, uploads: Uploads, invoke: Invoke, output: Written
 ):
     photo_id = uploads.create_photo(correlation_id="one")

@@ -28,7 +28,7 @@ def module(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def clock() -> Clock:
-    """What is left of the invocation's time; its pauses take none of the test's."""
+    """The remaining time of the invocation; pauses do not slow the test down."""
     return Clock(60)
 
 

@@ -132,7 +132,7 @@ def test_lowest_of_views_left_and_poison_left_is_reported(invoke: Any, at: At, c
     assert answer == {"batchItemFailures": [{"itemIdentifier": number_of(batch[0])}]}
 
 
-def test_with_no_time_left_the_first_record_is_reported_and_nothing_begun(
+def test_without_time_the_first_record_is_reported_and_nothing_is_begun(
     stack: MotoStack, invoke: Any, clock: Clock
 ):
     clock.left = 9
@@ -186,7 +186,7 @@ def test_write_that_botocore_sends_again_carries_the_same_token(module: ModuleTy
 
 
 def answered(**counts: int) -> dict[str, int]:
-    """What a redrive gets to know beside the failures."""
+    """The fields of the answer that only a redrive gets."""
     return {"counted": 0, "left_out": 0, "covered": 0, "poison": 0, **counts}
 
 
@@ -204,7 +204,7 @@ def test_poison_of_a_redriven_batch_goes_to_quarantine(stack: MotoStack, invoke:
     assert len(quarantine(stack)) == 3
 
 
-def test_redriven_poison_that_still_is_poison_stays_as_it_was(stack: MotoStack, invoke: Any):
+def test_redriven_record_that_is_still_poison_stays_unchanged(stack: MotoStack, invoke: Any):
     invoke({"Records": [poison(1)]})
     [kept] = quarantine(stack).values()
     answer = invoke({"redrive": {"records": [kept["record"]]}})
@@ -227,7 +227,7 @@ def test_longest_call_is_shorter_than_the_time_kept_for_it(module: ModuleType):
         assert tries * (config.connect_timeout + config.read_timeout) + pauses < 10
 
 
-def test_receipts_outlive_what_failed():
+def test_receipts_are_kept_longer_than_failed_batches():
     resources = load_template()["Resources"]
     stream = resources["ViewsStream"]["Properties"]["RetentionPeriodHours"] / 24
     rules = resources["FailedBatchesBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]

@@ -1,4 +1,4 @@
-"""The tables in memory behave like DynamoDB, as far as moto knows it."""
+"""The tables in memory behave like moto's DynamoDB."""
 
 import random
 from typing import Any

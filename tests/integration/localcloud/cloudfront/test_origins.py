@@ -65,7 +65,7 @@ PARTS = (
 @given(parts=st.lists(st.sampled_from(PARTS), min_size=1, max_size=12))
 @example(parts=["..", "%2f", "other", "%2f", "a"])
 @example(parts=["%2e%2e", "/", "other", "/", "a"])
-def test_no_path_leaves_the_bucket(stub: StubCloud, origins: Origins, parts: list[str]):
+def test_no_path_reaches_another_bucket(stub: StubCloud, origins: Origins, parts: list[str]):
     """S3 gets the key that CloudFront has, with dots and slashes in any encoding."""
     stub.paths.clear()
     path = "/" + "".join(parts)
@@ -82,7 +82,7 @@ def test_api_gets_the_path_as_it_is(stub: StubCloud, origins: Origins, path: str
     assert stub.paths == [path]
 
 
-def test_bucket_is_asked_whether_an_object_is_newer(stub: StubCloud, origins: Origins):
+def test_conditional_request_reaches_the_bucket(stub: StubCloud, origins: Origins):
     stub.objects = {"a": b"page"}
     assert read(origins, "/a", "GET", ("If-None-Match", '"4"')).status == 304
 
@@ -105,7 +105,7 @@ def test_bucket_that_does_not_let_the_distribution_read_is_403(stub: StubCloud, 
     assert origins.fetch(other, BUCKET, Request("GET", "/a")).status == 403
 
 
-def test_api_is_called_by_its_host_with_all_that_is_forwarded(stub: StubCloud, origins: Origins):
+def test_api_gets_its_host_and_all_forwarded_headers(stub: StubCloud, origins: Origins):
     headers = (("Host", API.domain), ("authorization", "token"), ("User-Agent", "viewer"))
     request = Request("POST", "/api/photos/a%2Fb", "x=1&x=%20", headers, b'{"a": 1}')
     response = origins.fetch(distribution(), API, request)

@@ -142,7 +142,7 @@ def test_invalidation_of_a_tag_takes_effect_while_it_runs(
     eventually(lambda: viewer.get("/a").text == "new")
 
 
-def test_changed_distribution_is_followed_and_one_that_cannot_be_is_not(
+def test_changed_distribution_takes_effect_unless_it_is_not_modelled(
     stub: StubCloud, api: FakeApi, viewer: httpx.Client
 ):
     stub.objects = {"index.html": b"index", "other.html": b"other"}
@@ -156,7 +156,7 @@ def test_changed_distribution_is_followed_and_one_that_cannot_be_is_not(
     assert viewer.get("/").text == "other"
 
 
-def test_bug_of_our_own_is_500_without_a_trace_and_is_in_the_log(
+def test_bug_is_answered_500_without_a_stack_trace_and_logged(
     stub: StubCloud, viewer: httpx.Client
 ):
     response = viewer.get("/bug")
@@ -201,7 +201,7 @@ def test_body_that_is_too_large_is_413(viewer: httpx.Client):
     assert viewer.post("/api/photos", content=b"x" * (10 * 2**20 + 1)).status_code == 413
 
 
-def test_dots_in_a_path_do_not_lead_past_a_behaviour(port: int, viewer: httpx.Client):
+def test_dots_in_a_path_do_not_avoid_a_behaviour(port: int, viewer: httpx.Client):
     assert viewer
     with socket.create_connection(("127.0.0.1", port)) as raw:
         raw.sendall(b"GET /x/../api/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -209,7 +209,7 @@ def test_dots_in_a_path_do_not_lead_past_a_behaviour(port: int, viewer: httpx.Cl
     assert b'"path": "/api/health"' in answer
 
 
-def test_bucket_gets_the_path_as_the_viewer_has_written_it(
+def test_bucket_gets_the_path_exactly_as_the_viewer_sent_it(
     stub: StubCloud, port: int, viewer: httpx.Client
 ):
     assert viewer

@@ -60,7 +60,7 @@ def answer(environment: ExecutionEnvironment, **event: Any) -> Any:
 
 
 def state(pid: int) -> str:
-    """Of a process, as the kernel says it: R, S, T (stopped), Z, or nothing if it is gone."""
+    """The state of a process in the kernel: R, S, T (stopped), Z; empty if it has ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What a function finds in its execution environment, with the real awslambdaric."""
+"""The contents of an execution environment, with the real awslambdaric."""
 
 import json
 import re

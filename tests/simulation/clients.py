@@ -1,4 +1,4 @@
-"""The functions' clients: tables and a bucket in memory, each call with a fate of its own."""
+"""The functions' clients: tables and a bucket in memory, with a drawn fate for each call."""
 
 import contextlib
 import io
@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fakes.tables import Tables
 from localcloud.event_sources.failures import DestinationError
 from tests.simulation import tally
-from tests.simulation.fates import Effect, Sky, suffer
+from tests.simulation.fates import Effect, HistoryContext, perform
 from tests.support.faults import CrashError, refusal
 
 BUSY = ("ThrottlingError", "TransactionConflict", "ProvisionedThroughputExceeded")
@@ -19,19 +19,19 @@ BUSY = ("ThrottlingError", "TransactionConflict", "ProvisionedThroughputExceeded
 type Watch = Callable[[str, dict[str, Any], Callable[[], Any]], Any]
 
 
-class StormyTables(Tables):
+class FaultyTables(Tables):
     """`throttled` photos are refused for as long as they stand there; `watch` sees every call.
 
     `landed` sees what has taken effect, also late or with its answer lost.
     """
 
-    def __init__(self, sky: Sky, **keys: tuple[str, ...]) -> None:
+    def __init__(self, history_context: HistoryContext, **keys: tuple[str, ...]) -> None:
         super().__init__(**keys)
         self.throttled: set[str] = set()
         self.watch: Watch = lambda _operation, _request, call: call()
         self.landed: Callable[[str, dict[str, Any]], None] = lambda _operation, _request: None
         self.busy = self._busy
-        self._sky = sky
+        self._sky = history_context
 
     def _call(
         self, operation: str, request: dict[str, Any], act: Callable[[], dict[str, Any]]
@@ -39,12 +39,12 @@ class StormyTables(Tables):
         def effect() -> dict[str, Any]:
             if not operation.startswith("TransactWrite"):
                 self._refuse_throttled(request)
-            found = super(StormyTables, self)._call(operation, request, act)
+            found = super(FaultyTables, self)._call(operation, request, act)
             self.landed(operation, request)
             return found
 
         answer: dict[str, Any] = self.watch(
-            operation, request, lambda: suffer(self._sky, operation, effect)
+            operation, request, lambda: perform(self._sky, operation, effect)
         )
         return answer
 
@@ -72,10 +72,10 @@ class StormyTables(Tables):
 class Bucket:
     """The failed-batches bucket; `out` while S3 is."""
 
-    def __init__(self, sky: Sky, clock: Callable[[], float]) -> None:
+    def __init__(self, history_context: HistoryContext, clock: Callable[[], float]) -> None:
         self.objects: dict[str, tuple[bytes, datetime]] = {}
         self.out = False
-        self._sky = sky
+        self._sky = history_context
         self._clock = clock
 
     def put_object(self, *, Key: str, Body: bytes, **_: object) -> None:  # noqa: N803
@@ -123,17 +123,17 @@ class Bucket:
                 raise refusal("ServiceUnavailable")
             return effect()
 
-        return suffer(self._sky, operation, reach)
+        return perform(self._sky, operation, reach)
 
 
 class Cdn:
-    """CloudFront's invalidations; `out` while it takes no more, `watch` sees the paths of each."""
+    """CloudFront's invalidations; refused while `out` is set, `watch` gets the paths of each."""
 
-    def __init__(self, sky: Sky) -> None:
+    def __init__(self, history_context: HistoryContext) -> None:
         self.invalidations: dict[str, list[str]] = {}  # by caller reference
         self.out = False
         self.watch: Callable[[list[str]], None] = lambda _: None
-        self._sky = sky
+        self._sky = history_context
 
     @property
     def forgotten(self) -> set[str]:
@@ -156,11 +156,11 @@ class Cdn:
             self.watch(paths)
             tally.events["invalidations"] += 1
 
-        suffer(self._sky, "CreateInvalidation", effect)
+        perform(self._sky, "CreateInvalidation", effect)
 
 
 class Silent:
-    """A logger or metrics of which nothing is heard: what they say is tested elsewhere."""
+    """A logger or metrics without output; other tests check what they emit."""
 
     def __getattr__(self, _: str) -> Callable[..., None]:
         return lambda *_args, **_kwargs: None

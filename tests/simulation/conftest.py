@@ -36,7 +36,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """In a worker of pytest-xdist: hand over what it went through."""
+    """In a worker of pytest-xdist: send the counts to the main process."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["simulation"] = tally.dump()
 

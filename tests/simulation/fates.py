@@ -1,4 +1,4 @@
-"""What can become of one call of AWS, and pieces of work that go on one call at a time."""
+"""The possible fates of a call to AWS, and tasks that advance one call at a time."""
 
 import contextlib
 import threading
@@ -29,14 +29,14 @@ type Effect = Callable[[], Any]
 
 
 class Clock(Protocol):
-    """What an invocation has left, and the longest that a call of it may take; in seconds."""
+    """The remaining time of an invocation, and the longest time of a call, in seconds."""
 
     left: float
     longest_call: float
 
 
-class Sky:
-    """What hangs over a history: calls that will land `late`, and the `story` so far."""
+class HistoryContext:
+    """State of a history: calls that take effect `late`, and the `story` of its moves so far."""
 
     def __init__(self) -> None:
         self.late: list[Effect] = []
@@ -47,7 +47,7 @@ class Sky:
 
 
 class Scene(threading.local):
-    """Who makes the calls of this thread: where their fates come from, and in which invocation."""
+    """The source of the fates for the calls of this thread, and the invocation that makes them."""
 
     who: str = "  "
     fate: Callable[[], str] | None = None
@@ -76,8 +76,8 @@ def invocation(clock: Clock) -> Iterator[None]:
         SCENE.clock = before
 
 
-def suffer(sky: Sky, operation: str, effect: Effect) -> Any:
-    """Make the call with the fate that it has."""
+def perform(history_context: HistoryContext, operation: str, effect: Effect) -> Any:
+    """Make the call according to its fate."""
     fate = SCENE.fate() if SCENE.fate else GOES_ON
     clock = SCENE.clock
     if clock:
@@ -85,15 +85,17 @@ def suffer(sky: Sky, operation: str, effect: Effect) -> Any:
     if fate != GOES_ON:
         tally.faults[fate] += 1
     try:
-        answer = _suffer(fate, operation, effect, sky, clock)
+        answer = _perform(fate, operation, effect, history_context, clock)
     except BaseException as error:
-        sky.tell(f"  {operation} {fate}: {error!r}")
+        history_context.tell(f"  {operation} {fate}: {error!r}")
         raise
-    sky.tell(f"  {operation} {fate}")
+    history_context.tell(f"  {operation} {fate}")
     return answer
 
 
-def _suffer(fate: str, operation: str, effect: Effect, sky: Sky, clock: Clock | None) -> Any:
+def _perform(
+    fate: str, operation: str, effect: Effect, history_context: HistoryContext, clock: Clock | None
+) -> Any:
     match fate:
         case "crash before a call":
             raise CrashError
@@ -109,10 +111,10 @@ def _suffer(fate: str, operation: str, effect: Effect, sky: Sky, clock: Clock | 
                 effect()
             raise _timeout(clock)
         case "call landing late":
-            sky.late.append(effect)
+            history_context.late.append(effect)
             raise _timeout(clock)
         case "crash and call landing late":
-            sky.late.append(effect)
+            history_context.late.append(effect)
             raise CrashError
         case "call sent twice" if operation != "TransactWriteItems":  # that carries a token
             with contextlib.suppress(ClientError):
@@ -129,7 +131,7 @@ def _timeout(clock: Clock | None) -> ReadTimeoutError:
 
 
 class Run:
-    """A piece of work in a thread of its own that stops before its every call."""
+    """A task in a thread of its own that pauses before each of its calls."""
 
     def __init__(self, name: str, work: Callable[[], Any]) -> None:
         self.name = name
@@ -144,7 +146,7 @@ class Run:
         self._stopped.acquire()
 
     def advance(self, fate: str = GOES_ON) -> None:
-        """To its next call, or to its end."""
+        """Run until its next call, or its end."""
         self._fate = fate
         self._go.release()
         self._stopped.acquire()

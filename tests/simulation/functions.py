@@ -1,4 +1,4 @@
-"""The two stream functions as they are deployed, on clients in memory, and their mappings."""
+"""The two stream functions with clients in memory, and their event source mappings."""
 
 import dataclasses
 import importlib

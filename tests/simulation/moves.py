@@ -1,4 +1,4 @@
-"""What a history is drawn from, and what of it is under way."""
+"""The moves and settings of a history, and its running tasks."""
 
 import dataclasses
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from tests.simulation.fates import GOES_ON, Run
 
 
 class Setup(NamedTuple):
-    """What differs from the template: smaller, to come to the borders sooner."""
+    """Settings that are smaller than in the template, so that limits are reached sooner."""
 
     batch_size: int
     retries: int
@@ -19,7 +19,7 @@ class Setup(NamedTuple):
 
 
 class Move(NamedTuple):
-    """Something that happens: to which of those that it could happen to, and with which fate."""
+    """One event of a history: its kind, its subject, and its fate."""
 
     verb: str
     which: int = 0

@@ -1,4 +1,4 @@
-"""The guards of both functions and of the engine, each of which can be taken away."""
+"""Mutations: each removes one safeguard of a function or of the engine."""
 
 import contextlib
 import dataclasses
@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.event_sources.engine import Engine
 from localcloud.event_sources.shards import ShardProgress
-from tests.simulation.clients import StormyTables
+from tests.simulation.clients import FaultyTables
 from tests.simulation.fates import SCENE
 from tests.simulation.functions import Function
 
@@ -19,22 +19,22 @@ type Mutation = Callable[[Function, pytest.MonkeyPatch], None]
 
 
 def last_sequence_condition(function: Function, patch: pytest.MonkeyPatch) -> None:
-    """Deliveries add without looking."""
+    """Deliveries add without a condition."""
     _change_transactions(function, patch, lambda seen: seen is None)
 
 
 def redrive_condition(function: Function, patch: pytest.MonkeyPatch) -> None:
-    """What a replay has read may be old when it writes."""
+    """A replay writes although the rows may have changed since it read them."""
     _change_transactions(function, patch, lambda seen: seen is not None)
 
 
 def receipts(function: Function, patch: pytest.MonkeyPatch) -> None:
-    """A replay counts all that it is given."""
+    """A replay counts all its records."""
     patch.setattr(function.part("counting"), "uncovered", lambda views, _seen: list(views))
 
 
-def guard_that_only_rises(function: Function, patch: pytest.MonkeyPatch) -> None:
-    """A replay sets the guard to what it replays, however old that is."""
+def last_sequence_that_only_rises(function: Function, patch: pytest.MonkeyPatch) -> None:
+    """A replay sets `last_sequence` to its own last record, even if that is lower."""
     counting = function.part("counting")
     make = counting.transaction
     nothing = {"last_sequence": {"S": ""}}
@@ -58,8 +58,8 @@ def stretches(function: Function, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(function.module, "read_batch", read_batch)
 
 
-def second_look_at_what_the_guard_refused(function: Function, patch: pytest.MonkeyPatch) -> None:
-    """What is below a photo's guard is taken to be counted, without a look at its receipts."""
+def receipts_below_the_last_sequence(function: Function, patch: pytest.MonkeyPatch) -> None:
+    """Views up to `last_sequence` count as counted, without a check of the receipts."""
     counting = function.part("counting")
     write = counting.ViewCounter._write
 
@@ -83,17 +83,17 @@ def report_of_the_lowest(function: Function, patch: pytest.MonkeyPatch) -> None:
 
 
 def version_condition(_: Function, patch: pytest.MonkeyPatch) -> None:
-    """What comes last stays, however old it is."""
-    put = StormyTables.put_item
+    """The last write wins, even if it is older."""
+    put = FaultyTables.put_item
 
-    def put_item(self: StormyTables, **request: Any) -> dict[str, Any]:
+    def put_item(self: FaultyTables, **request: Any) -> dict[str, Any]:
         return put(self, **{**request, "ConditionExpression": None})
 
-    patch.setattr(StormyTables, "put_item", put_item)
+    patch.setattr(FaultyTables, "put_item", put_item)
 
 
 def stop_at_the_first_failure(function: Function, patch: pytest.MonkeyPatch) -> None:
-    """All that can be written is, and all that could not is reported."""
+    """All records are tried, and all failed ones are reported."""
     apply, handle = function.module._apply, function.handler
 
     def apply_or_note(step: Any) -> float:
@@ -114,12 +114,12 @@ def stop_at_the_first_failure(function: Function, patch: pytest.MonkeyPatch) -> 
 
 
 def invalidation(function: Function, patch: pytest.MonkeyPatch) -> None:
-    """Deletions are not handed on."""
+    """Deletions are not invalidated in the CDN."""
     patch.setattr(function.module, "_invalidate", lambda *_: None)
 
 
 def report_of_failed_invalidations(function: Function, patch: pytest.MonkeyPatch) -> None:
-    """What the CDN refuses is forgotten."""
+    """A refused invalidation is not reported."""
     invalidate = function.module._invalidate
 
     def try_to_invalidate(*arguments: Any) -> None:
@@ -129,8 +129,8 @@ def report_of_failed_invalidations(function: Function, patch: pytest.MonkeyPatch
     patch.setattr(function.module, "_invalidate", try_to_invalidate)
 
 
-def invalidation_of_what_stood(function: Function, patch: pytest.MonkeyPatch) -> None:
-    """Only tombstones that were written just now are handed on."""
+def invalidation_of_earlier_tombstones(function: Function, patch: pytest.MonkeyPatch) -> None:
+    """Only tombstones that this invocation has written are invalidated."""
     apply, invalidate = function.module._apply, function.module._invalidate
     new: set[str] = set()
 
@@ -161,7 +161,7 @@ def invalidation_after_the_row(function: Function, patch: pytest.MonkeyPatch) ->
 
 
 def caller_reference_of_all_records(function: Function, patch: pytest.MonkeyPatch) -> None:
-    """Batches that begin alike have one reference, whatever they end with."""
+    """Batches with the same first record have the same caller reference."""
     make = function.module.invalidation_batch
 
     def invalidation_batch(deletions: Any) -> Any:
@@ -182,7 +182,7 @@ def key_groups_by_key(_: Function, patch: pytest.MonkeyPatch) -> None:
 
 
 def children_after_parents(_: Function, patch: pytest.MonkeyPatch) -> None:
-    """The engine reads a shard while its parents are under way."""
+    """The engine reads a shard before its parents are finished."""
     patch.setattr(Engine, "_has_ended", lambda _self, _shard_id: True)
 
 
@@ -192,9 +192,9 @@ MUTATIONS: dict[str, list[Mutation]] = {
         last_sequence_condition,
         receipts,
         redrive_condition,
-        guard_that_only_rises,
+        last_sequence_that_only_rises,
         stretches,
-        second_look_at_what_the_guard_refused,
+        receipts_below_the_last_sequence,
         report_of_the_lowest,
         key_groups_by_key,
         children_after_parents,
@@ -205,7 +205,7 @@ MUTATIONS: dict[str, list[Mutation]] = {
         children_after_parents,
         invalidation,
         report_of_failed_invalidations,
-        invalidation_of_what_stood,
+        invalidation_of_earlier_tombstones,
         invalidation_after_the_row,
         caller_reference_of_all_records,
     ],

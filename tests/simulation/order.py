@@ -1,4 +1,4 @@
-"""Which records of a photo come after which, and whether the engine keeps to it."""
+"""The order of a photo's records, and whether the engine keeps it."""
 
 import json
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ class Order:
             came.add(number)
 
     def settle(self, event: str, answer: dict[str, Any]) -> None:
-        """What is not reported is done with."""
+        """Records that are not reported are settled."""
         numbers = [number for number, _ in identities(event)]
         if failures := answer["batchItemFailures"]:
             numbers = numbers[: numbers.index(failures[0]["itemIdentifier"])]

@@ -1,4 +1,4 @@
-"""Histories of photos: what happens in the source, and what the catalog must show of it."""
+"""Histories of photos: the changes of the source, and what the catalog must show."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from shared.cache_tags import photo_tag
 from shared.dynamodb import from_item, to_item
 from shared.photos import Photo, Status
 from tests.simulation import tally
-from tests.simulation.clients import Cdn, StormyTables
+from tests.simulation.clients import Cdn, FaultyTables
 from tests.simulation.fates import SCENE
 from tests.simulation.functions import Context, Function
 from tests.simulation.moves import Setup
@@ -72,10 +72,10 @@ class Photos(World):
         self.photos = [f"photo-{number}" for number in range(4)]
         self.public: dict[str, dict[str, Any]] = {}
         self.poisonous: set[str] = set()
-        self.tables = StormyTables(self.sky, **{TABLE: ("photo_id",)})
+        self.tables = FaultyTables(self.history_context, **{TABLE: ("photo_id",)})
         self.tables.throttled = self.throttled
         self.tables.watch = self._watch
-        self.cdn = Cdn(self.sky)
+        self.cdn = Cdn(self.history_context)
         self.cdn.watch = self._watch_cdn
         self.deleted: dict[str, str] = {}  # cache tags of deleted photos, by sequence number
         self._numbers: dict[tuple[str, int], str] = {}
@@ -195,7 +195,7 @@ class Photos(World):
         return answer
 
     def _watch_cdn(self, paths: list[str]) -> None:
-        """What can still be seen would be cached again."""
+        """The photo must not be visible any more, or CloudFront would cache it again."""
         standing = {
             f"#{photo_tag(item['photo_id']['S'])}"
             for item in self.tables.items(TABLE)
@@ -217,7 +217,7 @@ class Photos(World):
 
 
 def row_of(photo: Photo) -> dict[str, Any]:
-    """What everybody may know of it."""
+    """The public attributes of a photo."""
     values = from_item(to_item(photo), dict)
     if photo.status is Status.DELETED:
         return {name: values[name] for name in ("photo_id", "version", "status", "expires_at")}

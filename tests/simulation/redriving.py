@@ -36,7 +36,7 @@ _TARGETS = Targets(
 
 
 def redrive(bucket: Bucket, invoke: Invoke, complain: Callable[[str], None]) -> None:
-    """Replay all that waits, and delete what was processed; an error of AWS ends it early."""
+    """Replay all failures, and delete those that were processed; an error of AWS ends it early."""
     stack = tool.FailureSource(bucket, _NoQueue(), _Lambda(invoke), BUCKET, "queue", _TARGETS)
     with contextlib.suppress(ClientError, BotoCoreError):
         waiting = []

@@ -27,7 +27,7 @@ WORLDS = {"view_counter": Views, "catalog_replicator": Photos}
 
 
 def histories(acts: int = 10) -> st.SearchStrategy[list[Move]]:
-    """Some fifty moves; in several lists, as a list of at least fifty could not shrink below."""
+    """About fifty moves in several lists: a list cannot shrink below its minimum length."""
     move = st.tuples(st.sampled_from(VERBS), st.integers(0, 999)).map(
         lambda drawn: Move(drawn[0][0], drawn[1], drawn[0][1])
     )
@@ -58,7 +58,7 @@ def many(examples: int, **more: Any) -> Callable[[Any], Any]:
 
 
 def live(function: Function, setup: Setup, moves: Sequence[Move]) -> None:
-    """Live through a history of that function, and count it among those survived."""
+    """Run a history of that function, and count it as passed."""
     started = time.monotonic()
     WORLDS[function.folder](function, setup).live(moves)
     tally.histories[function.folder] += 1

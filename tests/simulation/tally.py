@@ -1,4 +1,4 @@
-"""What the simulation went through, for the lines that pytest ends with."""
+"""Counts of the simulation, for the summary of pytest."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ mutations: dict[str, str] = {}
 
 @contextlib.contextmanager
 def not_counting() -> Iterator[None]:
-    """What a mutation goes through is not survived."""
+    """Histories of a mutation are not counted."""
     before = events.copy(), faults.copy()
     yield
     for counter, counts in zip((events, faults), before, strict=True):
@@ -30,18 +30,18 @@ def not_counting() -> Iterator[None]:
 
 
 def dump() -> list[dict[str, Any]]:
-    """What this process went through, for `add` in another."""
+    """The counts of this process, for `add` in another one."""
     return [dict(each) for each in (histories, seconds, events, faults, mutations)]
 
 
 def add(dumped: Sequence[Mapping[str, Any]]) -> None:
-    """Count what another process went through."""
+    """Add the counts of another process."""
     for known, more in zip((histories, seconds, events, faults, mutations), dumped, strict=True):
         known.update(more)
 
 
 def lines() -> list[str]:
-    """Nothing, if no history was lived through."""
+    """The summary; empty if no history was run."""
     if not histories and not mutations:
         return []
     spent = ", ".join(

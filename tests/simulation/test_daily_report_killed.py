@@ -1,4 +1,4 @@
-"""Up to a hundred thousand photos, time that runs out often, and steps that die anywhere."""
+"""Up to 100,000 photos, with steps that run out of time or are killed at any call."""
 
 import json
 import random
@@ -33,7 +33,7 @@ def taken(gallery: LargeGallery, time_left: Callable[[], float]) -> Callable[...
 
 
 class Interruptions:
-    """A step whose time runs out often, and that dies now and then, before or after some call.
+    """A step that often runs out of time, and is sometimes killed before or after a call.
 
     Like the state machine it begins again with the state that it began with, until there is an
     answer.
@@ -104,7 +104,7 @@ def test_every_photo_is_visited_and_repaired_once(photos: int):
 
 
 @pytest.mark.parametrize("order", ["", "an order of the catalog's own"])
-def test_report_does_not_depend_on_what_happens_to_its_steps(order: str):
+def test_report_does_not_depend_on_interruptions_of_its_steps(order: str):
     stormy = LargeGallery(10_000, salts={"catalog": order})
     calm = LargeGallery(like=stormy)
     report, _ = make(calm, taken(calm, plenty))
@@ -122,7 +122,7 @@ def test_report_does_not_depend_on_what_happens_to_its_steps(order: str):
     assert writes(healthy) == {("reports-bucket", "reports/2026-11-22.json"): 1}
 
 
-def test_memory_stays_flat_as_the_tables_grow_tenfold():
+def test_memory_does_not_grow_with_the_tables():
     def peak(size: int) -> int:
         gallery = LargeGallery(size, shares={})
         step = taken(gallery, plenty)
@@ -137,7 +137,7 @@ def test_memory_stays_flat_as_the_tables_grow_tenfold():
     assert peak(20_000) < 2 * peak(2_000)
 
 
-def test_whole_catalog_is_made_again_in_states_that_step_functions_can_hand_on():
+def test_complete_catalog_is_restored_with_states_within_the_limit_of_step_functions():
     gallery = LargeGallery(5_000, shares={"missing": 1000})
     report, number = make(gallery, taken(gallery, plenty))
     assert findings(report) == {"drift.missing": 5_000}

@@ -1,4 +1,4 @@
-"""Random histories: whatever happens, every record is processed or kept, in order by key."""
+"""Random histories: under all faults every record is processed or kept, in order by key."""
 
 import json
 from collections import defaultdict
@@ -35,7 +35,7 @@ ANSWERS = st.sampled_from(["fine"] * 3 + ["partial"] * 3 + ["dies", "throttled",
 
 
 class History(Bench):
-    """Keeps, beside what the function was sent, what must hold at every moment."""
+    """Records the deliveries to the function, and checks the invariants after each move."""
 
     def __init__(self, settings: dict[str, Any], data: st.DataObject) -> None:
         super().__init__(shards=2, **settings)
@@ -97,7 +97,7 @@ class History(Bench):
                     assert record.sequence_number in self.done, "the checkpoint ran ahead"
 
     def read(self) -> None:
-        """Look for shards, and read on in those that are ready before that."""
+        """Find new shards, and read from those that were ready before."""
         for unit in reversed(self.engine.ready()):
             if not isinstance(unit, Deliver):
                 self.engine.step(unit)
@@ -118,7 +118,7 @@ class History(Bench):
             self.check_checkpoints()
 
     def note(self, task: Task, result: Result) -> None:
-        """What the engine may take for done now: nothing else may move a checkpoint."""
+        """Note the records that are done; only these may advance a checkpoint."""
         self.done |= {each.sequence_number for kept in self.kept for each in kept.records}
         if not isinstance(task, BatchInvocation) or not isinstance(result, Answer):
             return

@@ -1,4 +1,4 @@
-"""The simulation can fail: with any one guard taken away it finds a history that shows it."""
+"""The simulation can fail: for each removed safeguard it finds a history that shows the error."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""No stream record is lost or counted twice, whatever happens between stream and tables."""
+"""No stream record is lost or counted twice, under all faults between stream and tables."""
 
 import pytest
 from hypothesis import example, given, seed

@@ -63,7 +63,7 @@ class Run:
         self._stopped.release()
 
     def advance(self, fate: str) -> None:
-        """To its next call, or to its end."""
+        """Run until its next call, or its end."""
         self._fate = fate
         self._go.release()
         self._stopped.acquire()

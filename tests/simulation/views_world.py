@@ -10,7 +10,7 @@ from fakes.memory_stream import MemoryStream
 from fakes.view_records import minutes, photo, totals
 from shared.timestamps import iso_milliseconds
 from tests.simulation import tally
-from tests.simulation.clients import StormyTables
+from tests.simulation.clients import FaultyTables
 from tests.simulation.fates import SCENE
 from tests.simulation.functions import Context, Function
 from tests.simulation.moves import Setup
@@ -54,7 +54,7 @@ class Views(World):
     def __init__(self, function: Function, setup: Setup) -> None:
         super().__init__(function, setup, MemoryStream)
         self.good: dict[str, tuple[str, str]] = {}
-        self.tables = StormyTables(self.sky, **{TABLE: ("photo_id", "period")})
+        self.tables = FaultyTables(self.history_context, **{TABLE: ("photo_id", "period")})
         self.tables.throttled = self.throttled
         self.tables.watch = self._watch
         self._guards: dict[str, str] = {}

@@ -20,7 +20,7 @@ from localcloud.event_sources.tasks import BatchInvocation, Deliver, Discarding,
 from shared.quarantine import BrokenReleaseError
 from tests.simulation import tally
 from tests.simulation.clients import Bucket
-from tests.simulation.fates import GOES_ON, Run, Sky, invocation, playing
+from tests.simulation.fates import GOES_ON, HistoryContext, Run, invocation, playing
 from tests.simulation.functions import Context, Function, plain
 from tests.simulation.moves import Flight, Move, Setup
 from tests.simulation.order import Order, identity
@@ -42,8 +42,8 @@ class World:
         self.function = function
         self.setup = setup
         self.now = START
-        self.sky = Sky()
-        self.bucket = Bucket(self.sky, self.clock)
+        self.history_context = HistoryContext()
+        self.bucket = Bucket(self.history_context, self.clock)
         self.mapping = dataclasses.replace(
             function.mapping, batch_size=setup.batch_size, maximum_retries=setup.retries
         )
@@ -72,18 +72,18 @@ class World:
         """Random failures, then delivery of what is left, then redrive of what failed."""
         try:
             for move in moves:
-                self.sky.story.append(repr(move))
+                self.history_context.story.append(repr(move))
                 getattr(self, move.verb)(move.which, move.fate)
-            self.sky.story.append("the failures are over")
+            self.history_context.story.append("the failures are over")
             self._calm_down()
             self._drain()
             self._check(self.check_drained)
-            self.sky.story.append("all is drained, and redriven")
+            self.history_context.story.append("all is drained, and redriven")
             self._redrive_twice_at_once()
             self._redrive()
             self._check(self.check_redriven)
         except BaseException as error:
-            error.add_note("\n".join(self.sky.story))
+            error.add_note("\n".join(self.history_context.story))
             raise
         finally:
             self._close()
@@ -208,8 +208,8 @@ class World:
 
     def land(self, which: int, _: str) -> None:
         """A call whose caller has ended arrives late, or never."""
-        if self.sky.late:
-            effect = self.sky.late.pop(which % len(self.sky.late))
+        if self.history_context.late:
+            effect = self.history_context.late.pop(which % len(self.history_context.late))
             if which % 3:
                 with contextlib.suppress(ClientError):
                     effect()
@@ -220,7 +220,7 @@ class World:
         """A record is in the stream."""
         self.sent[record.sequence_number] = json.loads(record.body)
         self._order.note(record)
-        self.sky.tell(f"sent {record.sequence_number[-3:]} of {record.key[-14:]}")
+        self.history_context.tell(f"sent {record.sequence_number[-3:]} of {record.key[-14:]}")
         tally.events["records"] += 1
 
     def invoke(self, event: str) -> Answer:
@@ -230,12 +230,12 @@ class World:
             raise NotInvokedError("throttled")
         tally.events["invocations"] += 1
         decoded = json.loads(event)
-        self.sky.tell(f"the {self.release} release gets {_short(decoded)}")
+        self.history_context.tell(f"the {self.release} release gets {_short(decoded)}")
         context = Context(self.function.timeout, self.longest_call)
         try:
             with invocation(context):
                 payload = self.function.handler(decoded, context)
-            self.sky.tell(f"and answers {payload}")
+            self.history_context.tell(f"and answers {payload}")
             return Answer(plain(payload))
         except CrashError:
             return Answer(function_error="Unhandled")
@@ -356,7 +356,7 @@ class World:
             self._end(run)
         for flight in list(self._flights):
             self._finish(flight)
-        while self.sky.late:
+        while self.history_context.late:
             self.land(1, GOES_ON)
 
     def _drain(self) -> None:

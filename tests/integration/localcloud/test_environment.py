@@ -37,7 +37,7 @@ def persons_environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def test_laptop_environment_holds_only_what_it_names(
+def test_laptop_environment_has_only_the_listed_variables(
     persons_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     for name, value in persons_environment.items():
@@ -73,7 +73,7 @@ def test_build_environment_keeps_a_persons_settings_but_nothing_of_aws(
 
 
 def test_the_sdk_finds_only_the_laptop(persons_environment: dict[str, str]):
-    """In a process of its own, for each environment: which credentials, profile, endpoint?"""
+    """Read credentials, profile and endpoint in a new process, for each environment."""
     script = (
         "import boto3; session = boto3.Session(); client = session.client('s3');"
         "found = session.get_credentials();"

@@ -1,4 +1,4 @@
-"""CloudFormation as far as taking stacks down needs it, with AWS's memory of deleted stacks.
+"""The part of CloudFormation that deletions of stacks need; like AWS it lists deleted stacks.
 
 Buckets are really deleted, in moto, and only empty ones. A Lambda@Edge function cannot be deleted
 before its replicas are gone, which here is the `replica_rounds`-th attempt after the first.
@@ -54,7 +54,7 @@ class CloudFormation:
         return self.stacks[-1]
 
     def _find(self, name: str, operation: str) -> StoredStack:
-        """By id always; by name only while it lives."""
+        """Find a stack by its id, or by its name if it is not deleted."""
         for stack in self.stacks:
             if name == stack.id or (name == stack.name and stack.status != "DELETE_COMPLETE"):
                 return stack
@@ -68,7 +68,7 @@ class CloudFormation:
             "StackStatus": stack.status,
             "EnableTerminationProtection": stack.protected,
         }
-        if stack.status == "DELETE_IN_PROGRESS":  # it ends by itself, after a few looks
+        if stack.status == "DELETE_IN_PROGRESS":  # it ends by itself, after a few requests
             self.looks += 1
             if self.looks == 3:
                 self._delete(stack, "")
@@ -150,7 +150,7 @@ class CloudFormation:
 
 
 class Pages:
-    """Whatever is listed comes in pages of two, so that a single page read is not enough."""
+    """Lists have pages of two entries, so that the first page is never enough."""
 
     def __init__(self, cloud_formation: CloudFormation, operation: str) -> None:
         self._cloud_formation = cloud_formation

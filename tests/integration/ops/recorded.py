@@ -1,4 +1,4 @@
-"""AWS's answers, each given to exactly the request that is expected, in that order."""
+"""Recorded answers of AWS, each for one expected request, in this order."""
 
 from typing import Any
 

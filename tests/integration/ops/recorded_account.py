@@ -30,7 +30,7 @@ def session(region: str) -> boto3.Session:
 
 
 class RecordedAccount:
-    """What boto3.Session is to an account, with recorded answers."""
+    """A replacement for boto3.Session with the recorded answers of an account."""
 
     def __init__(self, name: str, region: str = "us-east-1") -> None:
         self.entries: list[dict[str, Any]] = json.loads((ACCOUNTS / f"{name}.json").read_text())

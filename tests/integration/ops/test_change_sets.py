@@ -228,7 +228,7 @@ def test_rolled_back_update_names_the_first_failure_and_the_edge_version_that_st
     assert "UPDATE_FAILED Schedule: Invalid Schedule Expression" in said
 
 
-def test_failed_validation_is_waited_for_until_the_stack_is_back(recorded: CloudFormation):
+def test_failed_validation_is_followed_until_the_rollback_has_ended(recorded: CloudFormation):
     """CloudFormation says UPDATE_FAILED of the stack, and only then begins to roll back."""
     failed = event(1, "gallery", "UPDATE_FAILED", "Validation failed with 1 error(s).")
     recorded.execution(preserve=False)

@@ -1,4 +1,4 @@
-"""The steps of a deployment: which account, what is asked, and what follows which answer."""
+"""The steps of a deployment: the account, the questions, and the effect of each answer."""
 
 import argparse
 import io
@@ -54,8 +54,8 @@ class Session:
         return {"TemplateBody": (ROOT / "template.yaml").read_text()}
 
 
-class Laboratory:
-    """What deploy() does in which order, with sam, CloudFormation and the page only noted down."""
+class RecordedDeployment:
+    """The steps of deploy() in their order, without sam, CloudFormation and the page."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, region: str = "us-east-1") -> None:
         self.done: list[str] = []
@@ -144,35 +144,44 @@ class Laboratory:
 
 
 @pytest.fixture
-def laboratory(monkeypatch: pytest.MonkeyPatch) -> Laboratory:
-    return Laboratory(monkeypatch)
+def recorded_deployment(monkeypatch: pytest.MonkeyPatch) -> RecordedDeployment:
+    return RecordedDeployment(monkeypatch)
 
 
-def test_build_and_deploy_get_the_same_parameters_and_the_page_is_published(laboratory: Laboratory):
-    said = laboratory.deploy()
-    assert laboratory.done == ["build", "create", "execute and preserve", "publish"]
+def test_build_and_deploy_get_the_same_parameters_and_the_page_is_published(
+    recorded_deployment: RecordedDeployment,
+):
+    said = recorded_deployment.deploy()
+    assert recorded_deployment.done == ["build", "create", "execute and preserve", "publish"]
     given = ['Release="by-stage"', 'ViewsShardCount="2"', 'Stage="dev"', 'ApiAccessLogs="none"']
-    assert laboratory.told["build"] == ("--parameter-overrides", *given)
-    assert laboratory.told["create"] == laboratory.told["build"]
-    assert laboratory.published == [OUTPUTS]
+    assert recorded_deployment.told["build"] == ("--parameter-overrides", *given)
+    assert recorded_deployment.told["create"] == recorded_deployment.told["build"]
+    assert recorded_deployment.published == [OUTPUTS]
     assert "Create:" in said
     assert "--user-pool-id pool-1" in said
 
 
-def test_findings_of_preflight_are_shown_and_prevent_the_deployment(laboratory: Laboratory):
-    assert "enough of everything" in laboratory.deploy()
-    laboratory.done = []
-    laboratory.findings.append(blocked("Lambda quota", "10 do not fit"))
+def test_findings_of_preflight_are_shown_and_prevent_the_deployment(
+    recorded_deployment: RecordedDeployment,
+):
+    assert "enough of everything" in recorded_deployment.deploy()
+    recorded_deployment.done = []
+    recorded_deployment.findings.append(blocked("Lambda quota", "10 do not fit"))
     with pytest.raises(OperationError, match="Nothing was deployed"):
-        laboratory.deploy()
-    assert laboratory.done == []
+        recorded_deployment.deploy()
+    assert recorded_deployment.done == []
 
 
-def test_stack_without_a_distribution_has_no_page_and_says_so(laboratory: Laboratory):
-    laboratory.outputs = OUTPUTS | {"DistributionId": "none", "GalleryUrl": "none: no edge here"}
-    said = laboratory.deploy()
+def test_stack_without_a_distribution_has_no_page_and_says_so(
+    recorded_deployment: RecordedDeployment,
+):
+    recorded_deployment.outputs = OUTPUTS | {
+        "DistributionId": "none",
+        "GalleryUrl": "none: no edge here",
+    }
+    said = recorded_deployment.deploy()
     assert "none: no edge here" in said
-    assert laboratory.published == []
+    assert recorded_deployment.published == []
 
 
 @pytest.mark.parametrize(
@@ -184,109 +193,128 @@ def test_stack_without_a_distribution_has_no_page_and_says_so(laboratory: Labora
         ("UPDATE_ROLLBACK_COMPLETE", "execute", "rolls the stack back"),
     ],
 )
-def test_only_a_stack_that_exists_whole_is_rolled_back(
-    laboratory: Laboratory, status: str, execution: str, said: str
+def test_only_a_completely_created_stack_is_rolled_back(
+    recorded_deployment: RecordedDeployment, status: str, execution: str, said: str
 ):
-    laboratory.stack = StackDescription("arn", "gallery", status, {}, OUTPUTS)
-    assert said in laboratory.deploy()
-    assert execution in laboratory.done
+    recorded_deployment.stack = StackDescription("arn", "gallery", status, {}, OUTPUTS)
+    assert said in recorded_deployment.deploy()
+    assert execution in recorded_deployment.done
 
 
-def test_failed_deployment_says_why_and_publishes_no_page(laboratory: Laboratory):
-    laboratory.status = "UPDATE_ROLLBACK_COMPLETE"
+def test_failed_deployment_says_why_and_publishes_no_page(recorded_deployment: RecordedDeployment):
+    recorded_deployment.status = "UPDATE_ROLLBACK_COMPLETE"
     with pytest.raises(OperationError, match="why it failed"):
-        laboratory.deploy()
-    assert laboratory.published == [], "a page newer than its API"
+        recorded_deployment.deploy()
+    assert recorded_deployment.published == [], "a page newer than its API"
 
 
-def test_without_changes_the_page_alone_is_published(laboratory: Laboratory):
-    laboratory.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
-    laboratory.change_set = None
-    laboratory.deploy()
-    assert laboratory.done == ["build", "create", "publish"]
+def test_without_changes_the_page_alone_is_published(recorded_deployment: RecordedDeployment):
+    recorded_deployment.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
+    recorded_deployment.change_set = None
+    recorded_deployment.deploy()
+    assert recorded_deployment.done == ["build", "create", "publish"]
 
 
-def test_without_changes_a_failed_creation_is_retried(laboratory: Laboratory):
-    laboratory.stack = StackDescription("arn", "gallery", "CREATE_FAILED")
-    laboratory.change_set = None
-    laboratory.deploy()
-    assert laboratory.done == ["build", "create", "retry", "publish"]
+def test_without_changes_a_failed_creation_is_retried(recorded_deployment: RecordedDeployment):
+    recorded_deployment.stack = StackDescription("arn", "gallery", "CREATE_FAILED")
+    recorded_deployment.change_set = None
+    recorded_deployment.deploy()
+    assert recorded_deployment.done == ["build", "create", "retry", "publish"]
 
 
-def test_continued_creation_names_the_resources_that_it_replaces(laboratory: Laboratory):
-    laboratory.change_set = ChangeSet("change set", "arn", replaced=("PhotosTable",))
-    assert "this change set replaces" not in laboratory.deploy(), "a creation may replace resources"
-    laboratory.stack = StackDescription("arn", "gallery", "CREATE_FAILED")
-    assert "this change set replaces PhotosTable" in laboratory.deploy()
+def test_continued_creation_names_the_resources_that_it_replaces(
+    recorded_deployment: RecordedDeployment,
+):
+    recorded_deployment.change_set = ChangeSet("change set", "arn", replaced=("PhotosTable",))
+    assert "this change set replaces" not in recorded_deployment.deploy(), (
+        "a creation may replace resources"
+    )
+    recorded_deployment.stack = StackDescription("arn", "gallery", "CREATE_FAILED")
+    assert "this change set replaces PhotosTable" in recorded_deployment.deploy()
 
 
 def test_release_that_changes_provisioned_concurrency_shifts_all_traffic_and_says_so(
-    laboratory: Laboratory,
+    recorded_deployment: RecordedDeployment,
 ):
     warm = {"ApiProvisionedConcurrency": "2"}
-    laboratory.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", warm, OUTPUTS)
-    said = laboratory.deploy("ApiProvisionedConcurrency=0")
-    assert 'Release="at-once"' in laboratory.told["create"]
+    recorded_deployment.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", warm, OUTPUTS)
+    said = recorded_deployment.deploy("ApiProvisionedConcurrency=0")
+    assert 'Release="at-once"' in recorded_deployment.told["create"]
     assert "cannot change during a canary" in said
 
 
-def test_person_is_asked_before_the_build_and_when_the_change_set_is_there(laboratory: Laboratory):
-    laboratory.answers = ["yes", "yes"]
-    laboratory.deploy(yes=False)
-    assert laboratory.done[:-2] == ["Deploy?", "build", "create", "Execute this change set?"]
+def test_person_is_asked_before_the_build_and_when_the_change_set_is_there(
+    recorded_deployment: RecordedDeployment,
+):
+    recorded_deployment.answers = ["yes", "yes"]
+    recorded_deployment.deploy(yes=False)
+    assert recorded_deployment.done[:-2] == [
+        "Deploy?",
+        "build",
+        "create",
+        "Execute this change set?",
+    ]
 
 
-def test_leftover_versions_are_named_and_deleted_before_the_build(laboratory: Laboratory):
-    laboratory.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
-    laboratory.drift = [DRIFT]
-    said = laboratory.deploy()
+def test_leftover_versions_are_named_and_deleted_before_the_build(
+    recorded_deployment: RecordedDeployment,
+):
+    recorded_deployment.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
+    recorded_deployment.drift = [DRIFT]
+    said = recorded_deployment.deploy()
     assert "Api: the stack does not have version 4" in said
-    assert laboratory.done[:2] == ["set back", "build"]
+    assert recorded_deployment.done[:2] == ["set back", "build"]
 
 
-def test_function_whose_leftover_stays_gets_another_hash(laboratory: Laboratory):
-    laboratory.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
-    laboratory.drift = [DRIFT]
-    laboratory.undeletable = {"EdgeHeadersFunction": 4}
-    laboratory.deploy()
-    assert laboratory.hashed_beside == {"EdgeHeadersFunction": 4}
+def test_function_whose_leftover_stays_gets_another_hash(recorded_deployment: RecordedDeployment):
+    recorded_deployment.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
+    recorded_deployment.drift = [DRIFT]
+    recorded_deployment.undeletable = {"EdgeHeadersFunction": 4}
+    recorded_deployment.deploy()
+    assert recorded_deployment.hashed_beside == {"EdgeHeadersFunction": 4}
 
 
-def test_leftover_versions_are_not_deleted_without_confirmation(laboratory: Laboratory):
-    laboratory.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
-    laboratory.drift = [DRIFT]
-    laboratory.answers = ["yes", "no"]
+def test_leftover_versions_are_not_deleted_without_confirmation(
+    recorded_deployment: RecordedDeployment,
+):
+    recorded_deployment.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
+    recorded_deployment.drift = [DRIFT]
+    recorded_deployment.answers = ["yes", "no"]
     with pytest.raises(OperationError, match="Nothing was deployed"):
-        laboratory.deploy(yes=False)
-    assert laboratory.done == ["Deploy?", "Restore them, and delete those versions?"]
+        recorded_deployment.deploy(yes=False)
+    assert recorded_deployment.done == ["Deploy?", "Restore them, and delete those versions?"]
 
 
-def test_nothing_is_built_without_confirmation(laboratory: Laboratory):
-    laboratory.answers = ["no"]
+def test_nothing_is_built_without_confirmation(recorded_deployment: RecordedDeployment):
+    recorded_deployment.answers = ["no"]
     with pytest.raises(OperationError, match="Nothing was deployed"):
-        laboratory.deploy(yes=False)
-    assert laboratory.done == ["Deploy?"]
+        recorded_deployment.deploy(yes=False)
+    assert recorded_deployment.done == ["Deploy?"]
 
 
 def test_yes_is_required_without_a_terminal(
-    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+    recorded_deployment: RecordedDeployment, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(deploy, "answer_to", answer_to)
     with pytest.raises(OperationError, match="--yes"):
-        laboratory.deploy(yes=False)
-    assert laboratory.done == []
+        recorded_deployment.deploy(yes=False)
+    assert recorded_deployment.done == []
 
 
-def test_declined_change_set_is_deleted_and_counts_as_no_deployment(laboratory: Laboratory):
-    laboratory.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
-    laboratory.answers = ["yes", "no"]
+def test_declined_change_set_is_deleted_and_counts_as_no_deployment(
+    recorded_deployment: RecordedDeployment,
+):
+    recorded_deployment.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
+    recorded_deployment.answers = ["yes", "no"]
     with pytest.raises(OperationError, match="the change set is deleted"):
-        laboratory.deploy(yes=False)
-    assert laboratory.done[-1] == "discard"
-    assert laboratory.published == []
+        recorded_deployment.deploy(yes=False)
+    assert recorded_deployment.done[-1] == "discard"
+    assert recorded_deployment.published == []
 
 
-def test_ctrl_c_at_the_change_set_is_a_no(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch):
+def test_ctrl_c_at_the_change_set_means_no(
+    recorded_deployment: RecordedDeployment, monkeypatch: pytest.MonkeyPatch
+):
     def answer(question: str, *_: Any) -> str:
         if question.startswith("Execute"):
             raise KeyboardInterrupt
@@ -294,11 +322,11 @@ def test_ctrl_c_at_the_change_set_is_a_no(laboratory: Laboratory, monkeypatch: p
 
     monkeypatch.setattr(deploy, "answer_to", answer)
     with pytest.raises(KeyboardInterrupt):
-        laboratory.deploy(yes=False)
-    assert laboratory.done[-1] == "discard"
+        recorded_deployment.deploy(yes=False)
+    assert recorded_deployment.done[-1] == "discard"
 
 
-def test_account_is_the_one_that_the_credentials_lead_to(monkeypatch: pytest.MonkeyPatch):
+def test_account_is_that_of_the_credentials(monkeypatch: pytest.MonkeyPatch):
     assert open_account(DEV, None).id == ACCOUNT
     assert open_account(DEV, ACCOUNT).region == "us-east-1"
     with pytest.raises(OperationError, match="belong to account 123456789012, not 999999999999"):

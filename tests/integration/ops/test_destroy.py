@@ -1,6 +1,6 @@
-"""Taking a stack down: data in moto, and a CloudFormation that remembers deleted stacks.
+"""Deletion of a stack: data in moto, and a CloudFormation that lists deleted stacks.
 
-The laptop cloud's forgets what a deleted stack kept; AWS's does not for 90 days, nor this one.
+The laptop cloud does not list deleted stacks. AWS lists them for 90 days, and so does this one.
 """
 
 import argparse
@@ -31,7 +31,7 @@ CHANGES = ("delete_", "update_")
 
 
 class Interrupter:
-    """Ends the run right before the so-manieth change, as Ctrl-C would."""
+    """Interrupts the run before the change with the given number, as Ctrl-C does."""
 
     def __init__(self) -> None:
         self.at: int | None = None
@@ -66,7 +66,7 @@ class Client:
 
 
 class World:
-    """An account with a stack in it, and with neighbours that must stay."""
+    """An account with a stack, and with other resources that must stay."""
 
     def __init__(self, *, protected: bool = False, objects: int = 2) -> None:
         self.cloud_formation = CloudFormation()
@@ -126,7 +126,7 @@ class World:
         return Client(moto_client(service, region_name), self.interrupter)
 
     def left(self) -> set[str]:
-        """Everything that is there, but the neighbours."""
+        """All resources except the others that must stay."""
         s3 = self.s3
         found = {each["Name"] for each in s3.list_buckets()["Buckets"]}
         listed = s3.list_objects_v2(Bucket="artifacts").get("Contents", [])
@@ -172,7 +172,7 @@ type Run = Callable[..., tuple[bool, str]]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    """`python -m ops.destroy` in a world; whether nothing is left, and what it said."""
+    """Run `python -m ops.destroy`; returns whether nothing is left, and the output."""
 
     def run(
         world: World,
@@ -198,7 +198,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
-def test_nothing_is_left_and_neighbours_stay(run: Run):
+def test_nothing_is_left_and_other_resources_stay(run: Run):
     world = World(objects=9)
     done, said = run(world)
     assert done
@@ -260,7 +260,7 @@ def test_protected_data_is_refused_before_anything_is_deleted(run: Run):
     assert table["DeletionProtectionEnabled"], "the neighbour's is not ours to switch off"
 
 
-def test_replicas_at_the_edge_hold_up_the_stack_alone(run: Run):
+def test_replicas_at_the_edge_delay_only_the_stack(run: Run):
     world = World()
     world.cloud_formation.replica_rounds = 1
     done, said = run(world)
@@ -354,7 +354,7 @@ def test_resources_that_an_earlier_stack_retained_are_deleted_too(run: Run):
     world.s3.delete_object(Bucket="site", Key="photo")
     world.cloud_formation.delete_stack(world.stack.id, "by hand")
     assert "uploads" in world.left()
-    world.s3.create_bucket(Bucket="site")  # somebody's, now that the name is free again
+    world.s3.create_bucket(Bucket="site")  # it belongs to somebody else, because the name was free
     done, said = run(world)
     assert done
     assert "deleted; this is left" in said
@@ -379,7 +379,7 @@ def test_stack_that_was_never_there_is_an_error(run: Run):
         run(world)
 
 
-def test_stack_that_is_being_changed_is_left_alone(run: Run):
+def test_stack_that_is_being_changed_is_not_deleted(run: Run):
     world = World()
     world.stack.status = "UPDATE_IN_PROGRESS"
     with pytest.raises(OperationError, match="wait"):

@@ -1,4 +1,4 @@
-"""What a rollback or `sam sync` leaves of Lambda versions and aliases, and the way back."""
+"""Lambda versions and aliases after a rollback or `sam sync`, and their restoration."""
 
 import io
 import json
@@ -144,7 +144,7 @@ def test_version_of_a_creation_that_failed_before_the_stack_knew_it_is_found(rec
 @pytest.mark.parametrize(
     "deployed", [None, StackDescription(STACK, "gallery", "REVIEW_IN_PROGRESS")]
 )
-def test_new_stack_is_not_looked_at(recorded: Lambda, deployed: StackDescription | None):
+def test_new_stack_is_not_examined(recorded: Lambda, deployed: StackDescription | None):
     assert find_drift(recorded.account, deployed) == []
 
 
@@ -193,7 +193,7 @@ def test_any_other_refusal_is_an_error_with_lambdas_reason(recorded: Lambda):
         back(recorded, leftover(4, function="Api"))
 
 
-def test_code_of_the_template_that_is_not_the_versions_is_an_error(recorded: Lambda):
+def test_template_code_that_differs_from_the_version_is_an_error(recorded: Lambda):
     code = {"S3Bucket": "artifacts", "S3Key": "gallery/api"}
     template = f"Resources: {{Api: {{Properties: {{Code: {json.dumps(code)}}}}}}}"
     recorded.expect(

@@ -1,4 +1,4 @@
-"""`make preflight` in accounts that answer as AWS does: a new one, a complete one, leftovers."""
+"""`make preflight` in recorded accounts: a new one, a complete one, and one with leftovers."""
 
 import io
 import re
@@ -89,7 +89,7 @@ def test_new_account_passes_after_the_advice_is_followed():
     assert "as in new accounts" in by_check(examination)["Lambda quota"].sentence
 
 
-def test_complete_account_has_nothing_to_say():
+def test_complete_account_has_no_warnings():
     recorded = RecordedAccount("complete")
     examination = examined(recorded, MonthlyBudget="50")
     assert results(examination) == {}
@@ -175,7 +175,7 @@ def test_missing_permission_is_a_warning_that_names_the_action():
     }
 
 
-def test_service_that_does_not_answer_is_a_warning_with_its_own_words():
+def test_service_that_does_not_answer_is_a_warning_with_its_message():
     recorded = RecordedAccount("complete")
     recorded.replace(
         "lambda.GetAccountSettings", error={"Code": "ServiceException", "Message": "Try later"}
@@ -397,7 +397,7 @@ def test_offline_needs_neither_credentials_nor_network(capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_table_fits_its_terminal_and_says_each_sentence_whole(width: int):
+def test_table_fits_its_terminal_and_has_each_sentence_completely(width: int):
     findings = list(looked(RecordedAccount("leftovers")).values())
     written = io.StringIO()
     Console(width=width, file=written).print(findings_table(findings))

@@ -1,4 +1,4 @@
-"""Which changes of the views stream `make preflight` lets through, by the stream that is there."""
+"""The changes of an existing views stream that `make preflight` accepts and blocks."""
 
 from typing import Any
 
@@ -37,14 +37,14 @@ def found(shards: int, mode: str = "PROVISIONED", **given: str) -> Finding:
     return finding
 
 
-def test_jump_is_refused_with_the_steps_that_are_possible():
+def test_too_large_change_is_blocked_with_the_possible_steps():
     finding = found(2, ViewsShardCount="16")
     assert finding.result is CheckResult.BLOCKED
     assert "ViewsShardCount=4 first, then 8, then 16" in finding.sentence
 
 
 @pytest.mark.parametrize("wanted", ["1", "2", "3", "4"])
-def test_halving_doubling_and_less_is_let_through(wanted: str):
+def test_changes_up_to_half_and_double_are_accepted(wanted: str):
     assert found(2, ViewsShardCount=wanted).result is CheckResult.READY
 
 

@@ -1,4 +1,4 @@
-"""The page as it is published: into a bucket of moto, before a CloudFront that only listens."""
+"""Publication of the page into a bucket of moto; CloudFront's calls are recorded."""
 
 import json
 from pathlib import Path
@@ -70,7 +70,7 @@ def test_page_and_configuration_are_put_with_their_types_pages_last(site: Site):
     }
 
 
-def test_files_of_an_older_page_go_and_everything_is_fetched_again(site: Site):
+def test_old_files_are_deleted_and_all_paths_are_invalidated(site: Site):
     site.s3.put_object(Bucket="sitebucket", Key="old.js", Body=b"")
     publish(site)
     publish(site)

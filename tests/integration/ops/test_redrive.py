@@ -1,4 +1,4 @@
-"""What `make redrive` does not process stays where it is, and what it refuses is never invoked."""
+"""Unprocessed failures stay where they are, and refused failures are never replayed."""
 
 import io
 import json
@@ -54,7 +54,7 @@ FORGED = {
 
 
 class Functions:
-    """Lambda, as far as redrive asks for it: the first call succeeds, all others fail."""
+    """Lambda's Invoke for a redrive: the first call succeeds, all others fail."""
 
     def __init__(self) -> None:
         self.invoked: list[dict[str, Any]] = []

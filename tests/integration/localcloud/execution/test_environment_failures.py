@@ -137,7 +137,7 @@ def test_runtime_that_exits_is_an_exit_error_and_the_next_invocation_starts_anot
 def test_more_memory_than_the_function_has_ends_the_runtime(
     function: MakeVersion, environment: MakeEnvironment
 ):
-    """Also where it was freed again before anyone looked, and where a child has it."""
+    """Also if it was freed before the next check, and if a child process has it."""
     version = function(
         """
         import subprocess, sys
@@ -211,7 +211,7 @@ def test_custom_runtime_without_bootstrap_has_no_entrypoint(
 
 
 def test_frozen_runtime_does_not_outlive_an_owner_that_is_killed(host: Host, tmp_path: Path):
-    """The owner is killed, so nothing of it can tidy up."""
+    """The owner is killed, so it cannot clean up."""
     (tmp_path / "function.py").write_text("def handler(event, context): return event")
     owner = textwrap.dedent("""
         import sys, time

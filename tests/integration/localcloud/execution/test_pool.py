@@ -89,10 +89,10 @@ def test_concurrent_invocations_have_an_environment_each_and_later_ones_use_them
     assert {answer(tested, version)["pid"] for _ in range(3)} < pids
 
 
-def test_one_exception_or_exit_takes_no_other_environment_down(
+def test_one_exception_or_exit_ends_no_other_environment(
     function: MakeVersion, pool: MakePool, waiting: Waiting
 ):
-    """Where ministack ended all workers of a function."""
+    """ministack's own workers all ended with one exception."""
     tested, version = pool(), function(WAITING)
     waiting.begin(tested, version)
     assert answer(tested, version, folder="/missing")["errorType"] == "FileNotFoundError"
@@ -140,7 +140,7 @@ def test_provisioned_environments_are_initialized_before_the_first_invocation_an
     assert answer(tested, version)["pid"] == warm.pid
 
 
-def test_provisioned_environment_that_ended_becomes_warm_again(
+def test_provisioned_environment_that_ended_is_initialized_again(
     function: MakeVersion, pool: MakePool
 ):
     tested, version = pool(), function(WAITING)
@@ -213,7 +213,7 @@ def test_close_ends_idle_environments_and_fails_running_invocations(
 def test_only_as_many_environments_initialize_at_once_as_the_pool_may(
     function: MakeVersion, pool: MakePool, threads: ThreadPoolExecutor, tmp_path: Path
 ):
-    """More together would run into the time limit of the init phase together."""
+    """If more initialized at the same time, all could exceed the time limit of the init phase."""
     inits = tmp_path / "inits"
     inits.mkdir()
     version = function(

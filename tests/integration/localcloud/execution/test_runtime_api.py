@@ -1,4 +1,4 @@
-"""The Runtime API as a runtime sees it that is not awslambdaric."""
+"""The Runtime API for a runtime other than awslambdaric."""
 
 import contextlib
 import socket

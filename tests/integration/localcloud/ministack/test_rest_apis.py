@@ -1,4 +1,4 @@
-"""What ministack makes of a REST API's OpenAPI body, as SAM writes it."""
+"""The REST API that ministack creates from an OpenAPI body of SAM."""
 
 from tests.support.ministack_process import inside_ministack
 
@@ -46,7 +46,7 @@ IMPORTED = """
 """
 
 
-def test_body_is_taken_whole_also_by_an_update():
+def test_complete_body_is_imported_also_by_an_update():
     assert inside_ministack(IMPORTED) == {
         "proxy": ["ANY"],
         "refused": "BAD_REQUEST_BODY",

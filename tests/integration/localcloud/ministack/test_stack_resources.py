@@ -1,4 +1,4 @@
-"""What a stack's functions and HTTP APIs have after ministack has created or updated them."""
+"""Functions and HTTP APIs of a stack after ministack has created or updated them."""
 
 from tests.support.ministack_process import inside_ministack
 

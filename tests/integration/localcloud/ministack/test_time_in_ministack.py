@@ -1,4 +1,4 @@
-"""What ministack does after some time, driven inside a process of its own without waiting."""
+"""Timed actions of ministack, triggered without waiting, in a process of their own."""
 
 from tests.support.ministack_process import inside_ministack
 

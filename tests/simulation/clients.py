@@ -31,7 +31,7 @@ class FaultyTables(Tables):
         self.watch: Watch = lambda _operation, _request, call: call()
         self.landed: Callable[[str, dict[str, Any]], None] = lambda _operation, _request: None
         self.busy = self._busy
-        self._sky = history_context
+        self._context = history_context
 
     def _call(
         self, operation: str, request: dict[str, Any], act: Callable[[], dict[str, Any]]
@@ -44,7 +44,7 @@ class FaultyTables(Tables):
             return found
 
         answer: dict[str, Any] = self.watch(
-            operation, request, lambda: perform(self._sky, operation, effect)
+            operation, request, lambda: perform(self._context, operation, effect)
         )
         return answer
 
@@ -75,7 +75,7 @@ class Bucket:
     def __init__(self, history_context: HistoryContext, clock: Callable[[], float]) -> None:
         self.objects: dict[str, tuple[bytes, datetime]] = {}
         self.out = False
-        self._sky = history_context
+        self._context = history_context
         self._clock = clock
 
     def put_object(self, *, Key: str, Body: bytes, **_: object) -> None:  # noqa: N803
@@ -123,7 +123,7 @@ class Bucket:
                 raise refusal("ServiceUnavailable")
             return effect()
 
-        return perform(self._sky, operation, reach)
+        return perform(self._context, operation, reach)
 
 
 class Cdn:
@@ -133,7 +133,7 @@ class Cdn:
         self.invalidations: dict[str, list[str]] = {}  # by caller reference
         self.out = False
         self.watch: Callable[[list[str]], None] = lambda _: None
-        self._sky = history_context
+        self._context = history_context
 
     @property
     def forgotten(self) -> set[str]:
@@ -156,7 +156,7 @@ class Cdn:
             self.watch(paths)
             tally.events["invalidations"] += 1
 
-        perform(self._sky, "CreateInvalidation", effect)
+        perform(self._context, "CreateInvalidation", effect)
 
 
 class Silent:

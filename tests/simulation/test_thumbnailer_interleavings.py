@@ -40,7 +40,7 @@ def render(data: bytes) -> RenderedPhoto:
 
 
 class Run:
-    """A piece of work in a thread of its own, one call of AWS at a time."""
+    """A task in a thread of its own that makes one call to AWS at a time."""
 
     current = threading.local()
 
@@ -69,7 +69,7 @@ class Run:
         self._stopped.acquire()
 
     def call[T](self, effect: Callable[[], T]) -> T:
-        """A call of AWS, with the fate that the episode has chosen for it."""
+        """A call to AWS with the fate that the episode chooses."""
         self._stopped.release()
         self._go.acquire()
         match self._fate:
@@ -94,7 +94,7 @@ class RefusedError(ClientError):
 
 
 class Aws:
-    """What S3 and DynamoDB do when the thumbnailer calls them, for one photo."""
+    """S3 and DynamoDB as the thumbnailer calls them, for one photo."""
 
     exceptions = SimpleNamespace(ConditionalCheckFailedException=RefusedError)
 
@@ -158,7 +158,7 @@ class Aws:
         yield {"Contents": [{"Key": key} for key in keys if key.startswith(Prefix)]}
 
     def delete_photo(self) -> None:
-        """As the API does: the record, then the renditions that it named, then the upload."""
+        """Delete as the API does: first the record, then its renditions, then the upload."""
         photo = Run.current.run.call(self._mark_deleted)
         for rendition in photo.renditions.values():
             self.delete_object(Key=rendition.key)
@@ -173,7 +173,7 @@ class Aws:
 
 
 class Episode:
-    """One photo's life, as the seed has it."""
+    """The history of one photo, drawn from the seed."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311
@@ -194,9 +194,9 @@ class Episode:
         self.replaces = self.random.random() < 0.5
 
     def live(self) -> None:
-        """Anything that can happen, then all that must: S3 and Lambda deliver until it is done."""
+        """Random moves first; then S3 and Lambda deliver until everything is processed."""
         happenings = (self.upload, self.deliver, self.deliver_again, self.go_on, self.delete)
-        # Weights of its own make each episode seek out another corner.
+        # Each episode has its own weights, so that different kinds of moves dominate.
         weights = [1, 2, self.random.choice((0, 1)), 4, self.random.choice((0, 1))]
         self.upload()
         for _ in range(self.random.randint(2, 15)):
@@ -241,7 +241,7 @@ class Episode:
             self.history.append("the record expires")
 
     def go_on(self) -> None:
-        """Some calls of one run, and perhaps the fate of the last."""
+        """Advance one run by some calls; the last call may get a fate."""
         if self.runs:
             chosen = self.random.choice(self.runs)
             for _ in range(self.random.randint(0, 6)):

@@ -60,7 +60,7 @@ class Bucket:
 
 
 class Slot:
-    """One of the shard's two lines of batches: a photo is always in the same."""
+    """One of the shard's two sequences of batches; a photo is always in the same one."""
 
     def __init__(self) -> None:
         self.waiting: list[Record] = []
@@ -77,7 +77,7 @@ class History(RuleBasedStateMachine):
         self.bucket = Bucket()
         self.module.view_counter = self.counting.counter
         self.module.s3 = self.bucket
-        # Without Powertools, whose metrics are no nesting doll.
+        # Without Powertools, whose metrics cannot be nested.
         self.handler = inspect.unwrap(self.module.handler)
         self.slots = [Slot(), Slot()]
         self.sent: dict[int, tuple[str, Record]] = {}
@@ -99,7 +99,7 @@ class History(RuleBasedStateMachine):
             max_size=6,
         )
     )
-    def people_look_at_photos(self, sent: list[tuple[int, int, str]]) -> None:
+    def views_arrive(self, sent: list[tuple[int, int, str]]) -> None:
         for number, minute, kind in sent:
             sequence = len(self.sent)
             made = record(
@@ -122,7 +122,7 @@ class History(RuleBasedStateMachine):
         self.fixed = not self.fixed
 
     @rule()
-    def s3_goes_out_or_comes_back(self) -> None:
+    def s3_fails_or_recovers(self) -> None:
         self.bucket.is_out = not self.bucket.is_out
 
     # What Lambda does
@@ -135,7 +135,7 @@ class History(RuleBasedStateMachine):
         number=st.integers(0, 2),
     )
     def batch_is_delivered(self, which: int, size: int, fate: str, call: int, number: int) -> None:
-        """Retries may come with other borders; what is over its tries is kept whole."""
+        """Deliver a batch; retries may have other borders, and the last one keeps it whole."""
         slot = self.slots[which]
         shards = [each["eventID"].partition(":")[0] for each in slot.waiting]
         batch = [each for each in slot.waiting[:size] if each["eventID"].startswith(shards[0])]
@@ -156,7 +156,7 @@ class History(RuleBasedStateMachine):
         del slot.waiting[:done]
 
     def steady(self, slot: Slot) -> None:
-        """A delivery in the middle of another one, without a fault of its own."""
+        """A delivery during another one, without a fault."""
         if batch := slot.waiting[:1]:
             answer = self.handler({"Records": batch}, Context(self.counting.clock))
             if not answer["batchItemFailures"]:

@@ -1,4 +1,4 @@
-"""Histories of views: what is sent into the stream, and what must be counted of it."""
+"""Histories of views: the records of the stream, and the views that must be counted."""
 
 import json
 from collections import Counter
@@ -24,7 +24,7 @@ STRANGER: Final = "not-a-photo"
 
 
 def poison(photo_id: str, viewed_at: str) -> list[tuple[str, bytes]]:
-    """Of every kind: partition key and data."""
+    """Poison of every kind: partition key and data."""
     view = {"photo_id": photo_id, "viewed_at": viewed_at}
     return [
         (photo_id, b"not JSON"),
@@ -161,7 +161,7 @@ class Views(World):
         return minutes(self.tables.items(TABLE))
 
     def _watch(self, operation: str, request: dict[str, Any], call: Callable[[], Any]) -> Any:
-        """A photo's guard never goes back: what is below it may be delivered again."""
+        """Check that a photo's `last_sequence` never decreases."""
         context = SCENE.clock
         assert isinstance(context, Context)
         self._rules.append((request, context.left_out))
@@ -176,7 +176,7 @@ class Views(World):
         return answer
 
     def _settle(self, operation: str, request: dict[str, Any]) -> None:
-        """Note what has become of the views that have a receipt now, by the rule of their batch."""
+        """Note whether each view with a new receipt was counted, by the rule of its batch."""
         if operation == "TransactWriteItems":
             [left_out] = [rule for each, rule in self._rules if each is request]
             for number in self._receipted() - self.settled.keys():
@@ -201,7 +201,7 @@ class Views(World):
         SCENE.clock.left -= seconds
 
     def _receipted(self) -> set[str]:
-        """Good records that lie in a receipt of their photo and minute."""
+        """Good records that a receipt of their photo and minute covers."""
         receipts: dict[tuple[str, str], list[bytes]] = {
             (row["photo_id"]["S"], row["period"]["S"]): row["receipts"]["BS"]
             for row in self.tables.items(TABLE)

@@ -1,4 +1,4 @@
-"""One history: a stream, the engine on it, a function, and all that goes wrong between them."""
+"""One history: a stream, the engine, a function, and the faults between them."""
 
 import contextlib
 import dataclasses
@@ -34,7 +34,7 @@ MOST_UNEXPECTED = 2  # instead of 10, as batches are smaller too
 
 
 class World:
-    """Subclasses say what is sent, and what must come of it."""
+    """Subclasses define the records that are sent, and the expected result."""
 
     photos: Sequence[str]
 
@@ -49,7 +49,7 @@ class World:
         )
         self.stream = stream(self.mapping, self.clock, setup.shards)
         self.sent: dict[str, Any] = {}  # records as they stand in an event, by sequence number
-        self.delicate: set[str] = set()  # what a release raises on that is allergic to it
+        self.delicate: set[str] = set()  # the records on which a faulty release raises
         self.harmed: set[str] = set()  # what one has raised on
         self.release = "good"
         self.function_is_throttled = False
@@ -69,7 +69,7 @@ class World:
         return self.now
 
     def live(self, moves: Sequence[Move]) -> None:
-        """Random failures, then delivery of what is left, then redrive of what failed."""
+        """Random failures, then delivery of the rest, then a redrive of the failures."""
         try:
             for move in moves:
                 self.history_context.story.append(repr(move))
@@ -98,12 +98,12 @@ class World:
         raise NotImplementedError
 
     def check_quarantine(self, poisonous: Set[str]) -> None:
-        """What is in quarantine is poison, or a release has raised on it."""
+        """Check that each record in quarantine is poison, or that a release has raised on it."""
         quarantined = {number for _, number in self.in_bucket("quarantine/")}
         assert quarantined <= poisonous | self.harmed, "good records are in quarantine"
 
     def check_redriven_bucket(self, poisonous: Set[str]) -> None:
-        """All poison is in quarantine, and nothing waits any more but what holds poison."""
+        """Check that all poison is in quarantine, and that no other failure waits."""
         quarantined = {number for _, number in self.in_bucket("quarantine/")}
         assert quarantined >= poisonous, "poison is lost in redrive"
         assert quarantined <= poisonous, "good records stay in quarantine"
@@ -129,7 +129,7 @@ class World:
     # ── Moves ───────────────────────────────────────────────────────────────────────────────────
 
     def sweep(self, which: int, fate: str) -> None:
-        """The engine does all that it can once; one of the calls in it has that fate."""
+        """The engine does one round of all its work; one of the calls has that fate."""
         self.now += 1.1
         with playing(_nth(which % 5, fate).__next__):
             for unit in self._engine.ready():
@@ -146,7 +146,7 @@ class World:
                 self._finish(flight)
 
     def go(self, which: int, fate: str) -> None:
-        """Something that is under way makes some calls, and the next one has that fate."""
+        """A running task makes some calls, and the next one has that fate."""
         if runs := self._under_way():
             run = runs[which % len(runs)]
             for step in itertools.chain([GOES_ON] * (which // 7 % 4), [fate]):
@@ -154,7 +154,7 @@ class World:
                     run.advance(step)
 
     def finish(self, which: int, _: str) -> None:
-        """The engine learns what became of something."""
+        """The engine gets the result of a task."""
         done = [each for each in self._flights if not (each.run and each.run.alive)]
         if done:
             self._finish(done[which % len(done)])
@@ -163,7 +163,7 @@ class World:
         self._saved.append(plain(self._engine.checkpoints()))
 
     def restart(self, which: int, _: str) -> None:
-        """The engine is gone; one from old checkpoints follows, while invocations may go on."""
+        """Replace the engine by one with old checkpoints; running invocations may continue."""
         tally.events["restarts from old checkpoints"] += 1
         for flight in self._flights:
             if flight.run and flight.run.alive:
@@ -178,11 +178,11 @@ class World:
         self.now += WAITS[which % len(WAITS)]
 
     def throttle(self, which: int, _: str) -> None:
-        """A photo's rows become too busy, or are it no longer."""
+        """A photo's rows begin or stop to be throttled."""
         self.throttled ^= {self.photos[which % len(self.photos)]}
 
     def outage(self, which: int, _: str) -> None:
-        """S3, the stream or Lambda goes out, or comes back."""
+        """S3, the stream or Lambda fails or recovers."""
         match which % 4:
             case 0 | 1:
                 self.bucket.out = not self.bucket.out
@@ -207,7 +207,7 @@ class World:
         self._start(Run("redrive", self._redrive), which, fate)
 
     def land(self, which: int, _: str) -> None:
-        """A call whose caller has ended arrives late, or never."""
+        """A call whose caller has ended takes effect late, or never."""
         if self.history_context.late:
             effect = self.history_context.late.pop(which % len(self.history_context.late))
             if which % 3:
@@ -250,11 +250,11 @@ class World:
 
     @property
     def longest_call(self) -> float:
-        """Seconds that a call may take before the client gives it up."""
+        """The seconds after which the client ends a call."""
         raise NotImplementedError
 
     def raises_on(self, sequence_number: str) -> bool:
-        """Whether the release that is deployed has a bug that this record meets."""
+        """Whether the deployed release has a bug that raises on this record."""
         allergic = self.release == "allergic" and sequence_number in self.delicate
         if not allergic and self.release != "broken":
             return False
@@ -279,7 +279,7 @@ class World:
         engine = self._engine
         try:
             task = engine.begin(unit)
-        except ValueError:  # what was done since has made it wait
+        except ValueError:  # an action since then has made it wait
             return None
         flight = Flight(engine, task)
         if isinstance(task, BatchInvocation):
@@ -308,7 +308,7 @@ class World:
         return flight.engine.finish(task, result)
 
     def _start(self, run: Run, which: int, fate: str) -> None:
-        """Leave it to others to go on with, or go to its end now."""
+        """Leave the task running, or run it to its end now."""
         if which % 3:
             self._others.append(run)
             return
@@ -326,7 +326,7 @@ class World:
         redrive(self.bucket, self.invoke, self.violations.append)
 
     def _redrive_twice_at_once(self) -> None:
-        """Call by call in turns, the one at its pace and the other at its own."""
+        """Run both redrives at the same time, call by call in turns."""
         runs = [Run("one", self._redrive), Run("other", self._redrive)]
         self._others += runs
         while any(run.alive for run in runs):

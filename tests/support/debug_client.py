@@ -1,4 +1,4 @@
-"""A client of the Debug Adapter Protocol, as an editor has one.
+"""A client of the Debug Adapter Protocol, as editors have.
 
 https://microsoft.github.io/debug-adapter-protocol/specification
 """

@@ -1,4 +1,4 @@
-"""A distribution with origins, a function and a clock that tests hold in their hands."""
+"""A distribution whose origins, function and clock are controlled by the test."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""An engine on a stream in memory, with a clock that stands until it is told to go on."""
+"""An engine on a stream in memory, with a clock that only the test advances."""
 
 import base64
 import json
@@ -79,7 +79,7 @@ class Bench:
         return self.now + self.jump
 
     def restart(self) -> None:
-        """Lose the engine, and make a new one from what it would have written to disk."""
+        """Discard the engine, and create a new one from its stored checkpoints."""
         self.engine = self._engine(json.loads(json.dumps(self.engine.checkpoints())))
 
     def put(self, *data: str, key: str | None = None) -> list[str]:
@@ -148,7 +148,7 @@ def sequence_numbers(records: list[Any]) -> list[str]:
 
 
 def failing_on(*bad: str) -> Function:
-    """Dies of any batch that holds one of these."""
+    """A function that fails on any batch that contains one of these."""
 
     def function(records: list[Any]) -> None:
         if set(bad) & set(data_of({"Records": records})):
@@ -158,7 +158,7 @@ def failing_on(*bad: str) -> Function:
 
 
 def reporting(*bad: str) -> Function:
-    """Reports each record that is one of these, latest first."""
+    """A function that reports each record that is one of these, the latest first."""
 
     def function(records: list[Any]) -> dict[str, Any]:
         data = data_of({"Records": records})

@@ -14,7 +14,7 @@ type At = Callable[[str, Callable[[], object]], contextlib.AbstractContextManage
 
 
 class CrashError(BaseException):
-    """The execution environment is gone: nothing in a function may catch it."""
+    """The execution environment has crashed; a function must not catch this."""
 
 
 @contextlib.contextmanager
@@ -46,5 +46,5 @@ def raising(error: BaseException) -> Callable[[], None]:
 
 
 def refusal(code: str) -> ClientError:
-    """AWS's answer that it will not, as `SlowDown` or `AccessDenied`."""
+    """AWS's refusal with this code, such as `SlowDown` or `AccessDenied`."""
     return ClientError({"Error": {"Code": code, "Message": "refused"}}, "Operation")

@@ -1,4 +1,4 @@
-"""The API as its gateway calls it, and what its table holds."""
+"""The API as API Gateway calls it, and its table."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What template.yaml declares, made in moto: tables, buckets, queues, functions' environments."""
+"""The resources of template.yaml in moto: tables, buckets, queues, and functions' environments."""
 
 import contextlib
 import importlib.util
@@ -104,7 +104,7 @@ def new_handler(folder: str) -> ModuleType:
 
 @contextlib.contextmanager
 def mocked_stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoStack]:
-    """The stack in moto, with credentials that are worth nothing anywhere."""
+    """The stack in moto, with invalid credentials."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)

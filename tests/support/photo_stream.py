@@ -1,4 +1,4 @@
-"""The replicator's two sides: the photos table whose stream it is given, and the catalog."""
+"""The input and output of the replicator: the photos table with its stream, and the catalog."""
 
 import dataclasses
 import itertools

@@ -1,4 +1,4 @@
-"""A READY photo for tests of what becomes of its record."""
+"""A READY photo for tests that change or copy its record."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Where a translated template refers to a resource that its own parameters leave out.
+"""Finds references of a translated template to resources whose condition is false.
 
 A reference is judged by the conditions between it and its target alone, for all values of the
 parameters that they depend on, so parameters that are added later cost nothing.
@@ -38,7 +38,7 @@ def references(template: Mapping[str, Any]) -> Iterator[Reference]:
 
 
 def dangling(template: Mapping[str, Any], fixed: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """`source -> target` of each reference that can lead nowhere, with parameters that show it.
+    """`source -> target` of each reference that can have no target, with parameters that show it.
 
     `fixed` are the parameters that the template was translated with: their values are decided.
     """

@@ -1,4 +1,4 @@
-"""The thumbnailer's other side: the owner who uploads, S3 that tells, and what is then stored."""
+"""The surroundings of the thumbnailer: the owner's uploads, S3's events, and the stored objects."""
 
 import dataclasses
 import io
@@ -96,7 +96,7 @@ class Uploads:
         return event
 
     def make_true(self, record: dict[str, Any], key: str, data: bytes) -> None:
-        """Put the object that a record tells of, and correct what the record says of it."""
+        """Put the object of a record, and correct the record's size and ETag."""
         answer = self._stack.s3.put_object(Bucket=self._bucket, Key=key, Body=data)
         record["s3"]["bucket"]["name"] = self._bucket
         record["s3"]["object"] |= {"size": len(data), "eTag": answer["ETag"].strip('"')}
@@ -127,7 +127,7 @@ class Uploads:
         return from_item(answer["Item"], Photo)
 
     def put_rendition(self, key: str) -> None:
-        """What a run leaves that crashed between its renditions and the record."""
+        """Put a rendition as an invocation leaves it that crashed before it wrote the record."""
         self._stack.s3.put_object(Bucket=self._media, Key=key, Body=b"left by a crashed run")
 
     def rendition(self, key: str) -> dict[str, Any]:

@@ -4,5 +4,5 @@ import pytest_socket
 
 @pytest.fixture(autouse=True)
 def no_sockets() -> None:
-    """A unit test that opens a socket is no unit test."""
+    """Fail a unit test that opens a socket."""
     pytest_socket.disable_socket(allow_unix_socket=True)

@@ -79,7 +79,7 @@ def test_deleted_photo_becomes_a_tombstone_outside_the_feed():
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.FAILED])
-def test_photo_that_is_not_for_the_public_becomes_nothing(status: Status):
+def test_photo_that_is_not_public_has_no_row(status: Status):
     assert catalog_row(msgspec.structs.replace(READY, status=status), NOW) is None
 
 
@@ -113,11 +113,11 @@ def test_event_of_a_deleted_photo_is_a_tombstone():
 
 
 @pytest.mark.parametrize("name", ["photo_created", "photo_expired"])
-def test_event_that_changes_nothing_for_the_public_asks_for_nothing(name: str):
+def test_event_without_a_public_change_has_no_step(name: str):
     assert plan(event(name), NOW) == []
 
 
-def test_removal_by_a_person_is_ignored_like_one_by_time():
+def test_removal_by_a_person_is_ignored_like_one_by_ttl():
     assert plan(batch({}, name="REMOVE"), NOW) == []
 
 
@@ -130,7 +130,7 @@ def test_changes_keep_the_order_of_their_records():
     assert [change.row["version"]["N"] for change in changes] == ["3", "1", "2", "5", "4"]
 
 
-def test_image_that_is_no_photo_is_poison_and_kept_whole():
+def test_image_that_is_not_a_photo_is_poison_and_kept_whole():
     unreadable = event("unreadable_image")
     [poison] = plan(unreadable, NOW)
     [record] = unreadable["Records"]
@@ -165,7 +165,7 @@ def test_many_images_that_are_no_photos_are_all_poison():
     assert len(poisons(batch(*[{}] * 50))) == 50
 
 
-def test_record_on_which_our_own_code_raises_is_poison_with_the_place_in_the_code(
+def test_record_on_which_our_own_code_raises_is_poison_with_its_traceback(
     monkeypatch: pytest.MonkeyPatch,
 ):
     def raise_on_version_3(photo: Photo, now: datetime) -> dict[str, Any] | None:
@@ -183,7 +183,7 @@ def test_record_on_which_our_own_code_raises_is_poison_with_the_place_in_the_cod
 
 
 @pytest.mark.parametrize(("records", "broken"), [(10, False), (11, True)])
-def test_more_than_ten_mistakes_of_ours_are_a_broken_release(
+def test_more_than_ten_unexpected_exceptions_are_a_broken_release(
     monkeypatch: pytest.MonkeyPatch, records: int, broken: bool
 ):
     def fail(*_: object) -> None:
@@ -229,7 +229,7 @@ def test_record_without_its_time_is_poison_alone(moment: Any):
         {**to_item(READY), "photo_id": "a"},
     ],
 )
-def test_many_records_of_another_type_are_poison_and_no_broken_release(image: Any):
+def test_many_records_of_another_type_are_poison_and_not_a_broken_release(image: Any):
     steps = plan(batch(to_item(READY), *[image] * 20), NOW)
     assert [type(step) for step in steps] == [Change] + [Poison] * 20
     assert log_fields(steps[1])["position"] == "1"

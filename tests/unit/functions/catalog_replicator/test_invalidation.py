@@ -23,7 +23,7 @@ def changes(*records: dict[str, Any]) -> list[Change]:
     return [step for step in plan(batch(list(records)), NOW) if isinstance(step, Change)]
 
 
-def test_photo_that_lives_is_not_invalidated():
+def test_photo_that_is_not_deleted_is_not_invalidated():
     photos = PhotosTable()
     created, ready = photos.create("a"), photos.settle("a")
     [change] = changes(created, ready)
@@ -54,7 +54,7 @@ def test_one_request_is_for_all_deletions():
     assert request["Paths"] == {"Quantity": 2, "Items": ["#photo-a", "#photo-b"]}
 
 
-def test_same_records_make_the_same_request_and_others_another():
+def test_same_records_make_the_same_request_and_other_records_a_new_one():
     first, second = deletion("a")[0], deletion("b")[0]
     second["dynamodb"]["SequenceNumber"] += "0"
     again = deletion("a")[0]

@@ -34,7 +34,7 @@ def test_settled_photo_is_not_abandoned(status: Status):
     assert not is_abandoned(pending(9 * DAY, status), NOW)
 
 
-def test_row_that_does_not_say_when_it_was_created_is_not_abandoned():
+def test_row_without_a_time_of_creation_is_not_abandoned():
     assert not is_abandoned(ScannedRecord("a", 1, Status.PENDING), NOW)
 
 
@@ -55,7 +55,7 @@ def test_outcome(age: timedelta, uploaded: timedelta | None, expected: Abandoned
     assert outcome(pending(age), uploaded and NOW - uploaded, NOW) == expected
 
 
-def test_no_event_lives_as_long_as_is_waited_for_it():
+def test_report_waits_longer_than_any_event_is_retried():
     thumbnailer = load_template()["Resources"]["ThumbnailerFunction"]["Properties"]
     seconds = thumbnailer["EventInvokeConfig"]["MaximumEventAgeInSeconds"]
     assert timedelta(seconds=seconds + thumbnailer["Timeout"]) < EVENT_LIFETIME

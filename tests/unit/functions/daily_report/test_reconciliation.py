@@ -60,7 +60,7 @@ def test_drift(photo: ScannedRecord | None, row: ScannedRecord | None, expected:
     assert drift(photo, row, NOW) == expected
 
 
-def test_five_minutes_are_under_way_and_no_more():
+def test_changes_of_the_last_five_minutes_are_not_drift():
     late = timedelta(minutes=5, seconds=1)
     for status in ("READY", "DELETED"):
         assert drift(record(status, age=timedelta(minutes=5, seconds=-1)), None, NOW) is None
@@ -71,7 +71,7 @@ NUMBERED = st.dictionaries(st.integers(0, 30), st.integers(1, 3))
 
 
 @given(photos=NUMBERED, rows=NUMBERED, disorder=st.randoms(), kept=st.integers(0, 10))
-def test_pairs_give_up_all_that_differs_in_whatever_order_it_comes(
+def test_pairs_give_up_all_differences_in_any_order(
     photos: dict[int, int], rows: dict[int, int], disorder: Any, kept: int
 ):
     both = [("photos", *item) for item in photos.items()]

@@ -1,4 +1,4 @@
-"""Steps of the report against stores in memory: what happens beside them, and to them."""
+"""Steps of the report on stores in memory, with concurrent changes and faults."""
 
 import json
 from datetime import timedelta
@@ -27,7 +27,7 @@ def gallery() -> LargeGallery:
 def step(
     gallery: LargeGallery, event: dict[str, Any] | None = None, *, looks: int = 10_000
 ) -> dict[str, Any]:
-    """One step, whose time is over after so many looks at it."""
+    """One step, whose time ends after this number of checks."""
     state = msgspec.convert(event or EVENT, State)
     left = iter(range(looks, -1, -1))
     gallery.report.step(state, lambda: next(left, 0))
@@ -87,7 +87,7 @@ def test_photo_that_became_ready_meanwhile_does_not_fail(gallery: LargeGallery):
     assert stored(gallery, "photos") == {ID: ready}
 
 
-def test_drift_that_is_gone_when_it_is_looked_at_again_is_no_write(gallery: LargeGallery):
+def test_drift_that_is_repaired_before_the_second_read_is_not_written(gallery: LargeGallery):
     gallery.tables.put("photos", photo(1, "READY", **WELL))
     state = step(gallery)
     assert state["todo"] == [("drift.missing", ID)]
@@ -96,7 +96,7 @@ def test_drift_that_is_gone_when_it_is_looked_at_again_is_no_write(gallery: Larg
     assert gallery.tables.writes["catalog", ID] == 0
 
 
-def test_nothing_is_written_or_removed_but_after_consistent_reads(gallery: LargeGallery):
+def test_writes_and_deletions_follow_consistent_reads_only(gallery: LargeGallery):
     """DynamoDB's other reads may be old, which no store in memory shows."""
     gallery.tables.put("photos", photo(1, "READY", **WELL))
     orphan = f"uploads/{photo_id(2)}"
@@ -163,8 +163,8 @@ def test_row_is_read_before_its_photo(gallery: LargeGallery):
     assert "drift" not in report_of(gallery)
 
 
-def test_nothing_is_done_that_is_not_on_record(gallery: LargeGallery):
-    """A step that dies is repeated with what it was given: it must not have acted on more."""
+def test_a_step_repairs_only_findings_of_its_input(gallery: LargeGallery):
+    """A killed step is repeated with the same input, so it must repair nothing else."""
     gallery.tables.put("photos", photo(1, "READY", **WELL))
     found = step(gallery)
     assert found["counts"]["drift.missing"] == 1
@@ -210,7 +210,7 @@ def test_row_that_was_newer_than_its_photo_is_put_by_the_repetition(gallery: Lar
     assert report_of(gallery)["drift"] == {"extra": 1}
 
 
-def test_repetition_does_nothing_else_that_is_not_on_record(gallery: LargeGallery):
+def test_repetition_repairs_only_findings_of_its_input(gallery: LargeGallery):
     pending = photo(1, "PENDING", 1, created_at=ago(days=2))
     gallery.tables.put("photos", pending)
     gallery.tables.put("catalog", row(1))
@@ -234,7 +234,7 @@ def test_failure_of_aws_fails_the_step_and_its_repetition_succeeds(gallery: Larg
     assert report_of(gallery)["drift"] == {"missing": 1}
 
 
-def test_upload_that_changes_while_it_is_told_of_again_fails_the_step(gallery: LargeGallery):
+def test_upload_that_changes_while_its_event_is_sent_again_fails_the_step(gallery: LargeGallery):
     gallery.tables.put("photos", photo(1, "PENDING", 1, created_at=ago(days=2)))
     key = f"uploads/{ID}"
     gallery.buckets.store("uploads-bucket", key, NOW - timedelta(days=2), b"photo")
@@ -310,7 +310,7 @@ def test_second_execution_for_a_date_ends_at_once(gallery: LargeGallery):
     assert run(gallery, json.loads(json.dumps(first)))["report"]
 
 
-def test_claim_of_an_execution_that_died_lapses_and_a_later_step_of_it_ends(gallery: LargeGallery):
+def test_claim_of_a_stopped_execution_expires_and_its_later_step_ends(gallery: LargeGallery):
     first = json.loads(json.dumps(step(gallery, looks=1)))
     other = {"run": {**EVENT["run"], "execution": "two"}}
     gallery.now += LEASE
@@ -349,7 +349,7 @@ def test_step_without_time_does_nothing(gallery: LargeGallery):
         assert answer["todo"] == event.get("todo", [])
 
 
-def test_date_is_the_schedules_and_else_that_of_the_start(gallery: LargeGallery):
+def test_date_is_that_of_the_schedule_or_else_of_the_start(gallery: LargeGallery):
     late = {**EVENT, "scheduled_at": "2026-11-20T23:58:00Z"}
     assert run(gallery, late)["report"] == "reports/2026-11-20.json"
     assert run(gallery)["report"] == "reports/2026-11-21.json"

@@ -20,7 +20,7 @@ DEFINITION: dict[str, Any] = json.loads(TEXT)
 STATES = DEFINITION["States"]
 
 
-def test_it_is_written_as_step_functions_reads_it():
+def test_definition_is_valid_for_step_functions():
     spec = find_spec("cfnlint")
     assert spec
     assert spec.origin
@@ -47,12 +47,12 @@ def test_template_substitutes_exactly_what_the_definition_names():
     assert set(re.findall(r"\$\{(\w+)\}", TEXT)) == MACHINE["DefinitionSubstitutions"].keys()
 
 
-def test_no_task_gives_up_before_its_function_does():
+def test_no_task_times_out_before_its_function():
     timeout = RESOURCES["DailyReportFunction"]["Properties"]["Timeout"]
     assert STATES["Step"]["TimeoutSeconds"] >= timeout + 10, "a cold start comes on top"
 
 
-def test_step_is_retried_whatever_it_died_of_and_within_its_claim():
+def test_step_is_retried_after_any_failure_within_its_claim():
     [retry] = STATES["Step"]["Retry"]
     assert retry["ErrorEquals"] == ["States.ALL"]
     assert retry["JitterStrategy"] == "FULL"

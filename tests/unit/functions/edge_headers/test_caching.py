@@ -1,4 +1,4 @@
-"""How long browsers and CloudFront keep what."""
+"""The cache lifetimes in browsers and in CloudFront."""
 
 import re
 from datetime import UTC, datetime
@@ -67,7 +67,7 @@ def test_a_rendition_is_immutable_as_its_object_says():
     assert cache_control(RENDITION, "200", "image/webp") == immutable
 
 
-def test_what_is_under_photos_but_no_rendition_is_not_kept_for_ever():
+def test_other_objects_below_photos_are_not_immutable():
     assert "immutable" not in cache_control(RENDITION, "200", "text/html")
     assert seconds(cache_control(RENDITION, "200", "application/xml")) == (0, 60)
 

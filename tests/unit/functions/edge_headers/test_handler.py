@@ -1,4 +1,4 @@
-"""Any response of an origin in, CloudFront's rules kept, our headers out."""
+"""For any response of an origin the function adds its headers and keeps CloudFront's rules."""
 
 import copy
 import json
@@ -116,7 +116,7 @@ def test_a_page_of_no_ready_photo_is_not_indexed(catalog: dict[str, Any]):
     assert "link" not in answered
 
 
-def test_a_rendition_is_kept_and_is_no_page():
+def test_a_rendition_is_cached_and_has_no_page_headers():
     answered = values(handler(event("photo_file"), None))
     assert answered["cache-control"] == "public, max-age=31536000, s-maxage=86400, immutable"
     assert answered["x-amz-meta-cache-tag"] == f"photo-{PHOTO}"
@@ -142,7 +142,7 @@ def test_the_tag_of_another_photo_in_an_objects_metadata_is_replaced():
     assert values(handler(asked, None))["x-amz-meta-cache-tag"] == f"photo-{PHOTO}"
 
 
-def test_a_photo_that_is_not_there_yet_is_asked_for_again_in_a_second():
+def test_a_missing_photo_is_cached_for_a_second_only():
     answer = handler(event("missing_photo"), None)
     assert answer["status"] == "404"
     assert values(answer)["cache-control"] == "public, max-age=0, s-maxage=1"
@@ -150,7 +150,7 @@ def test_a_photo_that_is_not_there_yet_is_asked_for_again_in_a_second():
 
 
 @pytest.mark.parametrize("status", ["403", "404", "500", "503"])
-def test_an_error_in_a_photos_pages_place_is_not_about_the_photo(status: str):
+def test_an_error_for_a_photos_page_has_no_headers_of_the_photo(status: str):
     asked = event("photo_page")
     asked["Records"][0]["cf"]["response"]["status"] = status
     answered = values(handler(asked, None))
@@ -206,7 +206,7 @@ def origin_responses(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(origin_responses(), st.booleans())
-def test_whatever_comes_only_our_own_headers_change_and_the_answer_is_valid(
+def test_for_any_response_only_our_headers_change_and_the_answer_is_valid(
     asked: dict[str, Any], fails: bool
 ):
     with pytest.MonkeyPatch.context() as patch:
@@ -234,7 +234,7 @@ def test_whatever_comes_only_our_own_headers_change_and_the_answer_is_valid(
     assert json.loads(json.dumps(answer)) == answer
 
 
-def test_none_of_our_headers_is_one_that_cloudfront_keeps_for_itself():
+def test_none_of_our_headers_is_reserved_by_cloudfront():
     assert not OURS & (READ_ONLY | DISALLOWED)
     assert not [name for name in OURS if name.startswith(DISALLOWED_PREFIXES)]
 

@@ -70,7 +70,7 @@ def test_a_ready_photo_is_preloaded_and_may_be_indexed(rows: Rows):
 
 
 @pytest.mark.parametrize("found", [None, row("PENDING"), row("FAILED"), row("DELETED")])
-def test_any_other_photo_is_not_indexed_and_its_page_kept_for_a_second(rows: Rows, found: Any):
+def test_any_other_photo_is_not_indexed_and_its_page_cached_for_a_second(rows: Rows, found: Any):
     rows.found = found
     assert page() == NOT_INDEXED
 
@@ -92,7 +92,7 @@ def test_any_other_photo_is_not_indexed_and_its_page_kept_for_a_second(rows: Row
         "id=../../secret",
     ],
 )
-def test_what_names_no_photo_is_not_looked_up_and_not_indexed(rows: Rows, query: str):
+def test_query_without_a_photo_id_is_not_looked_up_and_not_indexed(rows: Rows, query: str):
     assert page(query) == NO_PHOTO
     assert rows.asked == []
 
@@ -190,7 +190,7 @@ def test_that_a_photo_is_not_ready_is_remembered_for_seconds(rows: Rows):
     assert page(now=NOW + OTHER_SECONDS) == PRELOADED
 
 
-def test_memory_is_bounded_and_forgets_the_longest_unasked(
+def test_memory_is_bounded_and_removes_the_least_recently_requested(
     rows: Rows, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(photo_pages, "REMEMBERED", 2)
@@ -213,7 +213,7 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     over.set()
 
 
-def test_a_catalog_that_does_not_answer_holds_no_page_up(
+def test_a_catalog_that_does_not_answer_delays_no_page(
     stuck: threading.Event, caplog: pytest.LogCaptureFixture
 ):
     assert [page() for _ in range(30)] == [NOT_INDEXED] * 30

@@ -1,4 +1,4 @@
-"""The signature of a look-up, beside botocore's own signer."""
+"""The signature of a request equals that of botocore."""
 
 from datetime import UTC, datetime
 from unittest.mock import patch
@@ -21,7 +21,9 @@ environments = st.fixed_dictionaries(
 
 
 @given(hosts, st.text(st.characters(codec="utf-8")), environments, moments)
-def test_equals_botocores(host: str, body: str, environment: dict[str, str], moment: datetime):
+def test_signature_equals_that_of_botocore(
+    host: str, body: str, environment: dict[str, str], moment: datetime
+):
     ours = signed_headers(host, body, environment, moment.strftime("%Y%m%dT%H%M%SZ"))
     request = AWSRequest(
         "POST",

@@ -31,7 +31,7 @@ def problem(
     "content_type",
     [None, "application/json", "Application/JSON", "application/json; charset=utf-8"],
 )
-def test_json_is_taken(content_type: str | None):
+def test_json_is_accepted(content_type: str | None):
     assert decode(json.dumps(VALID), content_type=content_type) == NewPhoto(**VALID)
 
 
@@ -79,7 +79,7 @@ def test_what_is_not_json_is_refused(body: str, encoded: bool):
 
 
 @pytest.mark.parametrize("body", ["null", "[]", '"title"', "1"])
-def test_json_that_is_no_object_is_refused(body: str):
+def test_json_that_is_not_an_object_is_refused(body: str):
     assert problem(body).detail == "The body must be a JSON object."
 
 
@@ -143,5 +143,5 @@ def test_unusable_field_is_named_with_its_rule(field: str, values: list[object],
         {"content_type": "image/webp"},
     ],
 )
-def test_limits_themselves_are_taken(values: dict[str, Any]):
+def test_values_at_the_limits_are_accepted(values: dict[str, Any]):
     assert decode(json.dumps({**VALID, **values})) == NewPhoto(**{**VALID, **values})

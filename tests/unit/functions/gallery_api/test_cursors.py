@@ -22,7 +22,7 @@ def test_cursor_holds_the_photo_id_that_was_put_in(moment: datetime):
 
 
 @given(moments)
-def test_cursor_can_stand_in_a_query_as_it_is(moment: datetime):
+def test_cursor_needs_no_encoding_in_a_query(moment: datetime):
     cursor = encode_cursor(new_photo_id(moment))
     assert re.fullmatch("[A-Za-z0-9_-]{22}", cursor)
 
@@ -61,7 +61,7 @@ def test_text_is_refused_or_the_one_cursor_of_a_photo_id(text: str):
     ],
     ids=["another version", "loose bits", "the id itself"],
 )
-def test_what_was_not_given_out_is_refused(cursor: str):
+def test_foreign_cursor_is_refused(cursor: str):
     with pytest.raises(ProblemError, match="cursor must be one from an earlier answer") as raised:
         decode_cursor(cursor)
     assert raised.value.status == HTTPStatus.BAD_REQUEST

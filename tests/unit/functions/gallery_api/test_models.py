@@ -18,7 +18,7 @@ PENDING = Photo(
 )
 
 
-def test_public_photo_keeps_owner_and_upload_to_itself():
+def test_public_photo_has_no_owner_and_no_upload():
     photo = msgspec.structs.replace(PENDING, etag="abc", expires_at=1795178096)
     hidden = set(photo.__struct_fields__) - set(public_photo(photo).__struct_fields__)
     assert hidden == {"owner", "etag", "expires_at", "correlation_id"}
@@ -49,7 +49,7 @@ def test_public_photo_names_renditions_by_path():
     }
 
 
-def test_public_photo_tells_the_moment_of_replication_from_the_catalog_alone():
+def test_public_photo_has_the_time_of_replication_only_from_the_catalog():
     row = {
         **msgspec.to_builtins(PENDING),
         "feed": "photos",

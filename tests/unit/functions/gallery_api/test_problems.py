@@ -38,7 +38,7 @@ def refusal(code: str, status: int) -> ClientError:
         EndpointConnectionError(endpoint_url="https://dynamodb"),
     ],
 )
-def test_what_passes_is_to_be_tried_again(error: ClientError | BotoCoreError):
+def test_temporary_fault_is_answered_503(error: ClientError | BotoCoreError):
     problem = as_problem(error)
     assert problem.status == HTTPStatus.SERVICE_UNAVAILABLE
     assert problem.headers == {"Retry-After": "1"}
@@ -54,7 +54,7 @@ def test_what_passes_is_to_be_tried_again(error: ClientError | BotoCoreError):
         KeyError("gallery-photos-1234"),
     ],
 )
-def test_unexpected_error_gives_nothing_of_itself_away(error: Exception):
+def test_unexpected_error_does_not_show_its_message(error: Exception):
     problem = as_problem(error)
     assert problem.status == HTTPStatus.INTERNAL_SERVER_ERROR
     assert problem.detail == "An internal error occurred, and has been logged."

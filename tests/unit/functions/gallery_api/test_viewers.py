@@ -1,4 +1,4 @@
-"""Whose address a request has, and what its pseudonym tells."""
+"""The viewer's address in a request, and its pseudonym."""
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""What is a go and what is a no-go, with the new version's answers made up."""
+"""The verdict for answers of a new version."""
 
 import io
 import json
@@ -181,7 +181,7 @@ def test_milliseconds_are_those_of_each_call():
     assert [milliseconds for _, milliseconds, _ in found] == [1500, 250, 20]
 
 
-def test_nothing_is_asked_that_might_not_end_in_time():
+def test_no_request_is_sent_that_might_not_end_in_time():
     version = Version()
     reasons = version.check([12, 0.001, 0])
     assert [request for _, request in version.asked] == [HEALTH, LIST]
@@ -189,7 +189,7 @@ def test_nothing_is_asked_that_might_not_end_in_time():
     assert "too little time" in reasons[REJECTION]
 
 
-def test_fault_of_our_own_is_not_taken_for_an_answer():
+def test_internal_error_is_raised():
     version = Version()
     version.answers[HEALTH] = KeyError("ours")
     with pytest.raises(KeyError, match="ours"):
@@ -209,7 +209,7 @@ def test_requests_have_the_shape_that_the_gateway_gives_them(request_: str, samp
         assert ours[name] == gateways[name]
 
 
-def test_rejected_photo_breaks_each_rule_by_itself():
+def test_rejected_photo_breaks_each_rule_separately():
     """So a version must forget them all before it writes what it is asked to reject."""
     good = {"title": "Harbour", "content_type": "image/jpeg", "bytes": 1}
     body = json.loads(REQUESTS[REJECTION]["body"])

@@ -101,7 +101,7 @@ class LargeGallery:
             self.salts = self.like.salts
         self.tables = ScannedTables(salts=self.salts, bills=self.bills)
         self.buckets = Buckets(lambda: self.now)
-        self.planted: dict[str, set[str]] = defaultdict(set)
+        self.inserted: dict[str, set[str]] = defaultdict(set)
         self.report = DailyReport(
             dynamodb=self.tables,  # type: ignore[arg-type]
             s3=self.buckets,  # type: ignore[arg-type]
@@ -113,13 +113,13 @@ class LargeGallery:
         if self.like:
             self.tables.copy_from(self.like.tables)
             self.buckets.copy_from(self.like.buckets)
-            self.planted = self.like.planted
+            self.inserted = self.like.inserted
         chance = random.Random(self.seed)  # noqa: S311
         weights = [*self.shares.values(), 1000 - sum(self.shares.values())]
         kinds = chance.choices([*self.shares, "ready"], weights, k=self.size)
         for number, kind in enumerate(kinds):
-            self.planted[kind].add(photo_id(number))
-            self._plant(number, kind)
+            self.inserted[kind].add(photo_id(number))
+            self._insert(number, kind)
             if number % 10 == 0:
                 for period, views in (("total", number), (f"minute#{ago(days=1)[:16]}Z", 1)):
                     view = {"photo_id": {"S": photo_id(number)}, "period": {"S": period}}
@@ -131,11 +131,11 @@ class LargeGallery:
             {
                 name: number
                 for name, kinds in COUNTED.items()
-                if (number := sum(len(self.planted[kind]) for kind in kinds))
+                if (number := sum(len(self.inserted[kind]) for kind in kinds))
             }
         )
 
-    def _plant(self, number: int, kind: str) -> None:
+    def _insert(self, number: int, kind: str) -> None:
         is_old, expires_at = {"created_at": ago(days=9)}, IN_A_MONTH
         deleted = photo(number, "DELETED", 3, expires_at=expires_at, **is_old)
         ready = photo(number, "READY", **is_old)

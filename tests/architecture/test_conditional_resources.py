@@ -46,7 +46,7 @@ def test_all_conditions_are_tried(translated: dict[str, Any]):
     assert assumed <= translated["Conditions"].keys()
 
 
-PLANTED: Final[dict[str, tuple[dict[str, Any], str]]] = {
+INSERTED: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "Ref": ({"Type": "T", "Properties": {"Id": {"Ref": "Distribution"}}}, "Distribution"),
     "GetAtt": (
         {"Type": "T", "Properties": {"Ids": [{"Fn::GetAtt": ["BucketsAccess", "Id"]}]}},
@@ -76,11 +76,11 @@ PLANTED: Final[dict[str, tuple[dict[str, Any], str]]] = {
 }
 
 
-@pytest.mark.parametrize("planted", PLANTED)
-def test_an_inserted_reference_is_found(planted: str, translated: dict[str, Any]):
-    resource, target = PLANTED[planted]
-    broken = {**translated, "Resources": translated["Resources"] | {"Planted": resource}}
-    assert dangling(broken, {}).keys() == {f"Planted -> {target}"}
+@pytest.mark.parametrize("inserted", INSERTED)
+def test_an_inserted_reference_is_found(inserted: str, translated: dict[str, Any]):
+    resource, target = INSERTED[inserted]
+    broken = {**translated, "Resources": translated["Resources"] | {"Inserted": resource}}
+    assert dangling(broken, {}).keys() == {f"Inserted -> {target}"}
 
 
 def test_an_inserted_output_is_found(translated: dict[str, Any]):

@@ -101,7 +101,7 @@ class Photos(World):
             slot = (which // 6 + place * (which // 24 % 2)) % 4
             number = self._put(self._step(slot, which // 48 + place))
             if (which + place) % 4 == 0:
-                self.delicate.add(number)
+                self.failing_records.add(number)
 
     def poison(self, which: int, _: str) -> None:
         """Write a row without a photo."""

@@ -93,32 +93,32 @@ def test_every_photo_is_visited_and_repaired_once(photos: int):
     report, number = make(gallery, interruptions)
     assert number > photos / 5_000, "steps"
     assert interruptions.deaths
-    with_record = gallery.size - len(gallery.planted["extra"])
+    with_record = gallery.size - len(gallery.inserted["extra"])
     statuses = ("PENDING", "READY", "FAILED", "DELETED")
     assert sum(report["photos"][status] for status in statuses) == with_record
     assert findings(report) == gallery.expected()
     written = writes(gallery)
     assert set(written.values()) == {1}
-    acted = gallery.expected().total() - len(gallery.planted["stuck"])
+    acted = gallery.expected().total() - len(gallery.inserted["stuck"])
     assert len(written) == acted + 1, "the report itself"
 
 
 @pytest.mark.parametrize("order", ["", "an order of the catalog's own"])
 def test_report_does_not_depend_on_interruptions_of_its_steps(order: str):
-    stormy = LargeGallery(10_000, salts={"catalog": order})
-    calm = LargeGallery(like=stormy)
+    faulty = LargeGallery(10_000, salts={"catalog": order})
+    calm = LargeGallery(like=faulty)
     report, _ = make(calm, taken(calm, plenty))
-    interruptions = Interruptions(stormy, most_looks=40, risk=0.005)
-    assert make(stormy, interruptions)[0] == report
+    interruptions = Interruptions(faulty, most_looks=40, risk=0.005)
+    assert make(faulty, interruptions)[0] == report
     assert interruptions.deaths
-    assert writes(stormy) == writes(calm)
+    assert writes(faulty) == writes(calm)
     for table in ("photos", "catalog"):
-        assert list(stormy.tables.items(table)) == list(calm.tables.items(table))
+        assert list(faulty.tables.items(table)) == list(calm.tables.items(table))
 
     healthy = LargeGallery(like=calm)
     tomorrow = {**EVENT, "scheduled_at": "2026-11-22T03:00:00Z"}
     report, _ = make(healthy, taken(healthy, plenty), tomorrow)
-    assert findings(report) == {"abandoned.stuck": len(calm.planted["stuck"])}
+    assert findings(report) == {"abandoned.stuck": len(calm.inserted["stuck"])}
     assert writes(healthy) == {("reports-bucket", "reports/2026-11-22.json"): 1}
 
 

@@ -103,7 +103,7 @@ class Views(World):
             period = datetime.fromtimestamp(minute * 60, UTC).strftime("minute#%Y-%m-%dT%H:%MZ")
             self.good[record.sequence_number] = (photo_id, period)
             if (which + place) % 4 == 0:
-                self.delicate.add(record.sequence_number)
+                self.failing_records.add(record.sequence_number)
             self.note(record)
 
     def poison(self, which: int, _: str) -> None:

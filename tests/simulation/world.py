@@ -29,7 +29,7 @@ from tests.support.faults import CrashError
 
 START = 1_795_178_096.0  # 2026-11-20T12:34:56Z
 WAITS = (1, 2, 6, 6, 61, 61, 301, 3601, 43_300)  # the last is more than a record's greatest age
-RELEASES = ("good", "allergic", "good", "allergic", "broken")
+RELEASES = ("good", "faulty", "good", "faulty", "broken")
 MOST_UNEXPECTED = 2  # instead of 10, as batches are smaller too
 
 
@@ -49,7 +49,7 @@ class World:
         )
         self.stream = stream(self.mapping, self.clock, setup.shards)
         self.sent: dict[str, Any] = {}  # records as they stand in an event, by sequence number
-        self.delicate: set[str] = set()  # the records on which a faulty release raises
+        self.failing_records: set[str] = set()  # the records on which a faulty release raises
         self.harmed: set[str] = set()  # what one has raised on
         self.release = "good"
         self.function_is_throttled = False
@@ -255,8 +255,8 @@ class World:
 
     def raises_on(self, sequence_number: str) -> bool:
         """Whether the deployed release has a bug that raises on this record."""
-        allergic = self.release == "allergic" and sequence_number in self.delicate
-        if not allergic and self.release != "broken":
+        faulty = self.release == "faulty" and sequence_number in self.failing_records
+        if not faulty and self.release != "broken":
             return False
         tally.faults["raised on a good record"] += 1
         self.harmed.add(sequence_number)

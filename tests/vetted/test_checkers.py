@@ -11,32 +11,32 @@ from tools.vetting.deployment import STAGES, deployed
 if TYPE_CHECKING:
     from pathlib import Path
 
-PLANTED: Final = {  # rules of each checker that a resource without any protection breaks
-    "CKV_AWS_53": "PlantedBucket",  # public access
-    "s3_bucket_level_public_access_prohibited_check": "PlantedBucket",
-    "CKV_AWS_45": "PlantedFunction",  # a secret in a variable
-    "lambda_function_public_access_prohibited_check": "PlantedPermission",
+INSERTED: Final = {  # rules of each checker that a resource without any protection breaks
+    "CKV_AWS_53": "InsertedBucket",  # public access
+    "s3_bucket_level_public_access_prohibited_check": "InsertedBucket",
+    "CKV_AWS_45": "InsertedFunction",  # a secret in a variable
+    "lambda_function_public_access_prohibited_check": "InsertedPermission",
 }
 
 
-def planted() -> dict[str, Any]:
+def inserted() -> dict[str, Any]:
     return {
-        "PlantedBucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "planted"}},
-        "PlantedFunction": {
+        "InsertedBucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "inserted"}},
+        "InsertedFunction": {
             "Type": "AWS::Lambda::Function",
             "Properties": {
-                "FunctionName": "planted",
-                "Role": "arn:aws:iam::123456789012:role/planted",
+                "FunctionName": "inserted",
+                "Role": "arn:aws:iam::123456789012:role/inserted",
                 "Runtime": "python3.13",
-                "Handler": "planted.handler",
-                "Code": {"S3Bucket": "artifacts", "S3Key": "planted"},
+                "Handler": "inserted.handler",
+                "Code": {"S3Bucket": "artifacts", "S3Key": "inserted"},
                 "Environment": {"Variables": {"KEY": "AKIAIOSFODNN7EXAMPLE"}},
             },
         },
-        "PlantedPermission": {
+        "InsertedPermission": {
             "Type": "AWS::Lambda::Permission",
             "Properties": {
-                "FunctionName": "planted",
+                "FunctionName": "inserted",
                 "Action": "lambda:InvokeFunction",
                 "Principal": "*",
             },
@@ -53,12 +53,12 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> set[CheckerFinding]:
         template = deployed(stage).template()
         paths.append(folder / f"{stage}.json")
         paths[-1].write_text(json.dumps(template))
-    template["Resources"] |= planted()
+    template["Resources"] |= inserted()
     paths[-1].write_text(json.dumps(template))
     return run_checkov(paths) | run_guard(paths)
 
 
-@pytest.mark.parametrize(("rule", "resource"), PLANTED.items())
+@pytest.mark.parametrize(("rule", "resource"), INSERTED.items())
 def test_a_resource_without_protection_is_found(
     rule: str, resource: str, findings: set[CheckerFinding]
 ):
@@ -67,7 +67,7 @@ def test_a_resource_without_protection_is_found(
 
 def test_every_finding_is_fixed_or_suppressed(findings: set[CheckerFinding]):
     suppressed = {finding for each in read_suppressions() for finding in each.findings()}
-    ours = {each for each in findings if not each.resource.startswith("Planted")}
+    ours = {each for each in findings if not each.resource.startswith("Inserted")}
     assert not ours - suppressed, sorted(ours - suppressed)
 
 

@@ -28,7 +28,7 @@ def prod() -> Deployment:
 
 
 def deploying(template: dict[str, Any] = TEMPLATE) -> Deployment:
-    """Dev's. Its own name begins with the stack's, which is the worst that it can have."""
+    """The deploy role of dev. Its name begins with the stack's name, which is the worst case."""
     parameters = {"Repository": "octo/gallery", "StackName": "lambda-gallery-dev"}
     return Deployment(template, parameters, "lambda-gallery-dev-deploy")
 
@@ -53,7 +53,7 @@ def invariants(deployment: Deployment) -> list[Invariant]:
 
 
 def violated(deployment: Deployment, prod: Deployment, about: str = "") -> dict[str, set[str]]:
-    """By sentence, who breaks it."""
+    """The principals that violate an invariant, by its sentence."""
     roles = [*principals(deployment), Principal(CREATED, [EVERYTHING], boundary(deployment))]
     rows = [each for each in invariants(deployment) if about in each.sentence]
     assert rows
@@ -65,7 +65,7 @@ def violated(deployment: Deployment, prod: Deployment, about: str = "") -> dict[
     }
 
 
-def test_nobody_gets_beyond_the_stack(prod: Deployment):
+def test_no_principal_reaches_beyond_the_stack(prod: Deployment):
     assert violated(deploying(), prod) == {}
 
 
@@ -85,7 +85,7 @@ def test_the_boundary_fits_into_a_managed_policy():
     assert len(text) < MANAGED_POLICY
 
 
-def planted(sid: str, **change: Any) -> dict[str, Any]:
+def inserted(sid: str, **change: Any) -> dict[str, Any]:
     """The template with one statement changed."""
     template = copy.deepcopy(TEMPLATE)
     resources = template["Resources"]
@@ -106,24 +106,24 @@ def _policies(resources: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("template", "sentence"),
     [
-        (planted("ManageBoundedRoles", Condition={}), "no role without the boundary"),
-        (planted("ReadAndTagRoles", Action="iam:*"), "removes no boundary"),
-        (planted("ReadAndTagRoles", Action="iam:*", Resource="*"), "creates no user"),
-        (planted("ActionsWithoutResources", Action="sts:AssumeRole"), "assumes no role"),
-        (planted("PassRoles", Resource="*"), "passes no role of another stack"),
-        (planted("PassRoles", Condition={}), "services in use only"),
-        (planted("ReadAndWriteArtifacts", Resource="*"), "artifacts of another stack"),
-        (planted("ReadApiGatewayAccount", Action="apigateway:*"), "API settings"),
-        (planted("DeployStack", Resource="*"), "no stack but its own"),
+        (inserted("ManageBoundedRoles", Condition={}), "no role without the boundary"),
+        (inserted("ReadAndTagRoles", Action="iam:*"), "removes no boundary"),
+        (inserted("ReadAndTagRoles", Action="iam:*", Resource="*"), "creates no user"),
+        (inserted("ActionsWithoutResources", Action="sts:AssumeRole"), "assumes no role"),
+        (inserted("PassRoles", Resource="*"), "passes no role of another stack"),
+        (inserted("PassRoles", Condition={}), "services in use only"),
+        (inserted("ReadAndWriteArtifacts", Resource="*"), "artifacts of another stack"),
+        (inserted("ReadApiGatewayAccount", Action="apigateway:*"), "API settings"),
+        (inserted("DeployStack", Resource="*"), "no stack but its own"),
         pytest.param(
-            planted("ManageTables", Resource="*"), "none of prod's tables", marks=pytest.mark.slow
+            inserted("ManageTables", Resource="*"), "none of prod's tables", marks=pytest.mark.slow
         ),
         (
-            planted("AccessStackData", Resource=f"{TABLES}/lambda-gallery-*"),
+            inserted("AccessStackData", Resource=f"{TABLES}/lambda-gallery-*"),
             "none of prod's tables",
         ),
-        (planted("ActionsWithoutNames", Action="*"), "assumes no role"),
-        (planted("ManageApis"), "none of prod's API"),  # without DenyOtherStacks
+        (inserted("ActionsWithoutNames", Action="*"), "assumes no role"),
+        (inserted("ManageApis"), "none of prod's API"),  # without DenyOtherStacks
     ],
 )
 def test_a_wider_grant_is_found(template: dict[str, Any], sentence: str, prod: Deployment):

@@ -1,4 +1,4 @@
-"""A grant that breaks an invariant of docs/security.md is found, and one that is missing too."""
+"""Grants that violate an invariant of docs/security.md are found, and missing ones too."""
 
 import re
 from typing import Final
@@ -32,10 +32,10 @@ def widened(action: str) -> str:
     return f"{service}:{re.sub(r'(?<=[a-z])[A-Z].*', '', name).rstrip('*')}*"
 
 
-def test_a_planted_grant_is_found_for_every_invariant_and_changes_nothing_else(prod: Deployment):
-    planted = [
+def test_an_inserted_grant_is_found_for_every_invariant_and_changes_no_other(prod: Deployment):
+    inserted = [
         Principal(
-            f"Planted{number}",
+            f"Inserted{number}",
             [
                 {
                     "Effect": "Allow",
@@ -47,12 +47,13 @@ def test_a_planted_grant_is_found_for_every_invariant_and_changes_nothing_else(p
         for number, each in enumerate(INVARIANTS)
         for action in each.actions[-1:]
     ]
-    found = violations(INVARIANTS, [*principals(prod), *planted], prod)
+    found = violations(INVARIANTS, [*principals(prod), *inserted], prod)
     for number, invariant in enumerate(INVARIANTS):
         assert any(
-            each.startswith(f"{invariant.sentence} Violated: Planted{number} can") for each in found
+            each.startswith(f"{invariant.sentence} Violated: Inserted{number} can")
+            for each in found
         ), invariant
-    assert all("Violated: Planted" in each for each in found), found
+    assert all("Violated: Inserted" in each for each in found), found
 
 
 def test_a_grant_that_is_missing_is_found(prod: Deployment):
@@ -105,7 +106,7 @@ def test_an_unknown_resource_in_the_table_is_refused(prod: Deployment):
         arns("PhotoTable", [prod])
 
 
-def test_roles_are_taken_on_by_aws_services_only(prod: Deployment):
+def test_roles_are_assumed_by_aws_services_only(prod: Deployment):
     for name, role in prod.of_type("AWS::IAM::Role"):
         for statement in role.properties["AssumeRolePolicyDocument"]["Statement"]:
             assert list(statement["Principal"]) == ["Service"], name

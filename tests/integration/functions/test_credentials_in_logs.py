@@ -12,7 +12,7 @@ import pytest
 from tests.support.moto_stack import REGION, MotoStack
 from tests.support.repository import ROOT
 
-TOKEN = "planted-session-token"
+TOKEN = "inserted-session-token"
 API_VERSION = f"arn:aws:lambda:{REGION}:123456789012:function:gallery-api:42"
 EVENTS = {
     "catalog_replicator": "dynamodb_photo_ready",

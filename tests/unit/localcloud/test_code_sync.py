@@ -82,7 +82,7 @@ def test_file_with_a_syntax_error_is_refused_and_the_one_before_runs(project: Pr
     assert project.running() == {"function-1": {"app.py": "3"}}
 
 
-def test_what_is_not_only_copied_needs_a_build(project: Project):
+def test_file_that_is_not_only_copied_needs_a_build(project: Project):
     assert project.save("httpx", "requirements.txt").build_needed == [
         project.source / "requirements.txt"
     ]
@@ -100,7 +100,7 @@ def test_deployment_ends_saved_code(project: Project):
     assert project.running() == {"function-2": {"app.py": "3"}}
 
 
-def test_saved_code_goes_on_running_where_a_build_was_not_deployed(project: Project):
+def test_saved_code_continues_to_run_if_a_build_was_not_deployed(project: Project):
     project.save("2")
     (project.built / "app.py").write_text("2")
     project.sync.read_deployed()
@@ -109,7 +109,7 @@ def test_saved_code_goes_on_running_where_a_build_was_not_deployed(project: Proj
     assert project.running() == {"function-1": {"app.py": "1"}}
 
 
-def test_laptop_cloud_that_takes_nothing_is_reported_and_asked_again(project: Project):
+def test_refusal_by_the_laptop_cloud_is_reported_and_tried_again(project: Project):
     project.is_available = False
     with pytest.raises(CloudError, match="does not accept the saved files"):
         project.save("2")

@@ -55,7 +55,7 @@ def test_saved_file_of_a_layer_goes_where_the_makefile_copied_it(layer: Copies):
     assert target == "python/shared/logs.py"
 
 
-def test_new_file_goes_where_its_neighbours_went(function: Copies, layer: Copies):
+def test_new_file_is_copied_to_the_folder_of_its_neighbours(function: Copies, layer: Copies):
     write(function.source, shop__new="n", shop__inner__deep="d")
     write(layer.source, shared__new="n", third__new="n")
     (layer.source / "shared" / "notes.txt").write_text("of another kind than what was copied")
@@ -92,7 +92,7 @@ def test_executable_file_stays_executable(tmp_path: Path):
     assert saved.is_executable
 
 
-def test_what_is_installed_hidden_or_half_saved_is_not_a_source(tmp_path: Path):
+def test_installed_hidden_and_temporary_files_are_not_sources(tmp_path: Path):
     write(tmp_path, app="1", venv__x="1", node_modules__x="1", __pycache__x="1")
     for name in (".git/config", "app.py~", ".app.py.swp", "app.pyc"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""What of a template is changed for the build on this machine."""
+"""The changes of a template for the build on this machine."""
 
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def test_functions_of_other_runtimes_are_not_built():
     assert node["Metadata"] == {"SkipBuild": True}
 
 
-def test_parameter_decides_before_its_default():
+def test_parameter_takes_precedence_over_its_default():
     parameters = {"Architecture": "x86_64", "PythonRuntime": PYTHON}
     changed = for_this_machine(yaml_parse(OTHERS), parameters, "x86_64")
     assert changed["Globals"] == yaml_parse(OTHERS)["Globals"]

@@ -1,4 +1,4 @@
-"""A dashboard's body as widgets, what CloudWatch is asked for them, and the picture."""
+"""A dashboard's body as widgets, the queries to CloudWatch, and the picture."""
 
 import io
 import json
@@ -49,7 +49,7 @@ def named(found: Series) -> tuple[str, str, dict[str, str]]:
     return found.namespace, found.metric, found.dimensions
 
 
-def test_points_stand_for_what_was_there_above():
+def test_dots_stand_for_the_values_above():
     first, second, third = read_series(
         [
             ["AWS/Lambda", "Invocations", "FunctionName", "counter"],
@@ -62,7 +62,7 @@ def test_points_stand_for_what_was_there_above():
     assert named(third) == ("AWS/Lambda", "Throttles", {"FunctionName": "other"})
 
 
-def test_three_points_stand_for_all_that_is_left_out():
+def test_three_dots_stand_for_all_omitted_values():
     _, second, third = read_series(
         [["AWS/SQS", "Sent", "QueueName", "a"], ["...", {"stat": "p99"}], ["...", "b"]]
     )
@@ -102,7 +102,7 @@ def test_other_widgets_keep_their_place():
     assert alarm == Widget("alarm", 2, 3, 4, 5, title="Alarms")
 
 
-def test_cloudwatch_is_asked_for_the_metric_by_period_and_statistic():
+def test_query_has_the_metric_the_period_and_the_statistic():
     assert query(series(), "m0", SPAN) == {
         "Id": "m0",
         "MetricStat": {
@@ -187,7 +187,7 @@ def reading(*points: Points, **changes: Any) -> WidgetReading:
 HEADING = WidgetReading(Widget("text", 0, 0, 24, 1, title="Flows"), ())
 
 
-def test_the_table_has_the_last_and_the_highest_value_and_says_where_there_is_none():
+def test_the_table_has_the_last_and_the_highest_value_or_no_data():
     console = Console(file=io.StringIO(), width=120, record=True)
     show([HEADING, reading(list(zip(MINUTES, (1, 7, 3), strict=True)), [])], console)
     lines = [line.split("│") for line in console.export_text().splitlines()]
@@ -245,7 +245,7 @@ def test_the_same_picture_is_the_same_file(tmp_path: Path):
         (["--plot", "/nowhere/a.svg"], "does not exist"),
     ],
 )
-def test_a_wrong_option_is_told_by_its_value(
+def test_an_invalid_option_is_named_with_its_value(
     given: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ):
     with pytest.raises(SystemExit):

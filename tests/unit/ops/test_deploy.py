@@ -1,4 +1,4 @@
-"""What is decided before sam is run: parameters, quota, access logs."""
+"""Decisions before sam runs: parameters, quota, access logs."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def deployed(status: str = "UPDATE_COMPLETE", **parameters: str) -> StackDescrip
 
 
 class Lambda:
-    """An account of so many concurrent executions; `provisioned` belongs to the stack's API."""
+    """An account with this concurrency quota; `provisioned` belongs to the stack's API."""
 
     def __init__(self, limit: int, unreserved: int, provisioned: int = 0) -> None:
         self._limit = {"ConcurrentExecutions": limit, "UnreservedConcurrentExecutions": unreserved}
@@ -71,12 +71,12 @@ def test_given_parameters_take_precedence_over_samconfig_and_samconfig_over_the_
     assert merged_parameters(on_arm, stack, {}, KNOWN)["Architecture"] == "arm64"
 
 
-def test_stage_is_always_said_since_sam_forgets_samconfig_parameters_beside_others():
+def test_stage_is_always_passed_because_sam_ignores_samconfig_parameters_with_overrides():
     assert merged_parameters(PROD, None, {"WebAclArn": ""}, KNOWN)["Stage"] == "prod"
     assert merged_parameters(DEV, None, {}, KNOWN)["Stage"] == "dev"
 
 
-def test_unknown_parameter_is_refused_which_sam_would_pass_over():
+def test_unknown_parameter_is_refused_which_sam_would_ignore():
     with pytest.raises(OperationError, match=r"ApiConcurrency; it has .*ApiProvisioned"):
         merged_parameters(DEV, None, {"ApiConcurrency": "1"}, KNOWN)
 
@@ -86,7 +86,7 @@ def test_unknown_value_is_refused_before_anything_is_built():
         merged_parameters(DEV, None, {"Release": "now"}, KNOWN)
 
 
-def test_how_one_release_went_says_nothing_of_the_next():
+def test_release_of_one_deployment_is_not_kept_for_the_next():
     stack = deployed(Release="at-once")
     assert merged_parameters(PROD, stack, {}, KNOWN)["Release"] == "by-stage"
     assert merged_parameters(PROD, stack, {"Release": "at-once"}, KNOWN)["Release"] == "at-once"
@@ -103,7 +103,7 @@ def test_parameter_of_another_form_is_refused(written: str):
         parse_parameters([written])
 
 
-def test_values_of_parameters_may_hold_blanks_and_equals_signs():
+def test_values_of_parameters_may_have_blanks_and_equals_signs():
     assert parse_parameters(["A=cron(0 3 * * ? *)", "B=x=y", "C="]) == {
         "A": "cron(0 3 * * ? *)",
         "B": "x=y",
@@ -131,7 +131,7 @@ def test_concurrency_is_the_given_the_deployed_or_the_stages_own():
         wanted_concurrency(TEMPLATE, {"Stage": "prod", name: "many"}, stack)
 
 
-def test_least_concurrency_above_the_most_is_refused_by_both_names():
+def test_minimum_above_maximum_concurrency_is_refused_with_both_names():
     with pytest.raises(
         OperationError, match=r"Concurrency is 500 and .*Maximum is 10.*Maximum=500"
     ):
@@ -169,7 +169,7 @@ def test_release_that_changes_provisioned_concurrency_has_no_canary(
     assert changes_alias(on_aws, deployed(**parameters), wanted) is changes
 
 
-def test_new_account_is_told_what_to_do_about_its_quota():
+def test_new_account_gets_advice_about_its_quota():
     with pytest.raises(OperationError) as refused:
         check_quota(account(10, 10), None, ProvisionedConcurrency(1, 2))
     for said in (
@@ -190,19 +190,19 @@ def test_hundred_of_the_unreserved_concurrency_stay_free():
         check_quota(account(1000, 102), None, ProvisionedConcurrency(1, 3))
 
 
-def test_what_the_stack_has_already_need_not_fit_again():
+def test_present_concurrency_of_the_stack_is_not_counted_twice():
     assert check_quota(account(1000, 100, provisioned=4), deployed(), ProvisionedConcurrency(1, 4))
     with pytest.raises(OperationError):
         check_quota(account(1000, 100, provisioned=4), deployed(), ProvisionedConcurrency(1, 5))
 
 
-def test_without_provisioned_concurrency_no_quota_is_asked_for():
+def test_without_provisioned_concurrency_the_quota_is_not_read():
     assert check_quota(
         Account(None, "123456789012", "eu-west-1"), None, ProvisionedConcurrency(0, 0)
     )
 
 
-def test_parameters_reach_sam_whole():
+def test_parameters_reach_sam_unchanged():
     given = {"ReportSchedule": "cron(0 3 * * ? *)", "WebAclArn": "", "DomainName": 'a"b\\c'}
     option, *written = parameter_overrides(given)
     assert option == "--parameter-overrides"

@@ -142,13 +142,13 @@ def test_event_of_the_thumbnailer_is_accepted(qualifier: str):
     assert failure.records == event("s3_photo_uploaded")["Records"]
 
 
-def test_event_that_grew_too_old_has_no_answer():
+def test_event_that_expired_has_no_answer():
     body = message() | {"responsePayload": None}
     assert read_message(body).reason == "RetriesExhausted"
 
 
 def test_record_without_a_time_is_accepted():
-    """Its function has quarantined it for that; a later release may read it."""
+    """Its function has quarantined it because of that; a later release may read it."""
     stored = poison("catalog_replicator")
     del stored["body"]["record"]["dynamodb"]["ApproximateCreationDateTime"]
     assert read(stored).kind == "poison"
@@ -309,7 +309,7 @@ def test_event_from_elsewhere_is_refused_with_the_reason(change: Change, reason:
 
 
 @pytest.mark.parametrize("body", ["", "{}", "[]", "null", '{"requestContext": 1}', "[" * 5000])
-def test_what_is_no_document_of_lambda_is_refused(body: str):
+def test_document_that_lambda_does_not_write_is_refused(body: str):
     with pytest.raises(RefusedFailureError, match="message m-1: "):
         read_message(body)
     for key in (batch("view_counter")["key"], poison("view_counter")["key"], "quarantine/"):

@@ -47,7 +47,7 @@ def test_moment_of_creation_is_in_the_id():
         ("[1, 2]", NOON, {"message": "[1, 2]"}),
     ],
 )
-def test_line_is_of_its_own_time_if_it_tells_one(text: str, at: datetime, entry: dict[str, Any]):
+def test_line_has_its_own_time_if_it_contains_one(text: str, at: datetime, entry: dict[str, Any]):
     milliseconds = int(NOON.timestamp() * 1000)
     assert read_line("thumbnailer", milliseconds, text) == LogLine(at, "thumbnailer", entry)
 
@@ -65,12 +65,12 @@ def test_lines_are_in_the_order_of_time_and_each_is_there_once():
         assert (told[0], told[3]) == (lines[0], lines[3])
 
 
-def test_lines_of_other_photos_are_left_out_and_those_of_none_stay():
+def test_lines_of_other_photos_are_left_out_and_lines_without_a_photo_are_kept():
     lines = [line(0, photo_id=OTHER), line(1, correlation_id="one"), line(2, photo_id=PHOTO)]
     assert journey(PHOTO, lines) == lines[1:]
 
 
-def test_requests_that_changed_the_photo_are_told_with_their_first_and_last_line():
+def test_requests_that_changed_the_photo_have_their_first_and_last_line():
     lines = [
         line(0, correlation_id="created", method="POST", path="/photos"),
         line(5, "thumbnailer", correlation_id="created"),
@@ -86,7 +86,7 @@ def test_requests_that_changed_the_photo_are_told_with_their_first_and_last_line
     }
 
 
-def test_line_of_the_runtime_tells_the_error_and_has_no_request_of_the_api():
+def test_line_of_the_runtime_has_the_error_and_no_api_request():
     raised = line(0, level="ERROR", errorMessage="1 of 1 uploads failed", requestId="invocation")
     assert raised.message == "1 of 1 uploads failed"
     assert requests([raised]) == {}
@@ -111,7 +111,7 @@ def test_reads_are_left_out_with_all_their_lines_unless_they_failed():
     assert without_reads([*seen, *failed, *nobodys]) == [*failed, *nobodys]
 
 
-def test_what_a_line_is_about_is_what_no_column_shows():
+def test_own_fields_are_those_without_a_column():
     said = line(0, level="INFO", message="m", photo_id=PHOTO, key=f"uploads/{PHOTO}", lag_ms=7)
     assert own_fields(said, PHOTO) == "key=uploads/… lag_ms=7"
     trace = "Traceback:\n  File x\nbotocore.SlowDown: reduce your rate\n"
@@ -140,13 +140,13 @@ def test_what_a_line_is_about_is_what_no_column_shows():
         ),
     ],
 )
-def test_steps_are_told_with_the_milliseconds_between(
+def test_milestones_have_the_milliseconds_between_them(
     more: dict[str, str], row: dict[str, str] | None, steps: list[tuple[str, int]]
 ):
     assert milestones({"created_at": "2026-11-20T12:00:00.000Z", **more}, row) == steps
 
 
-def test_line_of_any_json_can_be_told():
+def test_line_of_any_json_can_be_printed():
     for value in (None, 1, "two", [3], {"four": 5}):
         names = ("message", "level", "correlation_id", "method", "path", "note")
         entry = dict.fromkeys(names, value)

@@ -1,4 +1,4 @@
-"""The hashes that are written into what sam build made, on a small template."""
+"""The hashes that are written into the built template, for a small template."""
 
 import os
 import shutil
@@ -94,7 +94,7 @@ def test_sam_names_the_versions_by_the_hashes(built: Path):
     assert versions == {f"{name}Version{hash_[:10]}" for name, hash_ in hashes.items()}
 
 
-def test_hashes_are_the_same_again_elsewhere_and_later(built: Path, tmp_path: Path):
+def test_hashes_do_not_depend_on_folder_and_time(built: Path, tmp_path: Path):
     hashes = write(built)
     assert write(built) == hashes, "of a template that has them already"
     elsewhere = tmp_path / "another" / "folder"
@@ -114,7 +114,7 @@ def test_hashes_are_the_same_again_elsewhere_and_later(built: Path, tmp_path: Pa
     ],
 )
 @pytest.mark.parametrize("file", ["module.py", "added.py"])
-def test_changed_artifact_publishes_what_runs_it(
+def test_changed_artifact_publishes_the_functions_that_run_it(
     artifact: str, file: str, functions: set[str], built: Path
 ):
     before = write(built)
@@ -146,7 +146,7 @@ def test_function_whose_version_a_rollback_left_behind_gets_another_hash(built: 
     assert write(built) == before
 
 
-def test_replaced_role_of_an_included_file_publishes_what_runs_as_it(built: Path):
+def test_replaced_role_of_an_included_file_publishes_the_functions_with_it(built: Path):
     before = write(built)
     role = built.parents[1] / "role.yaml"
     role.write_text(ROLE.replace("Document: {}", "Document: {Version: now}"))

@@ -1,4 +1,4 @@
-"""What `make report` says of an execution and of a report."""
+"""The output of `make report` for an execution and for a report."""
 
 import io
 import json
@@ -151,7 +151,7 @@ def test_report_that_another_execution_makes_is_not_there_yet():
         ({"status": "ABORTED"}, "ended ABORTED"),
     ],
 )
-def test_execution_that_did_not_succeed_is_told_with_its_cause(
+def test_execution_that_did_not_succeed_is_reported_with_its_cause(
     execution: dict[str, Any], words: str
 ):
     with pytest.raises(ReportError) as raised:
@@ -187,7 +187,7 @@ def test_empty_gallery_is_printed_as_zeros():
 
 
 @pytest.mark.parametrize("prefix", [prefix for each in _HEADLINES.values() for prefix in each])
-def test_whatever_makes_a_headline_is_printed(prefix: str):
+def test_every_count_of_a_headline_is_printed(prefix: str):
     known = [*report._FOUND, *(f"{name}.count" for name in report._WAITING)]
     names = [name for name in known if name.startswith(prefix)]
     assert names
@@ -207,7 +207,7 @@ def test_last_reports_are_those_of_the_days_asked_for():
     ("reports", "suffix", "begin"),
     [([], ".png", b"\x89PNG"), ([a_report()], ".svg", b"<?xml")],
 )
-def test_plot_is_drawn_of_however_few_reports(
+def test_plot_is_drawn_for_any_number_of_reports(
     reports: Sequence[Report], suffix: str, begin: bytes, tmp_path: Path
 ):
     from ops.report_plot import plot  # matplotlib is slow to import
@@ -226,7 +226,7 @@ def test_plot_is_drawn_of_however_few_reports(
         (["--days", "many"], "invalid number of days"),
     ],
 )
-def test_bad_arguments_are_refused_before_anything_is_started(
+def test_invalid_arguments_are_refused_before_anything_is_started(
     arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ):
     with pytest.raises(SystemExit) as raised:

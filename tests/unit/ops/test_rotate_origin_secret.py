@@ -1,4 +1,4 @@
-"""A rotation's steps: each is safe by itself, and a run that ends anywhere is continued."""
+"""The steps of a rotation: each is safe alone, and an interrupted run is continued."""
 
 import json
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ def test_a_finished_rotation_is_followed_by_one_with_the_next_number():
     assert whole(second)[-1][1] == Rotation(frozenset({3}), sent=3, also_accepted=3)
 
 
-def test_at_each_step_either_side_may_be_ahead_of_the_other():
+def test_at_each_step_api_or_cloudfront_may_change_first():
     """API and CloudFront change one after the other, in an update and in its rollback."""
     before = NEW_STACK
     for _, after in whole(NEW_STACK):
@@ -181,7 +181,7 @@ def test_a_new_value_is_added_and_what_is_in_use_stays():
     assert len(aws.values["value-2"]) >= 40
 
 
-def test_an_update_changes_two_parameters_and_has_the_transforms_run_again():
+def test_an_update_changes_two_parameters_and_passes_the_original_template():
     aws = Aws(Rotation(frozenset({1, 2}), sent=1, also_accepted=1))
     assert take(aws) == Step.ACCEPT
     [update] = aws.updates
@@ -214,7 +214,7 @@ def test_the_api_refuses_nothing_that_cloudfront_still_sends(api: dict[str, int]
     assert take(Aws(rotation, header="secret 2")) == Step.REFUSE
 
 
-def test_a_value_that_is_still_accepted_at_the_end_is_told(api: dict[str, int]):
+def test_a_value_that_is_still_accepted_at_the_end_is_reported(api: dict[str, int]):
     api.update({"secret 1": 200, "secret 2": 200})
     aws = Aws(Rotation(frozenset({1, 2}), sent=2, also_accepted=1), header="secret 2")
     with pytest.raises(OperationError, match="still answers 200 to value-1"):
@@ -243,7 +243,7 @@ def test_an_update_of_an_earlier_run_is_awaited():
 
 
 @pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_COMPLETE"])
-def test_a_stack_that_takes_no_update_is_refused(status: str):
+def test_a_stack_that_cannot_be_updated_is_refused(status: str):
     aws = Aws(NEW_STACK)
     aws.statuses = [status]
     with pytest.raises(OperationError, match=f"gallery in status {status}"):

@@ -1,4 +1,4 @@
-"""What state of a stack can be deployed, in which way, and what is said where it cannot."""
+"""Which states of a stack can be deployed, and the message for the others."""
 
 from datetime import UTC, datetime
 
@@ -50,7 +50,7 @@ def leftovers(monkeypatch: pytest.MonkeyPatch) -> list[Leftover]:
         ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "wait"),
     ],
 )
-def test_stack_that_takes_no_update_is_refused_with_the_way_out(status: str, advice: str):
+def test_stack_that_cannot_be_updated_is_refused_with_the_remedy(status: str, advice: str):
     with pytest.raises(OperationError, match=advice):
         check_state(ACCOUNT, PROD, stack(status))
 
@@ -76,7 +76,7 @@ def test_creation_is_preserved_and_continued_and_every_later_deployment_rolls_ba
     assert preserves(deployed) is preserve
 
 
-def test_what_is_left_under_deletion_protection_is_named_with_the_command_that_removes_it(
+def test_protected_leftovers_are_named_with_the_command_that_removes_them(
     leftovers: list[Leftover],
 ):
     leftovers += [OTHER_TABLE, TABLE, POOL]
@@ -90,7 +90,7 @@ def test_what_is_left_under_deletion_protection_is_named_with_the_command_that_r
     assert OTHER_TABLE.name not in str(refused.value), "only what needs --unprotect"
 
 
-def test_failed_creation_says_why_how_to_continue_and_how_to_give_up(leftovers: list[Leftover]):
+def test_failed_creation_has_its_cause_and_how_to_continue_or_remove_it(leftovers: list[Leftover]):
     leftovers += [TABLE]
     events = [
         event("Distribution", "CREATE_FAILED", "Your account must be verified"),
@@ -105,14 +105,14 @@ def test_failed_creation_says_why_how_to_continue_and_how_to_give_up(leftovers: 
     assert "`make destroy STAGE=prod ARGS=--unprotect`" in said
 
 
-def test_refused_replacement_says_how_to_go_on():
+def test_refused_replacement_says_how_to_continue():
     reason = "Replacement type updates not supported on stack with disable-rollback."
     outcome = DeploymentOutcome("UPDATE_FAILED", [event("MediaBucket", "UPDATE_FAILED", reason)])
     said = explain_failure(ACCOUNT, PROD, stack("UPDATE_FAILED"), outcome)
     assert "Deploy without that change first" in said
 
 
-def test_rolled_back_update_says_that_the_stack_is_what_it_was():
+def test_rolled_back_update_says_that_the_stack_has_its_previous_state():
     outcome = DeploymentOutcome("UPDATE_ROLLBACK_COMPLETE", [event("MediaBucket", "UPDATE_FAILED")])
     said = explain_failure(ACCOUNT, PROD, stack("UPDATE_ROLLBACK_COMPLETE"), outcome)
     assert "rolled the stack back" in said

@@ -54,7 +54,7 @@ class Cloud:
         return LogSource("gallery", self, self, groups, "photos", "catalog")
 
 
-def the_way() -> Cloud:
+def the_journey() -> Cloud:
     cloud = Cloud(
         photos={
             "status": "READY",
@@ -77,13 +77,13 @@ def the_way() -> Cloud:
 
 
 def test_lines_that_name_only_the_request_are_found_beside_those_of_the_photo():
-    found = trace.trace(the_way().stack(), PHOTO)
+    found = trace.trace(the_journey().stack(), PHOTO)
     assert [line.function for line in found.lines] == ["gallery_api", "api_access", "thumbnailer"]
     assert {line.correlation_id for line in found.lines} == {"one"}
 
 
 def test_search_begins_with_the_creation_of_the_photo_not_with_the_logs():
-    cloud = the_way()
+    cloud = the_journey()
     cloud.log("group-thumbnailer", -2 * MINUTE, photo_id=PHOTO, message="before it was created")
     assert len(trace.trace(cloud.stack(), PHOTO).lines) == 3
 
@@ -93,7 +93,7 @@ def test_search_begins_with_the_creation_of_the_photo_not_with_the_logs():
     ["", "harbour.jpg", PHOTO.upper(), f"{PHOTO}\n", '" "'],
     ids=["empty", "file name", "upper case", "line break", "quotes"],
 )
-def test_what_is_no_photo_id_is_never_searched_for(text: str):
+def test_invalid_photo_id_is_not_searched_for(text: str):
     with pytest.raises(TraceError, match="is not a photo id"):
         trace.trace(LogSource("gallery", None, None, {}, "", ""), text)
 
@@ -103,10 +103,10 @@ def shown(monkeypatch: pytest.MonkeyPatch, cloud: Cloud, *arguments: str) -> int
     return trace.main([PHOTO, *arguments])
 
 
-def test_way_and_the_times_of_the_record_are_shown(
+def test_journey_and_the_times_of_the_record_are_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    assert shown(monkeypatch, the_way()) == 0
+    assert shown(monkeypatch, the_journey()) == 0
     said = capsys.readouterr().out
     assert "12:00:03.100" in said
     assert "3,080" in said
@@ -119,7 +119,7 @@ def test_way_and_the_times_of_the_record_are_shown(
 def test_lines_are_printed_as_logged_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    assert shown(monkeypatch, the_way(), "--json") == 0
+    assert shown(monkeypatch, the_journey(), "--json") == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line.get("message") for line in lines] == ["request_answered", None, "ready"]
 

@@ -1,4 +1,4 @@
-"""Values of a template, resolved as far as the template tells them."""
+"""Values of a template, resolved as far as the template defines them."""
 
 from typing import Any
 

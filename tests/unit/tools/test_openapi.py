@@ -1,4 +1,4 @@
-"""docs/openapi.json is what the template, the models and the routes say, and says it correctly."""
+"""docs/openapi.json agrees with the template, the models and the routes, and is valid."""
 
 import json
 import re
@@ -78,7 +78,7 @@ def test_document_is_valid_openapi():
     schemathesis.openapi.from_dict(DOCUMENT).validate()
 
 
-def test_what_is_no_openapi_would_be_found():
+def test_invalid_openapi_would_be_found():
     broken = json.loads(json.dumps(DOCUMENT))
     del broken["paths"]["/health"]["get"]["responses"]["200"]["description"]
     with pytest.raises(Exception, match="description"):
@@ -90,7 +90,7 @@ def test_every_route_of_the_template_is_in_it_and_no_other():
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: f"{event['Method']} {event['Path']}")
-def test_operation_asks_for_what_the_template_asks_for(event: dict[str, Any]):
+def test_operation_requires_what_the_template_requires(event: dict[str, Any]):
     operation = OPERATIONS[event["Method"], event["Path"]]
     authorizer = event.get("Auth", {}).get("Authorizer")
     assert operation["security"] == ([{authorizer: []}] if authorizer else [])
@@ -117,7 +117,7 @@ def test_authorizer_of_the_template_is_the_scheme_of_the_document():
     assert [scheme["name"] for scheme in schemes.values()] == ["Authorization"]
 
 
-def test_every_example_is_one():
+def test_every_example_conforms_to_its_schema():
     examples = list(contents(DOCUMENT))
     assert len(examples) > len(OPERATIONS)
     for content in examples:
@@ -139,7 +139,7 @@ def test_every_problem_that_the_function_can_answer_is_described():
     assert answered <= described
 
 
-def test_answers_lack_no_field():
+def test_answers_have_every_field():
     for name, schema in DOCUMENT["components"]["schemas"].items():
         if name not in {"NewPhoto", "Problem", "Status"}:
             assert schema["required"] == list(schema["properties"]), name

@@ -1,4 +1,4 @@
-"""Files as cameras, phones and programs write them: rendered as browsers show them, or refused."""
+"""Files of cameras, phones and programs: rendered as browsers show them, or refused."""
 
 import io
 import random
@@ -33,7 +33,7 @@ def assert_shows_corners(photo: RenderedPhoto):
 
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("megabytes", [1, 20])
-def test_motion_photo_is_rendered_whatever_its_film_contains(progressive: bool, megabytes: int):
+def test_motion_photo_is_rendered_whatever_its_video_contains(progressive: bool, megabytes: int):
     image = encode(corners(), "JPEG", progressive=progressive)
     film = b"\0\0\0\x18ftypmp42" + random.Random(SEED).randbytes(megabytes * 10**6)  # noqa: S311
     assert film.count(b"\xff\xda") > 5
@@ -103,7 +103,7 @@ def test_png_with_a_broken_critical_chunk_is_refused():
 
 
 def with_frame(marker: int, precision: int = 8) -> bytes:
-    """A JPEG that says that its pixels are coded in another way."""
+    """A JPEG whose header names another coding of its pixels."""
     data = encode(corners(), "JPEG")
     at = data.index(b"\xff\xc0")
     return (

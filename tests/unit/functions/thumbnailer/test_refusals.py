@@ -36,7 +36,7 @@ def gif(width: int, height: int) -> bytes:
 
 
 def one_scan_a_channel(width: int, height: int) -> bytes:
-    """A JPEG that is not progressive, and still has to be held as a whole to be decoded."""
+    """A JPEG that is not progressive, but must be in memory as a whole to be decoded."""
     data = encode(corners(), "JPEG", subsampling=0)
     at = data.index(b"\xff\xda")
     scan = b"\xff\xda" + struct.pack(">HB", 8, 1) + b"\x01\0" + b"\0\x3f\0"
@@ -86,7 +86,7 @@ def test_too_many_pixels_are_refused_before_decoding(
         render(data)
 
 
-def test_as_many_pixels_as_allowed_are_taken(monkeypatch: pytest.MonkeyPatch):
+def test_maximum_of_pixels_is_accepted(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(decoding, "MAX_PIXELS", 96 * 64)
     monkeypatch.setattr(decoding, "MAX_PIXELS_AT_ONCE", 96 * 64)
     assert render(encode(corners(), "JPEG"))
@@ -135,7 +135,7 @@ def test_jpeg_of_very_many_scans_is_refused():
         "PPM",
     ],
 )
-def test_other_files_are_refused_with_what_is_read(data: bytes):
+def test_other_files_are_refused_with_the_supported_formats(data: bytes):
     with pytest.raises(UnusablePhotoError, match=UNKNOWN):
         render(data)
 
@@ -194,8 +194,8 @@ def test_image_without_pixels_is_refused(data: bytes):
 
 
 @pytest.mark.parametrize("item_type", [b"Exif", b"hvc1"])
-def test_heic_item_type_that_is_no_text_is_refused(item_type: bytes):
-    # Opened all the same, it takes the whole process down.
+def test_heic_item_type_that_is_not_text_is_refused(item_type: bytes):
+    # pi-heif would crash the process if it opened the file.
     data = (DATA / "rotated.heic").read_bytes()
     with pytest.raises(UnusablePhotoError, match=DAMAGED):
         render(data.replace(item_type, b"\xff\xfe\xfd\xfc", 1))
@@ -204,7 +204,7 @@ def test_heic_item_type_that_is_no_text_is_refused(item_type: bytes):
 def damaged(data: bytes, chance: random.Random) -> bytes:
     changed = bytearray(data)
     for _ in range(chance.choice([1, 1, 2, 5, 20])):
-        # Half of it in the headers, where it does the most.
+        # Half of the changes are in the headers, where they have the largest effect.
         at = chance.randrange(min(len(data), chance.choice([400, len(data)])))
         changed[at] = chance.choice([0, 255, changed[at] ^ 1 << chance.randrange(8)])
     return bytes(changed[: chance.choice([len(data), len(data), chance.randrange(len(data))])])

@@ -129,7 +129,7 @@ def test_renditions_fit_their_long_edge_and_are_never_enlarged(
 
 
 @pytest.mark.parametrize("size", [(3000, 2000), (1717, 2301)])
-def test_renditions_are_what_lanczos_makes_of_every_pixel(size: tuple[int, int]):
+def test_renditions_are_close_to_lanczos_of_every_pixel(size: tuple[int, int]):
     data = encode(images.landscape(*size), "JPEG", quality=90)
     reference = Image.open(io.BytesIO(data))
     for name, image in scale(decode(data, 1600)).items():
@@ -162,7 +162,7 @@ def test_heic_with_both_rotation_and_exif_orientation_is_turned_once(name: str):
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
-def test_unknown_orientation_is_no_orientation(orientation: int):
+def test_unknown_orientation_is_ignored(orientation: int):
     photo = render(encode(corners(), "JPEG", exif=images.exif(orientation)))
     assert_colors(corner_colors(rendition(photo)), CORNERS)
 
@@ -204,7 +204,7 @@ def test_transparent_color_key_is_kept():
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_colors_of_transparent_pixels_do_not_bleed(mode: str):
+def test_colors_of_transparent_pixels_do_not_affect_edges(mode: str):
     rng = np.random.default_rng(3)
     clear = rng.random((500, 2000)) < 0.5
     pixels = np.where(clear[..., None], (255, 255, 255, 0), (60, 60, 60, 255)).astype(np.uint8)
@@ -232,17 +232,17 @@ def test_no_metadata_is_written_beside_alpha():
         assert images.webp_chunks(encoded.data) == ["VP8X", "ALPH", "VP8 "]
 
 
-def test_dominant_color_is_the_commonest():
+def test_dominant_color_is_the_most_frequent():
     image = Image.new("RGB", (400, 300), BLUE)
     image.paste(YELLOW, (0, 0, 150, 300))
     assert_colors([tuple(bytes.fromhex(render(encode(image, "PNG")).color[1:]))], [BLUE])
 
 
-def test_dominant_color_is_one_that_is_seen():
+def test_dominant_color_ignores_transparent_pixels():
     image = Image.new("RGBA", (400, 300), (*BLUE, 0))
     image.paste((*YELLOW, 255), (0, 0, 50, 300))
     assert_colors([tuple(bytes.fromhex(render(encode(image, "PNG")).color[1:]))], [YELLOW])
 
 
-def test_photo_that_is_all_transparent_has_a_color():
+def test_completely_transparent_photo_has_a_color():
     assert len(render(encode(Image.new("RGBA", (9, 9)), "PNG")).color) == len("#rrggbb")

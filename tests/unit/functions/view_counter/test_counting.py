@@ -28,7 +28,7 @@ def long_batch() -> list[Record]:
 
 
 def at_call(number: int, act: Callable[[], object], operation: str = WRITE) -> Any:
-    """A hook that acts at the operation's so manieth call, and never again."""
+    """A hook that acts once, at the operation's call with the given number."""
     calls = 0
 
     def hook(called: str, _: object) -> None:
@@ -48,7 +48,7 @@ def test_batch_of_one_minute_is_one_call(counting: Counting):
     counting.assert_counted(*records)
 
 
-def test_calls_are_as_many_as_segments(counting: Counting):
+def test_number_of_calls_is_that_of_segments(counting: Counting):
     counting.deliver(*long_batch())
     assert counting.tables.calls == {WRITE: 5}  # 50 photos each of 240 views in a round of 120
     counting.assert_counted(*long_batch())
@@ -86,8 +86,8 @@ def test_halves_of_a_bisected_batch_count_what_is_new(counting: Counting):
     counting.assert_counted(*records)
 
 
-def test_batches_of_a_shard_in_flight_together(counting: Counting):
-    """With a parallelization factor of two: one's photos are never the other's."""
+def test_two_batches_of_a_shard_at_the_same_time_are_counted(counting: Counting):
+    """With a parallelization factor of two: the batches never have the same photo."""
     records = long_batch()
     mine = [each for each in records if int(each["kinesis"]["partitionKey"][-2:], 16) % 2]
     others = [each for each in records if each not in mine]
@@ -106,7 +106,7 @@ def test_commit_whose_answer_is_lost_is_found_again(counting: Counting, lost: in
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("deaths", [1, 3])
-def test_batch_that_dies_between_segments_until_it_is_discarded_is_replayed_exactly(
+def test_batch_that_fails_between_segments_until_it_is_discarded_is_replayed_exactly(
     counting: Counting, moment: str, deaths: int
 ):
     for death in range(1, deaths + 1):
@@ -124,7 +124,7 @@ def test_batch_that_dies_between_segments_until_it_is_discarded_is_replayed_exac
     counting.assert_counted(*long_batch(), *later)
 
 
-def test_batch_discarded_by_its_age_is_replayed_though_the_guard_is_far_beyond(
+def test_batch_discarded_by_its_age_is_replayed_although_last_sequence_is_higher(
     counting: Counting,
 ):
     counting.deliver(*batch(20))
@@ -149,7 +149,7 @@ def test_replay_finds_the_receipts_of_any_borders(counting: Counting):
     counting.assert_counted(*records)
 
 
-def test_photo_that_moves_to_a_child_shard_is_counted_on(counting: Counting):
+def test_photo_that_moves_to_a_child_shard_is_counted(counting: Counting):
     parent, discarded = batch(0), batch(20)
     child = [record(10**6 + number, shard="shardId-000000000001") for number in range(9)]
     counting.deliver(*parent)
@@ -178,14 +178,14 @@ def test_two_replays_at_once_count_once(counting: Counting, first: str, guard_is
     counting.assert_counted(*batch(), *later)
 
 
-def test_replay_beside_a_delivery_counts_once(counting: Counting):
+def test_replay_during_a_delivery_counts_once(counting: Counting):
     counting.tables.before = at_call(1, lambda: counting.deliver(*batch(20)))
     counting.replay(*batch())
     counting.assert_counted(*batch(), *batch(20))
 
 
-def test_delivery_beside_a_replay_of_the_same_records_counts_once(counting: Counting):
-    """As when Lambda keeps a failed batch and forgets that it did."""
+def test_delivery_during_a_replay_of_the_same_records_counts_once(counting: Counting):
+    """As if Lambda stores a failed batch and then delivers it again."""
     counting.tables.before = at_call(1, lambda: counting.replay(*batch()))
     counting.deliver(*batch())
     counting.assert_counted(*batch())
@@ -198,7 +198,7 @@ def test_replay_whose_answer_is_lost_counts_once(counting: Counting):
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_replay_that_dies_is_finished_by_the_next(counting: Counting, moment: str):
+def test_replay_that_is_killed_is_finished_by_the_next(counting: Counting, moment: str):
     setattr(counting.tables, moment, at_call(3, raising(CrashError())))
     with pytest.raises(CrashError):
         counting.replay(*long_batch())
@@ -232,7 +232,7 @@ def test_record_that_was_replayed_is_not_counted_when_it_is_delivered(counting: 
 
 
 def busy(*photos: str, times: int = 1, code: str = "ThrottlingError") -> Any:
-    """The first so many transactions find these photos' rows busy."""
+    """The rows of these photos are busy for the given number of transactions."""
     asked: list[str] = []
 
     def reason(action: dict[str, Any]) -> str | None:
@@ -246,7 +246,7 @@ def busy(*photos: str, times: int = 1, code: str = "ThrottlingError") -> Any:
 
 
 @pytest.mark.parametrize("code", ["ThrottlingError", "TransactionConflict", "ValidationError"])
-def test_busy_photo_is_taken_out_and_tried_again(counting: Counting, code: str):
+def test_busy_photo_is_removed_and_tried_again(counting: Counting, code: str):
     counting.tables.busy = busy(photo(2), code=code)
     count = counting.deliver(*batch())
     assert (count.counted, count.left) == (20, [])
@@ -268,7 +268,7 @@ def test_busy_photo_holds_back_all_its_views_and_no_others(counting: Counting):
 
 
 def test_view_that_was_busy_is_counted_though_a_later_one_was_before(counting: Counting):
-    """The guard passed it: only receipts can tell."""
+    """`last_sequence` is higher already, so only the receipts show it."""
     counting.tables.busy = busy(photo(2))
     counting.clock.left = 0.05
     count = counting.deliver(*long_batch())
@@ -279,8 +279,8 @@ def test_view_that_was_busy_is_counted_though_a_later_one_was_before(counting: C
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
-def test_no_order_of_deliveries_loses_or_doubles(counting: Counting, order: tuple[int, ...]):
-    """As if sequence numbers did not increase across a reshard, which AWS only says of most."""
+def test_no_order_of_deliveries_loses_or_repeats_a_view(counting: Counting, order: tuple[int, ...]):
+    """As if sequence numbers did not increase across a reshard; AWS does not promise that."""
     records = batch(count=30)
     for third in (*order, *order):
         counting.deliver(*records[third * 10 : third * 10 + 10])
@@ -318,7 +318,7 @@ def test_pauses_grow_and_end_with_the_time(counting: Counting):
 @pytest.mark.parametrize(
     "fault", [refusal("InternalServerError"), ReadTimeoutError(endpoint_url="https://aws")]
 )
-def test_outage_that_ends_is_waited_for(counting: Counting, fault: Exception):
+def test_counting_waits_for_the_end_of_an_outage(counting: Counting, fault: Exception):
     def outage(*_: object) -> None:
         if counting.clock.left > 30:
             raise fault
@@ -336,7 +336,7 @@ def test_no_call_begins_when_the_time_is_over(counting: Counting, replay: bool):
     assert not counting.tables.calls
 
 
-def test_time_that_ends_between_segments_leaves_the_rest(counting: Counting):
+def test_lack_of_time_between_segments_leaves_the_rest(counting: Counting):
     def pass_time(*_: object) -> None:
         counting.clock.left -= 20
 

@@ -17,7 +17,7 @@ def in_minutes(*minutes: int) -> list[View]:
 
 
 def receipts_of(records: list[Record]) -> set[tuple[int, int]]:
-    """The ranges that the transaction leaves, by the numbers that the records were made with."""
+    """The ranges of the transaction's receipts, with the small numbers of the records."""
     return {
         (
             int.from_bytes(receipt[:24]) - FIRST_SEQUENCE,
@@ -56,7 +56,7 @@ def test_segments_fill_transactions(views: list[View], sizes: list[int]):
     assert all(len(transaction(TABLE, segment, "now")) <= 100 for segment in segments)
 
 
-def test_receipt_is_first_and_last_of_what_a_minute_got():
+def test_receipt_has_the_first_and_last_record_of_a_minute():
     assert receipts_of([record(1), record(2), record(3, photo(1)), record(5)]) == {(1, 5), (3, 3)}
 
 
@@ -73,7 +73,7 @@ def test_no_receipt_spans_poison_of_its_photo():
     assert receipts_of(records) == {(1, 2), (5, 7)}
 
 
-def test_guard_is_compared_as_text_of_one_length():
+def test_last_sequence_is_compared_as_text_of_fixed_length():
     [total, _] = transaction(
         TABLE, [View(9, photo(0), MINUTE, 0), View(10, photo(0), MINUTE, 0)], ""
     )

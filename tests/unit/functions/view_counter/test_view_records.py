@@ -26,7 +26,7 @@ def test_view_is_of_its_photo_and_minute():
 
 
 @pytest.mark.parametrize("hours", [-24, 0, 24])
-def test_minute_within_the_streams_retention_is_the_views_own(hours: int):
+def test_minute_within_the_streams_retention_is_that_of_the_view(hours: int):
     assert minute_of(ARRIVED + timedelta(hours=hours)) == MINUTE + hours * 60
 
 
@@ -103,7 +103,7 @@ POISON: dict[str, Record] = {
 
 
 @pytest.mark.parametrize("case", POISON)
-def test_poison_is_told_from_its_neighbours_and_kept_whole(case: str):
+def test_poison_is_separated_from_its_neighbours_and_kept_whole(case: str):
     bad = POISON[case]
     batch = read_batch([record(0), bad, record(2)])
     assert [view.sequence - FIRST_SEQUENCE for view in batch.views] == [0, 2]
@@ -116,7 +116,7 @@ def test_poison_is_told_from_its_neighbours_and_kept_whole(case: str):
     assert "the function raised" not in kept.reason
 
 
-def test_what_a_newer_api_adds_to_a_view_is_no_poison():
+def test_view_with_fields_of_a_newer_api_is_not_poison():
     data = b'{"photo_id": "%s", "viewed_at": "%s", "from": "DE"}' % (
         photo(0).encode(),
         VIEWED.encode(),
@@ -124,7 +124,7 @@ def test_what_a_newer_api_adds_to_a_view_is_no_poison():
     assert len(read_batch([record(1, data=data)]).views) == 1
 
 
-def test_poison_parts_the_views_of_its_own_partition_key_only():
+def test_poison_splits_the_receipts_of_its_own_partition_key_only():
     batch = read_batch(
         [
             record(1, photo(0)),
@@ -149,7 +149,7 @@ def test_repeated_and_reordered_records_are_read_like_the_stream():
 
 
 def raise_on(monkeypatch: pytest.MonkeyPatch, count: int) -> list[Record]:
-    """A batch on which a broken version of the function raises so often."""
+    """A batch on which a broken version of the function raises the given number of times."""
     read = core._read
 
     def broken(kinesis: dict[str, Any]) -> int:
@@ -173,7 +173,7 @@ def test_more_than_ten_of_them_are_a_broken_release(monkeypatch: pytest.MonkeyPa
     assert len(raised.value.exceptions) == 11
 
 
-def test_a_thousand_records_of_poison_are_no_broken_release():
+def test_a_thousand_poison_records_are_not_a_broken_release():
     assert len(read_batch([poison(number) for number in range(1000)]).poison) == 1000
 
 

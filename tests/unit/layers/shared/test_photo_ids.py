@@ -34,7 +34,7 @@ def test_photo_ids_of_one_millisecond_differ():
 
 
 @given(moments)
-def test_photo_id_is_known_as_one(moment: datetime):
+def test_photo_id_is_recognized(moment: datetime):
     assert is_photo_id(new_photo_id(moment))
 
 
@@ -51,5 +51,5 @@ def test_photo_id_is_known_as_one(moment: datetime):
         "\N{ARABIC-INDIC DIGIT ZERO}19aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60",
     ],
 )
-def test_anything_else_is_no_photo_id(text: str):
+def test_other_text_is_not_recognized_as_a_photo_id(text: str):
     assert not is_photo_id(text)

@@ -1,4 +1,4 @@
-"""The security policy: what a page may do, and what everything else may not."""
+"""The security policy of pages and of other responses."""
 
 import ast
 
@@ -23,7 +23,7 @@ def directives(policy: str) -> dict[str, list[str]]:
     return {part[0]: part[1:] for part in parts}
 
 
-def test_a_page_may_use_its_own_files_and_speak_to_named_origins():
+def test_a_page_may_use_its_own_files_and_connect_to_named_origins():
     policy = directives(
         page_headers("https://uploads.example http://127.0.0.1:4566")["Content-Security-Policy"]
     )
@@ -41,7 +41,7 @@ def test_a_page_may_use_its_own_files_and_speak_to_named_origins():
     }
 
 
-def test_what_is_no_page_may_do_nothing():
+def test_other_files_than_pages_may_do_nothing():
     assert file_headers() == {
         **EVERYWHERE,
         "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -72,12 +72,12 @@ def test_a_page_has_what_all_have_and_is_isolated_from_other_windows():
         "data:",
     ],
 )
-def test_what_is_no_origin_is_left_out(intruder: str):
+def test_text_that_is_not_an_origin_is_left_out(intruder: str):
     assert page_headers(f"https://a.example {intruder}") == page_headers("https://a.example")
 
 
 @given(st.text())
-def test_no_text_opens_the_policy_or_breaks_the_header(connect: str):
+def test_no_text_weakens_the_policy_or_breaks_the_header(connect: str):
     policy = page_headers(connect)["Content-Security-Policy"]
     assert policy.isascii()
     assert policy.isprintable()
@@ -95,7 +95,7 @@ def test_answers_are_not_shared_between_callers():
 
 
 def test_it_imports_nothing():
-    """The edge function carries it, and pays for each import at each cold start."""
+    """The edge function contains it, and each import makes its cold start longer."""
     source = (ROOT / "layers/shared/security_headers.py").read_text()
     assert [
         n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Import | ast.ImportFrom)

@@ -139,7 +139,7 @@ def test_paths_are_normalised_before_they_are_matched(path: str, expected: str):
     assert normalised(path) == expected
 
 
-def test_cache_and_origin_get_the_path_as_the_viewer_has_written_it():
+def test_cache_and_origin_get_the_path_exactly_as_the_viewer_sent_it():
     world = World()
     for path in ("/a%2fb", "/a/%62", "/x/../a/b", "/%61pi/health"):
         world.get(path)
@@ -160,7 +160,7 @@ def test_default_root_object_is_answered_for_the_root_only():
     assert [each.path for each in world.sent] == ["/index.html", "/photos/"]
 
 
-def test_configuration_is_read_whole():
+def test_complete_configuration_is_read():
     read = distribution_from_api(given(), CACHE_POLICIES, REQUEST_POLICIES)
     api, default = read.behaviours
     assert (read.id, read.domain, read.root_object) == ("E1", "d1.cloudfront.net", "index.html")

@@ -59,7 +59,7 @@ def test_lifetime_by_cache_control(cache_control: str | None, from_0: float, fro
     assert lifetime(said(cache_control), FROM_10, {}, NOW) == from_10
 
 
-def test_default_below_the_minimum_gives_way():
+def test_default_ttl_below_the_minimum_ttl_has_no_effect():
     assert lifetime(said(), CachePolicy(200, 100, 1_000), {}, NOW) == 200
 
 
@@ -89,13 +89,13 @@ def test_expires_is_utc_in_any_time_zone_of_the_machine(zone: str):
     assert lifetime(said(Expires=in_50), FROM_0, {}, NOW) == 50
 
 
-def test_nothing_but_errors_is_kept_with_caching_disabled():
+def test_only_errors_are_cached_with_caching_disabled():
     assert lifetime(said("max-age=50"), DISABLED, {}, NOW) == 0
     assert lifetime(said(), DISABLED, {}, NOW) == 0
     assert lifetime(said(status=404), DISABLED, {}, NOW) == 10
 
 
-def test_even_what_forbids_caching_is_kept_for_the_minimum():
+def test_response_that_forbids_caching_is_cached_for_the_minimum_ttl():
     assert lifetime(said("no-store"), OPTIMIZED, {}, NOW) == 1
 
 
@@ -128,7 +128,7 @@ def test_error_of_the_request_is_cached_only_if_its_headers_say_so(status: int):
 
 
 @pytest.mark.parametrize("status", [401, 409, 416, 422, 429])
-def test_other_errors_are_not_kept(status: int):
+def test_other_errors_are_not_cached(status: int):
     assert lifetime(said("max-age=50", status), FROM_0, {}, NOW) == 0
 
 
@@ -209,7 +209,7 @@ def key(path: str, query: str = ""):
         ("/pho*os/1/a.webp", []),
     ],
 )
-def test_invalidation_is_about_a_path_with_its_query_string(path: str, gone: list[str]):
+def test_invalidation_matches_a_path_with_its_query_string(path: str, gone: list[str]):
     urls = ["/photos/1/a.webp", "/photos/1/b.webp", "/photos/2/a.webp"]
     urls += ["/photo.html?id=1", "/photo.html?id=2"]
     keys = {url: key(*url.partition("?")[::2]) for url in urls}
@@ -256,7 +256,7 @@ def test_invalidation_of_a_tag_removes_every_object_that_carries_it():
     assert cache.get(key("/#one"))
 
 
-def test_cache_is_bounded_and_forgets_what_was_longest_unused():
+def test_cache_is_bounded_and_removes_the_least_recently_used():
     cache = Cache(10_000)
     for path in ("/a", "/b", "/c"):
         cache.put(key(path), cached(2_000), 0)

@@ -28,7 +28,7 @@ def got(response: Response, accept_encoding: str = "gzip", path: str = "/page.ht
 
 
 @pytest.mark.parametrize("status", [200, 403, 404])
-def test_text_is_compressed_for_those_who_take_it(status: int):
+def test_text_is_compressed_for_viewers_that_accept_it(status: int):
     response = got(page(status=status))
     assert response.header("content-encoding") == "gzip"
     assert response.header("vary") == "Accept-Encoding"
@@ -60,7 +60,7 @@ def test_compressed_object_is_kept_beside_the_plain_one():
     ],
     ids=["image", "binary", "no type", "small", "large", "error", "is already", "no length"],
 )
-def test_what_is_not_compressed(response: Response):
+def test_response_that_is_not_compressed(response: Response):
     encoding = got(response).header("content-encoding")
     assert encoding == response.header("content-encoding")
     assert got(response).body == response.body
@@ -71,7 +71,7 @@ def test_what_is_not_compressed(response: Response):
     ["text/css", "text/javascript", "application/json", "image/svg+xml", "font/ttf", "TEXT/HTML"],
 )
 @pytest.mark.parametrize("length", [1_000, 10_000_000])
-def test_what_is(content_type: str, length: int):
+def test_response_that_is_compressed(content_type: str, length: int):
     assert got(page(b"a" * length, content_type=content_type)).header("content-encoding") == "gzip"
 
 

@@ -93,12 +93,12 @@ def test_every_write_is_sent_to_the_origin_with_its_body():
     assert world.sent[0].header("authorization") == "token"
 
 
-def test_nothing_is_kept_where_caching_is_disabled():
+def test_nothing_is_cached_with_caching_disabled():
     world = World()
     assert [result(world.get("/api/photos")) for _ in range(2)] == ["Miss", "Miss"]
 
 
-def test_error_is_kept_where_caching_is_disabled_too():
+def test_error_is_cached_with_caching_disabled_too():
     world = World(origin=MISSING)
     assert world.get("/api/photos/1").header("age") is None
     assert world.get("/api/photos/1").header("age") == "0"
@@ -180,7 +180,7 @@ def test_error_that_has_expired_is_not_served_in_place_of_another():
     assert world.sent[1].header("if-none-match") is None
 
 
-def test_stale_object_gives_way_to_an_error_of_the_request():
+def test_stale_object_is_replaced_by_an_error_of_the_request():
     world = World(settings=distribution(error_ttls={404: 0}))
     world.get("/a")
     world.now += 86_400
@@ -191,7 +191,7 @@ def test_stale_object_gives_way_to_an_error_of_the_request():
 
 
 @pytest.mark.parametrize("status", [502, 504])
-def test_origin_without_an_answer_is_an_error_that_is_kept_like_others(status: int):
+def test_origin_without_an_answer_is_an_error_that_is_cached_like_others(status: int):
     world = World(
         settings=distribution(function=FUNCTION),
         origin=raising(OriginError(status, "refused by 127")),
@@ -215,7 +215,7 @@ def test_viewer_with_the_current_object_gets_304(condition: str):
     assert world.sent[0].header("if-none-match") is None
 
 
-def test_conditions_are_kept_from_the_origin_of_what_is_cached():
+def test_conditions_of_viewers_are_not_sent_to_the_origin_of_a_cached_path():
     settings = distribution()
     forwarding = replace(settings.behaviours[-1], forward=ALL_BUT_HOST)
     world = World(settings=replace(settings, behaviours=(forwarding,)))
@@ -238,7 +238,7 @@ def test_viewer_who_has_another_object_gets_it():
         ("yesterday", 200),
     ],
 )
-def test_viewer_asks_by_date(since: str, status: int):
+def test_viewer_sends_a_condition_by_date(since: str, status: int):
     dated = replace(PAGE, headers=(("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT"),))
     assert World(origin=dated).get("/a", if_modified_since=since).status == status
     assert World(origin=dated).get("/a", if_modified_since=since, if_none_match='"x"').status == 200
@@ -250,14 +250,14 @@ def test_conditions_go_to_the_origin_where_caching_is_disabled():
     assert world.sent[0].header("if-none-match") == '"a"'
 
 
-def test_head_is_answered_from_what_a_get_brought():
+def test_head_is_answered_from_the_cached_object_of_a_get():
     world = World()
     world.get("/a")
     response = world.get("/a", "HEAD")
     assert (result(response), response.body, response.header("content-length")) == ("Hit", b"", "4")
 
 
-def test_head_that_misses_is_asked_of_the_origin_and_not_kept():
+def test_head_that_misses_goes_to_the_origin_and_is_not_cached():
     world = World(origin=replace(PAGE, body=b""))
     assert world.get("/a", "HEAD").header("content-length") == "4"
     world.origin = PAGE
@@ -278,14 +278,14 @@ def test_query_string_counts_only_where_the_policy_names_it():
     assert [result(world.get(f"/photo.html?id={id_}")) for id_ in "121"] == ["Miss", "Miss", "Hit"]
 
 
-def test_viewers_cannot_force_a_way_past_the_cache():
+def test_viewers_cannot_bypass_the_cache():
     world = World()
     world.get("/a")
     response = world.get("/a", cache_control="no-cache", pragma="no-cache")
     assert result(response) == "Hit"
 
 
-def test_range_is_answered_whole():
+def test_range_request_gets_the_complete_object():
     world = World()
     assert (world.get("/a", range="bytes=0-0").status, world.sent[0].header("range")) == (200, None)
 
@@ -307,7 +307,7 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
 def at_once(
     world: World, waiting: threading.Semaphore, first: Response, others: Callable[[], Response]
 ) -> list[str]:
-    """What four viewers get, all of whom come before the origin has answered the first."""
+    """The responses to four viewers that request before the origin has answered the first."""
     arrived, go_on = threading.Event(), threading.Event()
 
     def origin(_: Request) -> Response:
@@ -327,13 +327,13 @@ def at_once(
         return [result(each.result(5)) for each in answers]
 
 
-def test_same_misses_at_once_are_one_request_to_the_origin(waiting: threading.Semaphore):
+def test_equal_misses_at_the_same_time_are_one_request_to_the_origin(waiting: threading.Semaphore):
     world = World()
     assert at_once(world, waiting, PAGE, lambda: PAGE) == ["Miss", "Hit", "Hit", "Hit"]
     assert len(world.sent) == 1
 
 
-def test_same_misses_of_what_cannot_be_kept_do_not_queue(waiting: threading.Semaphore):
+def test_equal_misses_of_a_response_that_is_not_cached_do_not_queue(waiting: threading.Semaphore):
     """The three that waited are at the origin together, or the barrier breaks."""
     together = threading.Barrier(3, timeout=5)
     uncacheable = replace(PAGE, headers=(("Cache-Control", "no-store"),))
@@ -347,7 +347,7 @@ def test_same_misses_of_what_cannot_be_kept_do_not_queue(waiting: threading.Sema
     assert len(world.sent) == 4
 
 
-def test_nothing_waits_where_caching_is_disabled():
+def test_no_request_waits_with_caching_disabled():
     """Two viewers are at the origin together, or the barrier breaks."""
     together = threading.Barrier(2, timeout=5)
 
@@ -361,7 +361,7 @@ def test_nothing_waits_where_caching_is_disabled():
         assert [result(each.result(5)) for each in answers] == ["Miss", "Miss"]
 
 
-def test_what_was_asked_before_an_invalidation_is_not_kept():
+def test_response_to_a_request_from_before_an_invalidation_is_not_cached():
     world = World()
 
     def overtaken(_: Request) -> Response:
@@ -374,7 +374,7 @@ def test_what_was_asked_before_an_invalidation_is_not_kept():
     assert world.get("/a").body == b"new"
 
 
-def test_invalidation_of_a_tag_reaches_what_the_function_has_tagged():
+def test_invalidation_of_a_tag_removes_objects_that_the_function_has_tagged():
     def tagged(event: dict[str, Any]) -> object:
         tags = cf_headers(x_tag=f"photo-{event['request']['uri'][1]}")
         return {**event["response"], "headers": {**event["response"]["headers"], **tags}}

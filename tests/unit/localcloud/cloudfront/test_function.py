@@ -60,7 +60,7 @@ def test_function_gets_the_origins_request_and_its_custom_headers():
     ]
 
 
-def test_breach_of_the_function_is_502_and_not_kept():
+def test_invalid_answer_of_the_function_is_502_and_not_cached():
     world = World(settings=distribution(function=FUNCTION))
     world.function = lambda event: {**event["response"], "headers": cf_headers(x_cache="mine")}
     for _ in range(2):
@@ -85,7 +85,7 @@ def test_function_that_fails_is_503(kind: str):
     assert "secret" in world.reported[0]
 
 
-def test_disallowed_headers_of_the_origin_pass_by_the_function():
+def test_disallowed_headers_of_the_origin_are_hidden_from_the_function_and_kept():
     named = replace(PAGE, headers=(("x-amzn-RequestId", "r"),))
     world = World(settings=distribution(function=FUNCTION), origin=named)
     assert world.get("/a").header("x-amzn-requestid") == "r"

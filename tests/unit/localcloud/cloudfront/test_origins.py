@@ -89,7 +89,7 @@ def test_user_agent_is_cloudfronts_unless_it_is_forwarded():
     assert sent(SITE).header("user-agent") == "Amazon CloudFront"
 
 
-def test_viewers_address_is_appended_to_those_it_came_through():
+def test_viewers_address_is_appended_to_x_forwarded_for():
     assert sent(SITE).header("x-forwarded-for") == "10.0.0.1, 127.0.0.1"
     assert sent(SITE, replace(VIEWER, headers=())).header("x-forwarded-for") == "127.0.0.1"
 

@@ -253,7 +253,7 @@ json_values = st.recursive(
 
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["status", "headers", "body", "x"]), json_values))
-def test_any_answer_is_taken_or_refused_as_a_breach(changes: dict[str, Any]):
+def test_any_answer_is_accepted_or_refused_as_invalid(changes: dict[str, Any]):
     try:
         response = answered({**answer(), **changes}, ORIGINAL)
     except InvalidAnswerError:

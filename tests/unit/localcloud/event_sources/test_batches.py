@@ -1,4 +1,4 @@
-"""What goes into a batch: size, window, payload, groups, and the shape of the event."""
+"""The contents of a batch: size, window, payload, groups, and the shape of the event."""
 
 import json
 
@@ -61,7 +61,7 @@ def test_full_batch_does_not_wait_for_its_window():
     assert bench.batches == [["a", "b"]]
 
 
-def test_stuck_shard_is_not_read_far_ahead():
+def test_blocked_shard_is_not_read_far_ahead():
     bench = Bench(throttled, batch_size=10, parallelization_factor=2)
     bench.put(*[f"r{n}" for n in range(200)])
     bench.run_for(10)

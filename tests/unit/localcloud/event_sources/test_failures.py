@@ -253,7 +253,7 @@ def test_old_record_is_discarded_without_an_invocation():
     assert (bench.kept[0].condition, bench.kept[0].invocations) == ("RecordAgeExceeded", 0)
 
 
-def test_age_is_looked_at_between_tries():
+def test_age_is_checked_between_attempts():
     bench = Bench(unhandled, maximum_age_seconds=60, batch_size=10)
     bench.put("a")
     bench.now += 30

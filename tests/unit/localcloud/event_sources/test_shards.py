@@ -69,7 +69,7 @@ def test_parents_that_the_stream_has_forgotten_are_waited_for_no_longer():
     assert bench.batches == [["after"]]
 
 
-def test_shard_that_vanishes_while_its_records_are_in_hand_is_finished_first():
+def test_shard_that_disappears_while_its_records_are_processed_is_finished_first():
     bench = Bench(throttled)
     bench.put("before", key="k")
     bench.run()
@@ -90,7 +90,7 @@ def test_trim_horizon_begins_with_the_oldest_record():
     assert bench.batches == [["old"]]
 
 
-def test_latest_begins_with_what_comes_after_the_first_look():
+def test_latest_begins_with_records_after_the_first_read():
     bench = Bench(starting_position="LATEST", shards=2)
     bench.put("old", "older", "oldest")
     bench.run()
@@ -118,7 +118,7 @@ def test_shards_that_come_later_are_read_from_their_beginning_with_latest_too():
     assert bench.batches == [["first of the child"]]
 
 
-def test_at_timestamp_passes_over_what_arrived_before():
+def test_at_timestamp_skips_records_that_arrived_before():
     bench = Bench(starting_position="AT_TIMESTAMP", starting_timestamp=START - 10)
     bench.stream.put("a", b'"before"', arrived=START - 10.001)
     bench.stream.put("b", b'"at it"', arrived=START - 10)

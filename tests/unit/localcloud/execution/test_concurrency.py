@@ -12,7 +12,7 @@ def refused(concurrency: Concurrency, function: str, *, provisioned: bool = Fals
     return error.value.reason
 
 
-def test_what_is_over_makes_room_again():
+def test_ended_invocation_frees_its_concurrency():
     concurrency = Concurrency(1, dict)
     concurrency.acquire("a", provisioned=False)
     assert refused(concurrency, "b") == UNRESERVED
@@ -33,7 +33,7 @@ def test_reserved_concurrency_is_kept_free_whatever_the_others_do():
     assert refused(concurrency, "a") == RESERVED
 
 
-def test_provisioned_concurrency_is_set_apart_from_the_accounts():
+def test_provisioned_concurrency_reduces_the_unreserved_concurrency():
     concurrency = Concurrency(3, dict)
     concurrency.provision("a", "1", 2)
     concurrency.acquire("b", provisioned=False)

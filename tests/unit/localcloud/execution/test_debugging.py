@@ -14,7 +14,7 @@ DEBUGGER = Debugger(
 )
 
 
-def test_which_function_has_a_debugger_is_read_as_it_was_written(tmp_path: Path):
+def test_function_with_the_debugger_is_read_as_it_was_written(tmp_path: Path):
     file = tmp_path / debugging.FILE
     assert debugging.read(file) is None
     debugging.write(file, "orders", DEBUGGER)

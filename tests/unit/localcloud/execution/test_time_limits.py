@@ -3,7 +3,7 @@ import pytest
 from localcloud.execution.time_limits import TimeLimits
 
 
-def test_one_factor_stretches_every_limit():
+def test_one_factor_multiplies_every_limit():
     limits = TimeLimits.of({"TIMEOUT_FACTOR": "3"})
     assert limits.of_init(provisioned=False, timeout=900) == 30
     assert limits.of_invocation(5) == 15
@@ -23,6 +23,6 @@ def test_provisioned_environment_may_initialize_for_130_seconds_or_the_timeout_i
 
 
 @pytest.mark.parametrize("text", ["fast", "0.5", "-1", "nan", "inf", ""])
-def test_factor_that_is_no_number_of_at_least_1_is_refused(text: str):
+def test_factor_below_1_or_not_a_number_is_refused(text: str):
     with pytest.raises(ValueError, match=r"TIMEOUT_FACTOR=.*: expected a number of at least 1"):
         TimeLimits.of({"TIMEOUT_FACTOR": text})

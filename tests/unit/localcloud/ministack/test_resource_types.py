@@ -21,7 +21,7 @@ def outcomes(
     return {each.logical_id: (each.outcome, each.reason) for each in found}
 
 
-def test_what_is_as_on_aws_is_not_listed():
+def test_resource_that_is_as_on_aws_is_not_listed():
     resources = {
         "Queue": {"Type": "AWS::SQS::Queue"},
         "Function": {"Type": "AWS::Lambda::Function", "Properties": FUNCTION},
@@ -30,7 +30,7 @@ def test_what_is_as_on_aws_is_not_listed():
     assert outcomes(resources) == {}
 
 
-def test_unknown_type_is_left_out_with_whatever_else_is_unknown_and_refers_to_it():
+def test_unknown_type_is_left_out_with_unknown_types_that_refer_to_it():
     resources = {
         "Target": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget"},
         "Policy": {
@@ -69,7 +69,7 @@ def test_resource_under_a_false_condition_is_not_listed():
     assert outcomes(resources, {"IsProduction": True}).keys() == {"Budget"}
 
 
-def test_what_the_api_accepts_and_nothing_acts_on_is_listed():
+def test_resource_without_effect_is_listed():
     found = outcomes({"Firewall": {"Type": "AWS::WAFv2::WebACL"}})
     assert found["Firewall"][0] == "accepted without effect"
 
@@ -142,7 +142,7 @@ def test_resource_under_a_false_condition_stays_with_the_output_that_refers_to_i
     assert without_left_out(template, {"Canary": True}, KNOWN) == {"Resources": {}}
 
 
-def test_what_is_refused_stays_in_the_template():
+def test_refused_resource_stays_in_the_template():
     template = {
         "Resources": {
             "Agent": {"Type": "AWS::Bedrock::Agent"},

@@ -1,4 +1,4 @@
-"""What is read of a REST API's OpenAPI body, in both versions, as SAM writes it."""
+"""The parts of a REST API's OpenAPI body that are read, in both versions, as SAM writes it."""
 
 from localcloud.ministack.rest_api_bodies import MethodRequest, RestApiBody, read_body
 
@@ -73,5 +73,5 @@ def test_openapi_3():
     assert body.models["PUT/photos"]["type"] == "array"
 
 
-def test_model_carries_those_that_it_refers_to():
+def test_model_contains_those_that_it_refers_to():
     assert read_body(OPENAPI_2).models["Photo"]["definitions"] == {"Photo": PHOTO, "Size": SIZE}

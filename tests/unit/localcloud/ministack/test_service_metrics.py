@@ -51,7 +51,7 @@ def test_each_set_of_dimensions_is_a_metric_of_its_own():
     assert found == [{"service": "counter"}, {"service": "counter", "version": "7"}, {}]
 
 
-def test_what_powertools_writes_is_read(capsys: pytest.CaptureFixture[str]):
+def test_metrics_of_powertools_are_read(capsys: pytest.CaptureFixture[str]):
     with single_metric("Age", MetricUnit.Milliseconds, 250, namespace="gallery") as metric:
         metric.add_dimension("service", "thumbnailer")
     [datum] = of_log_line(capsys.readouterr().out)
@@ -123,7 +123,7 @@ def test_the_age_of_a_batch_is_that_of_its_last_record(record: dict[str, Any]):
         "text",
     ],
 )
-def test_what_came_by_no_stream_has_no_iterator_age(event: object):
+def test_invocation_without_a_stream_has_no_iterator_age(event: object):
     assert "IteratorAge" not in by_name(of_invocation(run(event)))
 
 

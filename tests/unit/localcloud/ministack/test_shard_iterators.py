@@ -7,7 +7,7 @@ from localcloud.ministack.shard_iterators import expired
 
 
 class Watched(dict[str, Any]):
-    """Counts how many entries are looked at."""
+    """Counts the entries that are read."""
 
     looked_at = 0
 
@@ -24,7 +24,7 @@ def test_only_the_iterators_before_the_limit_expire():
     assert expired({}, 1.0) == []
 
 
-def test_iterators_that_have_not_expired_are_not_looked_at():
+def test_iterators_that_have_not_expired_are_not_checked():
     iterators = Watched({str(number): {"created_at": float(number)} for number in range(1000)})
     assert expired(iterators, 2.0) == ["0", "1"]
     assert iterators.looked_at == 3

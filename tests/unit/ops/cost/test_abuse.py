@@ -1,4 +1,4 @@
-"""What abuse costs, by hand for some attacks."""
+"""The cost of abuse, computed by hand for some attacks."""
 
 import pytest
 
@@ -43,7 +43,7 @@ def test_view_costs_its_share_of_the_counting():
     assert "dynamodb_writes" not in read.usage
 
 
-def test_table_is_put_between_its_marks():
+def test_table_is_written_between_its_comments():
     page = SECURITY.read_text()
     changed = with_table(page, "another\n")
     assert changed.count("another\n") == page.count("another\n") + 1

@@ -1,10 +1,10 @@
-"""A month of the village's gallery, with every sum written out in numbers, beside the tool's."""
+"""A month of a small gallery: every sum computed by hand, compared with the tool."""
 
 import pytest
 
 from ops.cost.prices import load_prices
 from ops.cost.usage import bill
-from tests.unit.ops.cost.village import STACK, figures, village
+from tests.unit.ops.cost.small_gallery import STACK, figures, small_gallery
 
 S = 2_628_000  # seconds of a month of 730 hours
 CPU = 1769 / 512  # how much longer half a gigabyte takes than a whole core
@@ -98,9 +98,9 @@ BY_HAND = {
 }  # fmt: skip
 
 
-def test_a_month_of_the_village_is_what_it_is_by_hand():
+def test_a_month_of_the_small_gallery_equals_the_sums_by_hand():
     prices = load_prices()
-    found = bill(village(), STACK, figures(), prices)
+    found = bill(small_gallery(), STACK, figures(), prices)
     by_service = found.by_service(prices)
     assert {name: by_service[name] for name in BY_HAND} == pytest.approx(BY_HAND, rel=1e-3)
     rest = {name: usd for name, usd in by_service.items() if name not in BY_HAND}
@@ -110,8 +110,8 @@ def test_a_month_of_the_village_is_what_it_is_by_hand():
 
 def test_the_free_tier_is_taken_off_once_for_all_functions():
     prices = load_prices()
-    paid = bill(village(), STACK, figures(), prices)
-    free = bill(village(), STACK, figures(), prices, free_tier=True)
+    paid = bill(small_gallery(), STACK, figures(), prices)
+    free = bill(small_gallery(), STACK, figures(), prices, free_tier=True)
     saved = {
         meter: sum(line.usd for line in paid.lines if line.meter == meter)
         - sum(line.usd for line in free.lines if line.meter == meter)

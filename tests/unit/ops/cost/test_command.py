@@ -1,4 +1,4 @@
-"""`make cost` from the outside: its questions, its refusals, and the documents that it writes."""
+"""`make cost` as a command: its options, its errors, and the documents that it writes."""
 
 import json
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_the_committed_plot_is_current():
             assert label(usd, bill.usd).replace("<", "&lt;") in drawn, (name, service)
 
 
-def test_internet_scale_is_said_to_be_too_much_and_a_hobby_not(capsys: pytest.CaptureFixture[str]):
+def test_internet_scale_exceeds_limits_and_hobby_does_not(capsys: pytest.CaptureFixture[str]):
     assert "does NOT process this traffic" in asked(capsys, "--scenario", "internet")
     assert "The stack processes this traffic at its peak" in asked(capsys, "--scenario", "hobby")
 
@@ -135,7 +135,10 @@ def test_a_bad_scenario_is_refused_with_its_reason(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--scenario", "village"], "no scenario 'village': pass a file, or one of hobby,"),
+        (
+            ["--scenario", "small_gallery"],
+            "no scenario 'small_gallery': pass a file, or one of hobby,",
+        ),
         (["--set", "views=1"], "unknown field 'views': expected one of title, photos_per_day"),
         (["--set", "views_per_day=many"], "views_per_day is 'many': expected a number"),
         (["--set", "views_per_day"], "invalid argument 'views_per_day': expected KEY=VALUE"),
@@ -147,7 +150,7 @@ def test_a_bad_scenario_is_refused_with_its_reason(
         (["--parameter", "Shards=1"], "template.yaml has no parameter 'Shards'"),
     ],
 )
-def test_a_bad_question_is_refused_with_its_reason(
+def test_an_invalid_argument_is_refused_with_its_reason(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ):
     assert main(arguments) == 2
@@ -168,7 +171,7 @@ def test_every_price_has_its_source():
         assert price.tiers[0].above == 0
 
 
-def test_tiers_are_each_for_their_part():
+def test_each_tier_is_billed_for_its_part():
     """400 million requests: 333 at 3.50 and 67 at 2.80."""
     price = load_prices()["api_requests"]
     assert price.cost(400e6, free_tier=False) == pytest.approx(333 * 3.50 + 67 * 2.80)

@@ -56,7 +56,7 @@ def test_records_are_as_long_as_in_the_events():
 
 
 @pytest.mark.parametrize(("page", "figure"), [("index", "gallery"), ("photo", "photo_page")])
-def test_a_page_asks_for_about_as_many_files_as_it_names(page: str, figure: str):
+def test_the_number_of_a_pages_files_is_about_what_it_names(page: str, figure: str):
     """Itself, what it names, and /config.json, which session.js fetches."""
     html = (ROOT / f"web/{page}.html").read_text()
     named = set(re.findall(r'(?:href|src)="(/[\w-]+\.(?:svg|css|js))"', html))
@@ -69,7 +69,7 @@ def test_metrics_of_the_report_are_counted():
     assert headlines.count("\n    ") == FIGURES.daily_metrics
 
 
-def test_what_names_a_file_names_one_that_is_there():
+def test_every_source_that_names_a_file_exists():
     for name, figure in FIGURES.all.items():
         for path in re.findall(r"\b(?:bench|web|functions|events|docs)/[\w./]+\w", figure.source):
             assert (ROOT / path).exists(), name

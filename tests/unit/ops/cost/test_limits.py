@@ -3,11 +3,11 @@ import math
 import pytest
 
 from ops.cost.limits import Limit, limits, load_quotas, peak_use
-from tests.unit.ops.cost.village import STACK, figures, stack, village
+from tests.unit.ops.cost.small_gallery import STACK, figures, small_gallery, stack
 
 PEAK_API = 0.01 + 0.12 + 1.06 + 1.01 + 6.39333
 
-# Limit, what the village uses of it each second, and how much there is.
+# Limit, what the small gallery uses of it each second, and how much there is.
 BY_HAND = {
     "the template's throttle of POST /photos": (0.01, 10),
     "the template's throttle of GET /photos": (0.12, 100),
@@ -55,16 +55,18 @@ BY_HAND = {
 
 def found(name: str, **changes: float) -> Limit:
     [limit] = [
-        each for each in limits(village(**changes), STACK, figures()) if each.quota.what == name
+        each
+        for each in limits(small_gallery(**changes), STACK, figures())
+        if each.quota.what == name
     ]
     return limit
 
 
 @pytest.mark.parametrize("name", BY_HAND)
-def test_what_the_peak_uses_of_a_limit_is_what_it_is_by_hand(name: str):
+def test_peak_use_of_each_limit_equals_the_sum_by_hand(name: str):
     [(quota, used)] = [
         each
-        for each in peak_use(village(), STACK, figures(), load_quotas()).values()
+        for each in peak_use(small_gallery(), STACK, figures(), load_quotas()).values()
         if each[0].what == name
     ]
     by_hand, there = BY_HAND[name]
@@ -72,8 +74,8 @@ def test_what_the_peak_uses_of_a_limit_is_what_it_is_by_hand(name: str):
     assert quota.limit == there
 
 
-def test_every_published_quota_is_asked_about():
-    asked = {limit.quota.what for limit in limits(village(), STACK, figures())}
+def test_every_published_quota_is_used():
+    asked = {limit.quota.what for limit in limits(small_gallery(), STACK, figures())}
     published = {quota.what for quota in load_quotas().values()}
     assert {name for name in published if not any(each.startswith(name) for each in asked)} == set()
 
@@ -96,9 +98,9 @@ def test_a_limit_follows_what_it_depends_on(name: str, changes: dict[str, float]
     assert found(name, **changes).used == pytest.approx(used, rel=1e-3)
 
 
-def test_the_times_are_where_the_limit_is_met():
+def test_the_factor_is_where_the_limit_is_reached():
     """Also where growth is no straight line: batches grow with the traffic, and so do rows."""
-    scenario, quotas = village(popularity=1, peak_factor=2), load_quotas()
+    scenario, quotas = small_gallery(popularity=1, peak_factor=2), load_quotas()
     for limit in limits(scenario, STACK, figures()):
         if math.isinf(limit.times):
             continue
@@ -114,12 +116,12 @@ def test_the_times_are_where_the_limit_is_met():
         assert above > limit.quota.limit * 0.99, limit.quota.what
 
 
-def test_what_is_hit_first_is_at_the_top():
-    times = [limit.times for limit in limits(village(), STACK, figures())]
+def test_the_limit_that_is_reached_first_is_at_the_top():
+    times = [limit.times for limit in limits(small_gallery(), STACK, figures())]
     assert times == sorted(times)
 
 
-def test_what_nothing_uses_is_never_hit():
+def test_an_unused_limit_is_never_reached():
     name = "the template's throttle of DELETE /photos/{photo_id}"
     assert found(name, deleted_share=0).times == math.inf
 
@@ -134,7 +136,7 @@ def test_more_shards_take_more_views_but_not_more_of_one_photo():
     by_shards = {
         shards: {
             limit.quota.what: limit
-            for limit in limits(village(popularity=1), stack(shards=shards), figures())
+            for limit in limits(small_gallery(popularity=1), stack(shards=shards), figures())
         }
         for shards in (1, 4)
     }
@@ -148,7 +150,7 @@ def test_more_shards_take_more_views_but_not_more_of_one_photo():
 
 
 def test_parallel_batches_are_those_of_the_existing_shards():
-    scenario, quotas = village(views_per_day=86_400 * 2_400), load_quotas()
+    scenario, quotas = small_gallery(views_per_day=86_400 * 2_400), load_quotas()
     one, three = (
         peak_use(scenario, stack(shards=shards), figures(), quotas)["parallel_batches"][1]
         for shards in (1, 3)
@@ -159,7 +161,7 @@ def test_parallel_batches_are_those_of_the_existing_shards():
 def test_a_stack_without_a_distribution_has_no_limits_of_one():
     names = [
         each.quota.what
-        for each in limits(village(), stack(at_the_edge=False), figures())
+        for each in limits(small_gallery(), stack(at_the_edge=False), figures())
         if each.quota.what.startswith(("CloudFront", "Lambda@Edge"))
     ]
     assert names == []

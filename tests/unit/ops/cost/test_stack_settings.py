@@ -121,6 +121,8 @@ def test_access_logs_dashboards_and_composite_alarms_are_seen(template: Template
         ({"Stage": "production"}, "must be one of local, dev, prod, not 'production'"),
     ],
 )
-def test_a_wrong_parameter_is_said(parameters: dict[str, str], message: str, template: Template):
+def test_an_invalid_parameter_is_named(
+    parameters: dict[str, str], message: str, template: Template
+):
     with pytest.raises(ValueError, match=message):
         read_stack_settings(template, parameters)

@@ -1,4 +1,4 @@
-"""What the village does not show: more shards, warm environments, cold starts, and other stacks."""
+"""What the small gallery does not show: more shards, provisioned concurrency, cold starts."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from ops.cost.prices import load_prices
 from ops.cost.scenario import Scenario, without_traffic
 from ops.cost.stack_settings import StackSettings
 from ops.cost.usage import bill, provisioned_environments
-from tests.unit.ops.cost.village import STACK, figures, stack, village
+from tests.unit.ops.cost.small_gallery import STACK, figures, small_gallery, stack
 
 PRICES = load_prices()
 
@@ -24,13 +24,13 @@ def quantities(scenario: Scenario, of: StackSettings = STACK, **changes: Any) ->
 
 def test_as_many_shards_are_billed_as_the_peak_needs():
     """2,400 views a second at the peak need three."""
-    scenario = village(views_per_day=86_400 * 800, peak_factor=3)
+    scenario = small_gallery(views_per_day=86_400 * 800, peak_factor=3)
     assert quantities(scenario)["kinesis_shards"] == 3 * 730
     assert quantities(scenario, stack(shards=5))["kinesis_shards"] == 5 * 730
 
 
 def test_an_on_demand_stream_is_billed_for_its_bytes():
-    found = quantities(village(), stack(on_demand_stream=True, shards=0))
+    found = quantities(small_gallery(), stack(on_demand_stream=True, shards=0))
     assert "kinesis_shards" not in found
     assert found["kinesis_stream"] == 730
     assert found["kinesis_in"] == pytest.approx(1.01 * 2_628_000 * 1024)  # each a whole kilobyte
@@ -46,25 +46,27 @@ def test_an_on_demand_stream_is_billed_for_its_bytes():
         (1000, 10),
     ],
 )
-def test_warm_environments_follow_the_load_within_their_bounds(times: float, environments: int):
+def test_provisioned_environments_follow_the_load_within_their_bounds(
+    times: float, environments: int
+):
     of = stack(provisioned_minimum=1, provisioned_maximum=10)
-    load = load_of(village().scaled(times), of, figures(), shards=2)
+    load = load_of(small_gallery().scaled(times), of, figures(), shards=2)
     assert provisioned_environments(load, of) == environments
 
 
-def test_what_the_warm_environments_cannot_take_costs_the_other_price():
-    """Half a second a request makes 4.5 at once of the village, for 2 environments."""
+def test_load_above_provisioned_concurrency_costs_the_on_demand_price():
+    """Half a second a request makes 4.5 at once of the small gallery, for 2 environments."""
     of = figures(api_wait_ms=500)
-    lines = bill(village(), STACK, of, PRICES).lines
+    lines = bill(small_gallery(), STACK, of, PRICES).lines
     api = {line.meter: line.quantity for line in lines if line.what == "gallery_api"}
     on_provisioned, elsewhere = api["lambda_on_provisioned_arm64"], api["lambda_arm64"]
     at_once = 8.59333 * 0.5104
     assert on_provisioned / (on_provisioned + elsewhere) == pytest.approx(2 / at_once, rel=1e-3)
 
 
-def test_a_cold_start_is_billed_but_not_of_what_is_kept_warm():
-    cold = quantities(village(cold_start_share=0.1))
-    warm = quantities(village())
+def test_a_cold_start_is_billed_but_not_of_provisioned_environments():
+    cold = quantities(small_gallery(cold_start_share=0.1))
+    warm = quantities(small_gallery())
     # Counter, replicator and report at half a gigabyte, the thumbnailer at 1.73: 70 ms more each.
     calls = 0.5 * (0.66525 + 0.02 + 9 / 86_400) + 0.01 * 1769 / 1024
     more = cold["lambda_arm64"] - warm["lambda_arm64"]
@@ -74,14 +76,17 @@ def test_a_cold_start_is_billed_but_not_of_what_is_kept_warm():
 
 def test_a_busy_hour_does_not_make_the_report_longer():
     loads = [
-        load_of(village(), STACK, figures(), shards=1, factor=factor).report_seconds
+        load_of(small_gallery(), STACK, figures(), shards=1, factor=factor).report_seconds
         for factor in (1, 10)
     ]
     assert loads[0] == loads[1]
 
 
-def test_access_logs_are_taken_in_and_kept():
-    quiet, talking = quantities(village()), quantities(village(), stack(access_logs=True))
+def test_access_logs_are_ingested_and_stored():
+    quiet, talking = (
+        quantities(small_gallery()),
+        quantities(small_gallery(), stack(access_logs=True)),
+    )
     a_month = 8.59333 * 500 * 2_628_000
     assert "access_logs_in" not in quiet
     assert talking["access_logs_in"] == pytest.approx(a_month, rel=1e-4)
@@ -90,14 +95,14 @@ def test_access_logs_are_taken_in_and_kept():
 
 
 def test_originals_stay_standard_without_the_lifecycle():
-    found = quantities(village(), stack(days_to_glacier=None))
+    found = quantities(small_gallery(), stack(days_to_glacier=None))
     assert "s3_glacier" not in found
     assert found["s3_standard"] == pytest.approx(400e9 + 30e9)
 
 
 def test_a_deletion_writes_a_tombstone_twice_and_each_row_of_views():
     """0.005 a second: record, index, tombstone, its index; total and 2.6 minutes; four paths."""
-    none, some = quantities(village()), quantities(village(deleted_share=0.5))
+    none, some = quantities(small_gallery()), quantities(small_gallery(deleted_share=0.5))
     rows = 1 + 43_200 * 6.06e-5
     more = some["dynamodb_writes"] - none["dynamodb_writes"]
     assert more == pytest.approx(0.005 * (4 + rows) * 2_628_000, rel=1e-3)
@@ -105,13 +110,13 @@ def test_a_deletion_writes_a_tombstone_twice_and_each_row_of_views():
 
 
 def test_a_stack_outside_us_east_1_has_no_cdn():
-    found = quantities(village(), stack(at_the_edge=False))
+    found = quantities(small_gallery(), stack(at_the_edge=False))
     assert not [meter for meter in found if meter.startswith(("cloudfront", "edge"))]
 
 
-def test_idle_is_shards_warm_environments_alarms_and_a_report_a_day():
+def test_idle_cost_is_shards_provisioned_concurrency_alarms_and_daily_reports():
     prices = load_prices()
-    found = bill(without_traffic(village()), STACK, figures(), prices)
+    found = bill(without_traffic(small_gallery()), STACK, figures(), prices)
     assert found.usd == pytest.approx(
         730 * 0.015 + 2 * 0.5 * 2_628_000 * 0.0000033334 + 5 * 0.10 + 8 / 24 * 0.30, abs=0.01
     )

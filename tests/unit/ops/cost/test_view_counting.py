@@ -1,4 +1,4 @@
-"""`view_counter`'s batches and write units, beside bench/streams.py and DynamoDB's rules."""
+"""`view_counter`'s batches and write units, compared with bench/streams.py and DynamoDB's rules."""
 
 import itertools
 
@@ -56,7 +56,7 @@ def test_busy_views_share_batches_and_units():
     assert together.write_units / 500 < alone.write_units / 0.001 / 10
 
 
-def test_a_photo_of_its_own_writes_two_rows_a_batch_however_often_it_is_seen():
+def test_a_single_photo_writes_two_rows_per_batch_however_often_it_is_viewed():
     """600 views a second of one photo: 60 batches, whose receipts end at 105 + 60 x 48 bytes."""
     found = counted(600, 1)
     batches = 600 / 601
@@ -70,7 +70,7 @@ def test_poll_of_the_most_viewed_photo_reads_an_hour_of_receipts():
     assert counted(0.0001, 1).read_units_per_poll == 0.5
 
 
-def test_rows_stay_thirty_days():
+def test_rows_are_kept_for_thirty_days():
     """A photo that is seen all the time has a row for each of 43,200 minutes, and the total."""
     found = counted(600, 1)
     assert found.rows_per_photo == pytest.approx(43_201)
@@ -94,7 +94,7 @@ def test_capacity_is_used_up_when_a_full_batch_takes_as_long_as_its_views_take_t
 
 @pytest.mark.parametrize("exponent", [0, 0.5, 1, 1.5])
 @pytest.mark.parametrize("photos", [1, 49, 50, 51, 1000, 12_345_678])
-def test_shares_of_all_photos_add_up_and_fall(photos: int, exponent: float):
+def test_shares_of_all_photos_add_up_to_one_and_decrease(photos: int, exponent: float):
     groups = popularity(photos, exponent)
     assert sum(count for count, _ in groups) == photos
     assert sum(count * share for count, share in groups) == pytest.approx(1)

@@ -1,4 +1,4 @@
-"""What is checked without an account: parameters, steps of the views stream, the plan."""
+"""The checks without an account: parameters, steps of the views stream, the plan."""
 
 import itertools
 import math
@@ -88,7 +88,7 @@ def test_parameter_without_effect_is_a_warning(parameters: dict[str, str], said:
 @pytest.mark.parametrize(
     "schedule", ["rate(1 day)", "at(2026-12-01T03:00:00)", "cron(0 3 ? * 2 *)"]
 )
-def test_schedules_of_every_form_are_taken(schedule: str):
+def test_schedules_of_every_form_are_accepted(schedule: str):
     [found] = check_parameters(target(ReportSchedule=schedule))
     assert found.result is CheckResult.READY
     assert f"ReportSchedule={schedule}" in found.sentence
@@ -103,7 +103,7 @@ def test_plan_counts_what_the_conditions_leave():
     assert "CloudFront" not in created(target("eu-central-1"))
 
 
-def test_template_that_the_transform_refuses_is_said_without_a_trace():
+def test_template_that_the_transform_refuses_is_reported_without_a_traceback():
     broken = target()
     broken.template["Resources"]["ThumbnailerFunction"]["Properties"]["Events"]["PhotoUploaded"][
         "Type"

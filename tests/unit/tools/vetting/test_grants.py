@@ -1,4 +1,4 @@
-"""What roles may do is compared with what they did."""
+"""The permissions of roles are compared with the requests that they made."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,7 +44,7 @@ def used(grants: set[Grant]) -> set[Decision]:
     }
 
 
-def test_grants_that_are_all_used_differ_in_nothing(grants: set[Grant]):
+def test_grants_that_are_all_used_have_no_differences(grants: set[Grant]):
     assert len(grants) > 60
     assert differences(used(grants), grants) == set()
 
@@ -60,10 +60,10 @@ def test_grants_that_are_all_used_differ_in_nothing(grants: set[Grant]):
         ("s3:*", "*"),
     ],
 )
-def test_a_planted_grant_is_found(grants: set[Grant], action: str, resource: str):
-    planted = Grant("CatalogReplicatorRole", action, resource)
-    assert differences(used(grants), {*grants, planted}) == {
-        GrantFinding("unused", planted.role, action, resource)
+def test_an_inserted_grant_is_found(grants: set[Grant], action: str, resource: str):
+    inserted = Grant("CatalogReplicatorRole", action, resource)
+    assert differences(used(grants), {*grants, inserted}) == {
+        GrantFinding("unused", inserted.role, action, resource)
     }
 
 
@@ -128,7 +128,7 @@ def test_a_denial_grants_nothing():
     assert list(grants_of([Principal("R", [denial])])) == []
 
 
-def test_only_findings_that_nobody_accepted_are_problems():
+def test_only_findings_that_are_not_accepted_are_problems():
     findings = {
         GrantFinding("unused", "ARole", "sqs:SendMessage", "queue"),
         GrantFinding("unused", "BRole", "sqs:SendMessage", "Queue/other"),

@@ -75,7 +75,7 @@ SCENARIO = msgspec.structs.replace(
 
 
 def figures(**changes: float) -> Figures:
-    """Those that the sums were done with, whatever figures.toml says by now."""
+    """The figures of the sums by hand, independent of figures.toml."""
     values = {
         "thumbnailer_cpu_ms": 190,
         "thumbnailer_wait_ms": 350,
@@ -122,7 +122,7 @@ def figures(**changes: float) -> Figures:
     return load_figures({name: str(value) for name, value in values.items()})
 
 
-def village(**changes: float) -> Scenario:
+def small_gallery(**changes: float) -> Scenario:
     return msgspec.structs.replace(SCENARIO, **changes)
 
 

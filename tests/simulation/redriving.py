@@ -48,7 +48,7 @@ def redrive(bucket: Bucket, invoke: Invoke, complain: Callable[[str], None]) -> 
         for failure in sorted(waiting, key=lambda each: (each.kind, each.since)):
             tally.events["replays"] += 1
             if tool.replay(stack, failure) is None:
-                tool.forget(stack, failure)
+                tool.delete(stack, failure)
 
 
 class _NoQueue:

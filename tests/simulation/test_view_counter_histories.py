@@ -223,7 +223,7 @@ class History(RuleBasedStateMachine):
         number: int,
         meanwhile: Callable[[], None],
     ) -> dict[str, Any] | None:
-        """The handler's answer, None if it died; `fate` strikes at the call with the given number."""
+        """The handler's answer, None if it was killed; the call with the number `call` gets the fate."""
         tables = self.counting.tables
         calls = 0
         struck = False

@@ -223,7 +223,7 @@ class History(RuleBasedStateMachine):
         number: int,
         meanwhile: Callable[[], None],
     ) -> dict[str, Any] | None:
-        """The handler's answer, None if it was killed; the call with the number `call` gets the fate."""
+        """The handler's answer, None if it was killed; call number `call` has the fate."""
         tables = self.counting.tables
         calls = 0
         struck = False

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from demo import application
 from localcloud.cloud import Cloud
-from ops.leftover_versions import find_drift, set_back
+from ops.leftover_versions import find_drift, restore_functions
 from ops.stacks import Stage, find_stack, open_account
 from tests.e2e.conftest import awaited
 from tests.support.repository import ROOT
@@ -61,7 +61,7 @@ def restored(cloud: Cloud, stack: Mapping[str, str]) -> Iterator[None]:
     assert drift.alias_moved
     assert drift.code_changed
     assert [drift.logical_id, len(drift.later)] == ["GalleryApiFunction", 1]
-    assert set_back(account, deployed, [drift], Console(quiet=True)) == {}
+    assert restore_functions(account, deployed, [drift], Console(quiet=True)) == {}
     assert find_drift(account, deployed) == []
     after = client.get_function(FunctionName=name, Qualifier="live")["Configuration"]
     assert (after["Version"], after["CodeSha256"]) == (before["Version"], before["CodeSha256"])

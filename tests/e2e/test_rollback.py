@@ -21,7 +21,7 @@ from localcloud.cloud import Cloud
 from ops import stack_events
 from ops.change_sets import ChangeSet, execute_change_set
 from ops.deployed_stack import StackDescription
-from ops.leftover_versions import find_drift, set_back
+from ops.leftover_versions import find_drift, restore_functions
 from ops.stack_events import DeploymentOutcome
 from ops.stack_states import preserves
 from ops.stacks import Account, Stage, find_stack, list_resources, open_account
@@ -174,7 +174,7 @@ def test_version_that_plain_sam_deploy_leaves_is_found_and_deleted(release: Rele
     assert release.versions() == ["1", "2"]
     [drift] = find_drift(release.account, release.stack)
     assert drift.describe() == "GreeterFunction: the stack does not have version 2"
-    assert set_back(release.account, release.stack, [drift], SILENT) == {}
+    assert restore_functions(release.account, release.stack, [drift], SILENT) == {}
     assert release.versions() == ["1"]
     assert release.deploy("two").succeeded
     assert release.live() == "two"
@@ -195,7 +195,7 @@ def test_synced_code_is_restored(release: Release, cloud: Cloud):
         "GreeterFunction: alias live is at version 2, the stack says 1; the stack does not have"
         " version 2; the code or layers of $LATEST were changed outside CloudFormation"
     )
-    assert set_back(release.account, release.stack, [drift], SILENT) == {}
+    assert restore_functions(release.account, release.stack, [drift], SILENT) == {}
     assert find_drift(release.account, release.stack) == []
     assert release.live() == "one"
 

@@ -77,7 +77,7 @@ class RecordedDeployment:
         monkeypatch.setattr(deploy, "examine", self._examine)
         monkeypatch.setattr(deploy, "build", lambda _, __, *o: self._note("build", *o))
         monkeypatch.setattr(deploy, "find_drift", lambda *_: self.drift)
-        monkeypatch.setattr(deploy, "restore_functions", lambda *_: self._set_back())
+        monkeypatch.setattr(deploy, "restore_functions", lambda *_: self._restore())
         monkeypatch.setattr(deploy, "write_release_hashes", self._write_hashes)
         monkeypatch.setattr(deploy, "create_change_set", self._create)
         monkeypatch.setattr(deploy, "execute_change_set", self._execute)
@@ -97,7 +97,7 @@ class RecordedDeployment:
         self.done.append(step)
         self.told[step] = options
 
-    def _set_back(self) -> dict[str, int]:
+    def _restore(self) -> dict[str, int]:
         self._note("set back")
         return self.undeletable
 

@@ -15,37 +15,72 @@ _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 class ProcessKeeper:
-    """Starts a process that kills all functions' processes when this one ends or is killed."""
+    """Starts a process that kills all functions' processes when this one ends or is killed.
+
+    The keeper is replaced if it is killed itself, and the new one watches the same processes.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._keeper = subprocess.Popen(
-            [sys.executable, "-I", "-S", Path(__file__).with_name("keeper.py")],
-            stdin=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # a signal to the owner's group must not end the keeper
+        self._groups: set[int] = set()
+        self._is_closed = False
+        self._keeper = _start_keeper()
+        self._supervisor = threading.Thread(
+            target=self._supervise, name="process-keeper", daemon=True
         )
+        self._supervisor.start()
 
     def watch(self, group: int) -> None:
-        self._tell(f"+{group}\n")
+        with self._lock:
+            self._groups.add(group)
+            self._tell(f"+{group}\n")
 
     def forget(self, group: int) -> None:
-        self._tell(f"-{group}\n")
+        with self._lock:
+            self._groups.discard(group)
+            self._tell(f"-{group}\n")
 
     def close(self) -> None:
         """End the keeper, which first kills the groups that it still watches."""
-        with self._lock, contextlib.suppress(BrokenPipeError):
+        with self._lock:
+            self._is_closed = True
             self._stdin.close()
-        self._keeper.wait()
+        self._supervisor.join()
+
+    def _supervise(self) -> None:
+        while True:
+            status = self._keeper.wait()
+            with self._lock:
+                if self._is_closed:
+                    return
+                self._stdin.close()
+                self._keeper = _start_keeper()
+                for group in self._groups:
+                    self._tell(f"+{group}\n")
+            print(
+                f"The keeper of the execution environments was killed (exit status {status})."
+                " Another one watches them now.",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def _tell(self, line: str) -> None:
-        with self._lock:
-            self._stdin.write(line)
-            self._stdin.flush()
+        if not self._is_closed:
+            with contextlib.suppress(BrokenPipeError):  # its successor is told of all groups
+                self._stdin.write(line.encode())
 
     @property
-    def _stdin(self) -> IO[str]:
-        return cast("IO[str]", self._keeper.stdin)  # never None: it is a pipe
+    def _stdin(self) -> IO[bytes]:
+        return cast("IO[bytes]", self._keeper.stdin)  # never None: it is a pipe
+
+
+def _start_keeper() -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", Path(__file__).with_name("keeper.py")],
+        bufsize=0,
+        stdin=subprocess.PIPE,
+        start_new_session=True,  # a signal to the owner's group must not end the keeper
+    )
 
 
 class FunctionProcess:

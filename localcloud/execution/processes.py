@@ -57,12 +57,13 @@ class ProcessKeeper:
                 self._keeper = _start_keeper()
                 for group in self._groups:
                     self._tell(f"+{group}\n")
-            print(
-                f"The keeper of the execution environments was killed (exit status {status})."
-                " Another one watches them now.",
-                file=sys.stderr,
-                flush=True,
-            )
+            with contextlib.suppress(OSError):  # the log may be on a full disk
+                print(
+                    f"The keeper of the execution environments was killed (exit status {status})."
+                    " Another one watches them now.",
+                    file=sys.stderr,
+                    flush=True,
+                )
 
     def _tell(self, line: str) -> None:
         if not self._is_closed:

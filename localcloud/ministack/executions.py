@@ -5,6 +5,7 @@ others) call `lambda_svc._execute_function`, which `install` replaces. ministack
 still get the functions that no environment can run: container images and other languages.
 """
 
+import contextlib
 import contextvars
 import json
 import math
@@ -117,8 +118,12 @@ class Executions:
     def execute(self, function: Function, event: Any) -> Any:
         """In place of lambda_svc._execute_function: an invocation that may be throttled.
 
-        An asynchronous event that is throttled waits, and uses up none of its retries.
+        An asynchronous event waits, and uses up none of its retries, while it is throttled or no
+        environment can be created, as on a full disk: on Lambda, that is an error of the system.
         https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+
+        Raises:
+            OSError: no environment can be created, and somebody waits for the answer.
         """
         config = function.get("config") or function
         if lambda_svc._function_config_scope_mismatch(config):  # noqa: SLF001
@@ -143,6 +148,11 @@ class Executions:
                 )
                 if time.monotonic() + wait > last_attempt:
                     return lambda_svc._throttle_response(error.reason, str(error))  # noqa: SLF001
+            except OSError as error:
+                if time.monotonic() + wait > last_attempt:
+                    raise
+                with contextlib.suppress(OSError):  # the log may be on the same full disk
+                    print(f"{config['FunctionName']} cannot run now, and is tried again: {error}")
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
 

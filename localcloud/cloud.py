@@ -29,6 +29,7 @@ RUNTIME_PYTHON: Final = ROOT / ".venv-runtime" / "bin" / "python"
 """The interpreter of functions: CPython with the packages of Lambda's runtime and no others."""
 _START_SECONDS: Final = 60
 _END_SECONDS: Final = 15
+_ENDING_SECONDS: Final = 0.5  # a process that ends closes its connections first
 _OWN_REQUEST_SECONDS: Final = 30
 
 
@@ -104,7 +105,7 @@ def running(cloud: Cloud, settings: Mapping[str, str] | None = None) -> Iterator
     Raises:
         AlreadyRunningError: another process runs one on that port.
         PortInUseError: something else listens there.
-        CloudError: ministack is not installed or did not start.
+        CloudError: ministack is not installed, did not start, or has ended before the block.
     """
     cloud.folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(cloud.folder / "lock")
@@ -122,6 +123,14 @@ def running(cloud: Cloud, settings: Mapping[str, str] | None = None) -> Iterator
             try:
                 _await_ready(cloud, process)
                 yield cloud
+            except CloudError:
+                raise
+            except Exception as error:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    status = process.wait(_ENDING_SECONDS)
+                    ended = f"ministack has ended (exit status {status}), and all data with it."
+                    raise CloudError(_with_log(cloud, f"{ended} Its log ends with:")) from error
+                raise
             finally:
                 _end(process)
     finally:
@@ -258,9 +267,14 @@ def _await_ready(cloud: Cloud, process: "subprocess.Popen[bytes]") -> None:
                 if http.get(f"{cloud.endpoint}/_ministack/ready").is_success:
                     return
             time.sleep(0.1)
+    raise CloudError(_with_log(cloud, "ministack did not start; its log ends with:"))
+
+
+def _with_log(cloud: Cloud, sentence: str) -> str:
+    """The sentence, and below it the end of ministack's log."""
     log = cloud.folder / "ministack.log"
     last = log.read_text(errors="replace").strip().splitlines()[-5:]
-    raise CloudError("\n".join(["ministack did not start; its log ends with:", *last, str(log)]))
+    return "\n".join([sentence, *last, str(log)])
 
 
 def _already_running(cloud: Cloud) -> str:

@@ -12,7 +12,8 @@ TESTS = (
     "\n".join(
         path.read_text()
         for layer in ("unit", "integration")
-        for path in (ROOT / "tests" / layer / "localcloud" / "execution").glob("test_*.py")
+        for package in ("execution", "ministack")
+        for path in (ROOT / "tests" / layer / "localcloud" / package).glob("test_*.py")
     )
     + (ROOT / "tests" / "e2e" / "test_executions.py").read_text()
 )

@@ -94,7 +94,8 @@ test: install check .venv-audit/installed ## run all tests except the slow ones
 	@$(BIN)/pytest --numprocesses 2 --durations 20 tests/e2e tests/applications
 	@$(TOOL) tools.vetting.grants .laptop/decisions # recorded by tests/e2e
 
-test-slow: install .venv-fuzz/installed ## run the tests that take too long for make test: those marked slow, and long histories
+test-slow: install .venv-fuzz/installed ## run the tests that take too long for make test: those marked slow, long histories, and unit tests with 1,000 examples
+	@$(BIN)/pytest -m hypothesis --hypothesis-profile thorough --numprocesses 2 tests/unit
 	@SIMULATION=long $(BIN)/pytest -m slow --numprocesses 2 --durations 20 $(WITHOUT_CLOUD)
 	@$(BIN)/pytest -m slow --durations 20 tests/e2e tests/applications tests/hostile
 

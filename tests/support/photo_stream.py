@@ -5,14 +5,16 @@ import itertools
 import json
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from shared.dynamodb import from_item, to_item
 from shared.photos import Photo, Rendition, Status, rendition_key
-from tests.support.moto_stack import MotoStack
 from tests.support.repository import ROOT
+
+if TYPE_CHECKING:  # moto is slow to import, and unit tests need only the records
+    from tests.support.moto_stack import MotoStack
 
 type Invoke = Callable[..., list[str]]
 
@@ -123,7 +125,7 @@ def position(record: dict[str, Any]) -> str:
 class Catalog:
     """What the function has written: rows of the catalog, poison in the failed-batches bucket."""
 
-    def __init__(self, stack: MotoStack) -> None:
+    def __init__(self, stack: "MotoStack") -> None:
         self._stack = stack
         self._table = stack.names["CatalogTable"]
         self._bucket = stack.names["FailedBatchesBucket"]

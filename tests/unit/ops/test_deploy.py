@@ -1,5 +1,6 @@
 """Decisions before sam runs: parameters, quota, access logs."""
 
+import json
 from typing import Any
 
 import pytest
@@ -10,7 +11,6 @@ from ops.deploy import merged_parameters
 from ops.deployed_stack import StackDescription
 from ops.sam import parameter_overrides
 from ops.stacks import Account, OperationError, Stage, parse_parameters, read_stage
-from tests.support.repository import ROOT
 from tools.translate import load_template
 
 TEMPLATE = load_template()
@@ -147,7 +147,7 @@ class CloudFormation:
 
     def get_template(self, StackName: str, TemplateStage: str) -> dict[str, Any]:  # noqa: N803
         assert (StackName, TemplateStage) == ("arn", "Original")
-        return {"TemplateBody": (ROOT / "template.yaml").read_text()}
+        return {"TemplateBody": json.dumps(TEMPLATE)}
 
 
 @pytest.mark.parametrize(

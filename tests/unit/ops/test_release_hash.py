@@ -56,16 +56,26 @@ Role:
 ONE, OTHER, THIRD = "OneFunction", "OtherFunction", "ThirdFunction"
 
 
-@pytest.fixture
-def built(tmp_path: Path) -> Path:
+def build(parent: Path) -> Path:
     """The template in a build folder, its artifacts beside it and its included file above."""
-    folder = tmp_path / "first" / "build"
+    folder = parent / "first" / "build"
     for artifact in ("Layer", ONE, OTHER, THIRD):
         (folder / artifact / "package").mkdir(parents=True)
         (folder / artifact / "package" / "module.py").write_text(f"# {artifact}\n")
     (folder.parent / "role.yaml").write_text(ROLE)
     (folder / "template.yaml").write_text(TEMPLATE)
     return folder / "template.yaml"
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    return build(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The hashes of what `built` is before a test changes it."""
+    return write(build(tmp_path_factory.mktemp("before")))
 
 
 def write(built: Path, **parameters: str) -> dict[str, str]:
@@ -94,14 +104,16 @@ def test_sam_names_the_versions_by_the_hashes(built: Path):
     assert versions == {f"{name}Version{hash_[:10]}" for name, hash_ in hashes.items()}
 
 
-def test_hashes_do_not_depend_on_folder_and_time(built: Path, tmp_path: Path):
-    hashes = write(built)
-    assert write(built) == hashes, "of a template that has them already"
+def test_hashes_do_not_depend_on_folder_and_time(
+    built: Path, before: dict[str, str], tmp_path: Path
+):
+    assert write(built) == before
+    assert write(built) == before, "of a template that has them already"
     elsewhere = tmp_path / "another" / "folder"
     shutil.copytree(built.parents[1], elsewhere)
     for path in elsewhere.rglob("*"):
         os.utime(path, (1, 1))
-    assert write(elsewhere / "build" / "template.yaml") == hashes
+    assert write(elsewhere / "build" / "template.yaml") == before
 
 
 @pytest.mark.parametrize(
@@ -115,29 +127,29 @@ def test_hashes_do_not_depend_on_folder_and_time(built: Path, tmp_path: Path):
 )
 @pytest.mark.parametrize("file", ["module.py", "added.py"])
 def test_changed_artifact_publishes_the_functions_that_run_it(
-    artifact: str, file: str, functions: set[str], built: Path
+    artifact: str, file: str, functions: set[str], built: Path, before: dict[str, str]
 ):
-    before = write(built)
     (built.parent / artifact / "package" / file).write_text("changed = True\n")
     assert moved(before, write(built)) == functions
 
 
-def test_changed_parameter_publishes_what_reads_it(built: Path):
-    before = write(built)
+def test_changed_parameter_publishes_what_reads_it(built: Path, before: dict[str, str]):
     assert moved(before, write(built, Level="INFO")) == set(), "the default"
     assert moved(before, write(built, Level="DEBUG")) == {ONE, OTHER}
 
 
-def test_deployed_value_counts_until_another_is_given_or_the_parameter_is_gone(built: Path):
-    default = write(built)
+def test_deployed_value_counts_until_another_is_given_or_the_parameter_is_gone(
+    built: Path, before: dict[str, str]
+):
     deployed = {"Level": "DEBUG", "Gone": "long ago"}
     kept = write_release_hashes(built, {}, deployed, "us-east-1", {})
-    assert kept == write(built, Level="DEBUG") != default
-    assert write_release_hashes(built, {"Level": "INFO"}, deployed, "us-east-1", {}) == default
+    assert kept == write(built, Level="DEBUG") != before
+    assert write_release_hashes(built, {"Level": "INFO"}, deployed, "us-east-1", {}) == before
 
 
-def test_function_whose_version_a_rollback_left_behind_gets_another_hash(built: Path):
-    before = write(built)
+def test_function_whose_version_a_rollback_left_behind_gets_another_hash(
+    built: Path, before: dict[str, str]
+):
     fourth = write_release_hashes(built, {}, {}, "us-east-1", {THIRD: 4})
     assert moved(before, fourth) == {THIRD}
     assert fourth[THIRD] in built.read_text()
@@ -146,8 +158,9 @@ def test_function_whose_version_a_rollback_left_behind_gets_another_hash(built: 
     assert write(built) == before
 
 
-def test_replaced_role_of_an_included_file_publishes_the_functions_with_it(built: Path):
-    before = write(built)
+def test_replaced_role_of_an_included_file_publishes_the_functions_with_it(
+    built: Path, before: dict[str, str]
+):
     role = built.parents[1] / "role.yaml"
     role.write_text(ROLE.replace("Document: {}", "Document: {Version: now}"))
     assert moved(before, write(built)) == set(), "the same role, changed"

@@ -70,7 +70,12 @@ def test_changes_of_the_last_five_minutes_are_not_drift():
 NUMBERED = st.dictionaries(st.integers(0, 30), st.integers(1, 3))
 
 
-@given(photos=NUMBERED, rows=NUMBERED, disorder=st.randoms(), kept=st.integers(0, 10))
+@given(
+    photos=NUMBERED,
+    rows=NUMBERED,
+    disorder=st.randoms(use_true_random=True),
+    kept=st.integers(0, 10),
+)
 def test_pairs_give_up_all_differences_in_any_order(
     photos: dict[int, int], rows: dict[int, int], disorder: Any, kept: int
 ):

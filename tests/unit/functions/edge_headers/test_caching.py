@@ -101,10 +101,12 @@ OTHER_SPELLINGS = [
 
 
 @pytest.mark.parametrize("path", OTHER_SPELLINGS)
-@pytest.mark.parametrize("status", [*FRESH, "403", "404"])
-@pytest.mark.parametrize("content_type", ["image/webp", "text/javascript", ""])
-def test_another_spelling_of_a_path_is_not_cached(path: str, status: str, content_type: str):
-    assert cache_control(path, status, content_type) == NOT_CACHED == "no-store"
+def test_another_spelling_of_a_path_is_not_cached(path: str):
+    assert NOT_CACHED == "no-store"
+    for status in (*FRESH, "403", "404"):
+        for content_type in ("image/webp", "text/javascript", ""):
+            found = cache_control(path, status, content_type)
+            assert found == NOT_CACHED, (status, content_type)
 
 
 @given(st.text("/.%2fFeE-_~ \n" + RENDITION, max_size=150) | st.text())

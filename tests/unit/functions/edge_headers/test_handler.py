@@ -173,39 +173,48 @@ def test_configuration_comes_with_either_kind_of_origin(kind: str, monkeypatch: 
 
 
 def lines(names: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]:
-    def repeated(name: str) -> st.SearchStrategy[list[dict[str, str]]]:
-        line = st.fixed_dictionaries({"value": st.text()}, optional={"key": st.just(name.title())})
-        return st.lists(line, max_size=2)
+    """Headers of these names, with at most two lines each, some without `key`."""
 
-    return st.lists(names, unique=True, max_size=8).flatmap(
-        lambda chosen: st.fixed_dictionaries({name: repeated(name) for name in chosen})
-    )
+    def headers(chosen: dict[str, list[tuple[str, bool]]]) -> dict[str, list[dict[str, str]]]:
+        return {
+            name: [
+                {"value": value, "key": name.title()} if has_key else {"value": value}
+                for value, has_key in values
+            ]
+            for name, values in chosen.items()
+        }
 
-
-@st.composite
-def origin_responses(draw: st.DrawFn) -> dict[str, Any]:
-    known = sorted(OURS | READ_ONLY | DISALLOWED)
-    token = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1)
-    headers = draw(lines(st.sampled_from([*known, "content-type", "etag", "set-cookie"]) | token))
-    settings = ["x-gallery-endpoint", "x-gallery-catalog-table", "x-gallery-connect"]
-    origin = st.fixed_dictionaries({}, optional={"customHeaders": lines(st.sampled_from(settings))})
-    paths = ["/", "/photo.html", "/index.html", "/config.json", "/gallery.js", f"/{KEY}"]
-    request = st.fixed_dictionaries(
-        {
-            "uri": st.sampled_from(paths) | st.text().map(lambda text: f"/{text}"),
-            "querystring": st.just(f"id={PHOTO}") | st.text(),
-            "method": st.sampled_from(["GET", "HEAD", "OPTIONS"]),
-            "headers": st.just({}),
-        },
-        optional={"origin": st.dictionaries(st.sampled_from(["s3", "custom"]), origin, max_size=1)},
-    )
-    response = {"status": draw(st.integers(200, 599).map(str)), "headers": headers}
-    if draw(st.booleans()):
-        response["statusDescription"] = draw(st.text())
-    return {"Records": [{"cf": {"config": {}, "request": draw(request), "response": response}}]}
+    values = st.lists(st.tuples(st.text(), st.booleans()), max_size=2)
+    return st.dictionaries(names, values, max_size=8).map(headers)
 
 
-@given(origin_responses(), st.booleans())
+KNOWN = [*sorted(OURS | READ_ONLY | DISALLOWED), "content-type", "etag", "set-cookie"]
+TOKENS = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1)
+PATHS = ["/", "/photo.html", "/index.html", "/config.json", "/gallery.js", f"/{KEY}"]
+SETTINGS = ["x-gallery-endpoint", "x-gallery-catalog-table", "x-gallery-connect"]
+origins = st.fixed_dictionaries({}, optional={"customHeaders": lines(st.sampled_from(SETTINGS))})
+requests = st.fixed_dictionaries(
+    {
+        "uri": st.sampled_from(PATHS) | st.text().map(lambda text: f"/{text}"),
+        "querystring": st.just(f"id={PHOTO}") | st.text(),
+        "method": st.sampled_from(["GET", "HEAD", "OPTIONS"]),
+        "headers": st.just({}),
+    },
+    optional={"origin": st.dictionaries(st.sampled_from(["s3", "custom"]), origins, max_size=1)},
+)
+responses = st.fixed_dictionaries(
+    {
+        "status": st.integers(200, 599).map(str),
+        "headers": lines(st.sampled_from(KNOWN) | TOKENS),
+    },
+    optional={"statusDescription": st.text()},
+)
+events = st.fixed_dictionaries(
+    {"config": st.just({}), "request": requests, "response": responses}
+).map(lambda cf: {"Records": [{"cf": cf}]})
+
+
+@given(events, st.booleans())
 def test_for_any_response_only_our_headers_change_and_the_answer_is_valid(
     asked: dict[str, Any], fails: bool
 ):

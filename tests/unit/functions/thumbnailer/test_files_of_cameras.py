@@ -57,7 +57,7 @@ def test_complete_jpeg_without_end_is_rendered(options: dict[str, object]):
 @pytest.mark.parametrize("missing", [20, 200, 0.5])
 def test_jpeg_without_its_last_pixels_is_refused(kind: str, missing: float):
     size = (1000, 700) if kind == "baseline" else (4000, 3000)
-    data = encode(images.landscape(*size), "JPEG", quality=90)
+    data = images.landscape_jpeg(*size)
     end = len(data) - 2 - (missing if isinstance(missing, int) else int(len(data) * missing))
     with pytest.raises(UnusablePhotoError, match=DAMAGED):
         render(data[:end])

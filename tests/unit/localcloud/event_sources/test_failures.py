@@ -94,8 +94,8 @@ def test_failed_batch_is_delivered_again_unchanged_and_holds_up_its_shard():
 def test_retries_are_without_end_by_default():
     bench = Bench(unhandled)
     bench.put("a")
-    bench.run_for(2_000)
-    assert len(bench.batches) > 1_000
+    bench.run_for(400)
+    assert len(bench.batches) > 200
     assert not bench.kept
 
 

@@ -1,3 +1,4 @@
+import functools
 import math
 
 import pytest
@@ -53,29 +54,26 @@ BY_HAND = {
 }
 
 
+@functools.cache
+def limits_of(**changes: float) -> list[Limit]:
+    return limits(small_gallery(**changes), STACK, figures())
+
+
 def found(name: str, **changes: float) -> Limit:
-    [limit] = [
-        each
-        for each in limits(small_gallery(**changes), STACK, figures())
-        if each.quota.what == name
-    ]
+    [limit] = [each for each in limits_of(**changes) if each.quota.what == name]
     return limit
 
 
 @pytest.mark.parametrize("name", BY_HAND)
 def test_peak_use_of_each_limit_equals_the_sum_by_hand(name: str):
-    [(quota, used)] = [
-        each
-        for each in peak_use(small_gallery(), STACK, figures(), load_quotas()).values()
-        if each[0].what == name
-    ]
+    limit = found(name)
     by_hand, there = BY_HAND[name]
-    assert used == pytest.approx(by_hand, rel=2e-3)
-    assert quota.limit == there
+    assert limit.used == pytest.approx(by_hand, rel=2e-3)
+    assert limit.quota.limit == there
 
 
 def test_every_published_quota_is_used():
-    asked = {limit.quota.what for limit in limits(small_gallery(), STACK, figures())}
+    asked = {limit.quota.what for limit in limits_of()}
     published = {quota.what for quota in load_quotas().values()}
     assert {name for name in published if not any(each.startswith(name) for each in asked)} == set()
 
@@ -117,7 +115,7 @@ def test_the_factor_is_where_the_limit_is_reached():
 
 
 def test_the_limit_that_is_reached_first_is_at_the_top():
-    times = [limit.times for limit in limits(small_gallery(), STACK, figures())]
+    times = [limit.times for limit in limits_of()]
     assert times == sorted(times)
 
 

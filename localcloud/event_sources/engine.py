@@ -180,27 +180,6 @@ class Engine:
                     moved = self._finish_discarding(progress, group, result)
         return self._end_shards() or moved
 
-    def step(self, unit: Unit) -> bool:
-        """Do one unit from begin to finish; True if it changed anything."""
-        task = self.begin(unit)
-        return self.finish(task, self.perform(task))
-
-    def run_until_idle(self, limit: int = 100_000) -> None:
-        """Do everything that is due now.
-
-        Raises:
-            RuntimeError: there was no end to it in so many steps.
-        """
-        moved = True
-        while moved:
-            moved = False
-            for unit in self.ready():
-                if self._is_due(unit, self._clock()):
-                    moved |= self.step(unit)
-                    limit -= 1
-            if limit < 0:
-                raise RuntimeError("The engine does not come to rest: is the backoff 0?")
-
     def _units(self) -> Iterator[Unit]:
         yield List()
         for shard_id, progress in self._shards.items():

@@ -136,11 +136,6 @@ class EnvironmentPool:
         for environment in idle:
             environment.close()
 
-    def idle_environments(self, version: FunctionVersion) -> list[ExecutionEnvironment]:
-        """Those that wait for an invocation."""
-        with self._changed:
-            return list(self._idle.get(version, []))
-
     def close(self) -> None:
         """End all environments; running invocations fail."""
         self._closed.set()

@@ -1,8 +1,7 @@
 """Sample applications of other teams, each on a laptop cloud of its own."""
 
 import contextlib
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,16 +13,6 @@ from localcloud.running_application import RunningApplication, running_applicati
 from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
 
 HERE = Path(__file__).parent
-
-
-def awaited[T](condition: Callable[[], T], seconds: float = 60) -> T:
-    """Poll until `condition` returns a truthy value, and return it."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if answer := condition():
-            return answer
-        time.sleep(0.1)
-    pytest.fail(f"not within {seconds} s: {condition}")
 
 
 @contextlib.contextmanager

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.applications.conftest import awaited, running
+from tests.applications.conftest import running
+from tests.support.waiting import awaited
 
 pytestmark = pytest.mark.slow
 
@@ -61,5 +62,5 @@ def test_rule_starts_the_state_machine_and_the_schedule_its_function():
             return [each["Key"] for each in found.get("Contents", [])]
 
         awaited(lambda: written("sign-ups/"))
-        assert awaited(lambda: written("ticks/"), 120) == ["ticks/minutely.json"]
+        assert awaited(lambda: written("ticks/")) == ["ticks/minutely.json"]
         assert written("sign-ups/") == ["sign-ups/ann.json"]

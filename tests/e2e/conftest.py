@@ -9,8 +9,7 @@ import os
 import secrets
 import shutil
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -121,16 +120,6 @@ def free_port() -> int:
             one.bind(("127.0.0.1", port))
             next_one.bind(("127.0.0.1", port + 1))
             return port
-
-
-def awaited[T](condition: Callable[[], T], seconds: float = 30) -> T:
-    """Poll until `condition` returns a truthy value, and return it."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if answer := condition():
-            return answer
-        time.sleep(0.05)
-    pytest.fail(f"not within {seconds} s: {condition}")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import secrets
 import pytest
 
 from localcloud.cloud import Cloud
-from tests.e2e.conftest import awaited
+from tests.support.waiting import awaited
 
 
 @pytest.mark.parametrize(("counted", "state"), [("orders", "ALARM"), ("returns", "OK")])

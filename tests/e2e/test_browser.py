@@ -30,9 +30,10 @@ from demo.samples import PHOTOS
 from demo.sign_in import PASSWORD, USER
 from localcloud.cloud import STATE
 from localcloud.event_sources.poller import EventSources
-from tests.e2e.conftest import OWN_ENVIRONMENT, awaited
+from tests.e2e.conftest import OWN_ENVIRONMENT
 from tests.e2e.test_streams import listed_photo
 from tests.e2e.test_thumbnails import jpeg
+from tests.support.waiting import awaited
 
 KEPT = STATE / "browser"
 PATIENCE = 60_000  # milliseconds: functions start cold, and three at once

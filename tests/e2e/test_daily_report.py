@@ -16,8 +16,8 @@ from localcloud.event_sources.poller import EventSources
 from ops import report
 from shared.dynamodb import to_item
 from shared.photos import rendition_key, upload_key
-from tests.e2e.conftest import awaited
 from tests.e2e.test_thumbnails import jpeg
+from tests.support.waiting import awaited
 
 
 @pytest.fixture
@@ -112,8 +112,8 @@ def test_schedule_starts_the_report_by_itself(
     before = executions(cloud, stack)
     scheduler.update_schedule(**declared | {"ScheduleExpression": "cron(* * * * ? *)"})
     try:
-        [started] = awaited(lambda: executions(cloud, stack).keys() - before.keys(), 80)
-        awaited(lambda: executions(cloud, stack)[started] != "RUNNING", 60)
+        [started] = awaited(lambda: executions(cloud, stack).keys() - before.keys())
+        awaited(lambda: executions(cloud, stack)[started] != "RUNNING")
     finally:
         scheduler.update_schedule(**declared)
     execution = cloud.client("stepfunctions").describe_execution(executionArn=started)

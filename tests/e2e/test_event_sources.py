@@ -14,7 +14,8 @@ import pytest
 
 from localcloud import event_sources
 from localcloud.cloud import Cloud, CloudError, running
-from tests.e2e.conftest import OWN_ENVIRONMENT, awaited, free_port
+from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
+from tests.support.waiting import awaited
 
 HANDLER = """
 import base64, json, os

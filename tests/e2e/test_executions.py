@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from localcloud.cloud import Cloud
 from localcloud.execution.saved_code import FOLDER, SavedCode, SavedFile
 from localcloud.ministack.own_requests import SAVED_CODE
-from tests.e2e.conftest import awaited
+from tests.support.waiting import awaited
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="awslambdaric needs Linux")
 SOURCE = """

@@ -10,8 +10,9 @@ from demo.client import Gallery
 from localcloud import cloudfront
 from localcloud.cloud import Cloud
 from localcloud.event_sources.poller import EventSources
-from tests.e2e.conftest import awaited, free_port
+from tests.e2e.conftest import free_port
 from tests.e2e.test_streams import listed_photo
+from tests.support.waiting import awaited
 
 EVERYWHERE: Final = {
     "Strict-Transport-Security": "max-age=63072000; includeSubDomains",

@@ -19,8 +19,8 @@ from demo import application
 from localcloud.cloud import Cloud
 from ops.leftover_versions import find_drift, restore_functions
 from ops.stacks import Stage, find_stack, open_account
-from tests.e2e.conftest import awaited
 from tests.support.repository import ROOT
+from tests.support.waiting import awaited
 
 HEALTH = ROOT / "events" / "api_get_health.json"
 NOT_BUILT = shutil.ignore_patterns(".*", "__pycache__", "docs", "tests", "web")

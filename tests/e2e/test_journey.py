@@ -23,7 +23,7 @@ from demo.samples import landscape
 from ops.stacks import OperationError, open_account, read_stage
 from shared.security_headers import api_headers, file_headers, page_headers
 from tests.e2e.assumptions import Deployed, check_all, report
-from tests.e2e.conftest import awaited
+from tests.support.waiting import awaited
 
 SECONDS = 90  # for cold starts, and for what the streams take; warm, a second or two
 

@@ -14,8 +14,9 @@ import psutil
 import pytest
 
 from localcloud.cloud import Cloud
-from tests.e2e.conftest import OWN_ENVIRONMENT, awaited, free_port
+from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
 from tests.support.repository import ROOT
+from tests.support.waiting import awaited
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 FOREIGN = ("AKIAIOSFODNN7EXAMPLE", SECRET, "production", "aws.example", "persons-aws")

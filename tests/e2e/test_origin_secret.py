@@ -15,7 +15,7 @@ from localcloud.cloudfront import Served
 from ops import stack_events
 from ops.rotate_origin_secret import OriginSecret, Step
 from ops.stacks import find_stack, open_account, read_stage
-from tests.e2e.conftest import awaited
+from tests.support.waiting import awaited
 
 
 def logged(cloud: Cloud, stack: Mapping[str, str]) -> int:

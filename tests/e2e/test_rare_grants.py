@@ -6,8 +6,8 @@ from localcloud.event_sources.poller import EventSources
 from shared.dynamodb import to_item
 from shared.photos import rendition_key, upload_key
 from shared.quarantine import QUARANTINE_PREFIX
-from tests.e2e.conftest import awaited
 from tests.e2e.test_thumbnails import jpeg
+from tests.support.waiting import awaited
 
 NOT_A_PHOTO = {"photo_id": "not-a-photo", "version": "one"}
 

@@ -12,8 +12,8 @@ import pytest
 
 from demo.application import STACK
 from localcloud.cloud import Cloud
-from tests.e2e.conftest import awaited
 from tests.support.repository import ROOT
+from tests.support.waiting import awaited
 
 EVENT = json.loads((ROOT / "events/codedeploy_before_traffic.json").read_text())
 OPERATION = "CodeDeploy_20141006.PutLifecycleEventHookExecutionStatus"

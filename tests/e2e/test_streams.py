@@ -14,8 +14,9 @@ from demo.client import Gallery
 from localcloud.cloud import Cloud
 from localcloud.event_sources.poller import EventSources
 from ops import redrive
-from tests.e2e.conftest import Build, awaited
+from tests.e2e.conftest import Build
 from tests.e2e.test_thumbnails import jpeg
+from tests.support.waiting import awaited
 
 BROKEN = 'def handler(event, context):\n    raise RuntimeError("a broken release")\n'
 RAISES_ON = """
@@ -197,7 +198,7 @@ def test_failed_events_are_replayed(cloud: Cloud, stack: dict[str, str], gallery
 
     already = count()
     gallery.upload(created["upload"], data)
-    awaited(lambda: count() > already, 60)  # each try is a cold start
+    awaited(lambda: count() > already)  # each try is a cold start
     client.update_function_configuration(FunctionName=name, Environment={"Variables": sound})
     publish(cloud, name)
     client.update_function_configuration(FunctionName=name, Environment={"Variables": broken})

@@ -11,7 +11,7 @@ from PIL import Image
 from demo.client import Gallery
 from demo.samples import landscape, upright_landscape
 from localcloud.cloud import Cloud
-from tests.e2e.conftest import awaited
+from tests.support.waiting import awaited
 
 
 def jpeg(width: int = 800, height: int = 600) -> bytes:
@@ -178,7 +178,7 @@ def test_event_that_keeps_failing_is_kept_and_succeeds_after_the_fix(
     try:
         gallery.upload(created["upload"], data)
         queue = stack["FailedEventsQueueUrl"]
-        [message] = awaited(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"), 60)
+        [message] = awaited(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"))
     finally:
         iam.put_role_policy(**put, PolicyDocument=json.dumps(granted))
     kept = json.loads(message["Body"])

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from localcloud.event_sources.answers import Answer
 from localcloud.event_sources.failures import DestinationError, Discarded
 from localcloud.event_sources.tasks import BatchInvocation, Deliver, Result, Task
-from tests.support.event_source_bench import Bench, failures, sequence_numbers, throttled, unhandled
+from tests.support.event_source_bench import (
+    Bench,
+    failures,
+    sequence_numbers,
+    step,
+    throttled,
+    unhandled,
+)
 
 KEYS = ["a", "b", "c", "d", "e"]
 
@@ -100,7 +107,7 @@ class History(Bench):
         """Find new shards, and read from those that were ready before."""
         for unit in reversed(self.engine.ready()):
             if not isinstance(unit, Deliver):
-                self.engine.step(unit)
+                step(self.engine, unit)
 
     def begin(self) -> None:
         ready = [each for each in self.engine.ready() if isinstance(each, Deliver)]

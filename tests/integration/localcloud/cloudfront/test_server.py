@@ -2,8 +2,7 @@
 
 import asyncio
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from localcloud.cloudfront import server
 from localcloud.cloudfront.behaviours import Distribution, NotModelledError
 from tests.integration.localcloud.cloudfront.stub_cloud import StubCloud, stub_cloud
 from tests.support.distributions import FUNCTION, cf_headers, distribution
+from tests.support.waiting import awaited
 
 
 class FakeApi:
@@ -83,13 +83,6 @@ def viewer(stub: StubCloud, port: int) -> Iterator[httpx.Client]:
         yield viewer
 
 
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_page_comes_from_the_bucket_through_the_function_into_the_cache(
     stub: StubCloud, viewer: httpx.Client
 ):
@@ -126,7 +119,7 @@ def test_invalidation_takes_effect_while_it_runs(
     stub.objects = {"a": b"new"}
     assert viewer.get("/a").text == "old"
     api.invalidations = ["/a"]
-    eventually(lambda: viewer.get("/a").text == "new")
+    awaited(lambda: viewer.get("/a").text == "new")
 
 
 def test_invalidation_of_a_tag_takes_effect_while_it_runs(
@@ -136,10 +129,10 @@ def test_invalidation_of_a_tag_takes_effect_while_it_runs(
     viewer.get("/a")
     stub.objects = {"a": b"new"}
     api.invalidations = ["#other"]
-    eventually(lambda: not api.invalidations)
+    awaited(lambda: not api.invalidations)
     assert viewer.get("/a").text == "old"
     api.invalidations = ["#status-200"]
-    eventually(lambda: viewer.get("/a").text == "new")
+    awaited(lambda: viewer.get("/a").text == "new")
 
 
 def test_changed_distribution_takes_effect_unless_it_is_not_modelled(
@@ -149,10 +142,10 @@ def test_changed_distribution_takes_effect_unless_it_is_not_modelled(
     assert viewer.get("/").text == "index"
     assert isinstance(api.deployed, Distribution)
     api.deployed = replace(api.deployed, root_object="other.html")
-    eventually(lambda: viewer.get("/").text == "other")
+    awaited(lambda: viewer.get("/").text == "other")
     api.deployed = NotModelledError("Origin groups are not modelled.")
     log = stub.cloud.folder / "edge.log"
-    eventually(lambda: "cannot be read: Origin groups" in log.read_text())
+    awaited(lambda: "cannot be read: Origin groups" in log.read_text())
     assert viewer.get("/").text == "other"
 
 
@@ -172,10 +165,10 @@ def test_distribution_is_followed_again_after_an_unexpected_error(
 ):
     api.deployed = ZeroDivisionError("a bug of our own")
     log = stub.cloud.folder / "edge.log"
-    eventually(lambda: "cannot be read: ZeroDivisionError" in log.read_text())
+    awaited(lambda: "cannot be read: ZeroDivisionError" in log.read_text())
     stub.objects = {"other.html": b"other"}
     api.deployed = replace(distribution(), root_object="other.html")
-    eventually(lambda: viewer.get("/").text == "other")
+    awaited(lambda: viewer.get("/").text == "other")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full stands for a full disk")

@@ -3,7 +3,6 @@
 import itertools
 import json
 import textwrap
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,17 +45,16 @@ def invocation(payload: bytes = b"{}", **changes: Any) -> Invocation:
     )
 
 
-def awaited[T](condition: Callable[[], T]) -> T:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if answer := condition():
-            return answer
-        time.sleep(0.01)
-    pytest.fail(f"never true: {condition}")
-
-
 def answer(environment: ExecutionEnvironment, **event: Any) -> Any:
     return json.loads(environment.invoke(invocation(json.dumps(event).encode())).payload)
+
+
+def idle_environments(
+    pool: EnvironmentPool, version: FunctionVersion
+) -> list[ExecutionEnvironment]:
+    """Those that wait for an invocation; the pool tells nobody else."""
+    with pool._changed:
+        return list(pool._idle.get(version, []))
 
 
 def state(pid: int) -> str:

@@ -11,7 +11,12 @@ import pytest
 
 from localcloud.execution.debugging import Debugger
 from localcloud.execution.time_limits import TimeLimits
-from tests.integration.localcloud.execution.conftest import MakePool, MakeVersion, invocation
+from tests.integration.localcloud.execution.conftest import (
+    MakePool,
+    MakeVersion,
+    idle_environments,
+    invocation,
+)
 from tests.support.debug_client import DebugClient
 
 pytestmark = [
@@ -56,4 +61,4 @@ def test_breakpoint_is_hit_in_the_source_and_no_timeout_ends_the_function(
                 client.evaluate("__import__('time').sleep(1.5)")  # longer than the timeout
                 client.go_on()
                 assert answer.result(60) == 42
-    assert len(environments.idle_environments(version)) == 1
+    assert len(idle_environments(environments, version)) == 1

@@ -18,11 +18,11 @@ from tests.integration.localcloud.execution.conftest import (
     MakeEnvironment,
     MakeVersion,
     answer,
-    awaited,
     invocation,
     state,
 )
 from tests.support.repository import ROOT
+from tests.support.waiting import awaited
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="awslambdaric needs Linux")
 

@@ -19,10 +19,11 @@ from localcloud.execution.time_limits import TimeLimits
 from tests.integration.localcloud.execution.conftest import (
     MakePool,
     MakeVersion,
-    awaited,
+    idle_environments,
     invocation,
     state,
 )
+from tests.support.waiting import awaited
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="awslambdaric needs Linux")
 
@@ -110,7 +111,7 @@ def test_reserved_concurrency_is_the_functions_limit(
         answer(tested, version)
     assert refused.value.reason == "ReservedFunctionConcurrentInvocationLimitExceeded"
     waiting.end()
-    awaited(lambda: tested.idle_environments(version))
+    awaited(lambda: idle_environments(tested, version))
     assert "pid" in answer(tested, version)
 
 
@@ -130,13 +131,13 @@ def test_provisioned_environments_are_initialized_before_the_first_invocation_an
 ):
     tested, version = pool(), function(WAITING)
     assert tested.provision(version, 1) == 1
-    (warm,) = tested.idle_environments(version)
+    (warm,) = idle_environments(tested, version)
     assert warm.is_initialized
     waiting.begin(tested, version, 2)
     by = {each["by"]: each["pid"] for each in waiting.end()}
     assert set(by) == {"provisioned-concurrency", "on-demand"}
     assert by["provisioned-concurrency"] == warm.pid
-    awaited(lambda: len(tested.idle_environments(version)) == 2)
+    awaited(lambda: len(idle_environments(tested, version)) == 2)
     assert answer(tested, version)["pid"] == warm.pid
 
 
@@ -146,14 +147,14 @@ def test_provisioned_environment_that_ended_is_initialized_again(
     tested, version = pool(), function(WAITING)
     tested.provision(version, 1)
     assert answer(tested, version, exit=True)["errorType"] == "Runtime.ExitError"
-    awaited(lambda: [each for each in tested.idle_environments(version) if each.is_initialized])
+    awaited(lambda: [each for each in idle_environments(tested, version) if each.is_initialized])
     assert answer(tested, version)["by"] == "provisioned-concurrency"
 
 
 def test_provisioned_concurrency_ends_with_its_setting(function: MakeVersion, pool: MakePool):
     tested, version = pool(), function(WAITING)
     tested.provision(version, 1)
-    (warm,) = tested.idle_environments(version)
+    (warm,) = idle_environments(tested, version)
     pid = warm.pid
     assert pid
     assert tested.provision(version, 0) == 0
@@ -194,8 +195,8 @@ def test_idle_environment_is_recycled_unless_it_is_provisioned(
     warm, version = function(WAITING), function(WAITING, name="other")
     tested.provision(warm, 1)
     answer(tested, version)
-    awaited(lambda: not tested.idle_environments(version))
-    assert tested.idle_environments(warm)
+    awaited(lambda: not idle_environments(tested, version))
+    assert idle_environments(tested, warm)
 
 
 def test_close_ends_idle_environments_and_fails_running_invocations(
@@ -253,7 +254,7 @@ def test_runtime_is_frozen_between_invocations_with_its_children(
     )
     tested = pool()
     tested.prepare(version)
-    [environment] = tested.idle_environments(version)
+    [environment] = idle_environments(tested, version)
     assert environment.pid
     assert awaited(lambda: state(environment.pid) == "T")
     pids = answer(tested, version)
@@ -323,7 +324,7 @@ def test_environment_that_becomes_free_is_given_to_an_invocation_that_waits_for_
         assert second.result(60)["pid"] == first.result()["pid"]
     finally:
         slow.unlink()
-    awaited(lambda: len(tested.idle_environments(version)) == 2)
+    awaited(lambda: len(idle_environments(tested, version)) == 2)
 
 
 def test_error_at_the_start_of_an_environment_is_raised_where_an_invocation_waits(

@@ -12,6 +12,7 @@ from tests.support.event_source_bench import (
     Bench,
     data_of,
     kinesis_mapping,
+    step,
     table_mapping,
     throttled,
 )
@@ -88,8 +89,8 @@ def test_event_size_is_that_of_its_json():
 
 
 def lanes_at_work(bench: Bench) -> dict[int, BatchInvocation]:
-    bench.engine.step(bench.engine.ready()[0])
-    bench.engine.step(bench.engine.ready()[1])
+    step(bench.engine, bench.engine.ready()[0])
+    step(bench.engine, bench.engine.ready()[1])
     tasks = {
         unit.group: bench.engine.begin(unit)
         for unit in bench.engine.ready()
@@ -172,7 +173,7 @@ def test_parallelization_factor_is_1_to_10(factor: int):
 def test_kinesis_event_has_the_shape_of_lambdas():
     bench = Bench()
     bench.stream.put("k", b"Hello, this is a test.", arrived=1545084650.9871)
-    bench.engine.run_until_idle()
+    bench.run()
     [sent] = bench.events
     number = bench.stream.all["shardId-000000000000"].records[0].sequence_number
     assert sent == {

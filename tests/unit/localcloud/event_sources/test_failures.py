@@ -15,6 +15,7 @@ from tests.support.event_source_bench import (
     failures,
     reporting,
     sequence_numbers,
+    step,
     throttled,
     unhandled,
 )
@@ -329,8 +330,8 @@ def test_answers_may_come_in_any_order_and_keep_each_key_group_in_order():
     bench = Bench(parallelization_factor=5, batch_size=2)
     for place in range(30):
         bench.put(f"{place}", key=f"key {place % 6}")
-    bench.engine.step(bench.engine.ready()[0])
-    bench.engine.step(bench.engine.ready()[1])
+    step(bench.engine, bench.engine.ready()[0])
+    step(bench.engine, bench.engine.ready()[1])
     tasks = [bench.engine.begin(unit) for unit in bench.engine.ready()[1:]]
     results = [(task, bench.engine.perform(task)) for task in tasks]
     for task, result in reversed(results):

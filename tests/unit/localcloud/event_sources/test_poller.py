@@ -3,7 +3,7 @@
 import io
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from localcloud.cloud import Cloud
 from localcloud.event_sources import poller
 from localcloud.event_sources.poller import EventSources
 from tests.support.event_source_bench import data_of, kinesis_mapping
+from tests.support.waiting import awaited
 
 SECONDS = 120  # until a test fails
 
@@ -76,13 +77,6 @@ def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(monkeypatch, tmp_path)
     yield bench
     bench.sources.stop()
-
-
-def awaited(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "never true"
-        time.sleep(0.01)
 
 
 def test_engine_that_fails_by_a_bug_starts_again_from_its_checkpoints(

@@ -2,9 +2,9 @@
 
 import queue
 import threading
-import time
 
 from localcloud.ministack.reentrant_threads import ReusedThreads
+from tests.support.waiting import awaited
 
 
 def thread_of_work(threads: ReusedThreads) -> threading.Thread:
@@ -14,17 +14,10 @@ def thread_of_work(threads: ReusedThreads) -> threading.Thread:
     return answer.get(timeout=60)
 
 
-def await_idle(threads: ReusedThreads) -> None:
-    deadline = time.monotonic() + 60
-    while not threads._idle:
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-
-
 def test_idle_thread_is_used_again():
     threads = ReusedThreads()
     first = thread_of_work(threads)
-    await_idle(threads)
+    awaited(lambda: threads._idle)
     assert thread_of_work(threads) is first
 
 

@@ -12,7 +12,8 @@ PYTHON := $(shell for python in python3.13 python3; do \
 BIN := .venv/bin
 DEMO = PYTHONPATH=layers $(BIN)/python -m demo --port "$(PORT)" --edge-port "$(EDGE_PORT)" --host "$(HOST)"
 TOOL = PYTHONPATH=layers $(BIN)/python -m
-WITHOUT_CLOUD := tests/architecture tests/vetted tests/unit tests/integration tests/simulation tests/fuzz
+# Long tests first, so that the workers end at the same time.
+WITHOUT_CLOUD := tests/simulation tests/vetted tests/architecture tests/integration tests/unit tests/fuzz
 RUN = PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 
 .DEFAULT_GOAL := help
@@ -90,7 +91,7 @@ audit: install .venv-audit/installed ## look for known vulnerabilities of the de
 	  --requirement layers/shared/requirements.txt --requirement layers/imaging/requirements.txt
 
 test: install check .venv-audit/installed ## run all tests except the slow ones
-	@$(BIN)/pytest --numprocesses 2 --durations 20 $(WITHOUT_CLOUD) tests/hostile
+	@$(BIN)/pytest --numprocesses 2 --dist worksteal --durations 20 $(WITHOUT_CLOUD) tests/hostile
 	@$(BIN)/pytest --numprocesses 2 --durations 20 tests/e2e tests/applications
 	@$(TOOL) tools.vetting.grants .laptop/decisions # recorded by tests/e2e
 

@@ -2,11 +2,15 @@
 
 import contextlib
 import json
+import signal
 from pathlib import Path
+
+import psutil
 
 from localcloud.application import Application
 from localcloud.cloud import STATE
 from tests.applications.test_commands import await_line, outcome, started
+from tests.support.waiting import awaited
 
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
@@ -45,9 +49,14 @@ def test_two_templates_do_not_share_ports_state_builds_or_functions(tmp_path: Pa
         assert (two / "build" / "template.yaml").is_file()
 
         assert outcome("down", "--template", templates["one"])[0] == 0
-        ups["one"].wait(timeout=30)
+        ups["one"].wait(timeout=120)
         assert who(templates["two"]) == "two"
-        assert outcome("down", "--template", templates["two"])[0] == 0
+
+        processes = psutil.Process(ups["two"].pid).children(recursive=True)
+        assert processes
+        ups["two"].send_signal(signal.SIGINT)  # Ctrl-C
+        assert ups["two"].wait(timeout=120) == 0
+    awaited(lambda: not any(each.is_running() for each in processes))
 
 
 def who(template: Path) -> str:

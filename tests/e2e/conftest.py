@@ -1,7 +1,7 @@
 """One laptop cloud for all of these tests, with the stack that the real sam deploys.
 
 With two workers of pytest-xdist the tests of the gallery run in one. Those of other clouds and
-tests/applications run in the other.
+tests/applications run in the other, and the last of their files in the one that is free first.
 """
 
 import contextlib
@@ -77,27 +77,33 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Refuse a test that would deploy the gallery a second time."""
     for item in items:
-        if "built" in getattr(item, "fixturenames", ()) and scope_of(item.nodeid) == "clouds":
+        file, fixtures = file_of(item.nodeid), getattr(item, "fixturenames", ())
+        if has_another_cloud(file) and "built" in fixtures:
             raise pytest.UsageError(f"{item.nodeid} needs the gallery: move it to another file.")
 
 
-def scope_of(nodeid: str) -> str:
-    """What runs in one worker: tests of the gallery, those of other clouds, or this test alone."""
-    folder, _, name = nodeid.partition("::")[0].rpartition("/")
-    if folder == "tests/applications" or name in OTHER_CLOUDS:
-        return "clouds"
-    return "gallery" if folder == "tests/e2e" else nodeid
+def file_of(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
+
+
+def has_another_cloud(file: str) -> bool:
+    folder, _, name = file.rpartition("/")
+    return folder == "tests/applications" or (folder == "tests/e2e" and name in OTHER_CLOUDS)
 
 
 class ByCloud(LoadScopeScheduling):
-    """Two scopes, so that neither the gallery nor another cloud is started twice."""
+    """One scope for the gallery, so that it is not deployed twice, and one per file of others."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return scope_of(nodeid)
+        file = file_of(nodeid)
+        if has_another_cloud(file):
+            return file
+        return "gallery" if file.startswith("tests/e2e/") else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByCloud:
     # Not --dist loadgroup: pytest-xdist 3.8 does not find the groups of pytest 9.
+    config.option.loadscopereorder = False  # the files with the longest tests come first as it is
     return ByCloud(config, log)
 
 

@@ -129,16 +129,27 @@ def test_down_ends_what_up_started():
         awaited(lambda: len(descendants(process)) > 1)  # the cloud, and sam
         started = descendants(process)
         assert outcome("down", port)[0] == 0
-        process.wait(timeout=30)
+        process.wait(timeout=120)
     awaited(lambda: not any(child.is_running() for child in started))
 
 
+def test_ctrl_c_ends_everything_while_up_still_builds():
+    with command("up", free_port()) as process:
+        await_line(process, "✓ laptop cloud")
+        awaited(lambda: len(descendants(process)) > 1)  # the cloud, and sam
+        started = descendants(process)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=120) == 130
+    awaited(lambda: not any(child.is_running() for child in started))
+
+
+@pytest.mark.slow  # tests/applications/test_two_templates.py ends another application's `up` so
 def test_ctrl_c_ends_everything():
     with command("up", free_port()) as process:
         await_line(process, "Ctrl-C ends the cloud")
         started = descendants(process)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=120) == 0
     awaited(lambda: not any(child.is_running() for child in started))
 
 

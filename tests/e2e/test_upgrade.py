@@ -22,10 +22,11 @@ from localcloud.event_sources import poller
 from localcloud.event_sources.poller import EventSources
 from localcloud.stack import Stack
 from ops import deploy, publish_site, redrive, report, stack_events
-from tests.e2e.conftest import OWN_ENVIRONMENT, Build, awaited, free_port
+from tests.e2e.conftest import OWN_ENVIRONMENT, Build, free_port
 from tests.e2e.test_streams import BROKEN, publish, put, release, views, waiting
 from tests.e2e.test_thumbnails import jpeg
 from tests.support import previous_release
+from tests.support.waiting import awaited
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # two builds and two deployments
 STACK: Final = "gallery-upgraded"

@@ -196,7 +196,7 @@ def fail_an_event(upgrade: Upgrade, gallery: Gallery) -> dict[str, Any]:
     publish(upgrade.cloud, name)
     created = create(gallery, "Event failed")
     post_form(created["upload"], PHOTO)
-    awaited(lambda: failed_events(upgrade), 60)
+    awaited(lambda: failed_events(upgrade))
     client.update_function_configuration(FunctionName=name, Environment={"Variables": sound})
     publish(upgrade.cloud, name)
     return created

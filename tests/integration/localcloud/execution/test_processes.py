@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from localcloud.execution.processes import FunctionProcess, ProcessKeeper
-from tests.integration.localcloud.execution.conftest import awaited, state
+from tests.integration.localcloud.execution.conftest import state
+from tests.support.waiting import awaited
 
 
 def started(folder: Path, keeper: ProcessKeeper) -> FunctionProcess:

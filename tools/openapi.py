@@ -238,6 +238,8 @@ def _problem(status: int) -> dict[str, Any]:
 
 
 def _content(model: str) -> dict[str, Any]:
+    if model not in EXAMPLES:
+        raise ValueError(f"tools/openapi_examples.py has no example of {model}: add one to _MODELS")
     return {"schema": {"$ref": f"#/components/schemas/{model}"}, "example": EXAMPLES[model]}
 
 

@@ -171,7 +171,7 @@ def test_a_browser_may_put_to_the_uploads_bucket_and_do_nothing_else(resources: 
 def test_the_daily_report_has_bounded_retries_and_an_alarm(
     resources: Resources,
 ):
-    [schedule] = of_type(resources, "AWS::Scheduler::Schedule").values()
+    schedule = resources["DailyReportStateMachineDaily"]
     properties = schedule["Properties"]
     assert "Name" not in properties, "a fixed name forbids a second stack"
     assert properties["ScheduleExpressionTimezone"] == {"Ref": "ReportTimeZone"}

@@ -107,7 +107,7 @@ def test_a_command_that_says_nothing_is_found(text: str, fault: str):
         ("python bench/nothing.py", "no file bench/nothing.py"),
         (".venv/bin/pytest -q tests/unit/nothing.py", "no file"),
         ("sam build && make dance", "no target"),
-        ("perl -e 1", "no test knows 'perl'"),
+        ("ruby -e 1", "no test knows 'ruby'"),
     ],
 )
 def test_a_command_that_does_not_exist_is_found(text: str, fault: str):

@@ -241,6 +241,7 @@ _CHECKERS: Final[dict[str, Callable[[list[str]], None]]] = {
     "export": _accept,
     "git": _accept,
     "make": _check_make,
+    "perl": _accept,
     "pytest": _check_pytest,
     "python": _check_python,
     "sam": _check_sam,

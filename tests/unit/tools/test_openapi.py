@@ -91,7 +91,10 @@ def test_invalid_openapi_would_be_found():
 
 
 def test_every_route_of_the_template_is_in_it_and_no_other():
-    assert OPERATIONS.keys() == {(event["Method"], event["Path"]) for event in EVENTS}
+    assert OPERATIONS.keys() == {(event["Method"], event["Path"]) for event in EVENTS}, (
+        "Left: docs/openapi.json, right: events of GalleryApiFunction in template.yaml. Run make"
+        " openapi."
+    )
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: f"{event['Method']} {event['Path']}")
@@ -113,7 +116,10 @@ def test_operation_requires_what_the_template_requires(event: dict[str, Any]):
 @pytest.mark.parametrize("name", API["Models"])
 def test_model_of_the_gateway_is_the_one_of_the_document(name: str):
     schema = meaning(DOCUMENT["components"]["schemas"][name])
-    assert schema == meaning(API["Models"][name])
+    assert schema == meaning(API["Models"][name]), (
+        "Left: docs/openapi.json, right: Models of GalleryApi in template.yaml. Run make openapi;"
+        " if that changes nothing, correct the template."
+    )
 
 
 def test_authorizer_of_the_template_is_the_scheme_of_the_document():

@@ -33,7 +33,10 @@ def without_words(schema: dict[str, Any]) -> dict[str, Any]:
 
 def test_gateway_model_is_the_one_of_the_function():
     schema = msgspec.json.schema(NewPhoto)["$defs"]["NewPhoto"]
-    assert without_words(API["Models"]["NewPhoto"]) == without_words(schema)
+    assert without_words(API["Models"]["NewPhoto"]) == without_words(schema), (
+        "Left: Models of GalleryApi in template.yaml, right: functions/gallery_api/models.py. Give"
+        " both the same fields, with the same limits and defaults."
+    )
 
 
 def test_gateway_validates_the_body_of_every_route_that_takes_one():
@@ -56,7 +59,10 @@ def test_every_route_has_a_request_in_events():
     requests = [json.loads(path.read_text()) for path in (ROOT / "events").glob("api_*.json")]
     assert {(request["httpMethod"], request["resource"]) for request in requests} == {
         (event["Properties"]["Method"], event["Properties"]["Path"]) for event in EVENTS.values()
-    }
+    }, (
+        "Left: routes of the requests in events/, right: routes of template.yaml. Add a request"
+        " events/api_<what_happens>.json for a new route."
+    )
 
 
 def test_gateway_and_function_know_the_same_routes(stack: MotoStack):
@@ -67,7 +73,10 @@ def test_gateway_and_function_know_the_same_routes(stack: MotoStack):
     declared = {
         (event["Properties"]["Method"], event["Properties"]["Path"]) for event in EVENTS.values()
     }
-    assert routes == declared
+    assert routes == declared, (
+        "Left: routes of functions/gallery_api/routes/, right: events of GalleryApiFunction in"
+        " template.yaml. Add what is missing."
+    )
 
 
 def parameters(event: dict[str, Any], place: str) -> dict[str, bool]:

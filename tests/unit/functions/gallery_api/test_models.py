@@ -21,7 +21,10 @@ PENDING = Photo(
 def test_public_photo_has_no_owner_and_no_upload():
     photo = msgspec.structs.replace(PENDING, etag="abc", expires_at=1795178096)
     hidden = set(photo.__struct_fields__) - set(public_photo(photo).__struct_fields__)
-    assert hidden == {"owner", "etag", "expires_at", "correlation_id"}
+    assert hidden == {"owner", "etag", "expires_at", "correlation_id"}, (
+        "Left: fields of Photo that PublicPhoto does not have. Add a public field to PublicPhoto,"
+        " and name a private one here."
+    )
 
 
 def test_public_photo_says_null_for_what_is_not_known_yet():

@@ -69,6 +69,9 @@ e2e: install ## send a photo through the laptop or STACK=… and delete it again
 attack: install ## attack the application that runs on this machine, and print each case with what it got
 	@PYTHONPATH=layers $(BIN)/python -m tests.hostile --host "$(HOST)" --port "$(PORT)" --edge-port "$(EDGE_PORT)" $(ARGS)
 
+chaos: install ## kill processes at random under load, and show that nothing is lost; SEED=… UPLOADS=300 VIEWS=30000
+	@$(BIN)/pytest -m slow tests/chaos $(ARGS)
+
 TARGET ?= photo
 SECONDS ?= 600
 fuzz: install .venv-fuzz/installed ## fuzz TARGET=photo, uploads, views, changes, bodies, cursors or pages for SECONDS=…
@@ -91,14 +94,14 @@ audit: install .venv-audit/installed ## look for known vulnerabilities of the de
 	  --requirement layers/shared/requirements.txt --requirement layers/imaging/requirements.txt
 
 test: install check .venv-audit/installed ## run all tests except the slow ones
-	@$(BIN)/pytest --numprocesses 2 --dist worksteal --durations 20 $(WITHOUT_CLOUD) tests/hostile
+	@$(BIN)/pytest --numprocesses 2 --dist worksteal --durations 20 $(WITHOUT_CLOUD) tests/hostile tests/chaos
 	@$(BIN)/pytest --numprocesses 2 --durations 20 tests/e2e tests/applications
 	@$(TOOL) tools.vetting.grants .laptop/decisions # recorded by tests/e2e
 
 test-slow: install .venv-fuzz/installed ## run the tests that take too long for make test: those marked slow, long histories, and unit tests with 1,000 examples
 	@$(BIN)/pytest -m hypothesis --hypothesis-profile thorough --numprocesses 2 tests/unit
 	@SIMULATION=long $(BIN)/pytest -m slow --numprocesses 2 --durations 20 $(WITHOUT_CLOUD)
-	@$(BIN)/pytest -m slow --durations 20 tests/e2e tests/applications tests/hostile
+	@$(BIN)/pytest -m slow --durations 20 tests/e2e tests/applications tests/hostile tests/chaos
 
 check: install .venv-checkers/installed ## run ruff, mypy, the linters of template and workflows, and the checks and proofs of IAM policies
 	@$(MAKE) --no-print-directory --jobs 2 check-code check-templates check-policies
@@ -185,4 +188,4 @@ install: .venv/installed .venv-ministack/installed .venv-runtime/installed ## cr
 clean: ## remove the environments and everything built
 	rm -rf .venv .venv-ministack .venv-runtime .venv-checkers .venv-audit .venv-fuzz .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo up down build audit test test-slow check check-code check-templates check-policies format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e attack fuzz openapi clean
+.PHONY: help demo up down build audit test test-slow check check-code check-templates check-policies format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e attack chaos fuzz openapi clean

@@ -1,0 +1,169 @@
+"""The gallery on a laptop cloud of its own, whose parts can be killed one by one."""
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+import pytest
+
+from demo import application
+from demo.sign_in import make_user, sign_in
+from localcloud.cloud import Cloud, running
+from localcloud.event_sources import poller
+from ops import publish_site
+from tests.chaos import found
+from tests.chaos.found import Found
+from tests.chaos.invariants import violations
+from tests.chaos.ledger import Ledger
+from tests.chaos.load import CLIENTS, Client
+from tests.chaos.parts import Ministack, Part, running_parts
+from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
+from tests.support.repository import ROOT
+
+# No outcome depends on them: they only end a run that hangs.
+SETTLE_SECONDS: Final = 900
+_COMMAND_SECONDS: Final = 600
+_LOOK_SECONDS: Final = 0.5
+_SETTINGS: Final = {"LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1", "TIMEOUT_FACTOR": "5"}
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """A deployed gallery, and what its clients were told."""
+
+    cloud: Cloud
+    outputs: Mapping[str, str]
+    url: str
+    id_token: str
+    parts: Mapping[str, Part]
+    ministack: Ministack
+    ledger: Ledger = field(default_factory=Ledger)
+
+    @contextlib.contextmanager
+    def clients(self, seed: int) -> Iterator[list[Client]]:
+        """Clients with random decisions of their own."""
+        with contextlib.ExitStack() as cleanup:
+            clients = []
+            for number in range(CLIENTS):
+                chance = Random(f"{seed} {number}")  # noqa: S311 - a seed repeats it
+                client = Client(
+                    self.cloud,
+                    url=self.url,
+                    id_token=self.id_token,
+                    stream=self.outputs["ViewsStreamName"],
+                    ledger=self.ledger,
+                    chance=chance,
+                )
+                cleanup.callback(client.close)
+                clients.append(client)
+            yield clients
+
+    def settle(self) -> list[str]:
+        """Let everything come to its end, redrive what failed, and say what is still wrong."""
+        self._await_uploads()
+        self._drain()
+        self.redrive_twice_at_once()
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while True:
+            if found.failed_events(self.cloud, self.outputs):
+                self.command("redrive", "--rate", "100", "--kind", "event")
+            self._drain()
+            wrong = violations(self.ledger, self.found())
+            if not wrong or time.monotonic() > deadline:
+                return wrong
+            time.sleep(_LOOK_SECONDS)
+
+    def found(self) -> Found:
+        """What is there now."""
+        return found.take(self.cloud, self.outputs)
+
+    def redrive_twice_at_once(self) -> None:
+        """Two operators replay what failed at the same time; `settle` replays the rest."""
+        two = [self._started("redrive", "--rate", "100") for _ in range(2)]
+        for each in two:
+            output, _ = each.communicate(timeout=_COMMAND_SECONDS)
+            assert "Traceback" not in output, output
+
+    def command(self, name: str, *options: str) -> str:
+        """What a command of the gallery prints."""
+        process = self._started(name, *options)
+        output, _ = process.communicate(timeout=_COMMAND_SECONDS)
+        assert "Traceback" not in output, output
+        return output
+
+    def _started(self, name: str, *options: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "demo", "--port", str(self.cloud.port), name, *options]
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**OWN_ENVIRONMENT, "COLUMNS": "200", "PYTHONPATH": "layers"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def _await_uploads(self) -> None:
+        """Until every upload was processed, or its event is in the queue of failed events."""
+
+        def has_come() -> bool:
+            photos = self.found().photos.values()
+            pending = {each.photo_id for each in photos if each.status == "PENDING"}
+            waiting = len(pending & self.ledger.uploaded)
+            return waiting <= found.failed_events(self.cloud, self.outputs)
+
+        awaited(has_come)
+
+    def _drain(self) -> None:
+        """Run the stream engine here, from the checkpoints of the one that was killed last."""
+        engine = self.parts["engine"]
+        engine.stop()
+        with poller.running(self.cloud) as sources:
+            sources.await_drained(SETTLE_SECONDS)
+        engine.start()
+
+
+def awaited[T](condition: Callable[[], T]) -> T:
+    """The first truthy answer of `condition`."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while time.monotonic() < deadline:
+        if answer := condition():
+            return answer
+        time.sleep(0.05)
+    pytest.fail(f"not within {SETTLE_SECONDS} s: {condition}")
+
+
+@contextlib.contextmanager
+def running_gallery() -> Iterator[Gallery]:
+    """Build, deploy and run the gallery; the stream engine and CloudFront as own processes."""
+    cloud = Cloud("127.0.0.1", free_port())
+    with pytest.MonkeyPatch.context() as patch:
+        for name in OWN_ENVIRONMENT:
+            patch.delenv(name, raising=False)
+        for name, value in cloud.environment.items():
+            patch.setenv(name, value)
+        with running(cloud, _SETTINGS):
+            with application.gallery(cloud).building():
+                application.build(cloud, OWN_ENVIRONMENT, print)
+                outputs = application.deploy(cloud, print)
+            publish_site.publish(
+                publish_site.Site(cloud.client("s3"), cloud.client("cloudfront"), outputs)
+            )
+            _remove_schedules(cloud)
+            make_user(cloud, outputs)
+            token = sign_in(cloud, outputs)["IdToken"]
+            with running_parts(cloud) as parts:
+                url = f"http://127.0.0.1:{cloud.port + 1}"
+                yield Gallery(cloud, outputs, url, token, parts, Ministack(cloud))
+
+
+def _remove_schedules(cloud: Cloud) -> None:
+    """A run at 3 o'clock must not find that the schedule has made the daily report already."""
+    scheduler = cloud.client("scheduler")
+    for schedule in scheduler.list_schedules()["Schedules"]:
+        scheduler.delete_schedule(Name=schedule["Name"], GroupName=schedule["GroupName"])

@@ -1,0 +1,117 @@
+"""Uploads, views, reads and deletions while processes are killed at random; docs/chaos.md.
+
+`make chaos SEED=7 UPLOADS=300 VIEWS=30000` chooses a run; the last lines print what repeats it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from http.client import NOT_FOUND
+from random import Random
+from typing import Any
+
+import pytest
+
+import demo.client
+from demo.application import STACK
+from fakes.view_records import totals
+from ops.daily_reports import last_reports, number, open_reports
+from shared.photos import Status
+from tests.chaos.conftest import SUMMARY
+from tests.chaos.faults import Injector
+from tests.chaos.gallery import Gallery, awaited
+from tests.chaos.load import Load
+from tests.chaos.plan import KILLS, ApiView, Fate, Operation, Plan, PutViews, Upload, plan_of
+from tests.e2e.conftest import OWN_ENVIRONMENT
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+
+
+def test_nothing_is_lost_while_processes_are_killed(gallery: Gallery):
+    plan = plan_of(OWN_ENVIRONMENT)
+    with gallery.clients(plan.seed) as clients:
+        for upload in plan.popular:
+            clients[0].do(upload)
+        awaited(lambda: len(clients[0].list_photos()) == len(plan.popular))
+        load = Load(clients, plan.operations)
+        injector = Injector(plan, gallery.ministack, gallery.parts, gallery.outputs, load.progress)
+        injector.start()
+        try:
+            load.run(_more(plan), lambda: injector.is_done)
+        finally:
+            injector.stop()
+    if injector.error:
+        raise injector.error
+    wrong = gallery.settle()
+    SUMMARY.extend(_summarize(plan, gallery, load, injector))
+    SUMMARY.append(f"losses: {len(wrong) or 'none'}")
+    assert not wrong
+    assert injector.counts == KILLS, "not every fault was injected"
+    assert gallery.ledger.unanswered, "no client has noticed any fault"
+    _check_report(gallery)
+    _check_pages(gallery)
+
+
+def _more(plan: Plan) -> Callable[[], Operation]:
+    """Further operations, until every fault has found something to disturb."""
+    chance = Random(plan.seed)  # noqa: S311 - a seed repeats it
+    numbers = iter(range(plan.uploads, 10**9))
+
+    def more() -> Operation:
+        each = next(numbers)
+        kinds: list[Operation] = [Upload(each, Fate.KEPT), PutViews(each, 0), ApiView(each)]
+        return chance.choice(kinds)
+
+    return more
+
+
+def _check_report(gallery: Gallery) -> None:
+    """The daily report counts what the tables have, and finds nothing wrong."""
+    assert "New report" in gallery.command("report")
+    source = open_reports(STACK)
+    report = last_reports(source, 2, datetime.now(UTC).date())[-1]
+    left = gallery.found()
+    statuses = Counter(photo.status for photo in left.photos.values())
+    counted = {status: number(report, f"photos.{status}") for status in Status}
+    assert counted == {status: statuses[status] for status in Status}
+    assert number(report, "uploads.count") == len(left.uploads)
+    assert number(report, "renditions.count") == len(left.media)
+    assert number(report, "views.total") == sum(totals(left.views).values())
+    assert number(report, "quarantine.count") == len(left.quarantine)
+    assert report["headlines"]["FailedEventsWaiting"] == len(left.quarantine)
+    found_wrong = {"Drift", "EventsResent", "PhotosStuck", "OrphansRemoved", "RecordsMalformed"}
+    assert not any(report["headlines"][name] for name in found_wrong), report["headlines"]
+
+
+def _check_pages(gallery: Gallery) -> None:
+    """Deleted photos are gone everywhere, CloudFront's cache included; the others are listed."""
+    photos = gallery.found().photos.values()
+    with demo.client.Gallery(gallery.url) as visitor:
+        ready = {photo.photo_id for photo in photos if photo.status is Status.READY}
+        assert {photo["photo_id"] for photo in visitor.photos()} == ready
+        deleted = {photo.photo_id for photo in photos if photo.status is Status.DELETED}
+        for photo_id in sorted(deleted):
+            assert visitor.request("GET", f"/photos/{photo_id}").status_code == NOT_FOUND
+            if path := gallery.ledger.renditions.get(photo_id):
+                awaited(lambda path=path: visitor.fetch(path).status_code == NOT_FOUND)
+
+
+def _summarize(plan: Plan, gallery: Gallery, load: Load, injector: Injector) -> Iterator[str]:
+    ledger, seconds = gallery.ledger, load.seconds
+    views = len(ledger.put) + ledger.api_views.total()
+    answers, unanswered = ledger.answers.total(), ledger.unanswered.total()
+    yield f"the same plan again: {plan.repeat}"
+    yield (
+        f"load held for {seconds:.0f} s: {answers / seconds:.0f} requests/s"
+        f" ({answers:,} answered: {_listed(ledger.answers)})"
+    )
+    yield (
+        f"{views / seconds:.0f} views/s ({views:,} acknowledged, {ledger.api_views.total():,} of"
+        f" them by the API), {len(ledger.photos)} photos, {len(ledger.deleted)} of them deleted"
+    )
+    yield f"{injector.counts.total()} faults: {_listed(injector.counts)}"
+    yield f"{unanswered} requests without an answer: {_listed(ledger.unanswered)}"
+
+
+def _listed(counter: Mapping[Any, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in sorted(counter.items()))

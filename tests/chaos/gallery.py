@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Final
 
@@ -13,7 +14,8 @@ import pytest
 
 from demo import application
 from demo.sign_in import make_user, sign_in
-from localcloud.cloud import Cloud, running
+from localcloud import cloud as cloud_module
+from localcloud.cloud import RUNTIME_PYTHON, Cloud, running
 from localcloud.event_sources import poller
 from ops import publish_site
 from tests.chaos import found
@@ -21,8 +23,9 @@ from tests.chaos.found import Found
 from tests.chaos.invariants import violations
 from tests.chaos.ledger import Ledger
 from tests.chaos.load import CLIENTS, Client
+from tests.chaos.machine import Clock
 from tests.chaos.parts import Ministack, Part, running_parts
-from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
+from tests.e2e.conftest import OWN_ENVIRONMENT
 from tests.support.repository import ROOT
 
 # No outcome depends on them: they only end a run that hangs.
@@ -39,7 +42,6 @@ class Gallery:
     cloud: Cloud
     outputs: Mapping[str, str]
     url: str
-    id_token: str
     parts: Mapping[str, Part]
     ministack: Ministack
     ledger: Ledger = field(default_factory=Ledger)
@@ -54,7 +56,7 @@ class Gallery:
                 client = Client(
                     self.cloud,
                     url=self.url,
-                    id_token=self.id_token,
+                    sign_in=self.sign_in,
                     stream=self.outputs["ViewsStreamName"],
                     ledger=self.ledger,
                     chance=chance,
@@ -62,6 +64,10 @@ class Gallery:
                 cleanup.callback(client.close)
                 clients.append(client)
             yield clients
+
+    def sign_in(self) -> str:
+        """A new ID token."""
+        return sign_in(self.cloud, self.outputs)["IdToken"]
 
     def settle(self) -> list[str]:
         """Let everything come to its end, redrive what failed, and say what is still wrong."""
@@ -139,15 +145,20 @@ def awaited[T](condition: Callable[[], T]) -> T:
 
 
 @contextlib.contextmanager
-def running_gallery() -> Iterator[Gallery]:
-    """Build, deploy and run the gallery; the stream engine and CloudFront as own processes."""
-    cloud = Cloud("127.0.0.1", free_port())
+def running_gallery(logs: Path, cloud: Cloud, clock: Clock | None = None) -> Iterator[Gallery]:
+    """Build, deploy and run the gallery; the stream engine and CloudFront as own processes.
+
+    The standard error of these two is in `logs`. All processes have the `clock`, if there is one.
+    """
+    variables = clock.variables if clock else {}
     with pytest.MonkeyPatch.context() as patch:
         for name in OWN_ENVIRONMENT:
             patch.delenv(name, raising=False)
         for name, value in cloud.environment.items():
             patch.setenv(name, value)
-        with running(cloud, _SETTINGS):
+        if clock:
+            patch.setattr(cloud_module, "RUNTIME_PYTHON", clock.interpreter(logs, RUNTIME_PYTHON))
+        with running(cloud, {**_SETTINGS, **variables}):
             with application.gallery(cloud).building():
                 application.build(cloud, OWN_ENVIRONMENT, print)
                 outputs = application.deploy(cloud, print)
@@ -156,10 +167,9 @@ def running_gallery() -> Iterator[Gallery]:
             )
             _remove_schedules(cloud)
             make_user(cloud, outputs)
-            token = sign_in(cloud, outputs)["IdToken"]
-            with running_parts(cloud) as parts:
+            with running_parts(cloud, logs, variables) as parts:
                 url = f"http://127.0.0.1:{cloud.port + 1}"
-                yield Gallery(cloud, outputs, url, token, parts, Ministack(cloud))
+                yield Gallery(cloud, outputs, url, parts, Ministack(cloud))
 
 
 def _remove_schedules(cloud: Cloud) -> None:

@@ -27,6 +27,8 @@ _REQUEST_SECONDS: Final = 60
 _REPEAT_SECONDS: Final = 600  # until a test fails: no outcome depends on it
 _PAUSE_SECONDS: Final = 0.1
 _CREATION_ATTEMPTS: Final = 15
+_REFUSALS: Final = 50
+_UPLOAD_LIFETIME: Final = timedelta(minutes=15)
 _OFFSETS: Final = (0, -40, -90, 30)  # seconds of a view's time from now
 _BUSY: Final = {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.CONFLICT}
 
@@ -43,13 +45,14 @@ class Client:
         cloud: Cloud,
         *,
         url: str,
-        id_token: str,
+        sign_in: Callable[[], str],
         stream: str,
         ledger: Ledger,
         chance: random.Random,
     ) -> None:
         self._url = url
-        self._token = {"Authorization": id_token}
+        self._sign_in = sign_in
+        self._token = {"Authorization": sign_in()}
         self._stream = stream
         self._ledger = ledger
         self._chance = chance
@@ -88,17 +91,29 @@ class Client:
         self._ledger.note_created(photo_id)
         if fate is Fate.DELETED_EARLY:
             self._delete(photo_id)
-        signed = created["upload"]
-        self._repeated(
-            signed["method"],
-            signed["url"],
-            headers=signed["headers"],
-            content=data,
-            accepted=(200, 412),  # the object exists: an attempt without an answer has stored it
-        )
-        self._ledger.note_uploaded(photo_id, usable=fate is not Fate.UNUSABLE)
+        if self._put_file(created["upload"], data):
+            self._ledger.note_uploaded(photo_id, usable=fate is not Fate.UNUSABLE)
         if fate is Fate.DELETED:
             self._delete(photo_id)
+
+    def _put_file(self, signed: dict[str, Any], data: bytes) -> bool:
+        """Whether the file is stored; a signed request that the clock has outlived stores none."""
+        for _ in range(_REFUSALS):
+            answer = self._repeated(
+                signed["method"],
+                signed["url"],
+                headers=signed["headers"],
+                content=data,
+                # 412: the object exists, since an attempt without an answer has stored it.
+                accepted=(200, 412, 403),
+            )
+            if answer.status_code != httpx.codes.FORBIDDEN:
+                return True
+            ends = datetime.fromisoformat(signed["expires_at"])
+            if not ends - _UPLOAD_LIFETIME <= datetime.now(UTC) <= ends:
+                return False
+            self._pause()  # the clock of S3 may jump some moments later than this one
+        raise AssertionError(f"a valid upload was refused: {answer.text}")
 
     def _create(self, number: int, size: int) -> dict[str, Any] | None:
         """Create a photo under one Idempotency-Key; None if no attempt was answered.
@@ -107,8 +122,9 @@ class Client:
         not wait for that, and the photo may exist.
         """
         body = {"title": f"Photo {number}", "content_type": "image/png", "bytes": size}
-        headers = {**self._token, "Idempotency-Key": str(uuid.uuid4())}
+        key = str(uuid.uuid4())
         for _ in range(_CREATION_ATTEMPTS):
+            headers = {**self._token, "Idempotency-Key": key}
             try:
                 answer = self._send("POST", f"{self._url}/api/photos", headers=headers, json=body)
             except NoAnswerError:
@@ -213,7 +229,8 @@ class Client:
         """The answer of the gallery.
 
         Raises:
-            NoAnswerError: the connection broke, or something on the way answered instead.
+            NoAnswerError: the connection broke, something on the way answered instead, or the
+                client has to sign in again.
         """
         what = f"{method} {url.partition('?')[0].rsplit('/', 1)[-1]}"
         try:
@@ -223,6 +240,10 @@ class Client:
             raise NoAnswerError(what) from error
         if answer.is_server_error:
             self._ledger.note_no_answer(str(answer.status_code))
+            raise NoAnswerError(what)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            self._ledger.note_no_answer("401")
+            self._token["Authorization"] = self._sign_in()
             raise NoAnswerError(what)
         self._ledger.note_answer(method)
         return answer

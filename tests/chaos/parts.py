@@ -22,9 +22,11 @@ PARTS: Final = ("engine", "cloudfront")
 class Part:
     """The stream engine or CloudFront in a process of its own."""
 
-    def __init__(self, name: str, cloud: Cloud) -> None:
+    def __init__(self, name: str, cloud: Cloud, log: Path, variables: Mapping[str, str]) -> None:
         self.name = name
+        self.log = log  # its standard error
         self._cloud = cloud
+        self._variables = variables
         self._process = self._started()
 
     def kill(self) -> None:
@@ -50,7 +52,7 @@ class Part:
                 pipe.close()
 
     def _started(self) -> "subprocess.Popen[str]":
-        with (self._cloud.folder / f"chaos-{self.name}.log").open("a") as log:
+        with self.log.open("a") as log:
             process = subprocess.Popen(
                 [
                     sys.executable,
@@ -58,7 +60,7 @@ class Part:
                     *(self.name, self._cloud.host, str(self._cloud.port)),
                 ],
                 cwd=ROOT,
-                env=self._cloud.environment,
+                env={**self._cloud.environment, **self._variables},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -66,17 +68,22 @@ class Part:
             )
         assert process.stdout
         said = process.stdout.readline().strip()
-        assert said == READY, f"{self.name} does not start: see {log.name}"
+        assert said == READY, f"{self.name} does not start: see {self.log}"
         return process
 
 
 @contextlib.contextmanager
-def running_parts(cloud: Cloud) -> Iterator[dict[str, Part]]:
-    """Run the stream engine and CloudFront of a deployed cloud, each in a process of its own."""
+def running_parts(
+    cloud: Cloud, logs: Path, variables: Mapping[str, str]
+) -> Iterator[dict[str, Part]]:
+    """Run the stream engine and CloudFront of a deployed cloud, each in a process of its own.
+
+    `variables` are added to their environment.
+    """
     with contextlib.ExitStack() as cleanup:
         parts = {}
         for name in PARTS:
-            parts[name] = Part(name, cloud)
+            parts[name] = Part(name, cloud, logs / f"{name}.log", variables)
             cleanup.callback(parts[name].stop)
         yield parts
 

@@ -15,16 +15,24 @@ import pytest
 import demo.client
 from demo.application import STACK
 from fakes.view_records import totals
+from localcloud.cloud import Cloud
 from ops.daily_reports import last_reports, number, open_reports
 from shared.photos import Status
 from tests.chaos.conftest import SUMMARY
 from tests.chaos.faults import Injector
-from tests.chaos.gallery import Gallery, awaited
+from tests.chaos.gallery import Gallery, awaited, running_gallery
 from tests.chaos.load import Load
 from tests.chaos.plan import KILLS, ApiView, Fate, Operation, Plan, PutViews, Upload, plan_of
-from tests.e2e.conftest import OWN_ENVIRONMENT
+from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+    logs = tmp_path_factory.mktemp("chaos")
+    with running_gallery(logs, Cloud("127.0.0.1", free_port())) as gallery:
+        yield gallery
 
 
 def test_nothing_is_lost_while_processes_are_killed(gallery: Gallery):

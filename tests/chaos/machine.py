@@ -1,0 +1,117 @@
+"""A machine whose disk can fill and whose clock can jump, for the processes of one laptop cloud."""
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import pytest
+import time_machine
+
+from tests.e2e.conftest import OWN_ENVIRONMENT
+
+_MEGABYTES: Final = 768
+_PAGE: Final = 4096
+_LIBRARIES: Final = ("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib/faketime/libfaketimeMT*")
+
+
+class Disk:
+    """A file system of its own below a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._ballast = folder / "ballast"
+
+    def fill(self) -> None:
+        """Leave no page free. What a process deletes meanwhile is filled by the next call."""
+        with self._ballast.open("ab", buffering=0) as file:
+            for size in (2**20, _PAGE):
+                try:
+                    while True:
+                        file.write(b"\0" * size)
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+
+    def free(self) -> None:
+        self._ballast.unlink()
+
+
+@contextlib.contextmanager
+def own_disk(folder: Path) -> Iterator[Disk]:
+    """Mount a small file system on the folder; its log files stay there afterwards."""
+    folder.mkdir(parents=True, exist_ok=True)
+    as_root = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
+    options = f"size={_MEGABYTES}m,mode=0777"
+    mount = [*as_root, "mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(mount, check=False, capture_output=True, text=True)
+    except FileNotFoundError as error:
+        cannot_run(f"neither root nor sudo: {error}")
+    if mounted.returncode:
+        cannot_run(f"no file system can be mounted: {mounted.stderr.strip()}")
+    kept = folder.with_name(f"{folder.name}.logs")
+    try:
+        yield Disk(folder)
+    finally:
+        kept.mkdir(exist_ok=True)
+        for log in folder.glob("*.log"):
+            shutil.copy(log, kept)
+        subprocess.run([*as_root, "umount", "--lazy", str(folder)], check=True)
+        for log in kept.iterdir():
+            shutil.move(log, folder / log.name)
+        kept.rmdir()
+
+
+class Clock:
+    """The wall clock of this process and of those that are started with `variables`.
+
+    libfaketime reads from a file how far it has jumped, once a second. The monotonic clock never
+    jumps.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        found = [each for pattern in _LIBRARIES for each in Path("/").glob(pattern[1:])]
+        if not found:
+            cannot_run("libfaketime is not installed: apt-get install libfaketime")
+        self._file = folder / "faketime"
+        self._file.write_text("+0")
+        self._travelling: contextlib.ExitStack = contextlib.ExitStack()
+        self.variables: Mapping[str, str] = {
+            "LD_PRELOAD": str(found[0]),
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "NO_FAKE_STAT": "1",
+        }
+
+    def jump(self, seconds: int) -> None:
+        """Set the clock so many seconds from the real time."""
+        self._travelling.close()
+        if seconds:
+            target = datetime.now(UTC) + timedelta(seconds=seconds)
+            self._travelling.enter_context(time_machine.travel(target, tick=True))
+        new = self._file.with_suffix(".new")
+        new.write_text(f"{seconds:+d}")
+        new.replace(self._file)
+
+    def interpreter(self, folder: Path, python: Path) -> Path:
+        """A program that starts `python` with this clock."""
+        program = folder / "bin" / "python"
+        program.parent.mkdir(parents=True)
+        settings = " ".join(f"{name}={value}" for name, value in self.variables.items())
+        program.write_text(f'#!/bin/sh\n{settings} exec {python} "$@"\n')
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        return program
+
+
+def cannot_run(reason: str) -> None:
+    """Skip the test, but never in CI."""
+    if OWN_ENVIRONMENT.get("CI"):
+        pytest.fail(f"CI must not skip this test: {reason}")
+    pytest.skip(reason)

@@ -1,0 +1,140 @@
+"""A disk that fills and a clock that jumps, under load; docs/chaos.md."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import pytest
+
+from localcloud.cloud import Cloud
+from tests.chaos.conftest import SUMMARY
+from tests.chaos.gallery import Gallery, awaited, running_gallery
+from tests.chaos.load import Load
+from tests.chaos.machine import Clock, Disk, own_disk
+from tests.chaos.parts import Part
+from tests.chaos.plan import ApiView, Operation, make_plan
+from tests.e2e.conftest import free_port
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+
+UPLOADS: Final = 30
+VIEWS: Final = 3_000
+TWO_HOURS: Final = 2 * 60 * 60  # sessions of roles, ID tokens and signed uploads end before that
+FULL: Final = "No space left on device. Free some space."
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A running gallery, and the disk and clock of its processes."""
+
+    gallery: Gallery
+    disk: Disk
+    clock: Clock
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    cloud = Cloud("127.0.0.1", free_port())
+    logs = tmp_path_factory.mktemp("machine")
+    clock = Clock(logs)
+    with own_disk(cloud.folder) as disk, running_gallery(logs, cloud, clock) as gallery:
+        yield Machine(gallery, disk, clock)
+
+
+@dataclass
+class Running:
+    """A load in a thread of its own, which goes on until `end`."""
+
+    load: Load
+    gallery: Gallery
+
+    def __post_init__(self) -> None:
+        self._ended = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def await_progress(self, share: float) -> None:
+        awaited(lambda: self._error or self.load.progress() >= share)
+
+    def await_answers(self, count: int) -> None:
+        """Until that many more views were acknowledged by the API."""
+        before = self.gallery.ledger.api_views.total()
+        awaited(lambda: self._error or self.gallery.ledger.api_views.total() >= before + count)
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join()
+        if self._error:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            self.load.run(_view, self._ended.is_set)
+        except BaseException as error:  # noqa: BLE001 - `end` raises it
+            self._error = error
+
+
+def _view() -> Operation:
+    return ApiView(0)
+
+
+@contextlib.contextmanager
+def _loaded(gallery: Gallery, seed: int) -> Iterator[Running]:
+    plan = make_plan(seed, UPLOADS, VIEWS)
+    with gallery.clients(seed) as clients:
+        for upload in plan.popular:
+            clients[0].do(upload)
+        awaited(lambda: len(clients[0].list_photos()) >= len(plan.popular))
+        running = Running(Load(clients, plan.operations), gallery)
+        try:
+            yield running
+        finally:
+            running.end()
+
+
+def _says_so(part: Part, disk: Disk) -> bool:
+    """Whether a process has reported the full disk, which is kept full."""
+    disk.fill()
+    return FULL in part.log.read_text()
+
+
+def test_nothing_is_lost_while_the_disk_is_full(machine: Machine):
+    gallery, disk = machine.gallery, machine.disk
+    with _loaded(gallery, seed=1) as running:
+        running.await_progress(0.3)
+        disk.fill()
+        try:
+            for part in gallery.parts.values():
+                awaited(lambda part=part: _says_so(part, disk))
+        finally:
+            disk.free()
+        running.await_answers(20)
+    assert not gallery.settle()
+    for part in gallery.parts.values():
+        said = part.log.read_text()
+        assert "Traceback" not in said, said
+    assert "checkpoints.json is written again" in gallery.parts["engine"].log.read_text()
+    SUMMARY.append(f"a full disk: losses: none; without an answer: {gallery.ledger.unanswered}")
+
+
+def test_nothing_is_lost_while_the_clock_jumps(machine: Machine):
+    gallery, clock = machine.gallery, machine.clock
+    try:
+        with _loaded(gallery, seed=2) as running:
+            running.await_progress(0.2)
+            clock.jump(TWO_HOURS)
+            running.await_answers(20)
+            running.await_progress(0.5)
+            clock.jump(0)
+            running.await_answers(20)
+            clock.jump(-TWO_HOURS)
+            running.await_answers(20)
+            clock.jump(0)
+            running.await_answers(20)
+    finally:
+        clock.jump(0)
+    assert not gallery.settle()
+    SUMMARY.append(f"a clock that jumps: losses: none; no answer: {gallery.ledger.unanswered}")

@@ -266,11 +266,16 @@ class Load:
     def __init__(self, clients: Sequence[Client], operations: Sequence[Operation]) -> None:
         self.seconds = 0.0
         self._errors: list[BaseException] = []
+        self._is_abandoned = False
         self._clients = clients
         self._total = len(operations)
         self._queue: queue.SimpleQueue[Operation] = queue.SimpleQueue()
         for operation in operations:
             self._queue.put(operation)
+
+    def abandon(self) -> None:
+        """Begin no further operation; the test has failed."""
+        self._is_abandoned = True
 
     def progress(self) -> float:
         """The share of the plan's operations that have begun."""
@@ -299,7 +304,7 @@ class Load:
         self, client: Client, more: Callable[[], Operation], is_enough: Callable[[], bool]
     ) -> None:
         try:
-            while not self._errors:
+            while not (self._errors or self._is_abandoned):
                 try:
                     operation = self._queue.get_nowait()
                 except queue.Empty:

@@ -68,7 +68,9 @@ class Part:
             )
         assert process.stdout
         said = process.stdout.readline().strip()
-        assert said == READY, f"{self.name} does not start: see {self.log}"
+        if said != READY:
+            process.communicate()
+            raise AssertionError(f"{self.name} does not start: {self.log.read_text()}")
         return process
 
 

@@ -91,8 +91,10 @@ def _loaded(gallery: Gallery, seed: int) -> Iterator[Running]:
         running = Running(Load(clients, plan.operations), gallery)
         try:
             yield running
-        finally:
-            running.end()
+        except BaseException:
+            running.load.abandon()
+            raise
+        running.end()
 
 
 def _says_so(part: Part, disk: Disk) -> bool:

@@ -37,6 +37,17 @@ class Ledger:
         self._lock = threading.Lock()
         self._listed: list[str] = []
 
+    def views(self) -> int:
+        """How many records were acknowledged, poison included."""
+        with self._lock:
+            return len(self.put) + self.api_views.total()
+
+    def forget_answers(self) -> None:
+        """Count the answers of the next run alone."""
+        with self._lock:
+            self.answers.clear()
+            self.unanswered.clear()
+
     def note_created(self, photo_id: str) -> None:
         with self._lock:
             self.photos.add(photo_id)

@@ -112,16 +112,16 @@ class Plan:
         return f"make chaos SEED={self.seed} UPLOADS={self.uploads} VIEWS={self.views}"
 
 
-def plan_of(environment: Mapping[str, str]) -> Plan:
-    """The plan that SEED, UPLOADS and VIEWS ask for.
+def plans_of(environment: Mapping[str, str]) -> list[Plan]:
+    """The plans that SEED, UPLOADS and VIEWS ask for; SEED may have several numbers.
 
     Raises:
         ValueError: one of them is not a number, or too small for every kind of fault to happen.
     """
-    seed = _number(environment, "SEED", random.SystemRandom().randrange(2**32), 0)
-    uploads = _number(environment, "UPLOADS", 300, _SMALLEST_UPLOADS)
-    views = _number(environment, "VIEWS", 30_000, _SMALLEST_VIEWS)
-    return make_plan(seed, uploads, views)
+    seeds = environment.get("SEED", "").split() or [str(random.SystemRandom().randrange(2**32))]
+    uploads = _number("UPLOADS", environment.get("UPLOADS") or "300", _SMALLEST_UPLOADS)
+    views = _number("VIEWS", environment.get("VIEWS") or "30000", _SMALLEST_VIEWS)
+    return [make_plan(_number("SEED", seed, 0), uploads, views) for seed in seeds]
 
 
 def make_plan(seed: int, uploads: int, views: int) -> Plan:
@@ -150,8 +150,7 @@ def make_plan(seed: int, uploads: int, views: int) -> Plan:
     )
 
 
-def _number(environment: Mapping[str, str], name: str, default: int, least: int) -> int:
-    text = environment.get(name) or str(default)
+def _number(name: str, text: str, least: int) -> int:
     if not text.isdecimal() or int(text) < least:
         raise ValueError(f"{name}={text}: expected a whole number of at least {least}.")
     return int(text)

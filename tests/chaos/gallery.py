@@ -17,22 +17,23 @@ from demo.sign_in import make_user, sign_in
 from localcloud import cloud as cloud_module
 from localcloud.cloud import RUNTIME_PYTHON, Cloud, running
 from localcloud.event_sources import poller
+from localcloud.execution.time_limits import SETTING
 from ops import publish_site
 from tests.chaos import found
 from tests.chaos.found import Found
 from tests.chaos.invariants import violations
 from tests.chaos.ledger import Ledger
-from tests.chaos.load import CLIENTS, Client
+from tests.chaos.load import CLIENTS, FACTOR, Client
 from tests.chaos.machine import Clock
 from tests.chaos.parts import Ministack, Part, running_parts
 from tests.e2e.conftest import OWN_ENVIRONMENT
 from tests.support.repository import ROOT
 
 # No outcome depends on them: they only end a run that hangs.
-SETTLE_SECONDS: Final = 900
-_COMMAND_SECONDS: Final = 600
+SETTLE_SECONDS: Final = 180 * FACTOR
+_COMMAND_SECONDS: Final = 120 * FACTOR
 _LOOK_SECONDS: Final = 0.5
-_SETTINGS: Final = {"LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1", "TIMEOUT_FACTOR": "5"}
+_SETTINGS: Final = {"LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1", SETTING: str(FACTOR)}
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,18 @@ from PIL import Image
 
 from localcloud.clients import root_client
 from localcloud.cloud import Cloud
+from localcloud.execution.time_limits import TimeLimits
 from shared.timestamps import iso_milliseconds
 from tests.chaos.ledger import Ledger
 from tests.chaos.plan import VIEWS_PER_PUT, ApiView, Fate, Operation, PutViews, ReadPage, Upload
+from tests.e2e.conftest import OWN_ENVIRONMENT
 from tests.simulation.views_world import poison
 
 CLIENTS: Final = 6
-_REQUEST_SECONDS: Final = 60
-_REPEAT_SECONDS: Final = 600  # until a test fails: no outcome depends on it
+FACTOR: Final = max(5, TimeLimits.of(OWN_ENVIRONMENT).factor)
+"""Of every time-out, here and in the laptop cloud: no outcome depends on the machine's speed."""
+_REQUEST_SECONDS: Final = 12 * FACTOR
+_REPEAT_SECONDS: Final = 120 * FACTOR  # until a test fails
 _PAUSE_SECONDS: Final = 0.1
 _CREATION_ATTEMPTS: Final = 15
 _REFUSALS: Final = 50
@@ -57,7 +61,7 @@ class Client:
         self._ledger = ledger
         self._chance = chance
         self._http = httpx.Client(timeout=_REQUEST_SECONDS, trust_env=False)
-        self._kinesis = root_client(cloud, "kinesis", read_timeout=_REQUEST_SECONDS)
+        self._kinesis = root_client(cloud, "kinesis", read_timeout=round(_REQUEST_SECONDS))
 
     def close(self) -> None:
         self._http.close()

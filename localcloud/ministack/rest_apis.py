@@ -1,9 +1,12 @@
-"""Keeps what ministack loses of REST APIs: parts of the OpenAPI body, the id, the Referer header.
+"""Keeps what ministack loses of REST APIs: parts of the OpenAPI body, the id, the Referer header,
+and the request limits when the clock was set back.
 
 Runs inside ministack's process.
 """
 
 import json
+import time
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -13,10 +16,11 @@ _POLICY: Final = "x-amazon-apigateway-policy"
 
 
 def install() -> None:
-    """Replace the functions of ministack that lose parts of a body, an id or a Referer."""
+    """Replace the functions of ministack that lose parts of a body, an id, a Referer or time."""
     _keep_all_of_body()
     _keep_id_of_api()
     _check_policy_with_referer()
+    _throttle_after_clock_was_set_back()
 
 
 def _keep_all_of_body() -> None:
@@ -130,3 +134,21 @@ def _check_policy_with_referer() -> None:
 
     iam_evaluator.evaluate_resource_policy = evaluate_with_referer
     apigateway_v1._authorize_request_v1 = authorize_by_policy_too  # noqa: SLF001
+
+
+def _throttle_after_clock_was_set_back() -> None:
+    """Begin with full limits again when the wall clock was set back, as a suspended laptop may.
+
+    ministack would take away the requests of that time, and answer 429 for as long.
+    """
+    from ministack.services import apigateway_v1  # noqa: PLC0415
+
+    take_token = apigateway_v1._take_token  # noqa: SLF001
+
+    def take(slot: Any, limits: Mapping[str, Any]) -> Any:
+        _, last = apigateway_v1._throttle_state.get(slot, (0, 0))  # noqa: SLF001
+        if last > time.time():
+            del apigateway_v1._throttle_state[slot]  # noqa: SLF001
+        return take_token(slot, limits)
+
+    apigateway_v1._take_token = take  # noqa: SLF001

@@ -95,3 +95,29 @@ LIMITED = """
 
 def test_api_key_is_required_and_its_usage_plan_throttles():
     assert inside_ministack(LIMITED) == [403, 200, 200, 429]
+
+
+SET_BACK = """
+    import json, time
+    from ministack.services import apigateway_v1
+    from localcloud.ministack import rest_apis
+
+    class Clock:
+        now = 1_800_000_000.0
+        def time(self):
+            return self.now
+
+    rest_apis.install()
+    clock = apigateway_v1.time = rest_apis.time = Clock()
+    limits = {"rateLimit": 1, "burstLimit": 2}
+    taken = [apigateway_v1._take_token("slot", limits) for _ in range(3)]
+    clock.now -= 7200
+    taken += [apigateway_v1._take_token("slot", limits) for _ in range(3)]
+    clock.now += 1
+    taken.append(apigateway_v1._take_token("slot", limits))
+    print(json.dumps(taken))
+"""
+
+
+def test_requests_are_answered_after_the_clock_was_set_back():
+    assert inside_ministack(SET_BACK) == [True, True, False, True, True, False, True]

@@ -70,7 +70,7 @@ attack: install ## attack the application that runs on this machine, and print e
 	@PYTHONPATH=layers $(BIN)/python -m tests.hostile --host "$(HOST)" --port "$(PORT)" --edge-port "$(EDGE_PORT)" $(ARGS)
 
 chaos: install ## kill processes at random under load, and show that nothing is lost; SEED='1 2' UPLOADS=300 VIEWS=30000
-	@$(BIN)/pytest -m slow tests/chaos $(ARGS)
+	@SEED="$(SEED)" UPLOADS="$(UPLOADS)" VIEWS="$(VIEWS)" $(BIN)/pytest -m slow tests/chaos $(ARGS)
 
 TARGET ?= photo
 SECONDS ?= 600

@@ -3,14 +3,19 @@
 import ast
 import re
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from edge_headers import canonical_paths
+from edge_headers.canonical_paths import is_file, photo_of_rendition
+from ops.publish_site import WEB
 from shared import cache_tags
-from shared.photo_ids import PHOTO_ID
+from shared.photo_ids import PHOTO_ID, new_photo_id
+from shared.photos import rendition_key
 from tests.support.repository import ROOT, load_template
+from thumbnailer.renditions import RENDITION_SIZES
 from tools.translate import translate
 
 PACKAGE = ROOT / "functions" / "edge_headers"
@@ -152,3 +157,15 @@ def test_the_package_is_small_and_needs_no_package():
                 continue
             roots = {name.split(".")[0] for name in names}
             assert roots <= {"edge_headers", *sys.stdlib_module_names}, path
+
+
+@pytest.mark.parametrize("etag", ["7d7ac77c0c54d8b35d70c2670e0b6631", f"{'0' * 32}-5"])
+@pytest.mark.parametrize("name", RENDITION_SIZES)
+def test_path_of_every_rendition_is_canonical_and_names_its_photo(etag: str, name: str):
+    photo_id = new_photo_id(datetime.now(UTC))
+    assert photo_of_rendition(f"/{rendition_key(photo_id, etag, name)}") == photo_id
+
+
+@pytest.mark.parametrize("path", [f"/{each.relative_to(WEB)}" for each in WEB.rglob("*.*")])
+def test_path_of_every_file_of_the_page_is_canonical(path: str):
+    assert is_file(path)

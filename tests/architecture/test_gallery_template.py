@@ -1,10 +1,12 @@
 """Properties of the page's resources in the template: distribution, sign-in, daily report."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from daily_report.abandoned import EVENT_LIFETIME
 from tests.architecture.test_template import Resources, holds, of_type
 from tests.support.repository import load_template
 from tools.translate import translate
@@ -189,3 +191,9 @@ def test_the_daily_report_has_bounded_retries_and_an_alarm(
 
 
 ALARM = "AWS::CloudWatch::Alarm"
+
+
+def test_report_waits_longer_than_any_event_is_retried():
+    thumbnailer = load_template()["Resources"]["ThumbnailerFunction"]["Properties"]
+    seconds = thumbnailer["EventInvokeConfig"]["MaximumEventAgeInSeconds"]
+    assert timedelta(seconds=seconds + thumbnailer["Timeout"]) < EVENT_LIFETIME

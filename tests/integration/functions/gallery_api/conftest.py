@@ -5,7 +5,7 @@ from typing import Any
 import boto3
 import pytest
 
-from catalog_replicator.catalog import catalog_row
+from shared.catalog import catalog_row
 from shared.dynamodb import to_item
 from shared.photos import Photo
 from tests.support.gallery_api import Api, put

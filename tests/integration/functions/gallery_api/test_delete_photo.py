@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from catalog_replicator.catalog import catalog_row
 from gallery_api.routes.photos import DELETION_RESERVE_SECONDS
+from shared.catalog import catalog_row
 from shared.dynamodb import to_item
 from shared.photos import Photo, Rendition, Status, rendition_key, upload_key
 from tests.support.faults import At, CrashError, once, raising, refusal

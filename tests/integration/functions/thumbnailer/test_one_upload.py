@@ -123,7 +123,6 @@ REMOVED["Records"][0]["eventName"] = "ObjectRemoved:Delete"
     "event",
     [
         load_event("s3_notifications_set_up"),
-        load_event("kinesis_views_recorded"),
         REMOVED,
         {},
         {"httpMethod": "GET"},

@@ -73,29 +73,6 @@ def test_random_transactions_have_the_same_outcome(stack: MotoStack, seed: int):
     assert 0 < refused < 20
 
 
-@pytest.mark.parametrize("table", ["PhotosTable", "CatalogTable"])
-def test_conditional_put_has_the_same_outcome(stack: MotoStack, table: str):
-    memory: Any = Tables(**{table: ("photo_id",)})
-    put: dict[str, Any] = {
-        "TableName": table,
-        "ConditionExpression": "attribute_not_exists(photo_id) OR version < :version",
-    }
-    for client in (stack.dynamodb, memory):
-        for version, is_newer in ((2, True), (2, False), (1, False), (10, True)):
-            number = {"N": str(version)}
-            request = put | {
-                "Item": {"photo_id": {"S": photo(0)}, "version": number},
-                "ExpressionAttributeValues": {":version": number},
-            }
-            if is_newer:
-                client.put_item(**request)
-            else:
-                with pytest.raises(client.exceptions.ConditionalCheckFailedException):
-                    client.put_item(**request)
-        found = client.get_item(TableName=table, Key={"photo_id": {"S": photo(0)}})
-        assert found["Item"]["version"] == {"N": "10"}
-
-
 @pytest.mark.parametrize("photos", [51, 0])
 def test_transaction_of_more_rows_or_of_one_row_twice_is_refused(stack: MotoStack, photos: int):
     segment = [View(1, photo(number), MINUTE, 0) for number in range(photos or 1)]

@@ -3,7 +3,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from daily_report.abandoned import (
-    EVENT_LIFETIME,
     AbandonedOutcome,
     is_abandoned,
     is_orphan,
@@ -13,7 +12,6 @@ from daily_report.abandoned import (
 from daily_report.reconciliation import ScannedRecord
 from shared.photos import Photo, Rendition, Status, rendition_key, upload_key
 from shared.timestamps import iso_milliseconds
-from tests.support.repository import load_template
 
 NOW = datetime(2026, 11, 21, 3, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -53,12 +51,6 @@ def test_row_without_a_time_of_creation_is_not_abandoned():
 )
 def test_outcome(age: timedelta, uploaded: timedelta | None, expected: AbandonedOutcome | None):
     assert outcome(pending(age), uploaded and NOW - uploaded, NOW) == expected
-
-
-def test_report_waits_longer_than_any_event_is_retried():
-    thumbnailer = load_template()["Resources"]["ThumbnailerFunction"]["Properties"]
-    seconds = thumbnailer["EventInvokeConfig"]["MaximumEventAgeInSeconds"]
-    assert timedelta(seconds=seconds + thumbnailer["Timeout"]) < EVENT_LIFETIME
 
 
 NAMED = rendition_key("a", "etag", "thumb")

@@ -1,7 +1,6 @@
 """The cache lifetimes in browsers and in CloudFront."""
 
 import re
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -9,10 +8,6 @@ from hypothesis import strategies as st
 
 from edge_headers.caching import BRIEF, FRESH, NOT_CACHED, cache_control
 from edge_headers.canonical_paths import is_file, photo_of_rendition
-from ops.publish_site import WEB
-from shared.photo_ids import new_photo_id
-from shared.photos import rendition_key
-from thumbnailer.renditions import RENDITION_SIZES
 
 RENDITION = (
     "/photos/019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60/7d7ac77c0c54d8b35d70c2670e0b6631/large.webp"
@@ -126,18 +121,6 @@ def test_only_a_canonical_path_is_cached_for_longer_than_a_second(path: str):
 CANONICAL_CHARACTERS = (
     "/.-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # none has to be encoded
 )
-
-
-@pytest.mark.parametrize("etag", ["7d7ac77c0c54d8b35d70c2670e0b6631", f"{'0' * 32}-5"])
-@pytest.mark.parametrize("name", RENDITION_SIZES)
-def test_path_of_every_rendition_is_canonical_and_names_its_photo(etag: str, name: str):
-    photo_id = new_photo_id(datetime.now(UTC))
-    assert photo_of_rendition(f"/{rendition_key(photo_id, etag, name)}") == photo_id
-
-
-@pytest.mark.parametrize("path", [f"/{each.relative_to(WEB)}" for each in WEB.rglob("*.*")])
-def test_path_of_every_file_of_the_page_is_canonical(path: str):
-    assert is_file(path)
 
 
 @given(

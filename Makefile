@@ -80,6 +80,9 @@ fuzz: install .venv-fuzz/installed ## fuzz TARGET=photo, uploads, views, changes
 openapi: install ## write docs/openapi.json from the template's routes and the API's models
 	@PYTHONPATH=functions:layers $(BIN)/python -m tools.openapi
 
+extract: install ## write FLOW=thumbnails, views, replication, report, api or edge as an application of its own into TO=../my-app
+	@$(TOOL) tools.extract "$(FLOW)" "$(TO)"
+
 FUNCTION ?= ThumbnailerFunction
 EVENT ?= events/s3_photo_uploaded.json
 invoke: install ## run sam local invoke with FUNCTION=… and EVENT=… against a running `make up`
@@ -188,4 +191,4 @@ install: .venv/installed .venv-ministack/installed .venv-runtime/installed ## cr
 clean: ## remove the environments and everything built
 	rm -rf .venv .venv-ministack .venv-runtime .venv-checkers .venv-audit .venv-fuzz .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo up down build audit test test-slow check check-code check-templates check-policies format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e attack chaos fuzz openapi clean
+.PHONY: help demo up down build audit test test-slow check check-code check-templates check-policies format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e attack chaos fuzz openapi extract clean

@@ -1,0 +1,1 @@
+"""Sends one event through the application and shows what comes out."""

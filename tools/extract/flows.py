@@ -41,11 +41,11 @@ class Flow:
     tests_left_out: Mapping[str, str]
     input: str
     output: str
-    sent: str
+    does: str
     try_it: str
     deploy: str
     left_out: tuple[str, ...]
-    laptop: Mapping[str, str]
+    laptop: dict[str, str]
     edits: tuple[Edit, ...]
     patterns: tuple[Pattern, ...]
     renamed: Mapping[str, str]
@@ -95,7 +95,7 @@ def _flow(name: str, given: Mapping[str, Any], common: Mapping[str, Any]) -> Flo
         tests_left_out=given.get("tests_left_out", {}),
         input=given["input"],
         output=given["output"],
-        sent=given["sent"],
+        does=given["does"],
         try_it=given.get("try_it", ""),
         deploy=given.get("deploy", common["deploy"]).strip(),
         left_out=tuple(given["left_out"]),

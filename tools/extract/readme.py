@@ -1,11 +1,14 @@
 """The README of the application of a flow."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from tools.extract.flows import Flow
 from tools.extract.template import ExtractedTemplate
 
-_START = """\
+_LAYER: Final = "AWS::Serverless::LayerVersion"
+_ARCHITECTURE: Final = "\n$ export ARCHITECTURE=$(uname -m | sed s/aarch64/arm64/)"
+_START: Final = """\
 # {title}
 
 {description}
@@ -32,11 +35,11 @@ localcloud runs the template without an account and without Docker, and enforces
 is part of the gallery's repository. Name a checkout in which `make install` has run:
 
 ```console
-$ export GALLERY=~/lambda-gallery
+$ export GALLERY=~/lambda-gallery{architecture}
 $ PYTHONPATH="$GALLERY" "$GALLERY/.venv/bin/python" -m localcloud up {up} --port 4566
 ```
 
-In another terminal, send {sent}:
+In another terminal, {does}:
 
 ```console
 $ export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_DEFAULT_REGION=us-east-1
@@ -82,7 +85,9 @@ def readme(
     tests_left: Mapping[str, str],
 ) -> str:
     """The text, for an application whose folder is called `name`."""
-    parameters = " ".join(f"--parameter {key}={value}" for key, value in flow.laptop.items())
+    has_layers = any(each.type == _LAYER for each in template.resources.values())
+    values = flow.laptop | ({"Architecture": "$ARCHITECTURE"} if has_layers else {})
+    parameters = " ".join(f"--parameter {key}={value}" for key, value in values.items())
     left = [*flow.left_out, *_COMMON]
     if tests_left:
         tests = "; ".join(f"`{path}` ({why})" for path, why in sorted(tests_left.items()))
@@ -93,8 +98,9 @@ def readme(
         flow=flow.name,
         input=flow.input,
         output=flow.output,
+        architecture=_ARCHITECTURE if has_layers else "",
         up=parameters,
-        sent=flow.sent,
+        does=flow.does,
         name=name,
         try_it=flow.try_it,
         deploy=flow.deploy,
@@ -106,7 +112,7 @@ def readme(
     )
 
 
-_COMMON = (
+_COMMON: Final = (
     "The dashboard, the runbooks of the alarms, and the budget of the account.",
     "`make deploy`. It also publishes a new version of a function if only the value of a setting"
     " has changed, for example in the mapping `Stage`. `sam deploy` does so only if the code or the"
@@ -117,17 +123,19 @@ _COMMON = (
 def _files(flow: Flow, template: ExtractedTemplate, functions: list[str]) -> list[tuple[str, str]]:
     found = [("template.yaml", "the resources, by flow")]
     if "operations.yaml" in template.files:
-        found.append(("operations.yaml", "alarms with their topic policies, and saved queries"))
+        found.append(("operations.yaml", "alarms and what else an operator needs"))
     if "distribution.yaml" in template.files:
         found.append(("distribution.yaml", "the CloudFront distribution"))
     found.append(("permissions/", "the policies of roles, buckets and queues"))
     found += [(f"functions/{each}/", "the function") for each in functions]
-    if any(path.type == "AWS::Serverless::LayerVersion" for path in template.resources.values()):
+    if any(each.type == _LAYER for each in template.resources.values()):
         found.append(("layers/", "what the functions import, and how `sam build` makes the layers"))
+    else:
+        found.append(("layers/shared/", "what the tests import; the function does not"))
     found += [
         ("events/", "sample events, for the tests and `localcloud invoke`"),
         ("tests/", "unit and integration tests; `tests/support/` and `fakes/` are theirs"),
-        ("try_it/", f"sends {flow.sent}, on a laptop or in an account"),
+        ("try_it/", f"a script to {flow.does}, on a laptop or in an account"),
         ("samconfig.toml", "the stages dev and prod"),
     ]
     return found
@@ -143,4 +151,4 @@ def _borrowed(flow: Flow, template: ExtractedTemplate) -> str:
     return "\n".join(lines) or "none"
 
 
-_OWN = ("Layers", "Operations", "Alarm topics", "Saved queries of CloudWatch Logs Insights")
+_OWN: Final = ("Layers", "Operations", "Alarm topics", "Saved queries of CloudWatch Logs Insights")

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from tools.extract.application import application
-from tools.extract.destination import DestinationError, checked, write
+from tools.extract.destination import UnusableFolderError, checked, write
 from tools.extract.flows import load_flows
 from tools.translate import ROOT
 
@@ -20,7 +20,7 @@ def main() -> int:
         to = checked(arguments.to, ROOT)
         files = application(ROOT, flow, to.name)
         write(files, to)
-    except (DestinationError, ValueError) as error:
+    except (UnusableFolderError, ValueError) as error:
         return _refuse(str(error))
     print(f"{flow.title}: {len(files)} files in {to}")
     print(f"{to / 'README.md'} says what it is and how to run it.")

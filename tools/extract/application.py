@@ -1,7 +1,6 @@
 """Everything that the application of a flow consists of, by its path there."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -20,10 +19,6 @@ _TRY_IT: Final = "tools/extract/try_it"
 _STAYS_BEHIND: Final = {"bench", "demo", "localcloud", "ops"}
 # What runs the tests and sam, beside the packages that the tests import.
 _TOOLS: Final = ("cfnlint", "pytest", "pytest_socket", "pytest_timeout", "samcli", "xdist")
-
-
-class Left:
-    """The tests that do not come along, each with the reason."""
 
 
 def application(repository: Path, flow: Flow, name: str) -> dict[Path, Content]:
@@ -180,8 +175,3 @@ def _samconfig(text: str, name: str) -> str:
     """The settings of the stages dev and prod, for stacks with the name of the application."""
     text = text.partition("# The laptop cloud")[0].rstrip() + "\n"
     return text.replace("lambda-gallery", name)
-
-
-def written(content: Mapping[Path, Content]) -> list[str]:
-    """The top-level names of an application."""
-    return sorted({path.parts[0] for path in content})

@@ -17,7 +17,7 @@ _LISTS: Final = {"AWS::Logs::QueryDefinition"}
 
 
 @dataclass(frozen=True)
-class Resource:
+class DeclaredResource:
     """A resource of the template or of a file that adds resources to it."""
 
     name: str
@@ -28,7 +28,7 @@ class Resource:
 
 
 def closure(
-    resources: Mapping[str, Resource], headings: Collection[str], without: Collection[str]
+    resources: Mapping[str, DeclaredResource], headings: Collection[str], without: Collection[str]
 ) -> set[str]:
     """The resources below the headings and all that they need, but none of `without`.
 
@@ -59,13 +59,13 @@ def closure(
     return found | attached | lists
 
 
-def needed(resource: Resource, resources: Mapping[str, Resource]) -> set[str]:
+def needed(resource: DeclaredResource, resources: Mapping[str, DeclaredResource]) -> set[str]:
     """The resources that a resource refers to, without itself."""
     owners = {owner(name, resources) for name in resource.refers_to}
     return {each for each in owners if each is not None} - {resource.name}
 
 
-def owner(name: str, resources: Mapping[str, Resource]) -> str | None:
+def owner(name: str, resources: Mapping[str, DeclaredResource]) -> str | None:
     """The resource of a name: itself, or the one that SAM generates it from, as its alias."""
     if name in resources:
         return name

@@ -11,7 +11,7 @@ from typing import Final
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
 
 
-class DestinationError(Exception):
+class UnusableFolderError(Exception):
     """Nothing can be written there; the message says why and what to do."""
 
 
@@ -19,27 +19,27 @@ def checked(given: str, repository: Path) -> Path:
     """The absolute path of a folder that can be written.
 
     Raises:
-        DestinationError: it cannot.
+        UnusableFolderError: it cannot.
     """
     if not given:
-        raise DestinationError("no folder is named: pass TO=../my-app")
+        raise UnusableFolderError("no folder is named: pass TO=../my-app")
     to = Path(os.path.normpath(Path.cwd() / Path(given).expanduser()))
     parent = to.parent
     if to.resolve().is_relative_to(repository.resolve()):
-        raise DestinationError(
+        raise UnusableFolderError(
             f"{to} is in this repository: name a folder outside of it, such as TO=../my-app"
         )
     if not _NAME.fullmatch(to.name):
-        raise DestinationError(
+        raise UnusableFolderError(
             f"{to.name!r} is not the name of a stack: the folder needs a name of letters, digits"
             " and hyphens that begins with a letter"
         )
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise DestinationError(f"{to} is not empty: name a folder that does not exist")
+        raise UnusableFolderError(f"{to} is not empty: name a folder that does not exist")
     if not parent.is_dir():
-        raise DestinationError(f"there is no folder {parent}: create it first")
+        raise UnusableFolderError(f"there is no folder {parent}: create it first")
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise DestinationError(f"the folder {parent} is not writable: name another one")
+        raise UnusableFolderError(f"the folder {parent} is not writable: name another one")
     return to
 
 
@@ -47,7 +47,7 @@ def write(files: Mapping[Path, str | Path], to: Path) -> None:
     """Write the files beside the folder, and move them there once all are written.
 
     Raises:
-        DestinationError: the disk or the permissions prevent it; nothing is left.
+        UnusableFolderError: the disk or the permissions prevent it; nothing is left.
     """
     try:
         temporary = Path(tempfile.mkdtemp(prefix=f".{to.name}-", dir=to.parent))
@@ -69,5 +69,5 @@ def write(files: Mapping[Path, str | Path], to: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _error(to: Path, error: OSError) -> DestinationError:
-    return DestinationError(f"{to} cannot be written: {error.strerror}")
+def _error(to: Path, error: OSError) -> UnusableFolderError:
+    return UnusableFolderError(f"{to} cannot be written: {error.strerror}")

@@ -8,7 +8,7 @@ from typing import Final
 import yaml
 
 from tools.extract import conditions
-from tools.extract.closure import Resource, closure, owner
+from tools.extract.closure import DeclaredResource, closure, owner
 from tools.extract.flows import Flow
 from tools.extract.references import References, included_file, intrinsic
 from tools.extract.yaml_text import (
@@ -33,7 +33,7 @@ class ExtractedTemplate:
     """The files of the template, and which resources they declare."""
 
     files: dict[str, str]
-    resources: dict[str, Resource]
+    resources: dict[str, DeclaredResource]
 
 
 def extract_template(given: Mapping[str, str], flow: Flow) -> ExtractedTemplate:
@@ -95,7 +95,7 @@ def _section(text: str, path: str) -> Place:
     return found
 
 
-def _resources(files: Mapping[str, str], path: str) -> dict[str, Resource]:
+def _resources(files: Mapping[str, str], path: str) -> dict[str, DeclaredResource]:
     """All of a file; those whose condition never holds are gone already."""
     lines = files[path].splitlines()
     settings = compose(files[TEMPLATE]).find("Globals", "Function")
@@ -110,7 +110,7 @@ def _resources(files: Mapping[str, str], path: str) -> dict[str, Resource]:
         if kind == _FUNCTION and settings and place.find("IgnoreGlobals") is None:
             names |= References().add(settings.node, files).names
         heading = banner[1] if banner else ""
-        found[place.key] = Resource(place.key, kind, heading, frozenset(names))
+        found[place.key] = DeclaredResource(place.key, kind, heading, frozenset(names))
     return found
 
 
@@ -159,7 +159,7 @@ def _cut_globals(text: str) -> str:
     return text
 
 
-def _cut_outputs(text: str, kept: Mapping[str, Resource], named: tuple[str, ...]) -> str:
+def _cut_outputs(text: str, kept: Mapping[str, DeclaredResource], named: tuple[str, ...]) -> str:
     """Without the outputs of what is left out, and of nothing unless the flow names them."""
     root = compose(text)
     section, parameters = root.find("Outputs"), root.find("Parameters")
@@ -173,7 +173,7 @@ def _cut_outputs(text: str, kept: Mapping[str, Resource], named: tuple[str, ...]
     return remove(text, *found)
 
 
-def _cut_items(text: str, absent: set[str], resources: Mapping[str, Resource]) -> str:
+def _cut_items(text: str, absent: set[str], resources: Mapping[str, DeclaredResource]) -> str:
     """Without the smallest items of lists that refer to a resource that is left out."""
     for place in compose(text).walk():
         names = _direct_names(place.node)
@@ -272,7 +272,7 @@ def _unused_anchors(text: str, root: Place) -> Iterator[Place]:
             yield place
 
 
-def _check(files: Mapping[str, str], kept: Mapping[str, Resource]) -> None:
+def _check(files: Mapping[str, str], kept: Mapping[str, DeclaredResource]) -> None:
     """Everything that is referred to exists.
 
     Raises:

@@ -1,11 +1,11 @@
 """What comes along, and what stays."""
 
-from tools.extract.closure import Resource, closure, owner
+from tools.extract.closure import DeclaredResource, closure, owner
 
 
-def resources(*given: tuple[str, str, str, str]) -> dict[str, Resource]:
+def resources(*given: tuple[str, str, str, str]) -> dict[str, DeclaredResource]:
     return {
-        name: Resource(name, kind, heading, frozenset(refers_to.split()))
+        name: DeclaredResource(name, kind, heading, frozenset(refers_to.split()))
         for name, kind, heading, refers_to in given
     }
 

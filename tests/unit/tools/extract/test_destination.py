@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.extract.destination import DestinationError, checked, write
+from tools.extract.destination import UnusableFolderError, checked, write
 
 
 @pytest.fixture
@@ -41,18 +41,18 @@ def test_other_folder_is_refused(tmp_path: Path, repository: Path, name: str, wh
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "a").touch()
     (tmp_path / "file").touch()
-    with pytest.raises(DestinationError, match=why):
+    with pytest.raises(UnusableFolderError, match=why):
         checked(str(tmp_path / name), repository)
 
 
 def test_link_into_the_repository_is_refused(tmp_path: Path, repository: Path):
     (tmp_path / "link").symlink_to(repository)
-    with pytest.raises(DestinationError, match="is in this repository"):
+    with pytest.raises(UnusableFolderError, match="is in this repository"):
         checked(str(tmp_path / "link" / "mine"), repository)
 
 
 def test_no_folder_is_refused(repository: Path):
-    with pytest.raises(DestinationError, match=r"pass TO=\.\./my-app"):
+    with pytest.raises(UnusableFolderError, match=r"pass TO=\.\./my-app"):
         checked("", repository)
 
 
@@ -60,13 +60,13 @@ def test_folder_that_is_not_writable_is_refused(
     tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
-    with pytest.raises(DestinationError, match=f"{tmp_path} is not writable"):
+    with pytest.raises(UnusableFolderError, match=f"{tmp_path} is not writable"):
         checked(str(tmp_path / "mine"), repository)
 
 
 def test_nothing_is_left_of_an_application_that_cannot_be_written(tmp_path: Path):
     to = tmp_path / "mine"
-    with pytest.raises(DestinationError, match="cannot be written: No such file"):
+    with pytest.raises(UnusableFolderError, match="cannot be written: No such file"):
         write({Path("a"): "text", Path("b"): tmp_path / "missing"}, to)
     assert list(tmp_path.iterdir()) == []
 

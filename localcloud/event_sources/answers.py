@@ -1,6 +1,6 @@
 """What a function's answer says about its batch, by the rules of ReportBatchItemFailures."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,20 +25,36 @@ def processed(payload: Any, sequence_numbers: Sequence[str]) -> int | None:
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
     """
+    places = {number: place for place, number in enumerate(sequence_numbers)}
+    failed = _reported(payload, places.keys())
+    if failed is None:
+        return None
+    return min((places[each] for each in failed), default=len(sequence_numbers))
+
+
+def failed_messages(payload: Any, message_ids: Set[str]) -> set[str] | None:
+    """The IDs of the messages of a queue that failed; None if the batch failed as a whole.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+    """
+    return _reported(payload, message_ids)
+
+
+def _reported(payload: Any, known: Set[str]) -> set[str] | None:
+    """The identifiers that an answer reports; None if it cannot be read."""
     if payload is None or payload in ("", []):
-        return len(sequence_numbers)
+        return set()
     if not isinstance(payload, dict):
         return None
     failures = payload.get("batchItemFailures")
     if failures is None:
-        return len(sequence_numbers)
+        return set()
     if not isinstance(failures, list):
         return None
-    places = {number: place for place, number in enumerate(sequence_numbers)}
-    checkpoint = len(sequence_numbers)
+    reported = set()
     for failure in failures:
         identifier = failure.get("itemIdentifier") if isinstance(failure, dict) else None
-        if not isinstance(identifier, str) or identifier not in places:
+        if not isinstance(identifier, str) or identifier not in known:
             return None
-        checkpoint = min(checkpoint, places[identifier])
-    return checkpoint
+        reported.add(identifier)
+    return reported

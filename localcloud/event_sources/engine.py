@@ -214,7 +214,7 @@ class Engine:
 
     def _finish_listing(self, task: Listing, result: Result) -> bool:
         if not isinstance(result, Shards):
-            self._report(f"The shards of {self.mapping.stream_arn} cannot be listed: {result}")
+            self._report(f"The shards of {self.mapping.source_arn} cannot be listed: {result}")
             return False
         listed = {shard.shard_id: shard for shard in result.shards}
         new = [shard for shard in result.shards if shard.shard_id not in self._shards]

@@ -77,7 +77,7 @@ class Discarded:
             "approximateArrivalOfFirstRecord": _timestamp(first.arrived, precision),
             "approximateArrivalOfLastRecord": _timestamp(last.arrived, precision),
             "batchSize": len(self.records),
-            "streamArn": self.mapping.stream_arn,
+            "streamArn": self.mapping.source_arn,
         }
 
 

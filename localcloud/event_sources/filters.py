@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from localcloud.event_sources.mappings import EventSourceMapping
-from localcloud.event_sources.records import Record
+from localcloud.event_sources.records import InEvent
 
-type Matches = Callable[[Record], bool]
+type Matches = Callable[[InEvent], bool]
 
 _MISSING: Final = object()
 
@@ -20,7 +20,7 @@ def matcher(mapping: EventSourceMapping) -> Matches:
     """Whether a record passes: it matches any of the patterns, or there are none.
 
     Raises:
-        ValueError: a pattern is not one that Lambda documents for this kind of stream.
+        ValueError: a pattern is not one that Lambda documents for this kind of source.
     """
     patterns = [json.loads(text) for text in mapping.filters]
     for pattern in patterns:
@@ -31,6 +31,8 @@ def matcher(mapping: EventSourceMapping) -> Matches:
         if any(set(pattern) != {"data"} for pattern in patterns):
             raise ValueError("A filter of a Kinesis stream has one key, data.")
         return lambda record: _kinesis(patterns, json.loads(record.body))
+    if mapping.service == "sqs":
+        return lambda record: any(_message(each, json.loads(record.body)) for each in patterns)
     return lambda record: any(_matches(each, json.loads(record.body)) for each in patterns)
 
 
@@ -44,6 +46,23 @@ def _kinesis(patterns: list[dict[str, Any]], record: dict[str, Any]) -> bool:
     except ValueError:
         return False
     return any(_matches(pattern, {"data": data}) for pattern in patterns)
+
+
+def _message(pattern: Mapping[str, Any], message: dict[str, Any]) -> bool:
+    """Whether a message of a queue matches: pattern and body are both JSON, or both plain text.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-sqs-filtering.html
+    """
+    if "body" not in pattern:
+        return _matches(pattern, message)
+    try:
+        body = json.loads(message["body"])
+    except ValueError:
+        body = None
+    is_json = isinstance(body, dict)
+    if isinstance(pattern["body"], dict) is not is_json:
+        return False
+    return _matches(pattern, {**message, "body": body} if is_json else message)
 
 
 def _matches(pattern: Mapping[str, Any], value: Any) -> bool:

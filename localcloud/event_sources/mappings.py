@@ -2,20 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
+
+MOST_OF_ONE_RECEIVE: Final = 10  # messages of one ReceiveMessage
 
 type StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 
 
 @dataclass(frozen=True)
 class EventSourceMapping:
-    """One mapping from a stream to a function; defaults are AWS's, -1 means no limit.
+    """One mapping from a stream or a queue to a function.
+
+    Defaults are AWS's for streams, -1 means no limit.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
     """
 
     uuid: str
-    stream_arn: str
+    source_arn: str
     function_arn: str  # with the alias or version that it names
     role_arn: str
     batch_size: int = 100
@@ -29,10 +34,13 @@ class EventSourceMapping:
     reports_item_failures: bool = False
     filters: tuple[str, ...] = ()  # patterns, as JSON
     destination: str | None = None
+    maximum_concurrency: int | None = None  # of a queue
 
     def __post_init__(self) -> None:
-        if self.service not in ("kinesis", "dynamodb") or "/consumer/" in self.stream_arn:
-            raise ValueError(f"{self.stream_arn} is not a Kinesis or DynamoDB stream.")
+        if self.service not in ("kinesis", "dynamodb", "sqs") or "/consumer/" in self.source_arn:
+            raise ValueError(f"{self.source_arn} is not a Kinesis or DynamoDB stream, or a queue.")
+        if self.service == "sqs":
+            self._check_queue()
         if not 1 <= self.parallelization_factor <= 10:
             raise ValueError(f"{self.parallelization_factor} batches of a shard at once: 1 to 10.")
         if self.starting_position == "AT_TIMESTAMP" and (
@@ -40,13 +48,23 @@ class EventSourceMapping:
         ):
             raise ValueError("AT_TIMESTAMP needs StartingPositionTimestamp, and a Kinesis stream.")
 
+    def _check_queue(self) -> None:
+        if self.is_fifo and (self.window_seconds or self.batch_size > MOST_OF_ONE_RECEIVE):
+            raise ValueError(f"{self.source_arn} is a FIFO queue: no batching window, at most 10.")
+        if self.batch_size > MOST_OF_ONE_RECEIVE and not self.window_seconds:
+            raise ValueError(f"A batch of {self.batch_size} messages needs a batching window.")
+
+    @property
+    def is_fifo(self) -> bool:
+        return self.source_arn.endswith(".fifo")
+
     @property
     def service(self) -> str:
-        return self.stream_arn.split(":")[2]
+        return self.source_arn.split(":")[2]
 
     @property
     def region(self) -> str:
-        return self.stream_arn.split(":")[3]
+        return self.source_arn.split(":")[3]
 
     @property
     def function_name(self) -> str:
@@ -65,13 +83,15 @@ class EventSourceMapping:
             raise ValueError(f"Mapping {settings['UUID']} has a tumbling window: not modelled.")
         started = settings.get("StartingPositionTimestamp")
         criteria = settings.get("FilterCriteria") or {}
+        scaling = settings.get("ScalingConfig") or {}
+        size_by_default = 10 if ":sqs:" in settings["EventSourceArn"] else 100
         on_failure = (settings.get("DestinationConfig") or {}).get("OnFailure") or {}
         return cls(
             uuid=settings["UUID"],
-            stream_arn=settings["EventSourceArn"],
+            source_arn=settings["EventSourceArn"],
             function_arn=settings["FunctionArn"],
             role_arn=role_arn,
-            batch_size=int(settings.get("BatchSize", 100)),
+            batch_size=int(settings.get("BatchSize", size_by_default)),
             window_seconds=float(settings.get("MaximumBatchingWindowInSeconds", 0)),
             parallelization_factor=int(settings.get("ParallelizationFactor", 1)),
             starting_position=settings.get("StartingPosition", "TRIM_HORIZON"),
@@ -83,4 +103,5 @@ class EventSourceMapping:
             in (settings.get("FunctionResponseTypes") or []),
             filters=tuple(each["Pattern"] for each in criteria.get("Filters") or []),
             destination=on_failure.get("Destination") or None,
+            maximum_concurrency=int(scaling.get("MaximumConcurrency") or 0) or None,
         )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 import filelock
 from botocore.exceptions import BotoCoreError, ClientError
@@ -19,10 +19,12 @@ from localcloud.event_sources.answers import Answer, NotInvokedError
 from localcloud.event_sources.destinations import destination
 from localcloud.event_sources.engine import Counters, Engine
 from localcloud.event_sources.mappings import EventSourceMapping
+from localcloud.event_sources.queue_engine import QueueEngine
+from localcloud.event_sources.queues import SqsQueue
 from localcloud.event_sources.role_clients import UNAVAILABLE, RoleClients
 from localcloud.event_sources.sources import source
 from localcloud.event_sources.state_files import Log, StateFile
-from localcloud.event_sources.tasks import Deliver, List, Read, Task, Unit
+from localcloud.event_sources.tasks import Deliver, List, Read, Unit
 
 _POLL_SECONDS: Final = 0.2
 _LIST_SECONDS: Final = 1.0
@@ -30,18 +32,39 @@ _REFRESH_SECONDS: Final = 2.0
 _END_SECONDS: Final = 5.0
 _LONGEST_INVOCATION: Final = 900
 _THREADS: Final = 32
-_STREAMS: Final = (":kinesis:", ":dynamodb:")
+_SOURCES: Final = (":kinesis:", ":dynamodb:", ":sqs:")
 _NOT_SAVED: Final = (
     "Free some space. Deliveries go on, and checkpoints are saved once the disk has space;"
     " records after the last ones would be delivered again if the laptop cloud ended before that."
 )
 
 
+class _Engine(Protocol):
+    """What the poller needs of the engine of a stream or a queue."""
+
+    mapping: EventSourceMapping
+    counters: Counters
+
+    def checkpoints(self) -> dict[str, Any]: ...
+
+    def ready(self) -> list[Unit]: ...
+
+    def wait(self) -> float | None: ...
+
+    def drained_since(self) -> float | None: ...
+
+    def begin(self, unit: Unit) -> Any: ...
+
+    def perform(self, task: Any) -> Any: ...
+
+    def finish(self, task: Any, result: Any) -> bool: ...
+
+
 @dataclass
 class _Worker:
     """The engine of one mapping, and its tasks in progress."""
 
-    engine: Engine
+    engine: _Engine
     under_way: int = 0
     not_before: dict[Unit, float] = field(default_factory=dict)
     replaced: bool = False  # begins no new task
@@ -49,7 +72,7 @@ class _Worker:
 
 
 class EventSources:
-    """Runs the stream mappings of a cloud. Use `running` to create it."""
+    """Runs the event source mappings of a cloud. Use `running` to create it."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -81,7 +104,7 @@ class EventSources:
             }
 
     def await_drained(self, timeout: float) -> None:
-        """Wait until all records now in the streams, and those that they cause, are processed.
+        """Wait until all records now in streams and queues, and what they cause, are processed.
 
         Raises:
             TimeoutError: some records are not processed after `timeout` seconds.
@@ -162,7 +185,7 @@ class EventSources:
         waits = [wait for each in self._workers.values() if (wait := each.engine.wait())]
         return min([*known, *waits, _POLL_SECONDS])
 
-    def _do(self, worker: _Worker, unit: Unit, task: Task) -> None:
+    def _do(self, worker: _Worker, unit: Unit, task: Any) -> None:
         try:
             result = worker.engine.perform(task)
             with self._changed:
@@ -200,7 +223,7 @@ class EventSources:
         ]
 
     def _lateness(self, late: list[EventSourceMapping], timeout: float) -> str:
-        streams = ", ".join(each.stream_arn.split(":", 5)[5] for each in late)
+        streams = ", ".join(each.source_arn.split(":", 5)[5] for each in late)
         functions = tuple(f"{each.function_name}:" for each in late)
         said = [each for each in self.problems if each.startswith(functions)]
         why = said[-1] if said else "there is no problem in its log"
@@ -222,10 +245,10 @@ class EventSources:
                 }
 
     def _list_mappings(self) -> Iterator[dict[str, Any]]:
-        """The mappings of streams, except those that were disabled when they were deployed."""
+        """The mappings, except those that were disabled when they were deployed."""
         pages = self._lambda.get_paginator("list_event_source_mappings").paginate()
         for mapping in (each for page in pages for each in page["EventSourceMappings"]):
-            if not any(kind in mapping["EventSourceArn"] for kind in _STREAMS):
+            if not any(kind in mapping["EventSourceArn"] for kind in _SOURCES):
                 continue
             if mapping["State"] in ("Creating", "Enabling", "Enabled", "Updating"):
                 if not self._take_over(mapping["UUID"]):
@@ -261,8 +284,16 @@ class EventSources:
             new.engine.counters = old.engine.counters
         return new
 
-    def _engine(self, mapping: EventSourceMapping) -> Engine:
+    def _engine(self, mapping: EventSourceMapping) -> _Engine:
         clients = RoleClients(self._cloud, mapping)
+        if mapping.service == "sqs":
+            return QueueEngine(
+                mapping,
+                SqsQueue(mapping, clients, self._cloud),
+                lambda event: self._invoke(mapping, event),
+                time.monotonic,
+                report=lambda sentence: self._log.write(f"{mapping.function_name}: {sentence}"),
+            )
         return Engine(
             mapping,
             source(mapping, clients),
@@ -310,7 +341,7 @@ def _loaded(file: Path) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def running(cloud: Cloud) -> Iterator[EventSources]:
-    """Run all stream mappings of a cloud until the block ends.
+    """Run all event source mappings of a cloud until the block ends.
 
     The cloud's folder stores the mappings and their checkpoints, so that the next run continues
     there. ministack shows these mappings as disabled, and never polls them.

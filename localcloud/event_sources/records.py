@@ -58,12 +58,22 @@ class Source(Protocol):
         """The sequence number of the newest record, if there is one."""
 
 
-def event(records: Sequence[Record]) -> str:
+class InEvent(Protocol):
+    """A record of a stream or a message of a queue, as part of an event."""
+
+    @property
+    def body(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+
+def event(records: Sequence[InEvent]) -> str:
     """The event, as JSON, that a function is invoked with."""
     return '{"Records":[' + ",".join(record.body for record in records) + "]}"
 
 
-def event_size(records: Sequence[Record]) -> int:
+def event_size(records: Sequence[InEvent]) -> int:
     """Bytes of that event."""
     return len('{"Records":[]}') + sum(record.size for record in records) + len(records) - 1
 
@@ -92,7 +102,7 @@ def kinesis_record(
         "eventName": "aws:kinesis:record",
         "invokeIdentityArn": mapping.role_arn,
         "awsRegion": mapping.region,
-        "eventSourceARN": mapping.stream_arn,
+        "eventSourceARN": mapping.source_arn,
     }
     return Record(sequence_number, partition_key, arrived, _json(body))
 
@@ -113,7 +123,7 @@ def dynamodb_record(mapping: EventSourceMapping, answer: Mapping[str, Any]) -> R
         "eventSource": "aws:dynamodb",
         "awsRegion": mapping.region,
         "dynamodb": {**change, "ApproximateCreationDateTime": float(arrived)},
-        "eventSourceARN": mapping.stream_arn,
+        "eventSourceARN": mapping.source_arn,
     }
     if identity := answer.get("userIdentity"):  # boto3 knows the API's names, an event has others
         body["userIdentity"] = {

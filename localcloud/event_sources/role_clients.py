@@ -64,14 +64,14 @@ class RoleClients:
             results = iam.simulate_principal_policy(
                 PolicySourceArn=self._mapping.role_arn,
                 ActionNames=actions,
-                ResourceArns=[self._mapping.stream_arn],
+                ResourceArns=[self._mapping.source_arn],
             )["EvaluationResults"]
         role = self._mapping.role_arn.rsplit("/", 1)[1]
         for result in results:
             if result["EvalDecision"] != "allowed":
                 return (
                     f"AccessDenied: {role}/{self._mapping.function_name} is not authorized to"
-                    f" perform: {result['EvalActionName']} on {self._mapping.stream_arn}"
+                    f" perform: {result['EvalActionName']} on {self._mapping.source_arn}"
                 )
         return None
 

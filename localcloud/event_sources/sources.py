@@ -65,12 +65,12 @@ class KinesisSource:
     def __init__(self, mapping: EventSourceMapping, clients: RoleClients) -> None:
         self._mapping = mapping
         self._clients = clients
-        self._iterators = _Iterators(self._iterator, StreamARN=mapping.stream_arn)
+        self._iterators = _Iterators(self._iterator, StreamARN=mapping.source_arn)
         self._described = False
 
     def shards(self) -> Sequence[Shard]:
         found: list[Shard] = []
-        request: dict[str, str] = {"StreamARN": self._mapping.stream_arn}
+        request: dict[str, str] = {"StreamARN": self._mapping.source_arn}
         with self._clients.calling("kinesis", SourceError) as client:
             if not self._described:  # Lambda asks for these permissions too
                 client.describe_stream(**request, Limit=1)
@@ -115,7 +115,7 @@ class KinesisSource:
                 "StartingSequenceNumber": after,
             }
         answer = client.get_shard_iterator(
-            StreamARN=self._mapping.stream_arn, ShardId=shard_id, **start
+            StreamARN=self._mapping.source_arn, ShardId=shard_id, **start
         )
         return str(answer["ShardIterator"])
 
@@ -136,7 +136,7 @@ class DynamoDBSource:
         self._raise_if_refused()
         with self._clients.calling("dynamodbstreams", SourceError) as client:
             while True:
-                answer = client.describe_stream(StreamArn=self._mapping.stream_arn, **start)
+                answer = client.describe_stream(StreamArn=self._mapping.source_arn, **start)
                 found += [_shard(each) for each in answer["StreamDescription"]["Shards"]]
                 last = answer["StreamDescription"].get("LastEvaluatedShardId")
                 if not last:
@@ -163,7 +163,7 @@ class DynamoDBSource:
             raise SourceError(self._refused)
 
     def _iterator(self, client: Any, shard_id: str, after: str | None) -> str:
-        stream = {"StreamArn": self._mapping.stream_arn, "ShardId": shard_id}
+        stream = {"StreamArn": self._mapping.source_arn, "ShardId": shard_id}
         if after:
             try:
                 answer = client.get_shard_iterator(

@@ -93,6 +93,20 @@ type Result = (
 )
 
 
+def invoked(invoke: Invoke, event: str) -> Answer | Raised:
+    """The answer of the function, or what it raised.
+
+    Raises:
+        NotInvokedError: the event did not reach the function.
+    """
+    try:
+        return invoke(event)
+    except NotInvokedError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a function may raise anything
+        return Raised(error)
+
+
 def perform(task: Task, source: Source, invoke: Invoke, destination: Destination | None) -> Result:
     """Talk to the stream, the function or the destination."""
     try:
@@ -106,12 +120,7 @@ def perform(task: Task, source: Source, invoke: Invoke, destination: Destination
             case Reading():
                 return source.read(task.shard_id, task.after, task.limit)
             case BatchInvocation():
-                try:
-                    return invoke(task.event)
-                except NotInvokedError:
-                    raise
-                except Exception as error:  # noqa: BLE001 - a function may die of anything
-                    return Raised(error)
+                return invoked(invoke, task.event)
             case Discarding():
                 if destination:
                     destination(task.discarded)

@@ -33,6 +33,7 @@ def main() -> None:
         functions,
         http_apis,
         own_requests,
+        queue_actions,
         rest_apis,
         scheduler,
         secure_transport,
@@ -63,6 +64,7 @@ def main() -> None:
         )
         cloudwatch.install(executions.running_in_workers)
     scheduler.install()
+    queue_actions.install()
     secure_transport.install()
     shard_iterators.install()
     stream_mappings.install()

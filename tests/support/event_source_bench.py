@@ -21,7 +21,7 @@ type Function = Callable[[list[Any]], Any]
 def kinesis_mapping(**settings: Any) -> EventSourceMapping:
     return EventSourceMapping(
         uuid="0a1b2c3d-0000-4000-8000-000000000001",
-        stream_arn=KINESIS_ARN,
+        source_arn=KINESIS_ARN,
         function_arn="arn:aws:lambda:us-east-1:000000000000:function:counter:live",
         role_arn="arn:aws:iam::000000000000:role/counter",
         **settings,
@@ -31,7 +31,7 @@ def kinesis_mapping(**settings: Any) -> EventSourceMapping:
 def table_mapping(**settings: Any) -> EventSourceMapping:
     return EventSourceMapping(
         uuid="0a1b2c3d-0000-4000-8000-000000000002",
-        stream_arn=TABLE_ARN,
+        source_arn=TABLE_ARN,
         function_arn="arn:aws:lambda:us-east-1:000000000000:function:replicator",
         role_arn="arn:aws:iam::000000000000:role/replicator",
         **settings,

@@ -212,7 +212,7 @@ def test_table_event_has_the_shape_of_lambdas():
         "eventVersion": "1.1",
         "eventSource": "aws:dynamodb",
         "awsRegion": "us-east-1",
-        "eventSourceARN": table_mapping().stream_arn,
+        "eventSourceARN": table_mapping().source_arn,
     }
     assert change == {
         "ApproximateCreationDateTime": START,

@@ -46,7 +46,7 @@ def test_queue_or_topic_gets_metadata_only():
             "approximateArrivalOfFirstRecord": "2027-01-15T08:00:00.000Z",
             "approximateArrivalOfLastRecord": "2027-01-15T08:00:00.000Z",
             "batchSize": 2,
-            "streamArn": kinesis_mapping().stream_arn,
+            "streamArn": kinesis_mapping().source_arn,
         },
     }
 
@@ -77,7 +77,7 @@ def test_batch_of_a_table_has_its_own_name_and_seconds():
     assert "KinesisBatchInfo" not in document
     info = document["DDBStreamBatchInfo"]
     assert info["approximateArrivalOfFirstRecord"] == "2027-01-15T08:00:00Z"
-    assert info["streamArn"] == table_mapping().stream_arn
+    assert info["streamArn"] == table_mapping().source_arn
 
 
 def test_partial_answer_is_not_a_function_error():

@@ -21,6 +21,8 @@ from tests.support.event_source_bench import (
     failures,
     unhandled,
 )
+from tests.support.queue_bench import Function as QueueFunction
+from tests.support.queue_bench import QueueBench
 from tests.support.repository import ROOT
 
 RECORDINGS = ROOT / "tests" / "data" / "recordings"
@@ -122,3 +124,44 @@ def test_table_is_processed_as_recorded(case: dict[str, Any]):
         records.append(bench.stream.change({"id": item["id"]}, new=item, old=items.get(key)))
         items[key] = item
     replay(case, bench, records)
+
+
+def queue_function(case: dict[str, Any], bodies: list[str]) -> QueueFunction:
+    """The recorded function of a queue: it fails, or reports, the first deliveries of a message."""
+    behavior = case["function"]
+    if "answers" in behavior:
+        return lambda _: behavior["answers"]
+
+    def deliveries(record: dict[str, Any]) -> int:
+        return int(record["attributes"]["ApproximateReceiveCount"])
+
+    def run(records: list[Any]) -> Any:
+        if "reports_first" in behavior:
+            fails = dict(zip(bodies, behavior["reports_first"], strict=True))
+            failed = [each for each in records if deliveries(each) <= fails[each["body"]]]
+            return failures(*[each["messageId"] for each in failed])
+        if deliveries(records[0]) <= behavior["raises_first"]:
+            return unhandled(records)
+        return None
+
+    return run
+
+
+@pytest.mark.parametrize("case", cases("queues"))
+def test_queue_is_processed_as_recorded(case: dict[str, Any]):
+    bodies = case["messages"]
+    bench = QueueBench(queue_function(case, bodies), **case["queue"], **case["settings"])
+    group = "1" if bench.mapping.is_fifo else None
+    for body in bodies:
+        bench.queue.send(body, group, **case.get("message_attributes", {}))
+    bench.run_for(100)
+    assert bench.batches == [[bodies[place] for place in batch] for batch in case["batches"]]
+    assert bench.queue.dead == [bodies[place] for place in case["dead"]]
+    assert bench.queue.stored == []
+    if "seconds_between" in case:
+        assert bench.seconds[1] - bench.seconds[0] >= case["seconds_between"]
+    if "record" in case:
+        record = bench.events[0]["Records"][0]
+        assert set(record) == set(case["record"].pop("keys"))
+        assert set(record["attributes"]) == set(case["record"].pop("attributes"))
+        assert case["record"].items() <= record.items()

@@ -189,7 +189,7 @@ def test_table_stream_is_not_read_while_the_role_may_not():
 
 SETTINGS: dict[str, Any] = {
     "UUID": "u",
-    "EventSourceArn": kinesis_mapping().stream_arn,
+    "EventSourceArn": kinesis_mapping().source_arn,
     "FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:counter:live",
 }
 
@@ -214,7 +214,7 @@ def test_settings_are_read_from_the_lambda_api():
     )
     assert mapping == EventSourceMapping(
         uuid="u",
-        stream_arn=SETTINGS["EventSourceArn"],
+        source_arn=SETTINGS["EventSourceArn"],
         function_arn=SETTINGS["FunctionArn"],
         role_arn="arn:aws:iam::000000000000:role/counter",
         batch_size=500,
@@ -245,7 +245,7 @@ def test_settings_that_are_not_there_are_awss_defaults():
     [
         {"TumblingWindowInSeconds": 60},
         {"EventSourceArn": f"{SETTINGS['EventSourceArn']}/consumer/fast:1"},
-        {"EventSourceArn": "arn:aws:sqs:us-east-1:000000000000:queue"},
+        {"EventSourceArn": "arn:aws:mq:us-east-1:000000000000:broker:b"},
     ],
 )
 def test_settings_that_are_not_modelled_are_refused(setting: dict[str, Any]):

@@ -1,0 +1,288 @@
+"""The event source mapping of a queue, with the failure semantics of AWS Lambda: the pure core.
+
+It is driven as `Engine` is: `ready`, then `begin`, `perform` and `finish` of each unit. There are
+no checkpoints: the queue itself delivers again what is not deleted, after its visibility timeout.
+`docs/conformance-queues.md` has the rules, where AWS documents them, and the test of each.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from localcloud.event_sources import filters
+from localcloud.event_sources.answers import Answer, NotInvokedError, failed_messages
+from localcloud.event_sources.engine import Counters, exponential_backoff
+from localcloud.event_sources.mappings import EventSourceMapping
+from localcloud.event_sources.queues import Message, Queue, Received
+from localcloud.event_sources.records import SourceError, event, event_size
+from localcloud.event_sources.shards import PAYLOAD_LIMIT
+from localcloud.event_sources.tasks import (
+    BatchInvocation,
+    Deliver,
+    Invoke,
+    Kept,
+    Raised,
+    Read,
+    Unit,
+    invoked,
+)
+
+_BATCHES_AT_FIRST: Final = 5
+_MOST_BATCHES: Final = 20  # of one mapping, as all mappings share the poller's threads
+
+type QueueTask = Receiving | BatchInvocation | Deletion
+type QueueResult = Received | Answer | Raised | Kept | NotInvokedError | SourceError
+
+
+@dataclass(frozen=True)
+class Receiving:
+    begun: float
+    limit: int
+
+
+@dataclass(frozen=True)
+class Deletion:
+    number: int
+    messages: Sequence[Message]
+
+
+@dataclass
+class _Batch:
+    """Messages that are sent together, until they are deleted or left to the queue."""
+
+    messages: Sequence[Message]
+    visible_at: float  # when the queue may deliver the first of them again
+    processed: Sequence[Message] | None = None  # what is to be deleted, once that is known
+    busy: bool = False
+    failed_tries: int = 0  # consecutive
+    not_before: float = 0
+
+
+class QueueEngine:
+    """The event source mapping of one queue."""
+
+    def __init__(
+        self,
+        mapping: EventSourceMapping,
+        queue: Queue,
+        invoke: Invoke,
+        clock: Callable[[], float],
+        *,
+        backoff: Callable[[int], float] = exponential_backoff,
+        report: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.mapping = mapping
+        self.counters = Counters()
+        self._queue = queue
+        self._invoke = invoke
+        self._clock = clock
+        self._backoff = backoff
+        self._report = report
+        self._name = mapping.source_arn.rsplit(":", 1)[1]
+        self._matches = filters.matcher(mapping)
+        self._most = min(mapping.maximum_concurrency or _BATCHES_AT_FIRST, _MOST_BATCHES)
+        self._gathered: deque[tuple[Message, float]] = deque()  # with its `visible_at`
+        self._window_from = 0.0  # when the first of them was received
+        self._batches: dict[int, _Batch] = {}
+        self._next = 0  # number of the next batch
+        self._receiving = False
+        self._failed_reads = 0
+        self._read_not_before = 0.0
+        self._found_nothing_at: float | None = None
+
+    def checkpoints(self) -> dict[str, Any]:
+        """None: the queue keeps what is not processed."""
+        return {}
+
+    def ready(self) -> list[Unit]:
+        """Units that can be done now; the order depends only on the engine's state."""
+        now = self._clock()
+        return [unit for unit in self._units() if self._is_due(unit, now)]
+
+    def wait(self) -> float | None:
+        """Seconds until the next delivery is due, 0 if one is due; None if none is known."""
+        due = [self._due_at(unit) for unit in self._units() if isinstance(unit, Deliver)]
+        known = [at for at in due if at is not None]
+        return max(min(known) - self._clock(), 0) if known else None
+
+    def drained_since(self) -> float | None:
+        """When the read began that found the queue empty; None if it is not."""
+        return None if self._gathered or self._batches else self._found_nothing_at
+
+    def begin(self, unit: Unit) -> QueueTask:
+        """Begin a unit that is ready.
+
+        Raises:
+            ValueError: it is not.
+        """
+        now = self._clock()
+        if not self._is_due(unit, now):
+            raise ValueError(f"{unit} is not ready.")
+        if not isinstance(unit, Deliver):
+            self._receiving = True
+            return Receiving(now, self.mapping.batch_size - len(self._gathered))
+        if unit.group == self._next:
+            self._form_batch()
+        batch = self._batches[unit.group]
+        batch.busy = True
+        if batch.processed is not None:
+            return Deletion(unit.group, batch.processed)
+        return BatchInvocation(self._name, unit.group, event(batch.messages))
+
+    def perform(self, task: QueueTask) -> QueueResult:
+        """Perform a task without changing the engine, so that tasks may run in parallel."""
+        try:
+            match task:
+                case Receiving():
+                    return self._queue.receive(task.limit)
+                case BatchInvocation():
+                    return invoked(self._invoke, task.event)
+                case Deletion():
+                    self._queue.delete(task.messages)
+                    return Kept()
+        except (SourceError, NotInvokedError) as error:
+            return error
+
+    def finish(self, task: QueueTask, result: QueueResult) -> bool:
+        """Apply a result to the engine; True if it changed anything."""
+        match task:
+            case Receiving():
+                self._receiving = False
+                return self._finish_receiving(task, result)
+            case BatchInvocation():
+                return self._finish_invocation(task.group, result)
+            case Deletion():
+                return self._finish_deletion(task.number, result)
+
+    def step(self, unit: Unit) -> bool:
+        """Do one unit from begin to finish; True if it changed anything."""
+        task = self.begin(unit)
+        return self.finish(task, self.perform(task))
+
+    def _units(self) -> Iterator[Unit]:
+        for number in self._batches:
+            yield Deliver(self._name, number)
+        yield Deliver(self._name, self._next)
+        yield Read(self._name)
+
+    def _is_due(self, unit: Unit, now: float) -> bool:
+        at = self._due_at(unit)
+        return at is not None and at <= now
+
+    def _due_at(self, unit: Unit) -> float | None:
+        if not isinstance(unit, Deliver):
+            return self._receive_at()
+        if unit.group == self._next:
+            return self._next_batch_at()
+        batch = self._batches[unit.group]
+        return None if batch.busy else batch.not_before
+
+    def _receive_at(self) -> float | None:
+        """When to receive again; None if no more messages can be processed now."""
+        if self._receiving or len(self._batches) >= self._most:
+            return None
+        if self._gathered and (not self.mapping.window_seconds or self._is_full()):
+            return None
+        return self._read_not_before
+
+    def _next_batch_at(self) -> float | None:
+        if not self._gathered or len(self._batches) >= self._most:
+            return None
+        if not self.mapping.window_seconds or self._is_full():
+            return 0
+        return self._window_from + self.mapping.window_seconds
+
+    def _is_full(self) -> bool:
+        gathered = len(self._gathered)
+        return gathered >= self.mapping.batch_size or self._fitting() < gathered
+
+    def _fitting(self) -> int:
+        """How many gathered messages make the next batch: at least one, whatever its size."""
+        count, size = 0, event_size([])
+        for message, _ in self._gathered:
+            size += message.size + 1
+            if count and (count == self.mapping.batch_size or size > PAYLOAD_LIMIT):
+                break
+            count += 1
+        return count
+
+    def _form_batch(self) -> None:
+        taken = [self._gathered.popleft() for _ in range(self._fitting())]
+        self._window_from = self._clock()  # of what did not fit
+        messages = [message for message, _ in taken]
+        self._batches[self._next] = _Batch(messages, min(at for _, at in taken))
+        self._next += 1
+
+    def _finish_receiving(self, task: Receiving, result: QueueResult) -> bool:
+        if not isinstance(result, Received):
+            self._found_nothing_at = None
+            self._failed_reads += 1
+            self._read_not_before = self._clock() + self._backoff(self._failed_reads)
+            self._report(f"{self._name} cannot be read: {result}")
+            return False
+        self._failed_reads = 0
+        self._found_nothing_at = task.begun if result.is_empty else None
+        visible_at = task.begun + result.visibility_timeout
+        wanted = [each for each in result.messages if self._matches(each)]
+        unwanted = [each for each in result.messages if each not in wanted]
+        if wanted and not self._gathered:
+            self._window_from = self._clock()
+        self._gathered += [(each, visible_at) for each in wanted]
+        if unwanted:
+            self.counters.filtered += len(unwanted)
+            self._batches[self._next] = _Batch(unwanted, visible_at, processed=unwanted)
+            self._next += 1
+        return bool(result.messages)
+
+    def _finish_invocation(self, number: int, result: QueueResult) -> bool:
+        batch = self._batches[number]
+        batch.busy = False
+        if isinstance(result, NotInvokedError):
+            self.counters.not_invoked += 1
+            self._put_off(number, batch, f"{self._name}: {result}")
+            return False
+        self.counters.invocations += 1
+        failed = self._failed(result, batch)
+        processed = [each for each in batch.messages if each.message_id not in failed]
+        self.counters.processed += len(processed)
+        if len(processed) < len(batch.messages):
+            self.counters.retries += 1
+            why = result.error if isinstance(result, Raised) else result
+            self._report(
+                f"{self._name}: {len(failed)} messages failed, and are delivered again after the"
+                f" visibility timeout: {why}"
+            )
+        batch.processed = processed
+        batch.failed_tries = 0
+        batch.not_before = 0
+        if not processed:
+            del self._batches[number]
+        return True
+
+    def _failed(self, result: QueueResult, batch: _Batch) -> set[str]:
+        """The IDs of the messages that are not processed."""
+        everything = {each.message_id for each in batch.messages}
+        if not isinstance(result, Answer) or result.function_error:
+            return everything
+        if not self.mapping.reports_item_failures:
+            return set()
+        failed = failed_messages(result.payload, everything)
+        return everything if failed is None else failed
+
+    def _finish_deletion(self, number: int, result: QueueResult) -> bool:
+        batch = self._batches[number]
+        batch.busy = False
+        if isinstance(result, SourceError):
+            self._put_off(number, batch, f"{self._name}: messages cannot be deleted: {result}")
+            return False
+        del self._batches[number]
+        return True
+
+    def _put_off(self, number: int, batch: _Batch, why: str) -> None:
+        """Try again later, or leave the batch to the queue once its messages are visible again."""
+        batch.failed_tries += 1
+        batch.not_before = self._clock() + self._backoff(batch.failed_tries)
+        if batch.not_before >= batch.visible_at:
+            del self._batches[number]
+        self._report(why)

@@ -5,13 +5,10 @@ others) call `lambda_svc._execute_function`, which `install` replaces. ministack
 still get the functions that no environment can run: container images and other languages.
 """
 
-import contextlib
-import contextvars
 import json
-import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +25,7 @@ from localcloud.execution.pool import EnvironmentPool
 from localcloud.execution.runtime_api import Invocation
 from localcloud.execution.saved_code import FOLDER, SavedCode
 from localcloud.execution.time_limits import SETTING, TimeLimits
-from localcloud.ministack import function_logs
+from localcloud.ministack import asynchronous, function_logs
 from localcloud.ministack.code_folders import CodeFolders
 from localcloud.ministack.debugged_function import DebuggedFunction
 from localcloud.ministack.provisioned_concurrency import ProvisionedPool, in_background
@@ -44,12 +41,6 @@ _HOST_VARIABLES: Final = (
     "HTTPS_PROXY",
     "NO_PROXY",
     SETTING,
-)
-
-_FIRST_WAIT: Final = 1.0
-_LONGEST_WAIT: Final = 300.0
-_queued_at: Final[contextvars.ContextVar[float | None]] = contextvars.ContextVar(
-    "queued_at", default=None
 )
 
 type Function = dict[str, Any]
@@ -68,11 +59,7 @@ def install(python: Path) -> "Executions":
         (lambda_svc, "_execute_function_dispatch", executions.dispatch),
         (lambda_svc, "_inbound_invoke_depth", inbound_depth),
         (lambda_svc, "invalidate_worker", executions.retire),
-        (
-            lambda_svc,
-            "invoke_async_with_retry",
-            _asynchronously(lambda_svc.invoke_async_with_retry),
-        ),
+        (lambda_svc, "invoke_async_with_retry", asynchronous.invoke),
         (lambda_svc, "_snapstart_provision_version_async", executions.prepare),
         (lambda_runtime, "get_or_create_worker", executions.of_web_socket),
     ):
@@ -118,12 +105,8 @@ class Executions:
     def execute(self, function: Function, event: Any) -> Any:
         """In place of lambda_svc._execute_function: an invocation that may be throttled.
 
-        An asynchronous event waits, and uses up none of its retries, while it is throttled or no
-        environment can be created, as on a full disk: on Lambda, that is an error of the system.
-        https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
-
         Raises:
-            OSError: no environment can be created, and somebody waits for the answer.
+            OSError: no environment can be created, as on a full disk.
         """
         config = function.get("config") or function
         if lambda_svc._function_config_scope_mismatch(config):  # noqa: SLF001
@@ -135,26 +118,16 @@ class Executions:
             )
         if not _runs_in_environment(function, config):
             return self._execute_otherwise(function, event)
-        last_attempt = _last_attempt(function)
-        wait = _FIRST_WAIT
-        while True:
-            try:
-                return lambda_svc._execute_function_dispatch(  # noqa: SLF001
-                    function, config, event, new_uuid(), time.time()
-                )
-            except TooManyRequestsError as error:
-                lambda_svc._emit_lambda_metrics(  # noqa: SLF001
-                    config["FunctionName"], duration_ms=0.0, error=False, throttle=True
-                )
-                if time.monotonic() + wait > last_attempt:
-                    return lambda_svc._throttle_response(error.reason, str(error))  # noqa: SLF001
-            except OSError as error:
-                if time.monotonic() + wait > last_attempt:
-                    raise
-                with contextlib.suppress(OSError):  # the log may be on the same full disk
-                    print(f"{config['FunctionName']} cannot run now, and is tried again: {error}")
-            time.sleep(wait)
-            wait = min(2 * wait, _LONGEST_WAIT)
+        request_id = asynchronous.request_id.get() or new_uuid()
+        try:
+            return lambda_svc._execute_function_dispatch(  # noqa: SLF001
+                function, config, event, request_id, time.time()
+            )
+        except TooManyRequestsError as error:
+            lambda_svc._emit_lambda_metrics(  # noqa: SLF001
+                config["FunctionName"], duration_ms=0.0, error=False, throttle=True
+            )
+            return lambda_svc._throttle_response(error.reason, str(error))  # noqa: SLF001
 
     def dispatch(
         self, function: Function, config: Function, event: Any, request_id: str, started: float
@@ -290,29 +263,6 @@ class _WebSocketWorker:
         if answered.get("error"):
             return {"status": "error", "error": json.dumps(answered["body"])}
         return {"status": "ok", "result": answered["body"]}
-
-
-def _asynchronously(invoke: Callable[[Function, Any], None]) -> Callable[[Function, Any], None]:
-    """Wrap lambda_svc.invoke_async_with_retry: its thread knows when the event was queued."""
-
-    def invoke_asynchronously(function: Function, event: Any) -> None:
-        token = _queued_at.set(time.monotonic())  # the thread inherits the context variable
-        try:
-            invoke(function, event)
-        finally:
-            _queued_at.reset(token)
-
-    return invoke_asynchronously
-
-
-def _last_attempt(function: Function) -> float:
-    """Until when a throttled event is tried again; a synchronous invocation is not."""
-    queued_at = _queued_at.get()
-    if queued_at is None:
-        return -math.inf
-    of_latest = (function.get("event_invoke_configs") or {}).get("$LATEST")
-    settings = function.get("event_invoke_config") or of_latest or {}
-    return queued_at + float(settings.get("MaximumEventAgeInSeconds", 21_600))
 
 
 def _runs_in_environment(function: Function, config: Function) -> bool:

@@ -173,6 +173,65 @@ def test_asynchronous_event_that_is_throttled_waits_and_is_not_lost(
     awaited(lambda: len(list(tmp_path.iterdir())) == 2)
 
 
+def test_asynchronous_invocations_reach_their_destinations_as_the_functions_role(
+    cloud: Cloud, function: Function, role: str
+):
+    client, iam, sqs = cloud.client("lambda"), cloud.client("iam"), cloud.client("sqs")
+    names = {kind: f"{kind}-{secrets.token_hex(4)}" for kind in ("success", "failure", "dead")}
+    urls = {kind: sqs.create_queue(QueueName=name)["QueueUrl"] for kind, name in names.items()}
+    account = role.split(":")[4]
+    arns = {
+        kind: f"arn:aws:sqs:{cloud.environment['AWS_REGION']}:{account}:{name}"
+        for kind, name in names.items()
+    }
+    statement = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": list(arns.values())}
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    role_and_policy = {"RoleName": role.rsplit("/", 1)[1], "PolicyName": "destinations"}
+    iam.put_role_policy(**role_and_policy, PolicyDocument=json.dumps(policy))
+    name = function(DeadLetterConfig={"TargetArn": arns["dead"]})
+    client.put_function_event_invoke_config(
+        FunctionName=name,
+        MaximumRetryAttempts=1,
+        DestinationConfig={
+            "OnSuccess": {"Destination": arns["success"]},
+            "OnFailure": {"Destination": arns["failure"]},
+        },
+    )
+
+    def received(kind: str) -> Any:
+        [message] = awaited(
+            lambda: sqs.receive_message(QueueUrl=urls[kind], MessageAttributeNames=["All"]).get(
+                "Messages"
+            )
+        )
+        return message
+
+    try:
+        for event in ({}, {"raise": "no disk"}):
+            client.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(event))
+        success = json.loads(received("success")["Body"])
+        assert success["requestContext"]["condition"] == "Success"
+        assert success["responsePayload"]["by"] == "on-demand"
+        failure = json.loads(received("failure")["Body"])
+        assert failure["requestContext"]["condition"] == "RetriesExhausted"
+        assert failure["requestContext"]["approximateInvokeCount"] == 2
+        assert failure["requestPayload"] == {"raise": "no disk"}
+        request_id = failure["requestContext"]["requestId"]
+        assert failure["responsePayload"]["requestId"] == request_id
+        dead = received("dead")
+        assert json.loads(dead["Body"]) == {"raise": "no disk"}
+        attributes = {key: each["StringValue"] for key, each in dead["MessageAttributes"].items()}
+        assert attributes == {
+            "RequestID": request_id,
+            "ErrorCode": "200",
+            "ErrorMessage": "'no disk'",
+        }
+    finally:
+        iam.delete_role_policy(**role_and_policy)
+        for url in urls.values():
+            sqs.delete_queue(QueueUrl=url)
+
+
 def test_provisioned_concurrency_is_initialized_when_ready_and_follows_its_alias(
     cloud: Cloud, function: Function
 ):

@@ -17,7 +17,6 @@ PROGRAM = """
     from ministack.core.responses import request_scope
     from ministack.services import lambda_svc
     from localcloud.ministack import executions
-    executions._FIRST_WAIT = 0.05
     installed = executions.install(Path({python!r}))
     attempts, invoke = [], installed.pool.invoke
     installed.pool.invoke = lambda *given: attempts.append(1) or invoke(*given)

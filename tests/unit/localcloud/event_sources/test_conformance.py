@@ -9,7 +9,11 @@ from localcloud.event_sources.engine import exponential_backoff
 from tests.support.repository import ROOT
 
 PAGES = ("conformance.md", "conformance-queues.md")
-UNIT = ("tests/unit/localcloud/event_sources", "tests/simulation")
+UNIT = (
+    "tests/unit/localcloud/event_sources",
+    "tests/unit/localcloud/execution",
+    "tests/simulation",
+)
 FOLDERS = {"": UNIT, "e2e ": ("tests/e2e",), "application ": ("tests/applications",)}
 TESTS = {
     prefix: "\n".join(

@@ -125,15 +125,15 @@ class Engine:
         return max(min(known) - self._clock(), 0) if known else None
 
     def drained_since(self) -> float | None:
-        """When the reads began that found the whole stream processed; None if it is not."""
-        looks = [self._listed_at]
+        """When the first of the reads began that found no record; None if records are left."""
+        reads = [self._listed_at]
         for progress in self._shards.values():
             if progress.unfinished:
                 return None
             if not progress.ended:
-                looks.append(progress.found_nothing_at)
-        times = [at for at in looks if at is not None]
-        return min(times) if len(times) == len(looks) else None
+                reads.append(progress.found_nothing_at)
+        times = [at for at in reads if at is not None]
+        return min(times) if len(times) == len(reads) else None
 
     def begin(self, unit: Unit) -> Task:
         """Begin a unit that is ready.

@@ -57,7 +57,7 @@ def step(engine: Engine, unit: Unit) -> bool:
 
 
 class Bench:
-    """`batches` is what the function was sent, by each record's data; `kept` what was discarded."""
+    """`batches` has the data of the records of each event; `kept` what was discarded."""
 
     def __init__(
         self,

@@ -84,7 +84,7 @@ def test_one_unknown_record_among_good_ones_fails_the_batch_as_a_whole():
     assert bench.discarded == [["a", "b"]]
 
 
-def test_failed_batch_is_delivered_again_unchanged_and_holds_up_its_shard():
+def test_failed_batch_is_delivered_again_unchanged_and_blocks_its_shard():
     bench = Bench(unhandled, batch_size=2)
     bench.put("a", "b", "c")
     bench.run_for(10)
@@ -92,7 +92,7 @@ def test_failed_batch_is_delivered_again_unchanged_and_holds_up_its_shard():
     assert set(map(tuple, bench.batches)) == {("a", "b")}
 
 
-def test_retries_are_without_end_by_default():
+def test_retries_are_unlimited_by_default():
     bench = Bench(unhandled)
     bench.put("a")
     bench.run_for(400)
@@ -282,7 +282,7 @@ def test_error_of_the_runtime_counts_as_a_failure():
     assert bench.discarded == [["a"]]
 
 
-def test_destination_that_cannot_be_written_holds_up_the_shard_and_loses_nothing():
+def test_destination_that_cannot_be_written_blocks_the_shard_and_loses_nothing():
     bench = Bench(failing_on("a"), batch_size=1, maximum_retries=0)
     bench.put("a", "b")
     bench.destination_error = "AccessDenied"

@@ -16,7 +16,7 @@ def test_every_shard_is_read_and_a_batch_has_records_of_one_shard():
     )
 
 
-def test_failing_shard_holds_up_no_other():
+def test_failing_shard_delays_no_other():
     bench = Bench(
         lambda records: unhandled(records) if "000000000000:" in records[0]["eventID"] else None,
         shards=2,

@@ -81,7 +81,12 @@ def _keep_failures_of_aliases() -> None:
         settings = function["event_invoke_configs"]
         for name, alias in function["aliases"].items():
             if name in settings and alias["FunctionVersion"] == config["Version"]:
-                invoked = {**invoked, "event_invoke_config": settings[name]}
+                arn = f"{function['config']['FunctionArn']}:{name}"
+                invoked = {
+                    **invoked,
+                    "config": {**config, "FunctionArn": arn},
+                    "event_invoke_config": settings[name],
+                }
         invoke(invoked, event)
 
     lambda_svc.invoke_async_with_retry = invoke_as_alias_says

@@ -183,6 +183,8 @@ def test_event_that_keeps_failing_is_kept_and_succeeds_after_the_fix(
         iam.put_role_policy(**put, PolicyDocument=json.dumps(granted))
     kept = json.loads(message["Body"])
     assert "AccessDenied" in json.dumps(kept["responsePayload"])
+    assert kept["requestContext"]["functionArn"].endswith(":live")
+    assert kept["requestContext"]["approximateInvokeCount"] == 3
     assert kept["requestPayload"]["Records"][0]["s3"]["object"]["key"] == f"uploads/{photo_id}"
     assert gallery.photo(photo_id)["status"] == "PENDING"
     cloud.client("lambda").invoke(

@@ -44,7 +44,6 @@ def main() -> None:
     )
 
     alarms.install()
-    deployments.install()
     functions.install()
     http_apis.install()
     rest_apis.install()
@@ -63,8 +62,9 @@ def main() -> None:
             f"Functions run in ministack's workers: awslambdaric has no wheels for {sys.platform}."
         )
         cloudwatch.install(executions.running_in_workers)
-    scheduler.install()
+    deployments.install()  # after executions: it wraps asynchronous invocations
     queue_actions.install()
+    scheduler.install()
     secure_transport.install()
     shard_iterators.install()
     stream_mappings.install()

@@ -17,7 +17,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from ministack.core import lambda_runtime
 from ministack.core.responses import new_uuid
-from ministack.services import lambda_svc
+from ministack.services import eventbridge, lambda_svc, sns
 
 from localcloud.execution.asynchronous import Answer, Condition, QueuedEvent, Settings
 
@@ -29,6 +29,47 @@ request_id: Final[contextvars.ContextVar[str | None]] = contextvars.ContextVar(
 """Of the asynchronous invocation to which this thread belongs, if any."""
 
 type Function = dict[str, Any]
+
+
+def install() -> None:
+    """Replace ministack's asynchronous invocations, and make those of SNS and EventBridge such.
+
+    ministack attempts an event of SNS, EventBridge or Scheduler once and ignores its failure.
+
+    Raises:
+        AttributeError: this version of ministack lacks something that is needed here.
+    """
+    for module, name, replacement in (
+        (lambda_svc, "invoke_async_with_retry", invoke),
+        (eventbridge, "_dispatch_to_lambda", _invoke_for_rule),
+        (sns, "_lambda_svc", _LambdaOfTopics()),
+    ):
+        getattr(module, name)
+        setattr(module, name, replacement)
+
+
+class _LambdaOfTopics:
+    """lambda_svc as SNS uses it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(lambda_svc, name)
+
+    def _execute_function_with_config_scope(self, function: Function, event: Any) -> None:
+        lambda_svc.invoke_async_with_retry(function, event)
+
+
+def _invoke_for_rule(arn: str, payload: str) -> None:
+    """In place of eventbridge._dispatch_to_lambda."""
+    try:
+        event = json.loads(payload)
+    except (TypeError, ValueError):
+        event = {"body": payload}
+    function, config, name = lambda_svc._get_func_record_for_ref(arn)  # noqa: SLF001
+    if not function or not config:
+        _log.warning("EventBridge invokes no function: %s does not exist", name)
+        return
+    record = lambda_svc._execution_record_for_config(function, config)  # noqa: SLF001
+    lambda_svc.invoke_async_with_retry(record, event)
 
 
 def invoke(function: Function, event: Any) -> None:

@@ -59,12 +59,12 @@ def install(python: Path) -> "Executions":
         (lambda_svc, "_execute_function_dispatch", executions.dispatch),
         (lambda_svc, "_inbound_invoke_depth", inbound_depth),
         (lambda_svc, "invalidate_worker", executions.retire),
-        (lambda_svc, "invoke_async_with_retry", asynchronous.invoke),
         (lambda_svc, "_snapstart_provision_version_async", executions.prepare),
         (lambda_runtime, "get_or_create_worker", executions.of_web_socket),
     ):
         getattr(module, name)
         setattr(module, name, replacement)
+    asynchronous.install()
     executions.provisioned.follow_settings()
     return executions
 

@@ -179,10 +179,14 @@ class QueueEngine:
         return None if batch.busy else batch.not_before
 
     def _receive_at(self) -> float | None:
-        """When to receive again; None if no more messages can be processed now."""
+        """When to receive again; None if no more messages can be processed now, or a batch is due.
+
+        So all units that are ready can begin, in any order.
+        """
         if self._receiving or len(self._batches) >= self._most:
             return None
-        if self._gathered and (not self.mapping.window_seconds or self._is_full()):
+        next_batch_at = self._next_batch_at()
+        if next_batch_at is not None and next_batch_at <= self._clock():
             return None
         return self._read_not_before
 

@@ -218,6 +218,17 @@ def test_five_batches_of_a_standard_queue_are_processed_at_once():
     assert sum(each.receives for each in bench.queue.stored) == 5
 
 
+def test_all_units_that_are_ready_can_begin_together():
+    scaling = {"MaximumConcurrency": 2}
+    bench = QueueBench(MaximumBatchingWindowInSeconds=1, ScalingConfig=scaling)
+    for body in ("first", "second"):
+        bench.send(body)
+        bench.engine.step(Read("invoices"))
+        bench.now += 1
+        tasks = [bench.engine.begin(unit) for unit in bench.engine.ready()]
+        assert [json.loads(task.event)["Records"][0]["body"] for task in tasks] == [body]
+
+
 def test_maximum_concurrency_limits_the_batches_processed_at_once():
     bench = QueueBench(BatchSize=1, ScalingConfig={"MaximumConcurrency": 2})
     bench.send(*[f"{place}" for place in range(10)])

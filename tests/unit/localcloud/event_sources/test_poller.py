@@ -36,7 +36,7 @@ class Lambda:
             "EventSourceMappings": [
                 {
                     "UUID": mapping.uuid,
-                    "EventSourceArn": mapping.stream_arn,
+                    "EventSourceArn": mapping.source_arn,
                     "FunctionArn": mapping.function_arn,
                     "State": "Enabled" if self.enabled else "Disabled",
                 }

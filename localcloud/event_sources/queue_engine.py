@@ -155,11 +155,6 @@ class QueueEngine:
             case Deletion():
                 return self._finish_deletion(task.number, result)
 
-    def step(self, unit: Unit) -> bool:
-        """Do one unit from begin to finish; True if it changed anything."""
-        task = self.begin(unit)
-        return self.finish(task, self.perform(task))
-
     def _units(self) -> Iterator[Unit]:
         for number in self._batches:
             yield Deliver(self._name, number)

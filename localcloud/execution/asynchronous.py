@@ -18,7 +18,7 @@ _ERROR_MESSAGE_LIMIT: Final = 1024
 
 
 @dataclass(frozen=True)
-class Settings:
+class InvokeConfig:
     """How a function, version or alias handles asynchronous events; defaults are AWS's."""
 
     maximum_retries: int = 2
@@ -42,8 +42,8 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The answer of an attempt that reached the function."""
+class Attempt:
+    """An attempt that reached the function, and its answer."""
 
     payload: Any
     function_error: str | None = None  # "Unhandled", for example
@@ -61,15 +61,15 @@ class QueuedEvent:
     request_id: str  # the same for all attempts
     payload: Any
     function_arn: str  # with the qualifier that was invoked
-    settings: Settings
+    settings: InvokeConfig
     queued_at: float  # by the clock of `after`, which must not jump
     speed: float = 1
     invocations: int = 0
     system_errors: int = 0  # with throttles; since the last attempt that reached the function
-    answer: Answer | None = None  # of the last attempt that reached the function
+    answer: Attempt | None = None  # of the last attempt that reached the function
     _saved: float = 0  # seconds that AWS would have waited in addition
 
-    def after(self, answer: Answer, now: float) -> float | Condition:
+    def after(self, answer: Attempt, now: float) -> float | Condition:
         """Seconds until the next attempt, or how the invocation ended."""
         self.invocations += 1
         self.system_errors = 0

@@ -19,7 +19,7 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import new_uuid
 from ministack.services import eventbridge, lambda_svc, sns
 
-from localcloud.execution.asynchronous import Answer, Condition, QueuedEvent, Settings
+from localcloud.execution.asynchronous import Attempt, Condition, InvokeConfig, QueuedEvent
 
 _AWS_FIRST_WAIT: Final = 60.0
 _log: Final = logging.getLogger("lambda")
@@ -92,7 +92,9 @@ def _process(function: Function, config: Function, event: Any) -> None:
         request_id=new_uuid(),
         payload=event,
         function_arn=config["FunctionArn"],
-        settings=Settings.from_api(function.get("event_invoke_config") or of_latest or {}, config),
+        settings=InvokeConfig.from_api(
+            function.get("event_invoke_config") or of_latest or {}, config
+        ),
         queued_at=time.monotonic(),
         speed=_AWS_FIRST_WAIT / lambda_svc._LAMBDA_ASYNC_RETRY_BASE_SECONDS,  # noqa: SLF001
     )
@@ -113,7 +115,7 @@ def _attempt_until_the_end(queued: QueuedEvent, function: Function, config: Func
         else:
             error = result.get("function_error") or ("Unhandled" if result.get("error") else None)
             version = config.get("Version", "$LATEST")
-            following = queued.after(Answer(result.get("body"), error, version), time.monotonic())
+            following = queued.after(Attempt(result.get("body"), error, version), time.monotonic())
         if isinstance(following, str):
             return following
         time.sleep(following)

@@ -204,7 +204,7 @@ def start_all(bench: QueueBench) -> list[Any]:
         moved = False
         for unit in bench.engine.ready():
             if isinstance(unit, Read):
-                moved |= bench.engine.step(unit)
+                moved |= bench.step(unit)
             elif unit in bench.engine.ready():
                 tasks.append(bench.engine.begin(unit))
                 moved = True
@@ -223,7 +223,7 @@ def test_all_units_that_are_ready_can_begin_together():
     bench = QueueBench(MaximumBatchingWindowInSeconds=1, ScalingConfig=scaling)
     for body in ("first", "second"):
         bench.send(body)
-        bench.engine.step(Read("invoices"))
+        bench.step(Read("invoices"))
         bench.now += 1
         tasks = [bench.engine.begin(unit) for unit in bench.engine.ready()]
         assert [json.loads(task.event)["Records"][0]["body"] for task in tasks] == [body]
@@ -305,8 +305,8 @@ def test_message_is_filtered_as_json_by_json_and_as_text_by_text(
 def test_deletion_that_fails_is_repeated_and_then_left_to_the_queue():
     bench = QueueBench(visibility_timeout=5)
     bench.send("a")
-    bench.engine.step(Read("invoices"))
-    bench.engine.step(Deliver("invoices", 0))
+    bench.step(Read("invoices"))
+    bench.step(Deliver("invoices", 0))
     bench.queue.failing = "AccessDenied: sqs:DeleteMessage"
     bench.run_for(3)
     assert "cannot be deleted: AccessDenied" in "".join(bench.said)

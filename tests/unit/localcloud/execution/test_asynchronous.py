@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from localcloud.execution.asynchronous import Answer, QueuedEvent, Settings
+from localcloud.execution.asynchronous import Attempt, InvokeConfig, QueuedEvent
 from tests.support.repository import ROOT
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:book"
 START = 1_800_000_000.0  # 2027-01-15T08:00:00Z
-FAILED = Answer({"errorMessage": "no disk"}, "Unhandled")
+FAILED = Attempt({"errorMessage": "no disk"}, "Unhandled")
 RECORDED = json.loads((ROOT / "tests/data/recordings/asynchronous.json").read_text())["cases"]
 
 
@@ -21,7 +21,7 @@ def queued(speed: float = 1, arn: str = ARN, **settings: Any) -> QueuedEvent:
         request_id="the request ID",
         payload={"number": 1},
         function_arn=arn,
-        settings=Settings.from_api(settings, config),
+        settings=InvokeConfig.from_api(settings, config),
         queued_at=START,
         speed=speed,
     )
@@ -36,7 +36,7 @@ def test_event_is_attempted_and_recorded_as_on_aws(case: dict[str, Any], speed: 
         assert following is None or isinstance(following, float)
         now += following or 0
         now += 0.5  # the function runs
-        following = event.after(Answer(**attempt), now)
+        following = event.after(Attempt(**attempt), now)
     assert isinstance(following, str)
     if "record" in case:
         record = event.record(following, now)
@@ -94,7 +94,7 @@ def test_record_of_an_event_that_never_reached_the_function_has_no_response():
 
 def test_record_names_the_alias_that_was_invoked():
     event = queued(arn=f"{ARN}:live")
-    event.after(Answer(None, executed_version="7"), START)
+    event.after(Attempt(None, executed_version="7"), START)
     record = event.record("Success", START)
     assert record["requestContext"]["functionArn"] == f"{ARN}:live"
     assert record["responseContext"] == {"statusCode": 200, "executedVersion": "7"}
@@ -110,7 +110,7 @@ def test_success_and_failure_have_destinations_of_their_own():
 
 def test_error_message_of_a_dead_letter_has_at_most_1_kb():
     event = queued()
-    event.after(Answer({"errorMessage": "x" * 5000}, "Unhandled"), START)
+    event.after(Attempt({"errorMessage": "x" * 5000}, "Unhandled"), START)
     assert len(event.dead_letter_attributes()["ErrorMessage"]["StringValue"]) == 1024
 
 

@@ -85,12 +85,6 @@ class Gallery:
                 return wrong
             time.sleep(_LOOK_SECONDS)
 
-    def remove_reports(self) -> None:
-        """Let the next report of today be a new one."""
-        s3, bucket = self.cloud.client("s3"), self.outputs["ReportsBucketName"]
-        for stored in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
-            s3.delete_object(Bucket=bucket, Key=stored["Key"])
-
     def found(self) -> Found:
         """What is there now."""
         return found.take(self.cloud, self.outputs)

@@ -62,7 +62,8 @@ def test_nothing_is_lost_while_processes_are_killed(gallery: Gallery, run: int) 
     assert not wrong
     assert injector.counts == KILLS, "not every fault was injected"
     assert ledger.unanswered, "no client has noticed any fault"
-    _check_report(gallery)
+    if run == len(PLANS) - 1:  # a stack makes one report a day
+        _check_report(gallery)
     _check_pages(gallery)
 
 
@@ -81,7 +82,6 @@ def _more(plan: Plan) -> Callable[[], Operation]:
 
 def _check_report(gallery: Gallery) -> None:
     """The daily report counts what the tables have, and finds nothing wrong."""
-    gallery.remove_reports()  # of an earlier run
     assert "New report" in gallery.command("report")
     source = open_reports(STACK)
     report = last_reports(source, 2, datetime.now(UTC).date())[-1]

@@ -9,7 +9,7 @@ from typing import Any, Final
 from localcloud.application import Application
 from localcloud.execution.function_version import is_supported
 from localcloud.stack import Stack
-from localcloud.templates import read_template
+from localcloud.templates import function_defaults, read_template, resources_of
 
 _CODE: Final = {
     "AWS::Serverless::Function": "CodeUri",
@@ -83,13 +83,13 @@ def _configurations(stack: Stack) -> dict[str, list[dict[str, Any]]]:
 
 def _folders(template: Path) -> Iterator[tuple[str, Path]]:
     content = read_template(template)
-    defaults: Mapping[str, Any] = content.get("Globals", {}).get("Function", {})
-    for logical_id, resource in content.get("Resources", {}).items():
+    defaults: Mapping[str, Any] = function_defaults(content)
+    for logical_id, resource in resources_of(content):
         kind = resource.get("Type")
         if kind not in _CODE:
             continue
         inherited = defaults if kind == "AWS::Serverless::Function" else {}
-        properties = {**inherited, **resource.get("Properties", {})}
+        properties = {**inherited, **(resource.get("Properties") or {})}
         code = properties.get(_CODE[kind])
         if isinstance(code, str) and "InlineCode" not in properties:
             folder = (template.parent / code).resolve()

@@ -1,6 +1,7 @@
 """Runs an application on a laptop cloud of its own: starts, builds, deploys and ends both."""
 
 import contextlib
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from localcloud.cloud import Cloud, CloudError, running
 from localcloud.deployment import Report
 from localcloud.event_sources import poller
 from localcloud.event_sources.poller import EventSources
+from localcloud.execution import cgroups
 from localcloud.stack import Stack
 from localcloud.template_check import Checked, check
 
@@ -48,8 +50,11 @@ def running_application(
         CloudError: one of the steps failed; the message says what to do.
     """
     with contextlib.ExitStack() as cleanup:
+        memory = cleanup.enter_context(cgroups.delegated())
         with step(console, "laptop cloud"):
-            cleanup.enter_context(running(cloud))
+            cleanup.enter_context(running(cloud, memory.settings))
+        if sys.platform == "linux":
+            console.print(f"  [dim]memory limit of functions: {escape(str(memory))}[/]")
         checked = check_and_show(application, cloud, console)
         if _DISTRIBUTION in checked.types:
             with cloudfront.listening(cloud, cdn_port):

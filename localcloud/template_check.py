@@ -11,7 +11,13 @@ from rich.table import Table
 from localcloud.application import Application
 from localcloud.cloud import MINISTACK_PYTHON, ROOT, Cloud, CloudError
 from localcloud.ministack.resource_types import REFUSED, Limitation
-from localcloud.templates import PYTHON, Template, read_template
+from localcloud.templates import (
+    PYTHON,
+    Template,
+    function_defaults,
+    read_template,
+    resources_of,
+)
 
 _PROGRAM: Final = ROOT / "localcloud" / "ministack" / "template_check.py"
 _LOCAL_PATHS: Final = ("CodeUri", "ContentUri", "DefinitionUri")
@@ -76,17 +82,17 @@ def check(application: Application, cloud: Cloud) -> Checked:
 
 def _as_uploaded(template: Template) -> Template:
     """The template with a URL in S3 for each local path, as after the upload of `sam deploy`."""
-    sections = [template.get("Globals", {}).get("Function", {})]
-    sections += [each.get("Properties", {}) for each in template.get("Resources", {}).values()]
+    sections = [function_defaults(template)]
+    sections += [each.get("Properties") or {} for _, each in resources_of(template)]
     for properties in sections:
         for name in _LOCAL_PATHS:
             if isinstance(properties.get(name), str):
                 properties[name] = "s3://artifacts/built"
         if isinstance(properties.get("Location"), str):
             properties["Location"] = "https://artifacts.s3.amazonaws.com/built"
-    for resource in template.get("Resources", {}).values():
+    for _, resource in resources_of(template):
         if resource.get("Type") == "AWS::Serverless::Function":
-            properties = resource.setdefault("Properties", {})
+            properties = resource["Properties"] = resource.get("Properties") or {}
             if properties.get("PackageType") == "Image":
                 properties.setdefault("ImageUri", "000000000000.dkr.ecr.us-east-1.amazonaws.com/x")
             elif "InlineCode" not in properties and "CodeUri" not in sections[0]:

@@ -16,6 +16,7 @@ from localcloud.cloud import CloudError
 PYTHON: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _FUNCTION: Final = "AWS::Serverless::Function"
 _LAYER: Final = "AWS::Serverless::LayerVersion"
+_LOOP: Final = "Fn::ForEach::"
 _FILES: Final = ("DefinitionUri", "Location", "SchemaUri", "TemplateURL")
 """Properties that name a local file which a deployment reads and no build does."""
 
@@ -30,6 +31,8 @@ def read_template(path: Path) -> Template:
     """
     try:
         template = get_template_data(str(path))
+        if not isinstance(template, dict):
+            raise CloudError(f"{path} cannot be read as a template: it has no Resources section.")
         return dict(_with_included(template, path.parent))
     except (UserException, OSError, ValueError) as error:
         raise CloudError(f"{path} cannot be read: {error}") from error
@@ -45,6 +48,26 @@ def files_of_template(path: Path) -> set[Path]:
         return {path, *_files_named(get_template_data(str(path)), path.parent)}
     except (UserException, OSError, ValueError) as error:
         raise CloudError(f"{path} cannot be read: {error}") from error
+
+
+def function_defaults(template: Template) -> Template:
+    """What Globals says of all functions, for reading and changing."""
+    return ((template.get("Globals") or {}).get("Function")) or {}
+
+
+def resources_of(template: Template) -> Iterator[tuple[str, Template]]:
+    """The resources by logical id; one in a loop (Fn::ForEach) once, by the id in the loop."""
+    yield from _resources(template.get("Resources") or {})
+
+
+def _resources(section: Any) -> Iterator[tuple[str, Template]]:
+    if not isinstance(section, dict):
+        return
+    for name, each in section.items():
+        if name.startswith(_LOOP) and isinstance(each, list) and each:
+            yield from _resources(each[-1])
+        elif isinstance(each, dict):
+            yield name, each
 
 
 def _files_named(node: Any, folder: Path) -> Iterator[Path]:
@@ -84,12 +107,12 @@ def for_this_machine(template: Template, parameters: Mapping[str, str], machine:
     changed = copy.deepcopy(template)
     values = {
         name: str(parameters.get(name, definition.get("Default", "")))
-        for name, definition in template.get("Parameters", {}).items()
+        for name, definition in (template.get("Parameters") or {}).items()
     }
-    defaults = changed.get("Globals", {}).get("Function", {})
+    defaults = function_defaults(changed)
     _change_function(defaults, values, machine)
-    for resource in changed.get("Resources", {}).values():
-        properties = resource.setdefault("Properties", {})
+    for _, resource in resources_of(changed):
+        properties = resource["Properties"] = resource.get("Properties") or {}
         if resource.get("Type") == _FUNCTION:
             runtime = _change_function(properties, values, machine)
             runtime = runtime or str(defaults.get("Runtime", ""))
@@ -140,7 +163,7 @@ def _value(given: object, values: Mapping[str, str]) -> str:
 
 def _make_global_code_absolute(template: Template, folder: Path) -> None:
     """sam moves the paths of resources but not the one in Globals."""
-    defaults = template.get("Globals", {}).get("Function", {})
+    defaults = function_defaults(template)
     if isinstance(defaults.get("CodeUri"), str) and "://" not in defaults["CodeUri"]:
         defaults["CodeUri"] = os.path.normpath(folder / defaults["CodeUri"])
 

@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """
 
 import contextlib
-import math
 import os
 import shutil
 import signal
@@ -22,6 +21,7 @@ from localcloud.execution.function_version import (
     command,
     environment_variables,
 )
+from localcloud.execution.memory_limits import memory_limit
 from localcloud.execution.platform_log import TIMED_OUT, InvocationEnd, platform_log
 from localcloud.execution.processes import FunctionProcess, ProcessKeeper
 from localcloud.execution.runtime_api import (
@@ -69,6 +69,9 @@ class _Ended:
     payload: bytes | None = None
 
 
+_OUT_OF_MEMORY_KILL: Final = _Ended(OUT_OF_MEMORY, "Runtime exited with error: signal: killed")
+
+
 class ExecutionEnvironment:
     """A process, its Runtime API and its /tmp; used by one thread at a time."""
 
@@ -89,7 +92,8 @@ class ExecutionEnvironment:
         self._host = host
         self._keeper = keeper
         self._limits = limits
-        self._folder = host.folder / "environments" / uuid.uuid4().hex
+        name = uuid.uuid4().hex
+        self._folder = host.folder / "environments" / name
         self._temporary = self._folder / "tmp"
         self._temporary.mkdir(parents=True)
         self._output = _Output(self._folder / "output.log")
@@ -97,11 +101,12 @@ class ExecutionEnvironment:
         self._api: RuntimeApi | None = None
         self._init_seconds: float | None = None
         self._log: list[str] = []
-        self._used_mb = 0.0
         self._is_killed = False
         # A debugger takes time and memory, which the function's limits do not count.
         self._is_debugged = version.debugger is not None
-        self._memory_limit_mb = math.inf if self._is_debugged else version.memory_mb
+        self._memory = memory_limit(
+            host.cgroups, name, None if self._is_debugged else version.memory_mb
+        )
 
     @property
     def is_initialized(self) -> bool:
@@ -129,7 +134,6 @@ class ExecutionEnvironment:
         began = time.monotonic()
         limit = self._limits.of_invocation(self.version.timeout_seconds)
         deadline = began + (debugging.SECONDS if self._is_debugged else limit)
-        self._used_mb = 0.0
         ended = None if self.is_initialized else self._start(deadline, "invoke")
         self._log += self._lambda_log.start(invocation.request_id, invocation.function_arn)
         if ended:
@@ -163,6 +167,7 @@ class ExecutionEnvironment:
     def close(self) -> None:
         """End the runtime and delete /tmp."""
         self._end_runtime()
+        self._memory.close()
         self._output.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -202,7 +207,11 @@ class ExecutionEnvironment:
         )
         try:
             self._process = FunctionProcess(
-                runtime, self.version.task_folder, variables, self._output.path, self._keeper
+                self._memory.starting(runtime),
+                self.version.task_folder,
+                variables,
+                self._output.path,
+                self._keeper,
             )
         except OSError as error:  # a bootstrap that cannot be executed
             return _Ended("Runtime.InvalidEntrypoint", f"fork/exec {runtime[-1]}: {error}")
@@ -229,8 +238,8 @@ class ExecutionEnvironment:
                 case Responded() | Failed() as answer:
                     result = answer
                 case Polled():
-                    if self._peak_mb() > self._memory_limit_mb:
-                        return _Ended(OUT_OF_MEMORY, "Runtime exited with error: signal: killed")
+                    if self._memory.was_exceeded(self._runtime[0]):
+                        return _OUT_OF_MEMORY_KILL
                     if result:
                         return result
                     return _Ended(EXITED, "Runtime asked for the next event without an answer")
@@ -249,11 +258,12 @@ class ExecutionEnvironment:
             remaining = deadline - time.monotonic()
             if event := api.event(min(remaining, _CHECK_SECONDS)):
                 return event
-            if (ended := self._exit()) is not None:
+            ended = self._exit()  # first, because it may be the kernel that ends it for its memory
+            if self._memory.is_exceeded(self._runtime[0]):
+                return _OUT_OF_MEMORY_KILL
+            if ended:
                 # The runtime may have reported a result before it ended.
                 return api.event(0) or ended
-            if self._measured_mb() > self._memory_limit_mb:
-                return _Ended(OUT_OF_MEMORY, "Runtime exited with error: signal: killed")
             if (stored := _megabytes(self._temporary)) > self.version.storage_mb:
                 return _Ended(EXITED, _storage_exceeded(stored, self.version.storage_mb))
             if remaining <= 0:
@@ -269,15 +279,6 @@ class ExecutionEnvironment:
             name = signal.strsignal(-status) or str(-status)
             return _Ended(EXITED, f"Runtime exited with error: signal: {name.lower()}")
         return _Ended(EXITED, f"Runtime exited with error: exit status {status}")
-
-    def _measured_mb(self) -> float:
-        used = self._runtime[0].memory_mb()
-        self._used_mb = max(self._used_mb, used)
-        return used
-
-    def _peak_mb(self) -> float:
-        self._used_mb = max(self._used_mb, self._runtime[0].peak_memory_mb())
-        return self._used_mb
 
     def _result(
         self, invocation: Invocation, outcome: Responded | Failed | _Ended, began: float
@@ -307,7 +308,7 @@ class ExecutionEnvironment:
                 request_id=request_id,
                 seconds=seconds,
                 init_seconds=self._init_seconds,
-                used_mb=self._used_mb,
+                used_mb=self._memory.used_mb(),
                 error_type=error_type,
                 raised=isinstance(outcome, Failed),
             )
@@ -327,6 +328,7 @@ class ExecutionEnvironment:
     def _end_runtime(self) -> None:
         if self._process:
             self._process.end()
+            self._memory.end()
             self._process = None
         if self._api:
             self._api.close()

@@ -52,12 +52,14 @@ class Host:
     """What all execution environments of this machine share.
 
     `python` is the functions' interpreter with the packages of Lambda's runtime, awslambdaric among
-    them. The function's own variables take precedence over `variables`.
+    them. The function's own variables take precedence over `variables`. `cgroups` is where each
+    environment gets a cgroup; without it, memory is watched.
     """
 
     folder: Path
     python: Path
     variables: Mapping[str, str] = field(default_factory=dict)
+    cgroups: Path | None = None
 
 
 def is_supported(runtime: str) -> bool:

@@ -128,9 +128,10 @@ class _JsonLog:
         }
         report = {**record, "metrics": {"durationMs": round(seconds * 1000, 3)}}
         is_on_demand = self._initialization_type == "on-demand"
+        level_of_success = "DEBUG" if is_on_demand else "INFO"
         return [
             *self._event("WARN" if error_type else "DEBUG", "initRuntimeDone", record),
-            *self._event("DEBUG" if is_on_demand else "INFO", "initReport", report),
+            *self._event("WARN" if error_type else level_of_success, "initReport", report),
         ]
 
     def start(self, request_id: str, function_arn: str) -> list[str]:

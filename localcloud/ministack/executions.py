@@ -17,6 +17,7 @@ from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import lambda_svc
 
 from localcloud.execution import debugging
+from localcloud.execution.cgroups import SETTING as CGROUPS
 from localcloud.execution.code_store import CodeStore
 from localcloud.execution.concurrency import Concurrency, TooManyRequestsError
 from localcloud.execution.environment import Result
@@ -90,7 +91,8 @@ class Executions:
         self._concurrency = Concurrency(limit, _reserved)
         self._code = CodeStore(folder / "code")
         self._folders = CodeFolders(self._code, SavedCode(folder.with_name(FOLDER)))
-        host = Host(folder, python, variables)
+        cgroups = Path(os.environ[CGROUPS]) if CGROUPS in os.environ else None
+        host = Host(folder, python, variables, cgroups)
         self.pool = EnvironmentPool(
             host, self._concurrency, TimeLimits.of(), write_log=function_logs.write
         )

@@ -19,8 +19,12 @@ _WITHOUT_EFFECT: Final = {
     "AWS::EC2::Subnet": "functions use the network of this machine",
     "AWS::EC2::VPC": "functions use the network of this machine",
     "AWS::EC2::VPCEndpoint": "functions use the network of this machine",
+    "AWS::EFS::FileSystem": "no file system is mounted",
     "AWS::WAFv2::WebACL": "requests are not inspected",
 }
+_ACCOUNT: Final = "000000000000"
+_POLLED: Final = ("dynamodb", "kinesis", "sqs")
+_LAYER: Final = re.compile(r"arn:.*:(\d{12}):layer:")
 _SUBSTITUTED: Final = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.[A-Za-z0-9.]+)?\}")
 
 type Json = Any
@@ -34,6 +38,30 @@ class Limitation(NamedTuple):
     type: str
     outcome: str
     reason: str
+
+
+def mistakes(template: Template) -> list[str]:
+    """Sentences about what CloudFormation would refuse in a translated template."""
+    resources = template.get("Resources")
+    if not isinstance(resources, Mapping):
+        return ["It has no Resources section."]
+    found = [
+        f"{name} has no Type."
+        for name, resource in resources.items()
+        if not isinstance(resource, Mapping) or not isinstance(resource.get("Type"), str)
+    ]
+    if found:
+        return found
+    defined = {*resources, *(template.get("Parameters") or {})}
+    users = {f"{name} refers": each.get("Properties", {}) for name, each in resources.items()}
+    outputs = template.get("Outputs") or {}
+    users |= {f"Output {name} refers": each for name, each in outputs.items()}
+    return [
+        f"{user} to {name}, which is neither a resource nor a parameter."
+        for user, node in users.items()
+        for name in sorted(set(_references(node)) - defined)
+        if not name.startswith("AWS::")
+    ]
 
 
 def limitations(
@@ -59,6 +87,8 @@ def limitations(
             found.append(Limitation(name, kind, WITHOUT_EFFECT, _WITHOUT_EFFECT[kind]))
         elif resource.get("Properties", {}).get("TumblingWindowInSeconds"):
             found.append(Limitation(name, kind, REFUSED, "tumbling windows are not modelled"))
+        elif kind == "AWS::Lambda::EventSourceMapping" and not _is_polled(resource):
+            found.append(Limitation(name, kind, WITHOUT_EFFECT, "nothing polls its event source"))
         elif kind == "AWS::Lambda::Function":
             properties = resource.get("Properties", {})
             found += [Limitation(name, kind, *each) for each in _of_function(properties, python)]
@@ -131,7 +161,7 @@ def _without_order(resource: Mapping[str, Any], removed: Collection[str]) -> dic
 def _references(node: Json) -> Iterator[str]:
     """The logical ids, and parameters, that a part of a template refers to."""
     match node:
-        case {"Ref": str(name)}:
+        case {"Ref": str(name), **rest} if not rest:
             yield name
         case {"Fn::GetAtt": [str(name), *_]}:
             yield name
@@ -150,6 +180,23 @@ def _references(node: Json) -> Iterator[str]:
                 yield from _references(value)
 
 
+def _is_polled(mapping: Mapping[str, Any]) -> bool:
+    """Whether the event source is a stream or a queue; one of this stack is."""
+    properties = mapping.get("Properties", {})
+    source = properties.get("EventSourceArn")
+    if not isinstance(source, str) or not source.startswith("arn:"):
+        return "SelfManagedEventSource" not in properties
+    return source.split(":")[2] in _POLLED
+
+
+def _text(node: Json) -> str:
+    """A literal, or the text of a Fn::Sub with what it substitutes."""
+    match node:
+        case {"Fn::Sub": str(text)} | str(text):
+            return text
+    return ""
+
+
 def _of_function(properties: Mapping[str, Any], python: str) -> Iterator[tuple[str, str]]:
     runtime = str(properties.get("Runtime", ""))
     if properties.get("PackageType") == "Image":
@@ -158,5 +205,11 @@ def _of_function(properties: Mapping[str, Any], python: str) -> Iterator[tuple[s
         yield CHANGED, f"{runtime} is built for and runs on {python}"
     elif not runtime.startswith(("python3.", "provided")):
         yield WITHOUT_EFFECT, f"{runtime} does not run here; invocations fail"
+    for layer in properties.get("Layers") or []:
+        account = _LAYER.match(_text(layer))
+        if account and account[1] != _ACCOUNT:
+            yield WITHOUT_EFFECT, f"layer of account {account[1]}: its files are not here"
+    for mounted in properties.get("FileSystemConfigs") or []:
+        yield WITHOUT_EFFECT, f"{mounted.get('LocalMountPath')}: no file system is mounted"
     if "VpcConfig" in properties:
         yield WITHOUT_EFFECT, "VpcConfig: functions use the network of this machine"

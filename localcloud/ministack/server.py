@@ -26,6 +26,7 @@ def main() -> None:
 
     from localcloud.ministack import (  # noqa: PLC0415 - its folder is on the path only now
         alarms,
+        api_deployments,
         cloudwatch,
         decisions,
         deployments,
@@ -44,6 +45,7 @@ def main() -> None:
     )
 
     alarms.install()
+    api_deployments.install()
     functions.install()
     http_apis.install()
     rest_apis.install()

@@ -21,8 +21,9 @@ def check(given: dict[str, Any]) -> dict[str, Any]:
     """Check a template; input and output are those of `main`."""
     from ministack.services.cloudformation import engine, provisioners  # noqa: PLC0415
 
-    from localcloud.ministack import deployments, resource_types  # noqa: PLC0415
+    from localcloud.ministack import api_deployments, deployments, resource_types  # noqa: PLC0415
 
+    api_deployments.install()
     deployments.transform_with_parameters()
     sent = [{"Key": name, "Value": value} for name, value in given["parameters"].items()]
     try:
@@ -30,8 +31,13 @@ def check(given: dict[str, Any]) -> dict[str, Any]:
         template = engine._apply_transforms(given["template"], sent)  # noqa: SLF001
         conditions = engine._evaluate_conditions(template, values)  # noqa: SLF001
     except Exception as error:  # noqa: BLE001 - the transform has no common base of its exceptions
+        if lacking := _without_value(given):
+            options = " ".join(f"--parameter {name}=VALUE" for name in lacking)
+            return {"error": f"{', '.join(lacking)} has no default. Give {options}."}
         causes = [str(each.message) for each in getattr(error, "causes", [])]
         return {"error": " ".join(causes) or getattr(error, "message", None) or str(error)}
+    if mistakes := resource_types.mistakes(template):
+        return {"error": " ".join(mistakes)}
     found = resource_types.limitations(
         template,
         conditions,
@@ -40,6 +46,18 @@ def check(given: dict[str, Any]) -> dict[str, Any]:
     )
     types = {resource["Type"] for resource in template["Resources"].values()}
     return {"limitations": found, "types": sorted(types)}
+
+
+def _without_value(given: dict[str, Any]) -> list[str]:
+    """The parameters that have neither a default nor a given value."""
+    declared = given["template"].get("Parameters") or {}
+    return [
+        name
+        for name, parameter in declared.items()
+        if isinstance(parameter, dict)
+        and "Default" not in parameter
+        and name not in given["parameters"]
+    ]
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from localcloud.templates import (
     files_of_template,
     for_this_machine,
     read_template,
+    resources_of,
     write_for_build,
 )
 
@@ -106,7 +107,7 @@ def test_included_files_are_read_in_their_places(tmp_path: Path):
     }
 
 
-@pytest.mark.parametrize("text", ["Resources: [", "just text"])
+@pytest.mark.parametrize("text", ["Resources: [", "just text", "", "- a"])
 def test_file_that_is_not_a_template_is_named(tmp_path: Path, text: str):
     source = tmp_path / "template.yaml"
     source.write_text(text)
@@ -145,3 +146,27 @@ Resources:
         tmp_path / "common.yaml",
         tmp_path / "steps.asl.json",
     }
+
+
+def test_functions_in_a_loop_are_changed_like_the_others():
+    looped = yaml_parse(
+        """
+        Resources:
+          Fn::ForEach::Functions:
+            - Name
+            - [One, Two]
+            - ${Name}Function:
+                Type: AWS::Serverless::Function
+                Properties: {Runtime: python3.9, Handler: app.handler, CodeUri: src}
+          Empty: {Type: AWS::SQS::Queue, Properties: null}
+        """
+    )
+    changed = for_this_machine(looped, {}, "x86_64")
+    assert [name for name, _ in resources_of(changed)] == ["${Name}Function", "Empty"]
+    body = changed["Resources"]["Fn::ForEach::Functions"][-1]
+    assert body["${Name}Function"]["Properties"]["Runtime"] == PYTHON
+
+
+def test_globals_may_be_empty():
+    template = yaml_parse("Globals: {Function: null}\nResources: {Q: {Type: AWS::SQS::Queue}}")
+    assert for_this_machine(template, {}, "x86_64") == template

@@ -139,6 +139,27 @@ def test_environment_is_used_again_also_after_an_exception(
     assert answer(tested) == {"calls": 3, "pid": first["pid"]}
 
 
+def test_used_memory_is_the_most_over_all_invocations(
+    function: MakeVersion, environment: MakeEnvironment
+):
+    """Also where another runtime has started meanwhile."""
+    version = function(
+        """
+        import os
+        def handler(event, context):
+            if event.get("exit"):
+                os._exit(1)
+            bytearray(event["mb"] * 2**20)
+        """
+    )
+    tested = environment(version)
+    events = (b'{"mb": 100}', b'{"exit": true}', b'{"mb": 1}')
+    reports = [tested.invoke(invocation(event)).log[-1] for event in events]
+    used = [int(found[1]) for each in reports if (found := re.search(r"Used: (\d+) MB", each))]
+    assert used[0] > 100
+    assert used[2] >= used[1] >= used[0]
+
+
 def test_log_has_the_lines_of_lambda_around_those_of_the_function(
     function: MakeVersion, environment: MakeEnvironment
 ):

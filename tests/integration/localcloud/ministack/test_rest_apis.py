@@ -121,3 +121,36 @@ SET_BACK = """
 
 def test_requests_are_answered_after_the_clock_was_set_back():
     assert inside_ministack(SET_BACK) == [True, True, False, True, True, False, True]
+
+
+METHOD_LIMITS = """
+    import asyncio, json
+    from ministack.services import apigateway_v1
+    from ministack.services.cloudformation import provisioners
+
+    def create(kind, properties):
+        handlers = provisioners._RESOURCE_HANDLERS[f"AWS::ApiGateway::{kind}"]
+        return handlers["create"](kind, properties, "stack")[0]
+
+    integration = {"type": "mock", "requestTemplates": {"application/json": '{"statusCode": 200}'}}
+    operation = {"get": {"x-amazon-apigateway-integration": integration}}
+    paths = dict.fromkeys(("/plain", "/encoded", "/other"), operation)
+    api = create("RestApi", {"Body": {"swagger": "2.0", "paths": paths}, "Name": "limited"})
+    nothing = {"HttpMethod": "GET", "ThrottlingRateLimit": 0, "ThrottlingBurstLimit": 0}
+    create("Stage", {
+        "RestApiId": api,
+        "StageName": "prod",
+        "DeploymentId": create("Deployment", {"RestApiId": api}),
+        "MethodSettings": [{"ResourcePath": path, **nothing} for path in ("/plain", "/~1encoded")],
+    })
+
+    def status(path):
+        request = (api, "prod", "GET", path, {}, b"", {})
+        return asyncio.run(apigateway_v1.handle_execute(*request))[0]
+
+    print(json.dumps({path: status(path) for path in paths}))
+"""
+
+
+def test_limit_of_a_method_does_nothing_if_its_path_is_written_with_encoded_slashes():
+    assert inside_ministack(METHOD_LIMITS) == {"/plain": 429, "/encoded": 200, "/other": 200}

@@ -98,11 +98,13 @@ def test_json_events_of_a_failed_invocation_say_how(
     assert "initDurationMs" not in report[1]["metrics"]
 
 
-def test_json_event_of_a_failed_initialization_says_how():
-    [(kind, record)] = events(log().init_end(0.1, "init", "Runtime.ExitError"))
-    assert kind == "platform.initRuntimeDone"
-    assert record["status"] == "error"
-    assert record["errorType"] == "Runtime.ExitError"
+@pytest.mark.parametrize("by", ["on-demand", "provisioned-concurrency"])
+def test_json_events_of_a_failed_initialization_are_warnings_and_say_how(by: str):
+    found = events(log(level="WARN", by=by).init_end(0.1, "init", "Runtime.ExitError"))
+    assert [kind for kind, _ in found] == ["platform.initRuntimeDone", "platform.initReport"]
+    for _, record in found:
+        assert record["status"] == "error"
+        assert record["errorType"] == "Runtime.ExitError"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from localcloud.ministack.resource_types import limitations, without_left_out
+import pytest
+
+from localcloud.ministack.resource_types import limitations, mistakes, without_left_out
 
 KNOWN = {
     "AWS::Lambda::Alias",
@@ -150,3 +152,68 @@ def test_refused_resource_stays_in_the_template():
         }
     }
     assert without_left_out(template, {}, KNOWN) == template
+
+
+def test_event_source_that_nothing_polls_is_without_effect():
+    def mapping(**properties: Any) -> dict[str, Any]:
+        return {"Type": "AWS::Lambda::EventSourceMapping", "Properties": properties}
+
+    polled = [
+        mapping(EventSourceArn={"Fn::GetAtt": ["Queue", "Arn"]}),
+        mapping(EventSourceArn="arn:aws:kinesis:us-east-1:000000000000:stream/a"),
+    ]
+    not_polled = [
+        mapping(EventSourceArn="arn:aws:kafka:us-east-1:000000000000:cluster/a/b"),
+        mapping(SelfManagedEventSource={"Endpoints": {}}),
+    ]
+    assert [outcomes({"Mapping": each}) for each in polled] == [{}, {}]
+    reason = ("accepted without effect", "nothing polls its event source")
+    assert [outcomes({"Mapping": each}) for each in not_polled] == [{"Mapping": reason}] * 2
+
+
+@pytest.mark.parametrize(
+    ("properties", "reason"),
+    [
+        (
+            {"Layers": [{"Fn::Sub": "arn:aws:lambda:${AWS::Region}:580247275435:layer:Tool:2"}]},
+            "layer of account 580247275435: its files are not here",
+        ),
+        (
+            {"FileSystemConfigs": [{"Arn": "a", "LocalMountPath": "/mnt/lambda"}]},
+            "/mnt/lambda: no file system is mounted",
+        ),
+    ],
+)
+def test_what_a_function_lacks_here_is_named(properties: dict[str, Any], reason: str):
+    resources = {"F": {"Type": "AWS::Lambda::Function", "Properties": FUNCTION | properties}}
+    assert outcomes(resources) == {"F": ("accepted without effect", reason)}
+
+
+def test_layers_of_the_stack_and_of_its_account_are_not_listed():
+    layers = [{"Ref": "Shared"}, "arn:aws:lambda:us-east-1:000000000000:layer:mine:1"]
+    function = {"Type": "AWS::Lambda::Function", "Properties": FUNCTION | {"Layers": layers}}
+    assert outcomes({"F": function}) == {}
+
+
+def test_reference_to_nothing_and_a_resource_without_type_are_mistakes():
+    queue = {
+        "Type": "AWS::SQS::Queue",
+        "Properties": {
+            "QueueName": {"Fn::Sub": "${AWS::StackName}-${Stage}-${Missing.Arn}"},
+            "Tags": [{"Key": "region", "Value": {"Ref": "AWS::Region"}}],
+            "KmsMasterKeyId": {"Fn::Sub": ["${local}", {"local": {"Ref": "Stage"}}]},
+        },
+    }
+    outputs = {"Url": {"Value": {"Fn::GetAtt": ["Other", "Arn"]}}, "Queue": {"Value": {"Ref": "Q"}}}
+    parameters = {"Stage": {"Type": "String"}}
+    template = {"Parameters": parameters, "Resources": {"Q": queue}, "Outputs": outputs}
+    assert mistakes(template) == [
+        "Q refers to Missing, which is neither a resource nor a parameter.",
+        "Output Url refers to Other, which is neither a resource nor a parameter.",
+    ]
+    assert mistakes({"Resources": {"A": {"Properties": {}}, "B": None}}) == [
+        "A has no Type.",
+        "B has no Type.",
+    ]
+    for template in ({}, {"Resources": None}, {"Resources": ["Q"]}):
+        assert mistakes(template) == ["It has no Resources section."]

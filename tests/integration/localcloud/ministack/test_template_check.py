@@ -1,0 +1,58 @@
+"""What is said of a template before it is deployed."""
+
+from tests.support.ministack_process import inside_ministack
+
+CHECKED = """
+    import json
+    from localcloud.ministack.template_check import check
+
+    def checked(resources, parameters=None, transform="AWS::LanguageExtensions"):
+        template = {
+            "Transform": transform, "Parameters": parameters or {}, "Resources": resources
+        }
+        return check({"template": template, "parameters": {}, "python": "python3.13"})
+
+    api = {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"ProtocolType": "WEBSOCKET"}}
+    deployment = {"Type": "AWS::ApiGatewayV2::Deployment", "Properties": {"ApiId": {"Ref": "A"}}}
+    stage = {
+        "Type": "AWS::ApiGatewayV2::Stage",
+        "Properties": {"ApiId": {"Ref": "A"}, "DeploymentId": {"Ref": "D"}, "StageName": "prod"},
+    }
+    archive = {"${Name}Archive": {"Type": "AWS::Events::Archive", "Properties": {}}}
+    print(json.dumps([
+        checked({"A": api, "D": deployment, "S": stage}),
+        checked({"Fn::ForEach::Archives": ["Name", ["One", "Two"], archive]}),
+        checked({"A": api}, {"Bus": {"Type": "String"}, "Stage": {"Default": "dev"}}),
+    ]))
+"""
+
+
+def test_template_is_checked_as_it_will_be_deployed():
+    web_socket, loop, lacking = inside_ministack(CHECKED)
+    assert web_socket["limitations"] == []
+    left_out = ["AWS::Events::Archive", "left out", "localcloud does not know the type"]
+    assert loop["limitations"] == [["OneArchive", *left_out], ["TwoArchive", *left_out]]
+    assert lacking["error"] == "Bus has no default. Give --parameter Bus=VALUE."
+
+
+DEPLOYED = """
+    import json
+    from ministack.services import apigateway
+    from ministack.services.cloudformation import provisioners
+    from localcloud.ministack import api_deployments
+
+    api_deployments.install()
+    handlers = provisioners._RESOURCE_HANDLERS
+    properties = {"Name": "chat", "ProtocolType": "WEBSOCKET"}
+    api, _ = handlers["AWS::ApiGatewayV2::Api"]["create"]("Api", properties, "stack")
+    of_deployment, properties = handlers["AWS::ApiGatewayV2::Deployment"], {"ApiId": api}
+    deployment, attributes = of_deployment["create"]("D", properties, "stack")
+    made = list(apigateway._deployments[api])
+    of_deployment["delete"](deployment, properties)
+    left = list(apigateway._deployments[api])
+    print(json.dumps([made == [deployment] == [attributes["DeploymentId"]], left]))
+"""
+
+
+def test_deployment_of_a_web_socket_api_is_made_and_deleted():
+    assert inside_ministack(DEPLOYED) == [True, []]

@@ -5,12 +5,15 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from botocore.exceptions import ClientError
 
+from localcloud import build_record
 from localcloud.application import Application
+from localcloud.build_record import BuildRecord
 from localcloud.cloud import Cloud, CloudError
 from localcloud.environment import REGION, build_environment
 from localcloud.stack import Stack
@@ -41,6 +44,11 @@ def build(
 
     folder = application.folder
     folder.mkdir(parents=True, exist_ok=True)
+    before = BuildRecord.now(application, architecture())
+    if before.read and before == BuildRecord.last(application):
+        report("nothing has changed since the last build")
+        return _sizes(application)
+    build_record.forget(application)
     template = write_for_build(
         application.template, folder / "template.yaml", application.parameters, architecture()
     )
@@ -52,12 +60,21 @@ def build(
         str(folder / "build-cache"),
     ]
     _run(command, application, build_environment(environment), folder / "build.log", watch)
-    artifacts = [each for each in sorted(application.artifacts.iterdir()) if each.is_dir()]
     # The build compiles a layer's bytecode for Lambda. Bytecode of functions is from this machine.
-    functions = [each for each in artifacts if not (each / "python").exists()]
+    functions = [each for each in _artifacts(application) if not (each / "python").exists()]
     for cache in [found for each in functions for found in each.rglob("__pycache__")]:
         shutil.rmtree(cache)
-    return {each.name: _megabytes(each) for each in artifacts}
+    written = BuildRecord.now(application, architecture()).written
+    replace(before, written=written).store(application)
+    return _sizes(application)
+
+
+def _artifacts(application: Application) -> list[Path]:
+    return [each for each in sorted(application.artifacts.iterdir()) if each.is_dir()]
+
+
+def _sizes(application: Application) -> dict[str, float]:
+    return {each.name: _megabytes(each) for each in _artifacts(application)}
 
 
 def deploy(cloud: Cloud, application: Application, report: Report) -> dict[str, str]:

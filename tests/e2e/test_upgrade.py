@@ -96,7 +96,7 @@ def create(gallery: Gallery, title: str, *, key: str | None = None) -> dict[str,
 def uploaded(gallery: Gallery, title: str, data: bytes = PHOTO) -> dict[str, Any]:
     created = create(gallery, title)
     post_form(created["upload"], data)
-    return gallery.taken(created["photo"]["photo_id"])
+    return gallery.settled(created["photo"]["photo_id"])
 
 
 @pytest.fixture(scope="module")
@@ -257,7 +257,7 @@ def test_form_of_the_previous_release_still_uploads(upgraded: Upgrade):
     pending = upgraded.before["pending"]
     post_form(pending["upload"], PHOTO)
     with upgraded.gallery() as gallery:
-        assert gallery.taken(pending["photo"]["photo_id"])["status"] == "READY"
+        assert gallery.settled(pending["photo"]["photo_id"])["status"] == "READY"
 
 
 def test_repeated_request_gets_the_same_photo(upgraded: Upgrade):
@@ -266,7 +266,7 @@ def test_repeated_request_gets_the_same_photo(upgraded: Upgrade):
         again = create(gallery, "Repeated", key="before the upgrade")
         assert again["photo"]["photo_id"] == before["photo"]["photo_id"]
         gallery.upload(again["upload"], PHOTO)
-        assert gallery.taken(before["photo"]["photo_id"])["status"] == "READY"
+        assert gallery.settled(before["photo"]["photo_id"])["status"] == "READY"
 
 
 def test_redrive_replays_what_the_previous_release_could_not_process(upgraded: Upgrade):
@@ -279,7 +279,7 @@ def test_redrive_replays_what_the_previous_release_could_not_process(upgraded: U
         totals = [gallery.views(each)["total"] for each in (seen, batched, quarantined)]
         assert totals == [5, 4, 2]
         event = upgraded.before["event"]["photo"]["photo_id"]
-        assert gallery.taken(event)["status"] == "READY"
+        assert gallery.settled(event)["status"] == "READY"
     assert len(waiting(upgraded.cloud, upgraded.outputs, "")) == 1
 
 
@@ -289,7 +289,7 @@ def test_new_photo_and_a_deletion_of_an_old_one(upgraded: Upgrade):
         created = create(gallery, "New")
         gallery.upload(created["upload"], PHOTO)
         photo_id = created["photo"]["photo_id"]
-        assert gallery.taken(photo_id)["status"] == "READY"
+        assert gallery.settled(photo_id)["status"] == "READY"
         gallery.delete_photo(old["photo_id"])
         upgraded.event_sources.await_drained(30)
         listed = {each["photo_id"] for each in gallery.photos()}

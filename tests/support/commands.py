@@ -241,8 +241,10 @@ _CHECKERS: Final[dict[str, Callable[[list[str]], None]]] = {
     "export": _accept,
     "git": _accept,
     "make": _check_make,
+    "mkdir": _accept,
     "perl": _accept,
     "pytest": _check_pytest,
     "python": _check_python,
+    "rm": _accept,
     "sam": _check_sam,
 }

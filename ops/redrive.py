@@ -1,7 +1,7 @@
 """`python -m ops.redrive`: lists failures, replays them, and deletes those that were processed.
 
-A repeated redrive, or two redrives at the same time, are harmless: receipts prevent that views are
-counted twice, and catalog rows and photo records are written conditionally.
+It is harmless to repeat a redrive, or to run two at the same time: receipts in the views table
+prevent that views are counted twice, and catalog rows and photo records are written conditionally.
 """
 
 import argparse
@@ -35,11 +35,11 @@ from shared.quarantine import QUARANTINE_PREFIX
 
 KINDS: Final = ("batch", "poison", "event")
 _MOST_SHOWN: Final = 20  # of what is refused
-_HIDDEN_SECONDS: Final = 300  # how long SQS hides a message that was read from other readers
+_HIDDEN_SECONDS: Final = 300  # visibility timeout of a message that was received
 
 
 class FailureSource(msgspec.Struct, frozen=True):
-    """The clients, the places of a stack's failures, and the functions to replay them to."""
+    """AWS clients, where a stack keeps its failures, and which functions can replay them."""
 
     s3: Any
     sqs: Any
@@ -50,7 +50,7 @@ class FailureSource(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """A failure that must not be replayed, with the reason and its place."""
+    """A failure that must not be replayed: why, and where it is stored."""
 
     kind: str
     reason: str
@@ -160,7 +160,7 @@ def replay(source: FailureSource, failure: Failure) -> str | None:
         return str((result or {}).get("errorMessage", answer["FunctionError"]))
     if result and result.get("batchItemFailures"):
         return f"stopped at {result['batchItemFailures'][0]['itemIdentifier']}"
-    # The function has already written the poison records of a batch to quarantine/.
+    # The function has written the poison records of a batch to quarantine/: the batch is processed.
     if failure.kind == "poison" and result and result.get("poison"):
         return f"{result['poison']} still poison"
     return None
@@ -174,50 +174,52 @@ def delete(source: FailureSource, failure: Failure) -> None:
         source.s3.delete_object(Bucket=source.bucket, Key=failure.place)
 
 
-def release(source: FailureSource, waiting: Failure | Refusal) -> None:
+def release(source: FailureSource, failure: Failure | Refusal) -> None:
     """Make a message that was not processed visible at once, for the next redrive."""
-    if waiting.kind == "event":
+    if failure.kind == "event":
         source.sqs.change_message_visibility(
-            QueueUrl=source.queue, ReceiptHandle=waiting.place, VisibilityTimeout=0
+            QueueUrl=source.queue, ReceiptHandle=failure.place, VisibilityTimeout=0
         )
 
 
 def redrive(
     source: FailureSource, console: Console, *, dry_run: bool, kinds: Collection[str], rate: float
 ) -> bool:
-    """Show the failures and replay them at `rate` per second; True if all were processed.
+    """Show the failures and replay them at `rate` per second.
+
+    Returns True if all were processed, and after a dry run.
 
     Refused failures are shown with their reasons and stay where they are. If an error or Ctrl-C
     ends the redrive, the next one finds what was not processed.
     """
-    left: dict[str, Failure] = {}
+    remaining: dict[str, Failure] = {}
     refused: list[Refusal] = []
     try:
-        for waiting in failures(source, kinds):
-            if isinstance(waiting, Refusal):
-                refused.append(waiting)
+        for found in failures(source, kinds):
+            if isinstance(found, Refusal):
+                refused.append(found)
             else:
-                left[waiting.place] = waiting
-        if left:
-            _show(sorted(left.values(), key=_order), console)
+                remaining[found.place] = found
+        if remaining:
+            _show(sorted(remaining.values(), key=_order), console)
         else:
             named = " or ".join(kind for kind in KINDS if kind in kinds)
             console.print(f"[green]✓[/] No {named} waits to be replayed.")
         _show_refused(refused, console)
         if dry_run:
             return True
-        return (not left or _replay_all(source, left, rate, console)) and not refused
+        return (not remaining or _replay_all(source, remaining, rate, console)) and not refused
     finally:
-        kept: list[Failure | Refusal] = [*left.values(), *refused]
+        kept: list[Failure | Refusal] = [*remaining.values(), *refused]
         for each in kept:
             release(source, each)
 
 
 def _replay_all(
-    source: FailureSource, left: dict[str, Failure], rate: float, console: Console
+    source: FailureSource, remaining: dict[str, Failure], rate: float, console: Console
 ) -> bool:
-    """Replay each failure, and remove it from `left` once it is processed."""
-    waiting = sorted(left.values(), key=_order)
+    """Replay each failure, and remove it from `remaining` once it is processed."""
+    waiting = sorted(remaining.values(), key=_order)
     reasons: list[str] = []
     with Progress(console=console, transient=True) as progress:
         for failure in progress.track(waiting, description="replaying"):
@@ -226,12 +228,12 @@ def _replay_all(
                 reasons.append(f"{failure.kind} of {failure.target.function}: {reason}")
             else:
                 delete(source, failure)
-                del left[failure.place]
+                del remaining[failure.place]
             time.sleep(max(0.0, 1 / rate - (time.monotonic() - started)))
-    console.print(f"[green]✓[/] {len(waiting) - len(left)} of {len(waiting)} processed.")
+    console.print(f"[green]✓[/] {len(waiting) - len(remaining)} of {len(waiting)} processed.")
     for reason in reasons:
         console.print(f"[red]✗[/] failed again, and stays: {_printable(reason)}")
-    return not left
+    return not remaining
 
 
 def _order(failure: Failure) -> tuple[str, datetime]:
@@ -270,7 +272,7 @@ def _printable(text: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Return 0 only if all failures were processed."""
+    """Return 0 if all failures were processed, or after a dry run."""
     parser = argparse.ArgumentParser(prog="make redrive", description=__doc__)
     parser.add_argument("--stack", default="lambda-gallery-dev", help="name of the stack")
     parser.add_argument("--dry-run", action="store_true", help="only list the failures")

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 
 class Count(msgspec.Struct):
-    """The result. Views in `left` are not counted; `reasons` are those of all refused attempts.
+    """The result: `left` are the views that are not counted, `reasons` why attempts were refused.
 
-    `counted` have a receipt now; `left_out` of them add nothing, because they repeat another.
+    `counted` views have a receipt now. `left_out` of them repeat a view of the same client and add
+    nothing to the totals. `repeated` views had a receipt before.
     """
 
     left: list[View]
@@ -50,7 +51,9 @@ class ViewCounter(msgspec.Struct, frozen=True):
     def count(
         self, views: list[View], time_left: Callable[[], float], *, replay: bool = False
     ) -> Count:
-        """Count the views that have not been counted; a `replay` assumes that most are counted.
+        """Count the views that have not been counted.
+
+        A `replay` reads the receipts first, because most of its views are counted already.
 
         It starts no call to AWS when `time_left()` returns 0 seconds or less. Views that are not
         counted by then stay in `left`.
@@ -67,16 +70,16 @@ class ViewCounter(msgspec.Struct, frozen=True):
     def _try(self, count: Count, time_left: Callable[[], float], *, replay: bool) -> None:
         views, count.left = count.left, []
         for segment in cut(views):
-            rest, exactly = segment, replay
+            rest, read_receipts = segment, replay
             while rest and time_left() > 0:
                 try:
-                    new = self._write(rest, time_left, exactly=exactly)
+                    new = self._write(rest, time_left, read_receipts=read_receipts)
                 except _RefusedError as error:
                     busy = {photo for photo, why in error.reasons.items() if why != COUNTED}
                     count.reasons |= set(error.reasons.values())
                     count.left += [view for view in rest if view.photo_id in busy]
                     rest = [view for view in rest if view.photo_id not in busy]
-                    exactly = exactly or COUNTED in error.reasons.values()
+                    read_receipts = read_receipts or COUNTED in error.reasons.values()
                 else:
                     count.counted += len(new)
                     count.left_out += sum(view.left_out for view in new)
@@ -85,11 +88,11 @@ class ViewCounter(msgspec.Struct, frozen=True):
             count.left += rest
 
     def _write(
-        self, views: list[View], time_left: Callable[[], float], *, exactly: bool
+        self, views: list[View], time_left: Callable[[], float], *, read_receipts: bool
     ) -> list[View]:
         """Add one segment in one transaction; returns its views that were new."""
         seen = None
-        if exactly:
+        if read_receipts:
             found = _ask(self.dynamodb.transact_get_items, reads(self.table, views))
             items = [response["Item"] for response in found["Responses"] if response.get("Item")]
             seen = {(item["photo_id"]["S"], item["period"]["S"]): item for item in items}

@@ -1,6 +1,6 @@
 """The event source mapping of a queue, with the failure semantics of AWS Lambda: the pure core.
 
-It is driven as `Engine` is: `ready`, then `begin`, `perform` and `finish` of each unit. There are
+It is called as `Engine` is: `ready`, then `begin`, `perform` and `finish` of each unit. There are
 no checkpoints: the queue itself delivers again what is not deleted, after its visibility timeout.
 `docs/conformance-queues.md` has the rules, where AWS documents them, and the test of each.
 """
@@ -21,35 +21,42 @@ from localcloud.event_sources.tasks import (
     BatchInvocation,
     Deliver,
     Invoke,
-    Kept,
     Raised,
     Read,
     Unit,
     invoked,
 )
 
-_BATCHES_AT_FIRST: Final = 5
+_BATCHES_BY_DEFAULT: Final = 5  # AWS begins with five, and adds more; this engine does not
 _MOST_BATCHES: Final = 20  # of one mapping, as all mappings share the poller's threads
 
 type QueueTask = Receiving | BatchInvocation | Deletion
-type QueueResult = Received | Answer | Raised | Kept | NotInvokedError | SourceError
+type QueueResult = Received | Answer | Raised | Deleted | NotInvokedError | SourceError
 
 
 @dataclass(frozen=True)
 class Receiving:
+    """A request for at most `limit` messages, which began at the time `begun`."""
+
     begun: float
     limit: int
 
 
 @dataclass(frozen=True)
 class Deletion:
+    """A request to delete messages of the batch with this number."""
+
     number: int
     messages: Sequence[Message]
 
 
+class Deleted:
+    """The answer to a deletion."""
+
+
 @dataclass
 class _Batch:
-    """Messages that are sent together, until they are deleted or left to the queue."""
+    """Messages for one invocation, or messages that a filter excludes and that are only deleted."""
 
     messages: Sequence[Message]
     visible_at: float  # when the queue may deliver the first of them again
@@ -81,9 +88,9 @@ class QueueEngine:
         self._report = report
         self._name = mapping.source_arn.rsplit(":", 1)[1]
         self._matches = filters.matcher(mapping)
-        self._most = min(mapping.maximum_concurrency or _BATCHES_AT_FIRST, _MOST_BATCHES)
+        self._most = min(mapping.maximum_concurrency or _BATCHES_BY_DEFAULT, _MOST_BATCHES)
         self._gathered: deque[tuple[Message, float]] = deque()  # with its `visible_at`
-        self._window_from = 0.0  # when the first of them was received
+        self._window_from = 0.0  # when the batch window of the gathered messages began
         self._batches: dict[int, _Batch] = {}
         self._next = 0  # number of the next batch
         self._receiving = False
@@ -101,20 +108,20 @@ class QueueEngine:
         return [unit for unit in self._units() if self._is_due(unit, now)]
 
     def wait(self) -> float | None:
-        """Seconds until the next delivery is due, 0 if one is due; None if none is known."""
+        """Seconds until the next invocation or deletion is due; None if none is known."""
         due = [self._due_at(unit) for unit in self._units() if isinstance(unit, Deliver)]
         known = [at for at in due if at is not None]
         return max(min(known) - self._clock(), 0) if known else None
 
     def drained_since(self) -> float | None:
-        """When the read began that found the queue empty; None if it is not."""
+        """When the read that found the queue empty began; None while messages are processed."""
         return None if self._gathered or self._batches else self._found_nothing_at
 
     def begin(self, unit: Unit) -> QueueTask:
         """Begin a unit that is ready.
 
         Raises:
-            ValueError: it is not.
+            ValueError: the unit is not ready.
         """
         now = self._clock()
         if not self._is_due(unit, now):
@@ -140,7 +147,7 @@ class QueueEngine:
                     return invoked(self._invoke, task.event)
                 case Deletion():
                     self._queue.delete(task.messages)
-                    return Kept()
+                    return Deleted()
         except (SourceError, NotInvokedError) as error:
             return error
 
@@ -176,7 +183,7 @@ class QueueEngine:
     def _receive_at(self) -> float | None:
         """When to receive again; None if no more messages can be processed now, or a batch is due.
 
-        So all units that are ready can begin, in any order.
+        If a batch and a read were ready at the same time, one of them would make the other invalid.
         """
         if self._receiving or len(self._batches) >= self._most:
             return None
@@ -194,9 +201,9 @@ class QueueEngine:
 
     def _is_full(self) -> bool:
         gathered = len(self._gathered)
-        return gathered >= self.mapping.batch_size or self._fitting() < gathered
+        return gathered >= self.mapping.batch_size or self._next_batch_size() < gathered
 
-    def _fitting(self) -> int:
+    def _next_batch_size(self) -> int:
         """How many gathered messages make the next batch: at least one, whatever its size."""
         count, size = 0, event_size([])
         for message, _ in self._gathered:
@@ -207,8 +214,8 @@ class QueueEngine:
         return count
 
     def _form_batch(self) -> None:
-        taken = [self._gathered.popleft() for _ in range(self._fitting())]
-        self._window_from = self._clock()  # of what did not fit
+        taken = [self._gathered.popleft() for _ in range(self._next_batch_size())]
+        self._window_from = self._clock()  # what did not fit waits for a new window
         messages = [message for message, _ in taken]
         self._batches[self._next] = _Batch(messages, min(at for _, at in taken))
         self._next += 1
@@ -279,7 +286,7 @@ class QueueEngine:
         return True
 
     def _put_off(self, number: int, batch: _Batch, why: str) -> None:
-        """Try again later, or leave the batch to the queue once its messages are visible again."""
+        """Try again later; forget the batch if the queue delivers its messages again by then."""
         batch.failed_tries += 1
         batch.not_before = self._clock() + self._backoff(batch.failed_tries)
         if batch.not_before >= batch.visible_at:

@@ -1,5 +1,6 @@
 """Deployed code as read-only folders: each archive is unpacked only once."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -88,7 +89,8 @@ def _replace(path: Path, new: Path | None) -> None:
 
 def _make_folders_writable(folder: Path) -> None:
     for inner, _, _ in os.walk(folder):
-        Path(inner).chmod(0o755)
+        with contextlib.suppress(FileNotFoundError):  # environments that end remove theirs
+            Path(inner).chmod(0o755)
 
 
 def _make_read_only(folder: Path) -> None:

@@ -1,8 +1,11 @@
 import io
+import os
 import zipfile
 from pathlib import Path
 
-from localcloud.execution.code_store import CodeStore
+import pytest
+
+from localcloud.execution.code_store import CodeStore, remove_folder
 
 
 def archive(**files: str) -> bytes:
@@ -73,3 +76,17 @@ def test_bytecode_of_a_changed_module_is_left_out(tmp_path: Path):
     saved.write_text("2")
     changed = store.changed(deployed, {"logs.py": saved})
     assert [each.name for each in changed.glob("__pycache__/*")] == ["rows.cpython-313.pyc"]
+
+
+def test_folder_is_removed_while_an_environment_removes_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    found = [(str(folder), ["environment"], []), (str(folder / "environment"), [], [])]
+    monkeypatch.setattr(os, "walk", lambda _: found)  # "environment" has been removed meanwhile
+
+    remove_folder(folder)
+
+    monkeypatch.undo()
+    assert not folder.exists()

@@ -236,8 +236,8 @@ def _replay_all(
     return not remaining
 
 
-def _order(failure: Failure) -> tuple[str, datetime]:
-    return failure.kind, failure.since
+def _order(failure: Failure) -> tuple[int, datetime]:
+    return KINDS.index(failure.kind), failure.since
 
 
 def _show(waiting: list[Failure], console: Console) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from localcloud.event_sources import filters, tasks
 from localcloud.event_sources.answers import Answer, NotInvokedError, processed
+from localcloud.event_sources.due_units import DueUnits
 from localcloud.event_sources.failures import DestinationError, Discarded
 from localcloud.event_sources.mappings import EventSourceMapping
 from localcloud.event_sources.records import Page, Record, Shard, Source, event
@@ -54,7 +55,7 @@ def exponential_backoff(failed_tries: int) -> float:
     return float(min(0.1 * 2 ** min(failed_tries - 1, 10), 5))
 
 
-class Engine:
+class Engine(DueUnits):
     """One event source mapping.
 
     `checkpoints` is what `Engine.checkpoints` returned before, and plain JSON. An engine that is
@@ -113,17 +114,6 @@ class Engine:
             }
         }
 
-    def ready(self) -> list[Unit]:
-        """Units that can be done now; the order depends only on the engine's state."""
-        now = self._clock()
-        return [unit for unit in self._units() if self._is_due(unit, now)]
-
-    def wait(self) -> float | None:
-        """Seconds until the next delivery is due, 0 if one is due; None if none is known."""
-        due = [self._due_at(unit) for unit in self._units() if isinstance(unit, Deliver)]
-        known = [at for at in due if at is not None]
-        return max(min(known) - self._clock(), 0) if known else None
-
     def drained_since(self) -> float | None:
         """When the first of the reads began that found no record; None if records are left."""
         reads = [self._listed_at]
@@ -139,7 +129,7 @@ class Engine:
         """Begin a unit that is ready.
 
         Raises:
-            ValueError: it is not.
+            ValueError: the unit is not ready.
         """
         now = self._clock()
         if not self._is_due(unit, now):
@@ -186,10 +176,6 @@ class Engine:
             yield Read(shard_id)
             for group in range(len(progress.groups)):
                 yield Deliver(shard_id, group)
-
-    def _is_due(self, unit: Unit, now: float) -> bool:
-        at = self._due_at(unit)
-        return at is not None and at <= now
 
     def _due_at(self, unit: Unit) -> float | None:
         match unit:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from localcloud.event_sources import filters
 from localcloud.event_sources.answers import Answer, NotInvokedError, failed_messages
+from localcloud.event_sources.due_units import DueUnits
 from localcloud.event_sources.engine import Counters, exponential_backoff
 from localcloud.event_sources.mappings import EventSourceMapping
 from localcloud.event_sources.queues import Message, Queue, Received
@@ -66,7 +67,7 @@ class _Batch:
     not_before: float = 0
 
 
-class QueueEngine:
+class QueueEngine(DueUnits):
     """The event source mapping of one queue."""
 
     def __init__(
@@ -101,17 +102,6 @@ class QueueEngine:
     def checkpoints(self) -> dict[str, Any]:
         """None: the queue keeps what is not processed."""
         return {}
-
-    def ready(self) -> list[Unit]:
-        """Units that can be done now; the order depends only on the engine's state."""
-        now = self._clock()
-        return [unit for unit in self._units() if self._is_due(unit, now)]
-
-    def wait(self) -> float | None:
-        """Seconds until the next invocation or deletion is due; None if none is known."""
-        due = [self._due_at(unit) for unit in self._units() if isinstance(unit, Deliver)]
-        known = [at for at in due if at is not None]
-        return max(min(known) - self._clock(), 0) if known else None
 
     def drained_since(self) -> float | None:
         """When the read that found the queue empty began; None while messages are processed."""
@@ -167,10 +157,6 @@ class QueueEngine:
             yield Deliver(self._name, number)
         yield Deliver(self._name, self._next)
         yield Read(self._name)
-
-    def _is_due(self, unit: Unit, now: float) -> bool:
-        at = self._due_at(unit)
-        return at is not None and at <= now
 
     def _due_at(self, unit: Unit) -> float | None:
         if not isinstance(unit, Deliver):

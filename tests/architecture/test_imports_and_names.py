@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.repository import ROOT, load_template
+from tools.extract.python_files import executed_imports
 
 TEMPLATE = load_template()
 FUNCTIONS = sorted(path.name for path in (ROOT / "functions").iterdir() if path.is_dir())
@@ -36,24 +37,15 @@ def files(*folders: str) -> list[Path]:
 
 def imported(path: Path) -> Iterator[str]:
     """Dotted names of the modules that a file imports when it runs."""
-    tree = ast.parse(path.read_text())
-    type_checking = {
-        inner
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if node in type_checking:
-            continue
+    for node in executed_imports(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, (
-                f"{path}: write the full name instead of a relative import, which hides the package"
-                f" that it reaches."
-            )
-            yield node.module or ""
+            continue
+        assert node.level == 0, (
+            f"{path}: write the full name instead of a relative import, which hides the package"
+            f" that it reaches."
+        )
+        yield node.module or ""
 
 
 def modules() -> dict[str, Path]:

@@ -45,8 +45,8 @@ def _initializers(repository: Path, path: Path) -> Iterator[Path]:
             yield folder / "__init__.py"
 
 
-def _imported(tree: ast.Module) -> Iterator[str]:
-    """Dotted names, but not those that only a type checker imports."""
+def executed_imports(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The import statements of a module, but not those that only a type checker executes."""
     type_checking = {
         inner
         for node in ast.walk(tree)
@@ -54,11 +54,15 @@ def _imported(tree: ast.Module) -> Iterator[str]:
         for inner in ast.walk(node)
     }
     for node in ast.walk(tree):
-        if node in type_checking:
-            continue
+        if isinstance(node, ast.Import | ast.ImportFrom) and node not in type_checking:
+            yield node
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in executed_imports(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif node.module:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 

@@ -18,6 +18,7 @@ from demo.sign_in import make_user, sign_in
 from localcloud import cloudfront, deployment
 from localcloud.application import Application
 from localcloud.cloud import STATE, Cloud
+from localcloud.cloudfront.api import Api
 from localcloud.event_sources import poller
 from localcloud.event_sources.poller import EventSources
 from localcloud.stack import Stack
@@ -62,13 +63,13 @@ class Upgrade:
 
     cloud: Cloud
     event_sources: EventSources
-    url: str
+    served: cloudfront.Served
     parameters: dict[str, str]
     outputs: dict[str, str]
     before: dict[str, Any]
 
     def gallery(self) -> Gallery:
-        return Gallery(self.url, sign_in(self.cloud, self.outputs)["IdToken"])
+        return Gallery(self.served.url, sign_in(self.cloud, self.outputs)["IdToken"])
 
     def physical_ids(self) -> dict[str, str]:
         return {
@@ -121,7 +122,7 @@ def previous(cloud: Cloud) -> Iterator[Upgrade]:
         poller.running(cloud) as event_sources,
         cloudfront.running(cloud, port, outputs["DistributionId"]) as served,
     ):
-        upgrade = Upgrade(cloud, event_sources, served.url, parameters, outputs, {})
+        upgrade = Upgrade(cloud, event_sources, served, parameters, outputs, {})
         fill(upgrade, Build({}, old.artifacts))
         yield upgrade
 
@@ -224,6 +225,9 @@ def upgraded(previous: Upgrade) -> Upgrade:
             status = deploy.main(["--stage", "local", "--stack", STACK, "--yes", *options])
     assert status == 0
     previous.outputs = Stack(previous.cloud, STACK).outputs()
+    # CloudFormation on AWS ends an update only when CloudFront serves the new configuration.
+    deployed = Api(previous.cloud, previous.outputs["DistributionId"]).distribution()
+    awaited(lambda: previous.served.edge.distribution == deployed)
     return previous
 
 

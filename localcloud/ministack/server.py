@@ -38,6 +38,7 @@ def main() -> None:
         rest_apis,
         scheduler,
         secure_transport,
+        sequence_numbers,
         shard_iterators,
         stream_mappings,
         time_to_live,
@@ -68,6 +69,7 @@ def main() -> None:
     queue_actions.install()
     scheduler.install()
     secure_transport.install()
+    sequence_numbers.install()
     shard_iterators.install()
     stream_mappings.install()
     time_to_live.install()

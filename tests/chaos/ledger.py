@@ -19,6 +19,7 @@ class Ledger:
 
     photos: set[str] = field(default_factory=set)
     unanswered_creations: int = 0
+    idempotency_keys_expire: bool = False  # since the clock jumps further than they live
     uploaded: set[str] = field(default_factory=set)
     unusable: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)

@@ -123,7 +123,8 @@ class Client:
         """Create a photo under one Idempotency-Key; None if no attempt was answered.
 
         A claim of a killed invocation lasts as long as the invocation could have. The person does
-        not wait for that, and the photo may exist.
+        not wait for that, and the photo may exist. If the clock jumps over the lifetime of the key,
+        a repetition creates another photo, as it does for a person who waits that long.
         """
         body = {"title": f"Photo {number}", "content_type": "image/png", "bytes": size}
         key = str(uuid.uuid4())
@@ -132,6 +133,8 @@ class Client:
             try:
                 answer = self._send("POST", f"{self._url}/api/photos", headers=headers, json=body)
             except NoAnswerError:
+                if self._ledger.idempotency_keys_expire:
+                    self._ledger.note_creation_without_answer()
                 self._pause()
                 continue
             if answer.status_code == httpx.codes.CREATED:

@@ -12,7 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.applications.conftest import HERE, OWN_ENVIRONMENT, free_port
+from tests.applications.conftest import HERE
+from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
 from tests.support.repository import ROOT
 
 

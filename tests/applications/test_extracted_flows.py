@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.applications.conftest import OWN_ENVIRONMENT, free_port
+from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
 from tests.support.repository import ROOT
 from tools.extract.flows import load_flows
 

@@ -14,8 +14,8 @@ import pytest
 
 from localcloud.cloud import Cloud
 from localcloud.stack import Stack
-from tests.applications.conftest import OWN_ENVIRONMENT, free_port
 from tests.applications.test_commands import outcome
+from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
 from tests.support.debug_client import DebugClient
 from tests.support.repository import ROOT
 from tests.support.waiting import awaited

@@ -30,7 +30,10 @@ LOGGING = {
     "warning",
 }
 # Metric names that are computed, so that they are not literals in the code that emits them.
-NAMED_ELSEWHERE = {"thumbnailer": set(UploadOutcome), "daily_report": set(headlines({}))}
+NAMED_ELSEWHERE: dict[str, set[str]] = {
+    "thumbnailer": set(UploadOutcome),
+    "daily_report": set(headlines({})),
+}
 TYPES = {
     "DistributionId": "AWS::CloudFront::Distribution",
     "EventSourceMappingUUID": "AWS::Lambda::EventSourceMapping",

@@ -20,7 +20,7 @@ SCHEDULE = "cron(0 4 * * ? *)"
 
 def everything(cloud: Cloud) -> set[str]:
     """What there is in the cloud, of every kind that the template makes."""
-    listings = {
+    listings: dict[str, list[tuple[str, str, str | None]]] = {
         "apigateway": [("get_rest_apis", "items", "id")],
         "cloudfront": [],
         "cloudwatch": [("describe_alarms", "MetricAlarms", "AlarmName")],

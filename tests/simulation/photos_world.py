@@ -65,6 +65,7 @@ class Photos(World):
     """`public` is what the catalog may show: by sequence number, the version and its row."""
 
     longest_call = 9
+    stream: TableStream
 
     def __init__(self, function: Function, setup: Setup) -> None:
         super().__init__(function, setup, TableStream)

@@ -36,7 +36,8 @@ def dump() -> list[dict[str, Any]]:
 
 def add(dumped: Sequence[Mapping[str, Any]]) -> None:
     """Add the counts of another process."""
-    for known, more in zip((histories, seconds, events, faults, mutations), dumped, strict=True):
+    counted: list[dict[str, Any]] = [histories, seconds, events, faults, mutations]
+    for known, more in zip(counted, dumped, strict=True):
         known.update(more)
 
 

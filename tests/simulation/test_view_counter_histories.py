@@ -69,7 +69,7 @@ class Slot:
 
 
 class History(RuleBasedStateMachine):
-    module: ModuleType
+    module: Any  # its clients are replaced
 
     def __init__(self) -> None:
         super().__init__()

@@ -7,9 +7,10 @@ from typing import Any
 
 from fakes.memory_stream import MemoryStream
 from localcloud.event_sources.answers import Answer, NotInvokedError
-from localcloud.event_sources.engine import Engine, Unit
+from localcloud.event_sources.engine import Engine
 from localcloud.event_sources.failures import DestinationError, Discarded
 from localcloud.event_sources.mappings import EventSourceMapping
+from localcloud.event_sources.tasks import Unit
 
 KINESIS_ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/views"
 TABLE_ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/photos/stream/2026-11-21T00:00:00.000"

@@ -10,7 +10,7 @@ import moto
 import pytest
 from rich.console import Console
 
-from ops import deploy
+from ops import deploy, publish_site
 from ops.change_sets import ChangeSet
 from ops.deployed_stack import StackDescription
 from ops.leftover_versions import FunctionDrift
@@ -85,7 +85,7 @@ class RecordedDeployment:
         monkeypatch.setattr(deploy, "discard_change_set", lambda *_: self._note("discard"))
         monkeypatch.setattr(deploy, "explain_failure", lambda *_: "why it failed")
         monkeypatch.setattr(deploy, "answer_to", self._answer)
-        monkeypatch.setattr(deploy.publish_site, "publish", lambda site, _: self._publish(site))
+        monkeypatch.setattr(publish_site, "publish", lambda site, _: self._publish(site))
 
     def _examine(self, account: Account, stage: Stage, stack: str, *more: Any) -> Examination:
         deployed, given = more

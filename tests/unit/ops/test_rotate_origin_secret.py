@@ -161,7 +161,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         assert url == "https://api.example/api/health"
         return httpx.Response(statuses.get(headers["Referer"], 403))
 
-    monkeypatch.setattr(rotate_origin_secret.httpx, "get", get)
+    monkeypatch.setattr(httpx, "get", get)
     monkeypatch.setattr(rotate_origin_secret, "_PROBE_SECONDS", 0.02)
     return statuses
 

@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from catalog_replicator import catalog as catalog_module
+from shared.catalog import catalog_row
 from shared.photos import Status
 from shared.quarantine import BrokenReleaseError
 from tests.support.faults import CrashError, once, raising, refusal
@@ -172,7 +173,7 @@ def test_broken_release_raises_before_it_writes_anything(
     catalog: Catalog, invoke: Invoke, photos: PhotosTable, monkeypatch: pytest.MonkeyPatch
 ):
     records = ready(photos, *(f"photo-{number:02}" for number in range(12)))
-    right = catalog_module.catalog_row
+    right = catalog_row
 
     def raise_but_on_the_first(photo: Any, now: Any) -> Any:
         if photo.photo_id != "photo-00":

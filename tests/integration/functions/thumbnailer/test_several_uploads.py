@@ -6,6 +6,7 @@ from shared.photos import Status, upload_key
 from tests.support.faults import raising
 from tests.support.uploads import Invoke, Uploads, Written, jpeg, load_event
 from thumbnailer import uploads as uploads_module
+from thumbnailer.renditions import render
 
 
 def two_photos(uploads: Uploads, *data: bytes) -> tuple[list[str], dict[str, Any]]:
@@ -34,7 +35,6 @@ def test_faulty_upload_is_raised_after_its_neighbour_is_done(
     uploads: Uploads, invoke: Invoke, output: Written, monkeypatch: pytest.MonkeyPatch
 ):
     photo_ids, event = two_photos(uploads, jpeg("red"), jpeg("blue"))
-    render = uploads_module.render
     bug = ZeroDivisionError("a bug of ours")
     outcomes = iter([raising(bug), lambda: None])
     monkeypatch.setattr(uploads_module, "render", lambda data: (next(outcomes)(), render(data))[1])

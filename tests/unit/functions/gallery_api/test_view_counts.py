@@ -4,7 +4,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gallery_api.view_counts import TOTAL, first_period, photo_views
+from gallery_api.view_counts import first_period, photo_views
+from shared.view_rows import TOTAL
 
 PHOTO_ID = "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"
 NOW = datetime(2026, 3, 1, 0, 10, 59, tzinfo=UTC)

@@ -11,9 +11,9 @@ from shared.settings import SettingsError
 def test_factor_multiplies_timeouts_and_not_attempts(
     environment: dict[str, str], timeouts: tuple[float, float]
 ):
-    config = client_config(1, 3, 2, environment)
-    assert (config.connect_timeout, config.read_timeout) == timeouts
-    assert config.retries == {"mode": "standard", "total_max_attempts": 2}
+    config = vars(client_config(1, 3, 2, environment))
+    assert (config["connect_timeout"], config["read_timeout"]) == timeouts
+    assert config["retries"] == {"mode": "standard", "total_max_attempts": 2}
 
 
 @pytest.mark.parametrize("text", ["", "0", "0.5", "-1", "nan", "inf", "many"])

@@ -42,7 +42,12 @@ def test_no_other_parameter_changes_the_result_of_the_transform():
 def test_all_conditions_are_tried(translated: dict[str, Any]):
     assert math.prod(map(len, condition_values(translated).values())) > 10_000
     assumed = {name for each in references(translated) for name, _ in each.where}
-    assert {"AtTheEdge", "TargetTracking", "NewAccessLogsRole", "EmailsAlarms"} <= assumed
+    assert {
+        "HasWebPage",
+        "ScalesProvisionedConcurrency",
+        "CreatesAccessLogsRole",
+        "HasAlarmEmail",
+    } <= assumed
     assert assumed <= translated["Conditions"].keys()
 
 
@@ -65,11 +70,11 @@ INSERTED: Final[dict[str, tuple[dict[str, Any], str]]] = {
     ),
     "DependsOn": ({"Type": "T", "DependsOn": ["AccessLogsAccount"]}, "AccessLogsAccount"),
     "a condition that does not imply the other": (
-        {"Type": "T", "Condition": "AccessLogs", "DependsOn": "AccessLogsAccount"},
+        {"Type": "T", "Condition": "HasAccessLogs", "DependsOn": "AccessLogsAccount"},
         "AccessLogsAccount",
     ),
     "the wrong branch": (
-        {"Properties": {"Id": {"Fn::If": ["AtTheEdge", "none", {"Ref": "Distribution"}]}}},
+        {"Properties": {"Id": {"Fn::If": ["HasWebPage", "none", {"Ref": "Distribution"}]}}},
         "Distribution",
     ),
     "nothing": ({"Type": "T", "Properties": {"Id": {"Ref": "Gone"}}}, "Gone"),
@@ -92,13 +97,17 @@ def test_an_inserted_output_is_found(translated: dict[str, Any]):
         translated,
         {name: value for name, value in parameters.items() if name != "AWS::Region"},
         parameters["AWS::Region"],
-    ).holds("AtTheEdge")
+    ).holds("HasWebPage")
 
 
 def test_a_reference_under_a_condition_that_implies_the_other_is_accepted(
     translated: dict[str, Any],
 ):
-    own = {"Type": "T", "Condition": "NewAccessLogsRole", "DependsOn": "GalleryApiAccessLogGroup"}
+    own = {
+        "Type": "T",
+        "Condition": "CreatesAccessLogsRole",
+        "DependsOn": "GalleryApiAccessLogGroup",
+    }
     template = {**translated, "Resources": translated["Resources"] | {"Own": own}}
     assert dangling(template, {}) == {}
 

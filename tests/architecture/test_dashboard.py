@@ -122,7 +122,7 @@ def test_metrics_of_the_edge_are_shown_only_with_a_distribution(
     assert users
     for value in users:
         condition, _, otherwise = value["Fn::If"]
-        assert condition == "AtTheEdge"
+        assert condition == "HasWebPage"
         assert otherwise == "none"
 
 

@@ -113,9 +113,11 @@ def test_the_distribution_is_where_lambda_at_the_edge_is_unless_the_page_is_left
 ):
     template = load_template()
     template["Parameters"]["AWS::Region"] = {"Default": region}
-    assert holds(template, {"Condition": "AtTheEdge"}, {"Page": page}) is there
+    assert holds(template, {"Condition": "HasWebPage"}, {"Page": page}) is there
     conditional = {
-        name for name, each in template["Resources"].items() if each.get("Condition") == "AtTheEdge"
+        name
+        for name, each in template["Resources"].items()
+        if each.get("Condition") == "HasWebPage"
     }
     assert conditional == {
         "BucketsAccess",

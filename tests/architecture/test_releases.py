@@ -260,9 +260,9 @@ def test_accounts_role_for_access_logs_is_made_only_if_asked_for(
     assert ("GalleryApiAccessLogGroup" in resources) is group
     assert ("AccessLogsRole" in resources) is ("AccessLogsAccount" in resources) is role
     waits = resources["GalleryApiapiStage"]["Properties"]["Variables"]["Account"]["Fn::If"]
-    assert waits[:2] == ["NewAccessLogsRole", {"Ref": "AccessLogsAccount"}]
+    assert waits[:2] == ["CreatesAccessLogsRole", {"Ref": "AccessLogsAccount"}]
     setting = resources["GalleryApiapiStage"]["Properties"]["AccessLogSetting"]["Fn::If"]
-    assert setting[0] == "AccessLogs"
+    assert setting[0] == "HasAccessLogs"
     line = json.loads(setting[1]["Format"])
     assert line["correlation_id"] == "$context.requestId"
     assert all(value.startswith("$context.") for value in line.values())

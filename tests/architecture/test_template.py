@@ -122,7 +122,7 @@ def test_buckets_are_private_encrypted_with_lifecycle_rules_and_tls_only(resourc
         [policy] = [each for each in policies if each["Properties"]["Bucket"] == {"Ref": name}]
         granted = policy["Properties"]["PolicyDocument"]["Statement"]
         [denial, *others] = map(whatever_the_condition, granted)
-        assert policy["Condition"] == ("ReadByCdnOrTlsOnly" if others else "TlsOnly"), name
+        assert policy["Condition"] == ("HasWebPageOrOnAws" if others else "OnAws"), name
         for other in others:
             assert other["Principal"] == {"Service": "cloudfront.amazonaws.com"}, name
             assert "${Distribution}" in json.dumps(other["Condition"]), name
@@ -313,13 +313,13 @@ def holds(template: dict[str, Any], condition: Any, parameters: dict[str, str]) 
 
 def test_only_the_laptop_may_do_without_tls():
     template = load_template()
-    tls = {stage: holds(template, {"Condition": "TlsOnly"}, {"Stage": stage}) for stage in STAGES}
+    tls = {stage: holds(template, {"Condition": "OnAws"}, {"Stage": stage}) for stage in STAGES}
     assert tls == {"local": False, "dev": True, "prod": True}
 
 
 def test_an_account_has_no_endpoint_variable():
     template = load_template()
-    assert not holds(template, {"Condition": "OwnEndpoint"}, {"Stage": "prod"})
+    assert not holds(template, {"Condition": "HasEndpointUrl"}, {"Stage": "prod"})
     variable = template["Globals"]["Function"]["Environment"]["Variables"]["AWS_ENDPOINT_URL"]
     assert variable["Fn::If"][2] == {"Ref": "AWS::NoValue"}
 

@@ -102,7 +102,7 @@ def test_an_alarm_is_billed_for_each_metric_that_it_watches(template: Template):
 
 def test_access_logs_dashboards_and_composite_alarms_are_seen(template: Template):
     api = template["Resources"]["GalleryApi"]["Properties"]
-    api["AccessLogSetting"] = {"Fn::If": ["AtTheEdge", {"Format": "{}"}, {"Ref": "AWS::NoValue"}]}
+    api["AccessLogSetting"] = {"Fn::If": ["HasWebPage", {"Format": "{}"}, {"Ref": "AWS::NoValue"}]}
     template["Resources"]["Picture"] = {"Type": "AWS::CloudWatch::Dashboard", "Properties": {}}
     template["Resources"]["All"] = {"Type": "AWS::CloudWatch::CompositeAlarm", "Properties": {}}
     before, stack = (

@@ -10,7 +10,7 @@ from typing import Any
 
 from fakes.tables import Tables
 from shared.timestamps import iso_milliseconds
-from view_counter.counting import Count, ViewCounter
+from view_counter.counting import CountResult, ViewCounter
 from view_counter.segments import period
 from view_counter.view_records import read_batch
 
@@ -115,10 +115,10 @@ class Counting:
         client: Any = self.tables
         self.counter = ViewCounter(client, TABLE, lambda: NOW, self.clock.pause)
 
-    def deliver(self, *records: Record) -> Count:
+    def deliver(self, *records: Record) -> CountResult:
         return self.counter.count(read_batch(records).views, self.clock.time_left)
 
-    def replay(self, *records: Record) -> Count:
+    def replay(self, *records: Record) -> CountResult:
         return self.counter.count(read_batch(records).views, self.clock.time_left, replay=True)
 
     @property

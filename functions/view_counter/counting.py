@@ -19,17 +19,18 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-class Count(msgspec.Struct):
-    """The result: `left` are the views that are not counted, `reasons` why attempts were refused.
+class CountResult(msgspec.Struct):
+    """What became of the views of a batch.
 
-    `counted` views have a receipt now. `left_out` of them repeat a view of the same client and add
-    nothing to the totals. `repeated` views had a receipt before.
+    `new` views have got a receipt. `left_out` of them repeat a view of the same viewer and add
+    nothing to the totals. `already_counted` views had a receipt before. `not_counted` views have
+    none and must be delivered again; `reasons` says why attempts to count them failed.
     """
 
-    left: list[View]
-    counted: int = 0
+    not_counted: list[View]
+    new: int = 0
     left_out: int = 0
-    repeated: int = 0
+    already_counted: int = 0
     reasons: set[str] = set()
 
 
@@ -50,25 +51,25 @@ class ViewCounter(msgspec.Struct, frozen=True):
 
     def count(
         self, views: list[View], time_left: Callable[[], float], *, replay: bool = False
-    ) -> Count:
-        """Count the views that have not been counted.
+    ) -> CountResult:
+        """Count the views that have no receipt.
 
         A `replay` reads the receipts first, because most of its views are counted already.
 
-        It starts no call to AWS when `time_left()` returns 0 seconds or less. Views that are not
-        counted by then stay in `left`.
+        Once `time_left()` returns 0 seconds or less, no call to AWS begins. The views that are not
+        counted by then are in `not_counted`.
         """
-        count = Count(views)
+        result = CountResult(views)
         longest_pause = 0.1
         while True:
-            self._try(count, time_left, replay=replay)
-            if not count.left or time_left() < longest_pause:
-                return count
+            self._try(result, time_left, replay=replay)
+            if not result.not_counted or time_left() < longest_pause:
+                return result
             self.pause(longest_pause)
             longest_pause = min(longest_pause * 2, 5.0)
 
-    def _try(self, count: Count, time_left: Callable[[], float], *, replay: bool) -> None:
-        views, count.left = count.left, []
+    def _try(self, result: CountResult, time_left: Callable[[], float], *, replay: bool) -> None:
+        views, result.not_counted = result.not_counted, []
         for segment in cut(views):
             rest, read_receipts = segment, replay
             while rest and time_left() > 0:
@@ -76,16 +77,16 @@ class ViewCounter(msgspec.Struct, frozen=True):
                     new = self._write(rest, time_left, read_receipts=read_receipts)
                 except _RefusedError as error:
                     busy = {photo for photo, why in error.reasons.items() if why != COUNTED}
-                    count.reasons |= set(error.reasons.values())
-                    count.left += [view for view in rest if view.photo_id in busy]
+                    result.reasons |= set(error.reasons.values())
+                    result.not_counted += [view for view in rest if view.photo_id in busy]
                     rest = [view for view in rest if view.photo_id not in busy]
                     read_receipts = read_receipts or COUNTED in error.reasons.values()
                 else:
-                    count.counted += len(new)
-                    count.left_out += sum(view.left_out for view in new)
-                    count.repeated += len(rest) - len(new)
+                    result.new += len(new)
+                    result.left_out += sum(view.left_out for view in new)
+                    result.already_counted += len(rest) - len(new)
                     rest = []
-            count.left += rest
+            result.not_counted += rest
 
     def _write(
         self, views: list[View], time_left: Callable[[], float], *, read_receipts: bool

@@ -53,23 +53,23 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     metrics.add_metric("RecordsQuarantined", MetricUnit.Count, 0)
     batch = read_batch(records_in(event))
     replay = "redrive" in event
-    count = view_counter.count(batch.views, deadline.seconds_left, replay=replay)
-    again = [view.sequence for view in count.left]
+    result = view_counter.count(batch.views, deadline.seconds_left, replay=replay)
+    again = [view.sequence for view in result.not_counted]
     for sequence, poison in batch.poison:
         if deadline.seconds_left() <= 0 or not _quarantine(poison):
             again.append(sequence)
             break
         metrics.add_metric("RecordsQuarantined", MetricUnit.Count, 1)
-    counted = count.counted - count.left_out
+    counted = result.new - result.left_out
     metrics.add_metric("ViewsCounted", MetricUnit.Count, counted)
     outcome = {
         "counted": counted,
-        "left_out": count.left_out,
-        "covered": count.repeated,
+        "left_out": result.left_out,
+        "already_counted": result.already_counted,
         "poison": len(batch.poison),
     }
-    left = {"left": len(count.left), "reasons": sorted(count.reasons)}
-    logger.info("batch_processed", extra=outcome | left)
+    failed = {"not_counted": len(result.not_counted), "reasons": sorted(result.reasons)}
+    logger.info("batch_processed", extra=outcome | failed)
     failures = [{"itemIdentifier": str(min(again))}] if again else []
     return {"batchItemFailures": failures} | (outcome if replay else {})
 

@@ -209,7 +209,7 @@ class History(RuleBasedStateMachine):
         answer = self.invoke(event, fate, call, number, meanwhile)
         if answer is None or answer["batchItemFailures"]:
             return
-        assert answer["counted"] + answer["covered"] + answer["poison"] == len(records)
+        assert answer["counted"] + answer["already_counted"] + answer["poison"] == len(records)
         if key.startswith("batch") or not answer["poison"]:
             self.bucket.objects.pop(key, None)
 

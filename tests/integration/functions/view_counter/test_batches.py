@@ -187,14 +187,14 @@ def test_write_that_botocore_sends_again_carries_the_same_token(module: ModuleTy
 
 def answered(**counts: int) -> dict[str, int]:
     """The fields of the answer that only a redrive gets."""
-    return {"counted": 0, "left_out": 0, "covered": 0, "poison": 0, **counts}
+    return {"counted": 0, "left_out": 0, "already_counted": 0, "poison": 0, **counts}
 
 
 def test_failed_batch_is_redriven_once(stack: MotoStack, invoke: Any):
     redrive = load_event("kinesis_failed_batch_redriven")
     invoke({"Records": redrive["redrive"]["records"][:1]})
-    assert invoke(redrive) == ALL_WELL | answered(counted=2, covered=1)
-    assert invoke(redrive) == ALL_WELL | answered(covered=3)
+    assert invoke(redrive) == ALL_WELL | answered(counted=2, already_counted=1)
+    assert invoke(redrive) == ALL_WELL | answered(already_counted=3)
     assert sum(totals(rows(stack)).values()) == 3
 
 

@@ -42,8 +42,8 @@ def at_call(number: int, act: Callable[[], object], operation: str = WRITE) -> A
 
 def test_batch_of_one_minute_is_one_call(counting: Counting):
     records = batch(count=1000, photos=50)
-    count = counting.deliver(*records)
-    assert (count.counted, count.repeated, count.left) == (1000, 0, [])
+    result = counting.deliver(*records)
+    assert (result.new, result.already_counted, result.not_counted) == (1000, 0, [])
     assert counting.tables.calls == {WRITE: 1}
     counting.assert_counted(*records)
 
@@ -61,8 +61,8 @@ def test_empty_batch_is_no_call(counting: Counting):
 
 def test_redelivery_counts_nothing(counting: Counting):
     counting.deliver(*batch())
-    count = counting.deliver(*batch())
-    assert (count.counted, count.repeated) == (0, 20)
+    result = counting.deliver(*batch())
+    assert (result.new, result.already_counted) == (0, 20)
     counting.assert_counted(*batch())
 
 
@@ -99,8 +99,8 @@ def test_two_batches_of_a_shard_at_the_same_time_are_counted(counting: Counting)
 @pytest.mark.parametrize("lost", range(1, 6))
 def test_commit_whose_answer_is_lost_is_found_again(counting: Counting, lost: int):
     counting.tables.after = at_call(lost, raising(ReadTimeoutError(endpoint_url="https://aws")))
-    count = counting.deliver(*long_batch())
-    assert not count.left
+    result = counting.deliver(*long_batch())
+    assert not result.not_counted
     counting.assert_counted(*long_batch())
 
 
@@ -119,8 +119,8 @@ def test_batch_that_fails_between_segments_until_it_is_discarded_is_replayed_exa
     assert partly < 240
     later = [record(number, photo(number % 120)) for number in range(240, 300)]
     counting.deliver(*later)  # the stream goes on
-    count = counting.replay(*long_batch())
-    assert (count.counted, count.repeated, count.left) == (240 - partly, partly, [])
+    result = counting.replay(*long_batch())
+    assert (result.new, result.already_counted, result.not_counted) == (240 - partly, partly, [])
     counting.assert_counted(*long_batch(), *later)
 
 
@@ -128,9 +128,9 @@ def test_batch_discarded_by_its_age_is_replayed_although_last_sequence_is_higher
     counting: Counting,
 ):
     counting.deliver(*batch(20))
-    assert counting.replay(*batch()).counted == 20
+    assert counting.replay(*batch()).new == 20
     counting.assert_counted(*batch(), *batch(20))
-    assert counting.deliver(*batch(20)).counted == 0, "the guard must not go back"
+    assert counting.deliver(*batch(20)).new == 0, "the guard must not go back"
 
 
 def test_replay_counts_each_view_between_those_that_were_counted(counting: Counting):
@@ -155,15 +155,15 @@ def test_photo_that_moves_to_a_child_shard_is_counted(counting: Counting):
     counting.deliver(*parent)
     counting.deliver(*child)
     counting.deliver(*child)
-    assert counting.replay(*discarded).counted == 20
-    assert counting.replay(*discarded).counted == 0
+    assert counting.replay(*discarded).new == 20
+    assert counting.replay(*discarded).new == 0
     counting.assert_counted(*parent, *discarded, *child)
 
 
 def test_replay_twice_counts_once(counting: Counting):
     counting.deliver(*batch(0, 7))
-    assert counting.replay(*batch()).counted == 13
-    assert counting.replay(*batch()).counted == 0
+    assert counting.replay(*batch()).new == 13
+    assert counting.replay(*batch()).new == 0
     counting.assert_counted(*batch())
 
 
@@ -174,7 +174,7 @@ def test_two_replays_at_once_count_once(counting: Counting, first: str, guard_is
     counting.deliver(*later)
     other = batch() if first == "the same" else batch()[3:4]
     counting.tables.before = at_call(1, lambda: counting.replay(*other))
-    assert counting.replay(*batch()).left == []
+    assert counting.replay(*batch()).not_counted == []
     counting.assert_counted(*batch(), *later)
 
 
@@ -193,7 +193,7 @@ def test_delivery_during_a_replay_of_the_same_records_counts_once(counting: Coun
 
 def test_replay_whose_answer_is_lost_counts_once(counting: Counting):
     counting.tables.after = at_call(1, raising(ReadTimeoutError(endpoint_url="https://aws")))
-    assert counting.replay(*batch()).left == []
+    assert counting.replay(*batch()).not_counted == []
     counting.assert_counted(*batch())
 
 
@@ -211,8 +211,8 @@ def test_quarantined_record_is_counted_by_a_fixed_version_once(counting: Countin
     broken = [record(1), poison(2), record(3)]
     fixed = record(2)
     counting.deliver(*broken)
-    assert counting.replay(fixed).counted == 1
-    assert counting.replay(fixed).counted == 0
+    assert counting.replay(fixed).new == 1
+    assert counting.replay(fixed).new == 0
     counting.assert_counted(record(1), fixed, record(3))
 
 
@@ -248,8 +248,8 @@ def busy(*photos: str, times: int = 1, code: str = "ThrottlingError") -> Any:
 @pytest.mark.parametrize("code", ["ThrottlingError", "TransactionConflict", "ValidationError"])
 def test_busy_photo_is_removed_and_tried_again(counting: Counting, code: str):
     counting.tables.busy = busy(photo(2), code=code)
-    count = counting.deliver(*batch())
-    assert (count.counted, count.left) == (20, [])
+    result = counting.deliver(*batch())
+    assert (result.new, result.not_counted) == (20, [])
     assert counting.tables.calls == {WRITE: 3}, "refused, the rest, the photo"
     assert counting.clock.pauses == [0.1]
     counting.assert_counted(*batch())
@@ -257,9 +257,9 @@ def test_busy_photo_is_removed_and_tried_again(counting: Counting, code: str):
 
 def test_busy_photo_holds_back_all_its_views_and_no_others(counting: Counting):
     counting.tables.busy = busy(photo(2), times=10**6)
-    count = counting.deliver(*long_batch())
-    assert [view.photo_id for view in count.left] == [photo(2)] * 2
-    assert count.reasons == {"ThrottlingError"}
+    result = counting.deliver(*long_batch())
+    assert [view.photo_id for view in result.not_counted] == [photo(2)] * 2
+    assert result.reasons == {"ThrottlingError"}
     others = [each for each in long_batch() if each["kinesis"]["partitionKey"] != photo(2)]
     counting.assert_counted(*others)
     counting.tables.busy = lambda _: None
@@ -271,8 +271,8 @@ def test_view_that_was_busy_is_counted_though_a_later_one_was_before(counting: C
     """`last_sequence` is higher already, so only the receipts show it."""
     counting.tables.busy = busy(photo(2))
     counting.clock.left = 0.05
-    count = counting.deliver(*long_batch())
-    assert [view.photo_id for view in count.left] == [photo(2)]
+    result = counting.deliver(*long_batch())
+    assert [view.photo_id for view in result.not_counted] == [photo(2)]
     assert counting.totals[photo(2)] == 1
     counting.deliver(*long_batch())
     counting.assert_counted(*long_batch())
@@ -292,24 +292,24 @@ def test_poison_that_is_read_as_a_view_after_later_ones_were_counted_is_counted(
 ):
     """It could not be quarantined, and was delivered again to a fixed version."""
     counting.deliver(poison(1), record(2))
-    count = counting.deliver(record(1), record(2))
-    assert (count.counted, count.repeated) == (1, 1)
+    result = counting.deliver(record(1), record(2))
+    assert (result.new, result.already_counted) == (1, 1)
     counting.assert_counted(record(1), record(2))
 
 
 def test_busy_and_counted_photos_in_one_refusal(counting: Counting):
     counting.deliver(*batch()[:7])
     counting.tables.busy = busy(photo(4))
-    count = counting.deliver(*batch())
-    assert (count.counted, count.repeated, count.left) == (13, 7, [])
+    result = counting.deliver(*batch())
+    assert (result.new, result.already_counted, result.not_counted) == (13, 7, [])
     counting.assert_counted(*batch())
 
 
 def test_pauses_grow_and_end_with_the_time(counting: Counting):
     counting.tables.before = always(raising(refusal("ThrottlingException")))
-    count = counting.deliver(*batch())
-    assert len(count.left) == 20
-    assert count.reasons == {"ThrottlingException"}
+    result = counting.deliver(*batch())
+    assert len(result.not_counted) == 20
+    assert result.reasons == {"ThrottlingException"}
     assert counting.clock.pauses[:3] == [0.1, 0.2, 0.4]
     assert max(counting.clock.pauses) == 5
     assert 0 <= counting.clock.left < 5
@@ -324,15 +324,15 @@ def test_counting_waits_for_the_end_of_an_outage(counting: Counting, fault: Exce
             raise fault
 
     counting.tables.before = outage
-    assert counting.deliver(*batch()).left == []
+    assert counting.deliver(*batch()).not_counted == []
     counting.assert_counted(*batch())
 
 
 @pytest.mark.parametrize("replay", [True, False])
 def test_no_call_begins_when_the_time_is_over(counting: Counting, replay: bool):
     counting.clock.left = 0
-    count = (counting.replay if replay else counting.deliver)(*batch())
-    assert count.left == read_batch(batch()).views
+    result = (counting.replay if replay else counting.deliver)(*batch())
+    assert result.not_counted == read_batch(batch()).views
     assert not counting.tables.calls
 
 
@@ -341,9 +341,9 @@ def test_lack_of_time_between_segments_leaves_the_rest(counting: Counting):
         counting.clock.left -= 20
 
     counting.tables.before = pass_time
-    count = counting.deliver(*long_batch())
-    assert (count.counted, len(count.left)) == (150, 90)
-    assert count.left == read_batch(long_batch()).views[150:]
+    result = counting.deliver(*long_batch())
+    assert (result.new, len(result.not_counted)) == (150, 90)
+    assert result.not_counted == read_batch(long_batch()).views[150:]
 
 
 def always(act: Callable[[], object]) -> Any:
@@ -352,10 +352,10 @@ def always(act: Callable[[], object]) -> Any:
 
 def test_repeated_view_has_a_receipt_and_adds_nothing(counting: Counting):
     records = [record(number, viewer="maria") for number in range(3)] + [record(3)]
-    count = counting.deliver(*records)
-    assert (count.counted, count.left_out, counting.totals[photo(0)]) == (4, 2, 2)
+    result = counting.deliver(*records)
+    assert (result.new, result.left_out, counting.totals[photo(0)]) == (4, 2, 2)
     again = counting.deliver(*records)
-    assert (again.counted, again.repeated, counting.totals[photo(0)]) == (0, 4, 2)
+    assert (again.new, again.already_counted, counting.totals[photo(0)]) == (0, 4, 2)
 
 
 @pytest.mark.parametrize("borders", [(0, 1), (1, 2), (2, 3)])

@@ -67,7 +67,7 @@ e2e: install ## send a photo through the laptop or STACK=… and delete it again
 	@$(BIN)/pytest tests/e2e/test_journey.py $(if $(STACK),--stack $(STACK) --force-enable-socket) $(ARGS)
 
 attack: install ## attack the application that runs on this machine, and print each case with what it got
-	@PYTHONPATH=layers $(BIN)/python -m tests.hostile --host "$(HOST)" --port "$(PORT)" --edge-port "$(EDGE_PORT)" $(ARGS)
+	@PYTHONPATH=layers $(BIN)/python -m tests.hostile --port "$(PORT)" --edge-port "$(EDGE_PORT)" $(ARGS)
 
 chaos: install ## kill processes at random under load, and show that nothing is lost; SEED='1 2' UPLOADS=300 VIEWS=30000
 	@SEED="$(SEED)" UPLOADS="$(UPLOADS)" VIEWS="$(VIEWS)" $(BIN)/pytest -m slow tests/chaos $(ARGS)

@@ -32,7 +32,7 @@ from localcloud.cloud import (
     NotRunningError,
     PortInUseError,
     end,
-    require_owner,
+    running_on,
 )
 from localcloud.running_application import RunningApplication, build, running_application, step
 from localcloud.source_watch import SourceWatch, watching
@@ -106,12 +106,12 @@ def main() -> int:
             case "down":
                 _down(cloud, console)
             case tool if tool in OPERATOR_TOOLS:
-                require_owner(cloud)
+                os.environ.update(running_on(cloud.port).environment)
                 options = given[own_count:]
                 return OPERATOR_TOOLS[tool](["--stack", application.STACK, *options])
             case "invoke":
                 function, event = arguments.function, arguments.event
-                return _invoke(cloud, function, event, own_environment, console)
+                return _invoke(running_on(cloud.port), function, event, own_environment, console)
     except (CloudError, GalleryError, PublishingError, TimeoutError) as error:
         console.print(f"[bold red]✗[/] {escape(str(error))}{_make_advice(error, cloud)}")
         return 1
@@ -134,6 +134,9 @@ def _make_advice(error: Exception, cloud: Cloud) -> str:
             return f" `make up{port}` starts one."
         case PortInUseError():
             return " PORT=, EDGE_PORT= and HOST= choose them."
+        case sam_local.UnreachableError():
+            again = f"`make down{port}`, then `make up{port} HOST=172.17.0.1`"
+            return f" {again} starts it on the usual address of Docker's bridge."
         case _:
             return ""
 
@@ -217,7 +220,7 @@ def _invoke(
     if sam_local.has_docker(own_environment):
         gallery = application.gallery(cloud)
         return sam_local.invoke(cloud, gallery, function, event, own_environment)
-    require_owner(cloud)
+    os.environ.update(cloud.environment)
     console.print(
         "[yellow]![/] There is no Docker engine: the function runs in Lambda's runtime client,"
         " but on this machine and not in Lambda's container image.",

@@ -158,14 +158,16 @@ def free_port(host: str) -> int:
     raise PortInUseError(f"No port of {host} from {DEFAULT_PORT} on is free. Name one with --port.")
 
 
-def require_owner(cloud: Cloud) -> None:
-    """Return if a process runs this cloud, or was killed while it did.
+def running_on(port: int) -> Cloud:
+    """The laptop cloud that another process runs on this port, at the address that it has.
 
     Raises:
         NotRunningError: there is none.
     """
-    if not owners.read(cloud.folder):
-        raise NotRunningError(f"No laptop cloud runs on port {cloud.port}.")
+    found = dict(owners.running(STATE))
+    if port not in found:
+        raise NotRunningError(f"No laptop cloud runs on port {port}.")
+    return Cloud(found[port].host, port)
 
 
 def end(cloud: Cloud) -> bool:

@@ -57,7 +57,7 @@ def running_application(
             console.print(f"  [dim]memory limit of functions: {escape(str(memory))}[/]")
         checked = check_and_show(application, cloud, console)
         if _DISTRIBUTION in checked.types:
-            with cloudfront.listening(cloud, cdn_port):
+            with cloudfront.listening(cdn_port):
                 pass  # raises before the build if the port is in use
         owners.add(
             cloud.folder,

@@ -3,15 +3,20 @@
 import json
 import subprocess
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
 from localcloud.application import Application
-from localcloud.cloud import Cloud, NotRunningError
+from localcloud.cloud import Cloud, CloudError
 from localcloud.stack import Stack
 
 _DOCKER_VARIABLES: Final = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG")
 _DOCKER_SECONDS: Final = 20
+
+
+class UnreachableError(CloudError):
+    """The laptop cloud listens on an address that containers cannot reach."""
 
 
 def write_environments(cloud: Cloud, stack: str) -> None:
@@ -57,10 +62,15 @@ def invoke(
     """Run `sam local invoke` in the laptop cloud's environment; returns its exit status.
 
     Raises:
-        NotRunningError: no laptop cloud runs there.
+        UnreachableError: containers cannot reach the laptop cloud.
+        CloudError: no application is deployed yet.
     """
+    if ip_address(cloud.host).is_loopback:
+        raise UnreachableError(
+            f"Containers cannot reach {cloud.endpoint}, which is a loopback address."
+        )
     if not environments_file(cloud).exists():
-        raise NotRunningError(f"No laptop cloud runs on {cloud.endpoint}.")
+        raise CloudError(f"No application is deployed on {cloud.endpoint} yet.")
     docker = {name: own_environment[name] for name in _DOCKER_VARIABLES if name in own_environment}
     command = ["sam", "local", "invoke", function, "--event", str(event.resolve())]
     command += ["--template-file", str(application.artifacts / "template.yaml")]

@@ -25,6 +25,8 @@ from localcloud.cloudfront.messages import Request, Response, error_page
 from localcloud.cloudfront.origins import Origins
 from localcloud.cloudfront.request_log import request_log
 
+# Whatever the address of the AWS APIs: on plain HTTP, browsers regard only this one as secure.
+_ADDRESS: Final = "127.0.0.1"
 _CACHE_BYTES: Final = 256 * 2**20
 _MOST_BODY: Final = 10 * 2**20  # API Gateway's limit
 _THREADS: Final = 40
@@ -113,7 +115,7 @@ def running(cloud: Cloud, port: int, distribution_id: str | None = None) -> Iter
     with contextlib.ExitStack() as cleanup:
         name = f"edge-{port}.log" if distribution_id else "edge.log"
         log = cleanup.enter_context(request_log(cloud.folder / name))
-        listener = cleanup.enter_context(listening(cloud, port))
+        listener = cleanup.enter_context(listening(port))
         origins = Origins(cloud)
         cleanup.callback(origins.close)
         api = Api(cloud, distribution_id)
@@ -137,26 +139,24 @@ def running(cloud: Cloud, port: int, distribution_id: str | None = None) -> Iter
         )
         cleanup.enter_context(_following(edge, api, cache, log))
         cleanup.enter_context(_serving(application(edge, log), listener))
-        host = cloud.endpoint.rpartition(":")[0]
-        yield Served(f"{host}:{port}", edge)
+        yield Served(f"http://{_ADDRESS}:{port}", edge)
 
 
 @contextlib.contextmanager
-def listening(cloud: Cloud, port: int) -> Iterator[socket.socket]:
-    """Listen on a port of the cloud's address until the block ends.
+def listening(port: int) -> Iterator[socket.socket]:
+    """Listen on a port of the loopback address until the block ends.
 
     Raises:
         PortInUseError: another process listens there.
     """
-    family = socket.AF_INET6 if ":" in cloud.host else socket.AF_INET
     # asyncio sets TCP_NODELAY only on sockets that name their protocol.
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((cloud.host, port))
+            listener.bind((_ADDRESS, port))
         except OSError as error:
             raise PortInUseError(
-                f"Cannot listen on {cloud.host}:{port} for CloudFront: {error.strerror}."
+                f"Cannot listen on {_ADDRESS}:{port} for CloudFront: {error.strerror}."
                 " Choose another port."
             ) from None
         yield listener

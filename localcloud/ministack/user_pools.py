@@ -1,11 +1,18 @@
-"""User pools in which only administrators create users; runs inside ministack's process."""
+"""User pools: who may sign up, and the keys of their tokens; runs inside ministack's process."""
 
+import os
 from typing import Any, Final
 
 _REFUSAL: Final = "SignUp is not permitted for this user pool"
 
 
 def install() -> None:
+    """Refuse SignUp where only administrators create users, and find keys under any BIND_HOST."""
+    _refuse_sign_up()
+    _read_keys_at(os.environ["AWS_ENDPOINT_URL"])
+
+
+def _refuse_sign_up() -> None:
     """Refuse SignUp if the pool has AllowAdminCreateUserOnly, which ministack ignores."""
     from ministack.services import cognito  # noqa: PLC0415 - not in the development environment
 
@@ -20,3 +27,18 @@ def install() -> None:
         return sign_up(data)
 
     cognito._sign_up = sign_up_if_allowed  # noqa: SLF001
+
+
+def _read_keys_at(endpoint: str) -> None:
+    """Have authorizers read the keys of a pool at this endpoint; ministack asks `localhost`."""
+    from ministack.services import apigateway, apigateway_v1  # noqa: PLC0415
+
+    resolve = apigateway._resolve_jwks_url  # noqa: SLF001
+    own = f"http://{apigateway._HOST}:{apigateway._PORT}/"  # noqa: SLF001
+
+    async def resolve_here(authorizer: dict[str, Any]) -> str | None:
+        found = await resolve(authorizer)
+        return str(found).replace(own, f"{endpoint}/") if found else None
+
+    for module in (apigateway, apigateway_v1):  # the second has imported it by name
+        module._resolve_jwks_url = resolve_here  # noqa: SLF001

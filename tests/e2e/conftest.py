@@ -130,7 +130,8 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[Cloud]:
-    cloud = Cloud("127.0.0.1", free_port())
+    # Not 127.0.0.1: `localhost` must not be assumed, since a person may choose HOST.
+    cloud = Cloud("127.0.0.2", free_port())
     with pytest.MonkeyPatch.context() as patch:
         for name in OWN_ENVIRONMENT:
             patch.delenv(name)

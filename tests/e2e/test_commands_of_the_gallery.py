@@ -1,6 +1,8 @@
 """Commands of a person that need the deployed gallery."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +43,22 @@ def test_sign_up_is_refused_by_a_user_pool_of_administrators(cloud: Cloud, stack
         cognito.sign_up(
             ClientId=stack["UserPoolClientId"], Username="eve@example.com", Password="Long enough 1"
         )
+
+
+@pytest.mark.usefixtures("stack")
+def test_invoke_in_a_container_reports_an_address_that_containers_cannot_reach(
+    cloud: Cloud, tmp_path: Path
+):
+    engine = tmp_path / "docker"
+    engine.write_text("#!/bin/sh\n")
+    engine.chmod(0o755)
+    environment = {**OWN_ENVIRONMENT, "PATH": f"{tmp_path}{os.pathsep}{OWN_ENVIRONMENT['PATH']}"}
+    arguments = ("GalleryApiFunction", "events/api_get_health.json")
+    with command("invoke", cloud.port, environment, *arguments) as process:
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert f"cannot reach {cloud.endpoint}" in output
+    assert f"`make up PORT={cloud.port} HOST=172.17.0.1`" in output
 
 
 @pytest.mark.usefixtures("stack")

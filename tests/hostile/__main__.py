@@ -14,7 +14,7 @@ from rich.table import Table
 
 from demo import application
 from localcloud.arguments import port_number
-from localcloud.cloud import DEFAULT_PORT, Cloud, CloudError, require_owner
+from localcloud.cloud import DEFAULT_PORT, Cloud, CloudError, running_on
 from localcloud.stack import Stack
 from tests.hostile.browser_cases import NOT_RUN
 from tests.hostile.case import Case
@@ -28,36 +28,34 @@ OUTCOMES: Final = {True: "withstood", False: "not withstood", None: "not run"}
 def main(arguments: list[str]) -> int:
     """Run every case and print the table; returns 0 only if no attack succeeded."""
     parser = argparse.ArgumentParser(prog="python -m tests.hostile")
-    parser.add_argument("--host", type=loopback_address, default="127.0.0.1")
     parser.add_argument("--port", type=port_number, default=DEFAULT_PORT)
     parser.add_argument("--edge-port", type=port_number, help="default: the port after --port")
     parser.add_argument("--only", default="", help="run only the cases of one group")
     given = parser.parse_args(arguments)
-    cloud = Cloud(given.host, given.port)
-    edge = Address(given.host, given.edge_port or given.port + 1)
+    edge = Address("127.0.0.1", given.edge_port or given.port + 1)
     console = Console(highlight=False)
     os.environ.clear()
-    os.environ.update(cloud.environment)
     try:
-        require_owner(cloud)
+        cloud = attacked(given.port)
+        os.environ.update(cloud.environment)
         with prepared(cloud, Stack(cloud, application.STACK).outputs(), edge) as target:
             cases = [case for case in CASES if case.group.startswith(given.only)]
             return report([(case, got_by(case, target)) for case in cases], console)
     except CloudError as error:
-        console.print(f"[bold red]✗[/] {escape(str(error))} `make up` starts one.")
+        console.print(f"[bold red]✗[/] {escape(str(error))} `make up` starts one on 127.0.0.1.")
         return 1
 
 
-def loopback_address(text: str) -> str:
-    """An address of this machine; every other one is refused."""
-    try:
-        if ip_address(text).is_loopback:
-            return text
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(
-        f"invalid address '{text}': only this machine is attacked, by default 127.0.0.1"
-    )
+def attacked(port: int) -> Cloud:
+    """The laptop cloud on a port.
+
+    Raises:
+        CloudError: there is none, or other machines can reach it.
+    """
+    cloud = running_on(port)
+    if not ip_address(cloud.host).is_loopback:
+        raise CloudError(f"Only a loopback address is attacked, and not {cloud.host}.")
+    return cloud
 
 
 def got_by(case: Case, target: Target) -> str:

@@ -1,5 +1,6 @@
 """A laptop cloud whose ministack ends while it is in use; a stand-in for ministack's process."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from localcloud import cloud
-from localcloud.cloud import Cloud, CloudError, running
+from localcloud import cloud, owners
+from localcloud.cloud import Cloud, CloudError, NotRunningError, running
 
 
 @pytest.fixture
@@ -46,6 +47,26 @@ def test_error_after_the_end_of_ministack_says_that_it_has_ended(started: list[A
     said = rf"(?s)ministack has ended \(exit status -9\).*last line.*{laptop.folder}"
     with pytest.raises(CloudError, match=said):
         kill_in(laptop, started)
+
+
+def test_cloud_of_another_process_is_found_at_its_own_address(started: list[Any]):
+    with running(Cloud("127.0.0.2", 9)) as laptop:
+        assert cloud.running_on(9) == laptop
+    with pytest.raises(NotRunningError, match="No laptop cloud runs on port 9"):
+        cloud.running_on(9)
+    assert len(started) == 1
+
+
+def test_cloud_of_a_killed_process_does_not_run(started: list[Any]):
+    assert not started
+    folder = Cloud("127.0.0.1", 9).folder
+    folder.mkdir(parents=True)
+    if (child := os.fork()) == 0:
+        owners.write(folder, "127.0.0.1")
+        os._exit(0)
+    os.waitpid(child, 0)
+    with pytest.raises(NotRunningError):
+        cloud.running_on(9)
 
 
 def test_error_while_ministack_lives_is_raised_as_it_is(started: list[Any]):

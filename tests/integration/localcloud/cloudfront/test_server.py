@@ -246,6 +246,13 @@ def test_port_in_use_is_reported_with_the_remedy(stub: StubCloud, port: int):
         pass
 
 
+def test_page_is_on_loopback_wherever_the_aws_apis_are(stub: StubCloud, port: int):
+    """On plain HTTP, browsers regard only loopback addresses as secure."""
+    with cloudfront.running(replace(stub.cloud, host="192.0.2.1"), port) as served:
+        assert served.url == f"http://127.0.0.1:{port}"
+        assert httpx.get(f"{served.url}/missing", trust_env=False).status_code != 0
+
+
 def test_port_is_free_again_afterwards(stub: StubCloud, port: int):
     for _ in range(2):
         with cloudfront.running(stub.cloud, port) as served:

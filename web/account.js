@@ -1,6 +1,6 @@
 // The user name and the sign-in button in the head of a page.
 
-import { announce, byId, element, messageFor } from "./dom.js";
+import { announce, byId, element, load, messageFor, notify, until } from "./dom.js";
 import { configuration, idToken, isSignedIn, session, signOut, userName } from "./session.js";
 
 /** Show who is signed in, now and whenever that changes. */
@@ -11,24 +11,22 @@ export function showAccount() {
   if (isSignedIn()) {
     idToken().catch((error) => {
       byId("sign-in").disabled = false;
-      announce(error.message);
+      notify(messageFor(error));
     });
   }
-  configuration
-    .then(({ stage }) => (byId("stage").textContent = stage))
-    .catch((error) => announce(error.message));
+  until(configuration).then(({ stage }) => (byId("stage").textContent = stage));
 }
 
 /** Open the sign-in dialog; true once the user is signed in, false if they cancel it. */
 export async function askToSignIn(reason = "") {
   try {
-    const dialog = await import("./sign_in.js"); // most visitors never need it
+    const dialog = await load(() => import("./sign_in.js")); // most visitors never need it
     const signedIn = await dialog.ask(reason);
     // The element that had the focus may have been removed meanwhile.
     if (document.activeElement === document.body) byId("account").querySelector("button").focus();
     return signedIn;
   } catch (error) {
-    announce(messageFor(error));
+    notify(messageFor(error));
     return false;
   }
 }
@@ -62,5 +60,5 @@ async function leave() {
   const revoked = signOut(); // at once on this page, and at Cognito when it answers
   byId("sign-in").focus();
   announce("Signed out.");
-  await revoked.catch((error) => announce(error.message));
+  await revoked.catch((error) => notify(`Signed out on this page only. ${messageFor(error)}`));
 }

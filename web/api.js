@@ -1,18 +1,16 @@
 // The gallery's API, one function per route.
 
-import { UserError, wait } from "./dom.js";
+import { ConnectionError, until, UserError } from "./dom.js";
 import { forget, idToken } from "./session.js";
 
-/** An answer other than success, with a message for the user. `status` is 0 without an answer. */
+const PATIENCE_MS = 20_000;
+
+/** An answer other than success, with a message for the user. */
 export class ApiError extends UserError {
   constructor(status, message) {
     super(message);
     this.status = status;
-  }
-
-  /** Whether the same request may succeed later. */
-  get isTransient() {
-    return this.status === 0 || this.status === 429 || this.status >= 500;
+    this.isTransient = status === 429 || status >= 500;
   }
 }
 
@@ -54,33 +52,35 @@ export async function* myPhotos() {
   } while (cursor);
 }
 
-/** Repeat a request, at growing intervals, until `enough` accepts the answer; retry transient errors. */
-export async function until(ask, enough, { first = 250, most = 10_000 } = {}) {
-  for (let pause = first; ; pause = Math.min(pause * 1.3, most)) {
-    try {
-      const answer = await ask();
-      if (enough(answer)) return answer;
-    } catch (error) {
-      if (!error.isTransient) throw error;
-    }
-    await wait(pause);
-  }
-}
-
 let newest = null;
 let asked = 0;
 
-/** The photo once the catalog lists it; callers that wait at the same time share the requests. */
+/** The newest photos of the catalog; callers that ask at the same time share the request. */
+function listNewest() {
+  if (Date.now() - asked > 200) {
+    asked = Date.now();
+    newest = listPhotos(50);
+  }
+  return newest;
+}
+
+/** The photo in the catalog, or undefined. Lists have the newest photo first, and ids sort by time. */
+async function findListed(id) {
+  for (let page = await listNewest(); ; page = await listPhotos(50, page.cursor)) {
+    const found = page.photos.find(({ photo_id: listed }) => listed <= id);
+    if (found || !page.cursor) return found?.photo_id === id ? found : undefined;
+  }
+}
+
+/** The photo once the catalog lists it; throws an ApiError of status 404 once it is deleted. */
 export async function untilListed(id) {
-  const ask = () => {
-    if (Date.now() - asked > 200) {
-      asked = Date.now();
-      newest = listPhotos(50);
-    }
-    return newest;
-  };
-  const find = ({ photos }) => photos.find(({ photo_id }) => photo_id === id);
-  return find(await until(ask, find));
+  let tries = 0;
+  return until(async () => {
+    const found = await findListed(id);
+    tries += 1;
+    if (!found && tries > 3) await getPhoto(id);
+    return found;
+  }, Boolean);
 }
 
 async function call(method, path, { signedIn = false, headers = {}, body } = {}) {
@@ -93,11 +93,15 @@ async function call(method, path, { signedIn = false, headers = {}, body } = {})
       method,
       body,
       headers: { ...headers, ...(token && { Authorization: token }) },
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(PATIENCE_MS),
     });
     text = await answer.text();
-  } catch {
-    throw new ApiError(0, "The gallery cannot be reached. Check your connection.");
+  } catch (error) {
+    throw new ConnectionError(
+      error.name === "TimeoutError"
+        ? `The gallery has not answered for ${PATIENCE_MS / 1000} seconds.`
+        : "The gallery cannot be reached. Check your connection.",
+    );
   }
   if (answer.ok) return text ? JSON.parse(text) : null;
   if (answer.status === 401) {

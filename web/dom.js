@@ -1,7 +1,24 @@
 // Elements, formatted numbers, and announcements. No HTML is made from a string.
 
 /** Errors with a message for the user; all other errors are faults of this page's code. */
-export class UserError extends Error {}
+export class UserError extends Error {
+  /** Whether the same action may succeed later. */
+  isTransient = false;
+}
+
+/** An error that ends with the connection's failure. */
+export class ConnectionError extends UserError {
+  isTransient = true;
+}
+
+/** A module that an action needs: `load(() => import("./name.js"))`. */
+export async function load(importModule) {
+  try {
+    return await importModule();
+  } catch {
+    throw new ConnectionError("The page cannot load what this needs. Check your connection.");
+  }
+}
 
 /** The message for an error; faults of this page's code are also logged to the console. */
 export function messageFor(error) {
@@ -61,6 +78,40 @@ export const between = (start, end) =>
   start && end ? Math.max(0, Date.parse(end) - Date.parse(start)) : null;
 
 export const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+/** Wait, but not longer than until the browser is online again. */
+const waitOrOnline = (milliseconds) => {
+  const online = new Promise((done) =>
+    addEventListener("online", done, { once: true, signal: AbortSignal.timeout(milliseconds) }),
+  );
+  return Promise.race([wait(milliseconds), online]);
+};
+
+/**
+ * Repeat a request, at growing intervals, until `enough` accepts the answer; retry transient errors,
+ * and tell `onError` of each.
+ */
+export async function until(ask, enough = () => true, { first = 250, most = 10_000, onError } = {}) {
+  for (let pause = first; ; pause = Math.min(pause * 1.3, most)) {
+    try {
+      const answer = await ask();
+      if (enough(answer)) return answer;
+    } catch (error) {
+      if (!error.isTransient) throw error;
+      onError?.(error);
+    }
+    await waitOrOnline(pause);
+  }
+}
+
+let noticeTimer;
+
+/** Show a text for some seconds, also to screen readers. */
+export function notify(text) {
+  byId("notice").textContent = text;
+  clearTimeout(noticeTimer);
+  noticeTimer = setTimeout(() => (byId("notice").textContent = ""), 8_000);
+}
 
 /** Announce a text to screen readers, after the current announcement. */
 export function announce(text) {

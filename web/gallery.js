@@ -1,21 +1,39 @@
 // The gallery's front page.
 
 import { showAccount } from "./account.js";
-import { byId, messageFor } from "./dom.js";
+import { byId, load, messageFor, notify } from "./dom.js";
 import { startGrid } from "./grid.js";
-import { isSending, sendFiles, startJourneys } from "./journeys.js";
+import { startJourneys } from "./journeys.js";
 import { takeNotice } from "./memory.js";
 
 showAccount();
 acceptFiles();
-byId("notice").textContent = takeNotice();
-setTimeout(() => (byId("notice").textContent = ""), 8_000);
+const news = takeNotice();
+if (news) {
+  notify(news);
+  byId("gallery").focus({ preventScroll: true });
+}
 startJourneys(await startGrid());
+loadForLater().catch(() => {}); // each action loads what is missing
 
-addEventListener("beforeunload", (event) => isSending() && event.preventDefault());
+/** Load what actions need, so that they work or explain themselves without a connection. */
+function loadForLater() {
+  return Promise.all([
+    import("./confirm.js"),
+    import("./sending.js"),
+    import("./sign_in.js"),
+    import("./token.js"),
+  ]);
+}
 
-function send(files) {
-  sendFiles([...files]).catch((error) => (byId("notice").textContent = messageFor(error)));
+async function send(files) {
+  const chosen = [...files]; // the input is emptied
+  try {
+    const { sendFiles } = await load(() => import("./sending.js"));
+    sendFiles(chosen);
+  } catch (error) {
+    notify(messageFor(error));
+  }
 }
 
 function acceptFiles() {

@@ -4,7 +4,7 @@
 // and photos that are added later, at the top or below, cause no layout shift.
 
 import { listPhotos } from "./api.js";
-import { announce, byId, count, element, photoAddress, messageFor } from "./dom.js";
+import { announce, byId, count, element, messageFor, photoAddress, until } from "./dom.js";
 import { deleted } from "./memory.js";
 
 const PAGE = 30;
@@ -13,7 +13,7 @@ const GAP = 8;
 const grid = byId("grid");
 const more = byId("more");
 const note = byId("gallery-note");
-const tiles = new Map(); // photo_id → {photo, tile, image}, kept sorted by the list's own order
+const tiles = new Map(); // photo_id → item of createTile, kept sorted by the list's own order
 let cursor = null;
 let loading = false;
 
@@ -49,17 +49,21 @@ export function addPhotos(photos) {
 async function loadMore() {
   if (loading) return;
   loading = true;
-  more.disabled = true;
-  const first = tiles.size === 0;
+  const before = tiles.size;
+  const focused = document.activeElement === more;
   try {
-    const page = await listPhotos(PAGE, cursor);
+    const page = await until(() => listPhotos(PAGE, cursor), undefined, {
+      first: 1_000,
+      onError: (error) => (note.textContent = `${messageFor(error)} Trying again…`),
+    });
     cursor = page.cursor;
     addPhotos(page.photos);
     note.textContent = "";
     more.textContent = "More photos";
     more.dataset.automatic = "yes";
-    if (!first) announce(`${count(page.photos.length, "photo")} more.`);
+    if (before) announce(`${count(page.photos.length, "photo")} more.`);
     more.hidden = cursor === null;
+    if (focused && more.hidden) grid.children[before]?.querySelector("a").focus();
   } catch (error) {
     note.textContent = messageFor(error);
     more.textContent = "Try again";
@@ -68,19 +72,16 @@ async function loadMore() {
   } finally {
     grid.removeAttribute("aria-busy");
     loading = false;
-    more.disabled = false;
   }
 }
 
 function createTile(photo) {
-  const sizes = Object.values(photo.renditions);
   const image = element("img", {
     alt: photo.title,
     loading: "lazy",
     decoding: "async",
     width: photo.width,
     height: photo.height,
-    srcset: sizes.map(({ path, width }) => `${path} ${width}w`).join(", "),
     onload: () => tile.classList.add("loaded"),
   });
   const link = element(
@@ -96,7 +97,17 @@ function createTile(photo) {
   );
   const tile = element("li", { "data-photo-id": photo.photo_id }, link);
   tile.style.setProperty("--color", photo.color);
-  return { photo, tile, image };
+  const sizes = Object.values(photo.renditions).sort((a, b) => a.width - b.width);
+  return { photo, tile, image, sizes, shown: 0 };
+}
+
+/** Request a rendition for this width, unless one at least as large is requested already. */
+function showImage(item, width) {
+  const needed = width * devicePixelRatio;
+  const best = item.sizes.find((size) => size.width >= needed) ?? item.sizes.at(-1);
+  if (best.width <= item.shown) return;
+  item.shown = best.width;
+  item.image.src = best.path;
 }
 
 /** Lay the tiles out in rows of nearly the same height that fill the width. */
@@ -114,7 +125,7 @@ function place() {
       item.tile.style.transform = `translate(${x.toFixed(2)}px, ${y.toFixed(2)}px)`;
       item.tile.style.width = `${share.toFixed(2)}px`;
       item.tile.style.height = `${height.toFixed(2)}px`;
-      item.image.sizes = `${Math.ceil(share)}px`;
+      showImage(item, Math.max(share, (height * item.photo.width) / item.photo.height));
       x += share + GAP;
     }
     y += height + GAP;

@@ -1,15 +1,14 @@
-// Journeys: what happens to a photo from its selection on, as far as the public API shows it.
+// Journeys: what happens to a photo, as far as the public API shows it. sending.js begins them.
 
 import { askToSignIn } from "./account.js";
 import * as api from "./api.js";
-import { announce, duration, isolated, UserError, messageFor } from "./dom.js";
+import { announce, duration, isolated, load, messageFor, notify, until, UserError } from "./dom.js";
 import { addPhotos } from "./grid.js";
 import { deleted, rememberDeleted } from "./memory.js";
 import { showMeasure } from "./picture.js";
 import { drawRow, measure, showRows } from "./rows.js";
 import { isSignedIn, session, userName } from "./session.js";
 
-const PARALLEL_UPLOADS = 3;
 const MOST_ROWS = 24;
 const FEED_ROWS = 6;
 const STORED = "gallery.journeys";
@@ -21,29 +20,6 @@ const ENDED = ["complete", "listed"];
 const STORED_STATES = ["uploaded", "thumbnailed", "replicated", "complete"];
 
 let journeys = []; // the newest first
-const queue = [];
-let running = 0;
-let uploads = null; // the module, when there is something to send
-
-/** Send these files. */
-export async function sendFiles(files) {
-  uploads ??= await import("./uploads.js");
-  const picked = files.map((file) => {
-    const journey = { title: file.name, file, state: "queued", times: {}, share: null };
-    journey.key = crypto.randomUUID(); // the same for every attempt
-    try {
-      journey.about = uploads.describe(file);
-      journey.title = journey.about.title;
-    } catch (error) {
-      fail(journey, error, ["Dismiss", () => discard(journey)]);
-    }
-    return journey;
-  });
-  const hasNoPlace = ({ state }, index) => index >= MOST_ROWS && ENDED.includes(state);
-  journeys = [...picked, ...journeys].filter((journey, index) => !hasNoPlace(journey, index));
-  showRows(journeys);
-  enqueue(...picked.filter(({ state }) => state === "queued"));
-}
 
 /** Continue the journeys of an earlier page of this tab, and show other photos from the feed. */
 export function startJourneys(feed) {
@@ -66,11 +42,17 @@ export function startJourneys(feed) {
   onSessionChange();
 }
 
-/** Whether leaving the page now would abort an upload. */
-export const isSending = () =>
-  journeys.some(({ state }) => state === "queued" || state === "sending");
+/** Add journeys before all others; those that have ended make place for them. */
+export function addFirst(added) {
+  const hasNoPlace = ({ state }, index) => index >= MOST_ROWS && ENDED.includes(state);
+  journeys = [...added, ...journeys].filter((journey, index) => !hasNoPlace(journey, index));
+  showRows(journeys);
+}
 
-const idOf = (journey) => journey.photo?.photo_id;
+/** The journeys in one of these states, the first chosen first. */
+export const journeysIn = (...states) => journeys.filter(({ state }) => states.includes(state));
+
+export const idOf = (journey) => journey.photo?.photo_id;
 
 const isShown = (photo) => journeys.some((journey) => idOf(journey) === photo.photo_id);
 
@@ -80,22 +62,26 @@ function fromPhoto(photo, state) {
   return journey;
 }
 
-/** Copy the photo from the API's answer into the journey. */
-function update(journey, photo) {
+/** Copy the photo from the API's answer into the journey, which replaces any other one of it. */
+export function update(journey, photo) {
+  const same = (other) => other !== journey && idOf(other) === photo.photo_id;
+  journeys.filter(same).forEach(discard);
   journey.photo = { photo_id: photo.photo_id, color: photo.color };
   for (const time of TIMES) journey.times[time] ??= photo[time];
   journey.thumb = photo.renditions.thumb?.path ?? null;
   journey.image ??= journey.thumb;
 }
 
-function setState(journey, state) {
+export function setState(journey, state) {
   journey.state = state;
-  journey.error = journey.actions = null;
+  journey.error = null;
+  journey.actions = null;
   journey.slow = false;
   clearTimeout(journey.slowTimer);
   if (STORED_STATES.includes(state) && state !== "complete") {
     journey.slowTimer = setTimeout(() => {
       journey.slow = true;
+      journey.actions = [["Dismiss", () => discard(journey)]];
       drawRow(journey);
     }, SLOW_AFTER);
   }
@@ -103,7 +89,7 @@ function setState(journey, state) {
   store();
 }
 
-function fail(journey, error, ...actions) {
+export function fail(journey, error, ...actions) {
   journey.state = "broken";
   journey.error = messageFor(error);
   journey.actions = actions;
@@ -111,7 +97,7 @@ function fail(journey, error, ...actions) {
   announce(`${isolated(journey.title)}: ${journey.error}`);
 }
 
-function discard(journey) {
+export function discard(journey) {
   journey.token?.remove();
   journeys = journeys.filter((other) => other !== journey);
   showRows(journeys);
@@ -127,72 +113,20 @@ function store() {
   sessionStorage.setItem(STORED, JSON.stringify(values));
 }
 
-/** Queue these for upload. */
-function enqueue(...added) {
-  queue.push(...added);
-  while (running < PARALLEL_UPLOADS && queue.length) {
-    const journey = queue.shift();
-    if (!journeys.includes(journey)) continue;
-    running += 1;
-    send(journey).finally(() => {
-      running -= 1;
-      enqueue();
-    });
-  }
-}
-
-async function send(journey) {
-  setState(journey, "sending");
-  try {
-    const { photo, upload } = await api.createPhoto(journey.about, journey.key);
-    journeys.filter((other) => other !== journey && idOf(other) === photo.photo_id).forEach(discard);
-    update(journey, photo);
-    journey.image ??= await uploads.preview(journey.file);
-    await showToken(journey);
-    journey.token.created();
-    await uploads.sendFile(upload, journey.file, (share) => {
-      journey.share = share;
-      journey.token.sent(share);
-      drawRow(journey);
-    });
-  } catch (error) {
-    if (!(error instanceof api.SignedOutError)) {
-      const again = () => {
-        setState(journey, "queued");
-        enqueue(journey);
-      };
-      return fail(journey, error, ["Try again", again], ["Dismiss", () => discard(journey)]);
-    }
-    journey.actions = null;
-    setState(journey, "signed_out");
-    journey.actions = [["Sign in", () => ask()], ["Dismiss", () => discard(journey)]];
-    drawRow(journey);
-    return ask();
-  }
-  journey.file = null;
-  journey.token.uploaded();
-  setState(journey, "uploaded");
-  follow(journey); // while the next upload runs
-}
-
-function ask() {
-  askToSignIn("Only signed-in users can upload photos. Your uploads continue after you sign in.");
-}
-
 /** Show the photo as a token in the flow picture. */
-async function showToken(journey) {
-  const { Token } = await import("./token.js");
+export async function showToken(journey) {
+  const { Token } = await load(() => import("./token.js"));
   journey.token ??= new Token(journey.image);
 }
 
 /** Watch an uploaded photo until its journey has ended. */
-async function follow(journey) {
+export async function follow(journey) {
   const id = idOf(journey);
   try {
-    await showToken(journey);
+    await until(() => showToken(journey));
     const { token } = journey;
     if (!journey.times.ready_at) {
-      const photo = await api.until(() => api.getPhoto(id), ({ status }) => status !== "PENDING");
+      const photo = await until(() => api.getPhoto(id), ({ status }) => status !== "PENDING");
       update(journey, photo);
       if (photo.status === "FAILED") return showFailed(journey, photo);
       token.thumbnailed(measure(journey, "thumbnailed"));
@@ -206,12 +140,13 @@ async function follow(journey) {
       addPhotos([photo]);
     }
     if (!journey.times.viewed_at) {
-      journey.times.viewed_at = (await api.recordView(id)).viewed_at; // once: each call is a view
+      // Each request that arrives is a view, also if its answer is lost.
+      journey.times.viewed_at = (await until(() => api.recordView(id))).viewed_at;
       token.viewed();
       store();
     }
     const counted = ({ counted_at: at }) => at !== null && at >= journey.times.viewed_at;
-    journey.times.counted_at = (await api.until(() => api.getViews(id), counted)).counted_at;
+    journey.times.counted_at = (await until(() => api.getViews(id), counted)).counted_at;
     token.counted(measure(journey, "counted"));
     setState(journey, "complete");
     const words = ["thumbnailed", "replicated", "counted"].map(
@@ -234,10 +169,10 @@ function showFailed(journey, { error }) {
 }
 
 async function remove(journey) {
-  const { confirmed } = await import("./confirm.js");
   const explanation = "Its original file is deleted too. This cannot be undone.";
-  if (!(await confirmed(`Delete “${isolated(journey.title)}”?`, explanation, "Delete"))) return;
   try {
+    const { confirmed } = await load(() => import("./confirm.js"));
+    if (!(await confirmed(`Delete “${isolated(journey.title)}”?`, explanation, "Delete"))) return;
     await api.deletePhoto(idOf(journey));
     rememberDeleted(idOf(journey));
     discard(journey);
@@ -248,26 +183,26 @@ async function remove(journey) {
   }
 }
 
-/** After sign-in: continue waiting uploads, and show own photos that are not in the gallery. */
+/** After sign-in: show own photos that are not in the gallery. */
 async function onSessionChange() {
   if (!userName()) {
-    journeys.filter(({ state }) => state === "failed").forEach(discard);
+    journeysIn("failed").forEach(discard);
     return;
   }
-  for (const journey of journeys.filter(({ state }) => state === "signed_out")) {
-    setState(journey, "queued");
-    enqueue(journey);
-  }
   try {
-    for await (const photo of api.myPhotos()) showOwn(photo);
+    await until(async () => {
+      for await (const photo of api.myPhotos()) showOwn(photo);
+      return true;
+    });
   } catch (error) {
-    if (isSignedIn()) announce(messageFor(error));
+    if (isSignedIn()) notify(messageFor(error));
   }
 }
 
 function showOwn(photo) {
   if (photo.status === "READY" || isShown(photo)) return;
   const journey = fromPhoto(photo, "pending");
+  journey.actions = [["Delete", () => remove(journey)]];
   const place = journeys.findIndex((other) => idOf(other) && idOf(other) < photo.photo_id);
   journeys.splice(place < 0 ? journeys.length : place, 0, journey);
   showRows(journeys);

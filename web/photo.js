@@ -11,10 +11,13 @@ import {
   duration,
   element,
   isolated,
+  load,
   megabytes,
+  messageFor,
+  notify,
+  until,
   wait,
   withoutDirections,
-  messageFor,
 } from "./dom.js";
 import { flash, rememberDeleted } from "./memory.js";
 import { session, userName } from "./session.js";
@@ -31,15 +34,19 @@ const chart = createChart(byId("chart"), byId("minutes"));
 
 showAccount();
 show().catch(fail);
+addEventListener("load", () => {
+  // So that actions work or explain themselves without a connection.
+  Promise.all([import("./confirm.js"), import("./sign_in.js")]).catch(() => {});
+});
 
 async function show() {
   if (!id) throw new api.ApiError(404, "The address has no id.");
-  let photo = await api.getPhoto(id);
+  let photo = await until(() => api.getPhoto(id), undefined, { first: 1_000, onError: showWaiting });
   draw(photo);
   session.addEventListener("change", () => offerDeletion(photo));
   offerDeletion(photo);
   if (photo.status === "PENDING") {
-    photo = await api.until(() => api.getPhoto(id), ({ status }) => status !== "PENDING");
+    photo = await until(() => api.getPhoto(id), ({ status }) => status !== "PENDING");
     draw(photo);
     announce(photo.status === "READY" ? "The photo is ready." : `The photo failed: ${photo.error}`);
   }
@@ -117,7 +124,7 @@ async function followViews(photo) {
     chart.draw(views.minutes);
   }
 
-  drawViews(await api.until(() => api.getViews(id), () => true));
+  drawViews(await until(() => api.getViews(id)));
   try {
     // The API counts views of listed photos only, and the catalog may be a moment late.
     if (Date.now() - Date.parse(photo.ready_at) < MINUTE) await api.untilListed(id);
@@ -150,34 +157,42 @@ async function offerDeletion(photo) {
   if (!userName()) return;
   byId("delete").onclick = () => remove(photo);
   try {
-    for await (const { photo_id: own } of api.myPhotos()) {
-      if (own > id) continue;
-      byId("delete").hidden = own !== id; // the list is sorted: the newest first
-      return;
-    }
+    byId("delete").hidden = !(await until(isOwn, () => true));
   } catch (error) {
-    announce(messageFor(error));
+    notify(messageFor(error));
   }
+}
+
+async function isOwn() {
+  for await (const { photo_id: own } of api.myPhotos()) {
+    if (own <= id) return own === id; // the list is sorted: the newest first
+  }
+  return false;
 }
 
 async function remove(photo) {
   const explanation = "Its renditions, its original file and its view counts are deleted too. This cannot be undone.";
-  const { confirmed } = await import("./confirm.js");
-  if (!(await confirmed(`Delete “${isolated(photo.title)}”?`, explanation, "Delete"))) return;
-  byId("delete").disabled = true;
   byId("delete-problem").textContent = "";
   try {
+    const { confirmed } = await load(() => import("./confirm.js"));
+    if (!(await confirmed(`Delete “${isolated(photo.title)}”?`, explanation, "Delete"))) return;
+    byId("delete").disabled = true;
     await api.deletePhoto(id);
     rememberDeleted(id);
     flash(`“${isolated(photo.title)}” was deleted.`);
     location.assign("/");
   } catch (error) {
     byId("delete").disabled = false;
+    byId("delete").focus();
     byId("delete-problem").textContent = messageFor(error);
     if (error instanceof api.SignedOutError) {
       await askToSignIn("Only its owner can delete a photo.");
     }
   }
+}
+
+function showWaiting(error) {
+  notify(`${messageFor(error)} Trying again…`);
 }
 
 function fail(error) {

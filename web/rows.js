@@ -28,10 +28,12 @@ export const measure = (journey, step) => {
   return between(journey.times[start], journey.times[end]);
 };
 
-/** Show these journeys, the first at the top. */
+/** Show these journeys, the first at the top. The focus of a removed row moves to the next one. */
 export function showRows(journeys) {
+  let focused = -1;
   for (const [journey, row] of rows) {
     if (journeys.includes(journey)) continue;
+    if (row.contains(document.activeElement)) focused = [...list.children].indexOf(row);
     row.remove();
     rows.delete(journey);
   }
@@ -42,6 +44,7 @@ export function showRows(journeys) {
     if (list.children[index] !== row) list.insertBefore(row, list.children[index] ?? null);
     drawRow(journey);
   }
+  if (focused >= 0) focusIn(list.children[Math.min(focused, journeys.length - 1)]);
   list.style.setProperty("--rows", journeys.length);
   byId("no-journeys").hidden = journeys.length > 0;
   drawBars();
@@ -66,12 +69,18 @@ export function drawRow(journey) {
       " ",
       element("span", { className: "state", textContent: stateText(journey) }),
     ),
+    ...(journey.state === "sending" || !journey.actions ? [bar(journey)] : []),
     ...(journey.actions
       ? [element("span", { className: "actions" }, ...journey.actions.map(button))]
-      : [bar(journey), ...STEPS.map(([name], index) => figure(journey, name, index + 1))]),
+      : STEPS.map(([name], index) => figure(journey, name, index + 1))),
   );
-  if (focused) (row.querySelector("button, a") ?? list.parentElement).focus();
+  if (focused) focusIn(row);
   drawBars();
+}
+
+/** Focus the first button or link of a row, or the list if it has none. */
+function focusIn(row) {
+  (row?.querySelector("button, a") ?? list.parentElement).focus();
 }
 
 function stateText(journey) {

@@ -4,7 +4,7 @@
 // another document and opening it must not sign the user out. The browser deletes it with the tab,
 // and the Content-Security-Policy keeps scripts of other origins from reading it.
 
-import { UserError } from "./dom.js";
+import { ConnectionError, UserError } from "./dom.js";
 
 const REFRESH_TOKEN = "gallery.refresh_token";
 const EARLY = 60_000; // so that no token expires on its way
@@ -14,14 +14,21 @@ export class SignInError extends UserError {}
 /** Fires `change` whenever a user signs in or out. */
 export const session = new EventTarget();
 
-const loadConfiguration = async () => {
-  const answer = await fetch("/config.json").catch(() => null);
-  if (!answer?.ok) throw new SignInError("The gallery's /config.json cannot be loaded.");
-  return answer.json();
-};
+let loading = null;
 
-export const configuration = loadConfiguration();
-configuration.catch(() => {}); // each caller that needs it gets the error
+/** The page's configuration; after a failure, the next call loads it again. */
+export function configuration() {
+  const request = async () => {
+    const answer = await fetch("/config.json").catch(() => null);
+    if (!answer?.ok) throw new ConnectionError("The gallery's /config.json cannot be loaded.");
+    return answer.json();
+  };
+  loading ??= request().catch((error) => {
+    loading = null;
+    throw error;
+  });
+  return loading;
+}
 
 let token = null;
 let expires = 0;
@@ -83,7 +90,7 @@ export function accept({ AuthenticationResult: result }) {
 
 /** Call an operation of Cognito; an error has its `code`. */
 export async function cognito(operation, body) {
-  const { sign_in_url: url, user_pool_client_id: clientId } = await configuration;
+  const { sign_in_url: url, user_pool_client_id: clientId } = await configuration();
   let answer;
   try {
     answer = await fetch(url, {
@@ -96,7 +103,7 @@ export async function cognito(operation, body) {
       signal: AbortSignal.timeout(20_000),
     });
   } catch {
-    throw new SignInError("The sign-in service cannot be reached. Check your connection.");
+    throw new ConnectionError("The sign-in service cannot be reached. Check your connection.");
   }
   const result = await answer.json().catch(() => ({}));
   if (answer.ok) return result;

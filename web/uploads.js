@@ -1,6 +1,6 @@
 // Files: which ones may be uploaded, the upload itself, and a small picture of each.
 
-import { UserError } from "./dom.js";
+import { ConnectionError, UserError } from "./dom.js";
 
 const TYPES = ["avif", "gif", "heic", "heif", "jpeg", "png", "webp"].map((name) => `image/${name}`);
 const MOST_BYTES = 25 * 1024 * 1024;
@@ -31,20 +31,22 @@ export function describe(file) {
 }
 
 /** Send the file by the request that the API has signed; `onProgress` gets the share sent. */
-export function sendFile({ method, url, headers }, file, onProgress) {
+export function sendFile({ method, url, headers }, file, signal, onProgress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest(); // fetch reports no progress
-    const fail = (text) => () => reject(new UploadError(text));
     request.open(method, url);
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.onprogress = ({ loaded, total }) => onProgress(loaded / total);
-    request.onerror = fail("The upload was interrupted. Check your connection.");
+    request.onerror = () =>
+      reject(new ConnectionError("The upload was interrupted. Check your connection."));
     request.onabort = request.onerror;
+    signal.onabort = () => request.abort();
     request.onload = () => {
       // 412: an earlier attempt, whose answer was lost, has stored the file.
       if (request.status < 300 || request.status === 412) return resolve();
       const reason = request.responseText.match(/<Message>([^<]*)/)?.[1];
-      fail(reason ? `S3 refused the file: ${reason}` : `S3 answered ${request.status}.`)();
+      const text = reason ? `S3 refused the file: ${reason}` : `S3 answered ${request.status}.`;
+      reject(new (request.status < 500 ? UploadError : ConnectionError)(text));
     };
     request.send(file);
   });

@@ -24,9 +24,10 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from shared.photos import MAX_UPLOAD_BYTES
 from thumbnailer.code_points import profile_of
+from thumbnailer.gif_blocks import has_too_many_blocks
 from thumbnailer.heif_boxes import read_heif
 from thumbnailer.jpeg_markers import END_OF_IMAGE, read_markers
-from thumbnailer.png_chunks import TooManyChunksError, essential_chunks
+from thumbnailer.png_chunks import TooManyChunksError, color_code_points, essential_chunks
 
 MAX_PIXELS: Final = 100_000_000
 # Formats that are decoded at full size need up to 18 bytes per pixel (bench/decoding_memory.py).
@@ -130,8 +131,7 @@ def decode(data: bytes, long_edge: int) -> DecodedPhoto:
             image=image,
             extent=drafted[1][2:] if drafted else image.size,
             orientation=_orientation(image),
-            icc_profile=image.info.get("icc_profile")
-            or _profile_by_code_points(data, content_type),
+            icc_profile=_icc_profile(image, data, content_type),
         )
 
 
@@ -181,6 +181,9 @@ def _readable(data: bytes, content_type: str) -> tuple[bytes, bool]:
                 return essential_chunks(data), True
             except TooManyChunksError as error:
                 raise _too_slow("too many chunks") from error
+        case "image/gif":
+            if has_too_many_blocks(data):
+                raise _too_slow("too many blocks")
         case "image/heic":
             _check_item_types(data)
     return data, True
@@ -218,11 +221,19 @@ def _is_complete(image: Image.Image, data: bytes, size: tuple[int, int]) -> bool
     return again.tobytes() == image.tobytes()
 
 
-def _profile_by_code_points(data: bytes, content_type: str) -> bytes | None:
-    if content_type not in {"image/avif", "image/heic"}:
-        return None
-    image = read_heif(data)
-    return profile_of(image.primaries, image.transfer)
+def _icc_profile(image: ImageFile, data: bytes, content_type: str) -> bytes | None:
+    """The profile of the colours: embedded, or made from code points.
+
+    In PNG the code points come first, in AVIF and HEIC the embedded profile.
+    """
+    embedded: bytes | None = image.info.get("icc_profile")
+    match content_type:
+        case "image/png":
+            return profile_of(*color_code_points(data)) or embedded
+        case "image/avif" | "image/heic":
+            heif = read_heif(data)
+            return embedded or profile_of(heif.primaries, heif.transfer)
+    return embedded
 
 
 def _check_pixels(image: ImageFile, data: bytes, content_type: str) -> None:

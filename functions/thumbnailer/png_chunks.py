@@ -4,14 +4,15 @@ Viewers show a PNG file whose other chunks are broken.
 """
 
 import zlib
+from collections.abc import Iterator
 from typing import Final
 
 _SIGNATURE_BYTES: Final = 8
 _OVERHEAD: Final = 12  # length, type and checksum
 _MOST_CHUNKS: Final = 100_000  # IDAT chunks have 8 kB and more, so 25 MB have some thousand
 _ANCILLARY: Final = 0x20  # the bit that makes the first letter of a type lower case
-# Transparency, colour profile, and orientation.
-_KEPT: Final = {b"tRNS", b"iCCP", b"eXIf"}
+# Transparency, colour profile, colour code points, and orientation.
+_KEPT: Final = {b"tRNS", b"iCCP", b"cICP", b"eXIf"}
 
 
 class TooManyChunksError(Exception):
@@ -25,17 +26,33 @@ def essential_chunks(data: bytes) -> bytes:
         TooManyChunksError: each chunk costs Pillow some microseconds.
     """
     kept = [data[:_SIGNATURE_BYTES]]
+    for chunk in _chunks(data):
+        name = chunk[4:8]
+        is_critical_or_cut = len(name) < 4 or not name[0] & _ANCILLARY
+        if is_critical_or_cut or (name in _KEPT and _intact(chunk)):
+            kept.append(chunk)
+    return b"".join(kept)
+
+
+def color_code_points(data: bytes) -> tuple[int | None, int | None]:
+    """Primaries and transfer of the `cICP` chunk, for RGB of full range; others are not used."""
+    for chunk in _chunks(data):
+        if chunk[4:8] == b"cICP" and len(chunk) == _OVERHEAD + 4:
+            primaries, transfer, matrix, full_range = chunk[8:12]
+            return (primaries, transfer) if (matrix, full_range) == (0, 1) else (None, None)
+        if chunk[4:8] == b"IDAT":
+            break
+    return None, None
+
+
+def _chunks(data: bytes) -> Iterator[bytes]:
+    """Each chunk up to the end of the image; the last one may be cut off."""
     at = _SIGNATURE_BYTES
     for _ in range(_MOST_CHUNKS):
-        name = data[at + 4 : at + 8]
         end = at + _OVERHEAD + int.from_bytes(data[at : at + 4])
-        chunk = data[at:end]
-        if len(name) < 4:
-            return b"".join([*kept, chunk])
-        if not name[0] & _ANCILLARY or (name in _KEPT and _intact(chunk)):
-            kept.append(chunk)
-        if name == b"IEND" or end >= len(data):
-            return b"".join(kept)
+        yield data[at:end]
+        if data[at + 4 : at + 8] == b"IEND" or end >= len(data):
+            return
         at = end
     raise TooManyChunksError
 

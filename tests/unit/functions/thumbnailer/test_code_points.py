@@ -1,15 +1,19 @@
-"""Colours that are named by code points, against the formulas of ITU-R BT.2100 and SMPTE EG 432."""
+"""Colours that are named by code points, against the formulas of ITU-R BT.2100 and SMPTE EG 432.
+
+Eight-bit files get their code points by a changed header; `tests/data` has HDR files of encoders.
+"""
 
 import io
 import struct
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
-from tests.unit.functions.thumbnailer.images import DATA, encode
+from tests.unit.functions.thumbnailer.images import DATA, encode, png_chunk
+from thumbnailer.decoding import decode
 from thumbnailer.heif_boxes import read_heif
-from thumbnailer.renditions import RenderedPhoto, render
+from thumbnailer.renditions import RenderedPhoto, render, scale
 
 DISPLAY_P3, BT_2020 = 12, 9
 SRGB, PQ, HLG, BT_709 = 13, 16, 18, 1
@@ -104,6 +108,70 @@ def test_bright_parts_are_compressed_and_stay_distinct(transfer: int):
 def test_paper_white_of_hlg_is_as_bright_as_that_of_pq():
     by_hlg = shown(render(avif((191,) * 3, BT_2020, HLG)))  # 75 % (ITU-R BT.2408)
     assert by_hlg == pytest.approx(shown(render(avif((pq(203),) * 3, BT_2020, PQ))), abs=4)
+
+
+# The scene of the HDR files in tests/data, in patches of 16 x 16 pixels: grays by their nits, and
+# colours by their share of 90 nits in linear sRGB.
+GRAYS = [0, 5, 20, 50, 90, 203, 400, 1000]
+COLORS = [
+    (1, 0, 0),
+    (0, 1, 0),
+    (0, 0, 1),
+    (1, 1, 0),
+    (0.2, 0.5, 1),
+    (1, 0.3, 0.1),
+    (0.4, 0.1, 0.3),
+    (0.6, 0.6, 0.2),
+]
+
+
+@pytest.mark.parametrize("name", ["pq.avif", "hlg.avif", "pq.heic", "hlg.heic"])
+def test_hdr_photo_looks_like_its_scene(name: str):
+    pixels = np.asarray(scale(decode((DATA / name).read_bytes(), 1600))["large"], int)
+    grays, colors = (pixels[row, 8::16] for row in (8, 24))
+    for nits, found in zip(GRAYS, grays.tolist(), strict=True):
+        if nits <= 90:
+            assert found == pytest.approx(to_srgb(np.full(3, nits / 203), 1), abs=5)
+    levels = grays[:, 1].tolist()
+    assert levels == sorted(set(levels))
+    for color, found in zip(COLORS, colors.tolist(), strict=True):
+        assert found == pytest.approx(to_srgb(np.array(color) * 90 / 203, 1), abs=16)
+
+
+def png(color: tuple[int, ...], cicp: bytes, profile: bytes = b"") -> bytes:
+    data = encode(Image.new("RGB", (64, 64), color), "PNG", icc_profile=profile)
+    after_header = 33
+    return data[:after_header] + png_chunk(b"cICP", cicp) + data[after_header:]
+
+
+def test_wide_gamut_of_png_becomes_srgb():
+    color = (200, 100, 100)
+    found = shown(render(png(color, bytes([DISPLAY_P3, SRGB, 0, 1]))))
+    assert found == pytest.approx(to_srgb(from_srgb_curve(color), DISPLAY_P3), abs=4)
+
+
+@pytest.mark.parametrize("nits", [5, 50, 90])
+def test_png_in_pq_is_as_bright_as_the_scene(nits: float):
+    """The code points of a PNG take precedence over a profile for viewers that do not know HDR."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    found = shown(render(png((pq(nits),) * 3, bytes([BT_2020, PQ, 0, 1]), profile)))
+    assert found == pytest.approx(to_srgb(np.full(3, nits / 203), 1), abs=4)
+
+
+def test_gamma_of_a_png_is_ignored():
+    data = encode(Image.new("RGB", (64, 64), (128, 128, 128)), "PNG")
+    linear = png_chunk(b"gAMA", (100_000).to_bytes(4))
+    assert shown(render(data[:33] + linear + data[33:])) == pytest.approx((128,) * 3, abs=2)
+
+
+@pytest.mark.parametrize(
+    "cicp",
+    [b"", b"\x09", bytes([BT_2020, PQ, 9, 1]), bytes([BT_2020, PQ, 0, 0]), bytes([2, 2, 0, 1])],
+    ids=["empty", "short", "matrix", "narrow range", "unspecified"],
+)
+def test_code_points_of_png_that_are_not_for_rgb_of_full_range_are_ignored(cicp: bytes):
+    color = (200, 100, 60)
+    assert shown(render(png(color, cicp))) == pytest.approx(color, abs=4)
 
 
 @pytest.mark.parametrize(("primaries", "transfer"), [(1, SRGB), (1, BT_709), (2, 2), (77, 99)])

@@ -102,46 +102,36 @@ def test_png_with_a_broken_critical_chunk_is_refused():
         render(data[:at] + bytes([data[at] ^ 255]) + data[at + 1 :])
 
 
-def with_frame(marker: int, precision: int = 8) -> bytes:
-    """A JPEG whose header names another coding of its pixels."""
-    data = encode(corners(), "JPEG")
-    at = data.index(b"\xff\xc0")
-    return (
-        data[: at + 1]
-        + bytes([marker])
-        + data[at + 2 : at + 4]
-        + bytes([precision])
-        + data[at + 5 :]
-    )
+UNSUPPORTED_FILES = {
+    "12_bits.jpg": "JPEG with 12 bits per channel",
+    "lossless.jpg": "lossless or hierarchical JPEG",
+    "jpeg_ls.jls": "JPEG-LS",
+    "codestream.jxl": "JPEG XL",
+    "container.jxl": "JPEG XL",
+    "uncompressed.heif": "uncompressed HEIF",
+    "jpeg_2000.heif": "JPEG 2000 in HEIF",
+}
 
 
-UNCOMPRESSED = (DATA / "rotated.heic").read_bytes().replace(b"hvc1", b"unci")
+@pytest.mark.parametrize("name", UNSUPPORTED_FILES)
+def test_intact_file_of_an_unsupported_kind_is_refused_as_such(name: str):
+    kind = re.escape(UNSUPPORTED_FILES[name])
+    with pytest.raises(UnusablePhotoError, match=UNSUPPORTED.format(kind)):
+        render((DATA / name).read_bytes())
 
 
-@pytest.mark.parametrize(
-    ("data", "kind"),
-    [
-        (with_frame(0xC1, 12), "JPEG with 12 bits per channel"),
-        (with_frame(0xC2, 16), "JPEG with 16 bits per channel"),
-        (with_frame(0xF7), "JPEG-LS"),
-        (with_frame(0xC3), "lossless or hierarchical JPEG"),
-        (b"\xff\x0a" + bytes(100), "JPEG XL"),
-        (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(100), "JPEG XL"),
-        (UNCOMPRESSED, "uncompressed HEIF"),
-        (UNCOMPRESSED.replace(b"unci", b"j2k1"), "JPEG 2000 in HEIF"),
-    ],
-    ids=["12 bits", "16 bits", "JPEG-LS", "lossless", "JPEG XL", "JPEG XL box", "unci", "j2k1"],
-)
-def test_intact_file_of_an_unsupported_kind_is_refused_as_such(data: bytes, kind: str):
-    with pytest.raises(UnusablePhotoError, match=UNSUPPORTED.format(re.escape(kind))):
-        render(data)
+def test_photo_with_a_gain_map_is_shown_as_on_a_screen_without_hdr():
+    data = (DATA / "gain_map.jpg").read_bytes()
+    assert data.count(b"\xff\xd8\xff") == 2  # the photo, and the map behind it
+    assert_shows_corners(render(data))
 
 
 def inserted(data: bytes, at: int, what: bytes, times: int) -> bytes:
     return data[:at] + what * times + data[at:]
 
 
-JPEG, PNG = encode(corners(), "JPEG"), encode(corners(), "PNG")
+JPEG, PNG, GIF = (encode(corners(), kind) for kind in ("JPEG", "PNG", "GIF"))
+AFTER_PALETTE = 13 + 3 * (2 << (GIF[10] & 7))
 
 
 @pytest.mark.parametrize(
@@ -152,9 +142,28 @@ JPEG, PNG = encode(corners(), "JPEG"), encode(corners(), "PNG")
         (inserted(JPEG, 2, b"\xff\xe5\0\x02", 10_000), "too many markers"),
         (inserted(PNG, 33, png_chunk(b"abCd", b""), 100_001), "too many chunks"),
         (inserted(PNG, 33, png_chunk(b"IDAT", b""), 100_001), "too many chunks"),
+        (inserted(GIF, AFTER_PALETTE, b"!\xfe\x01a\0", 50_000), "too many blocks"),
+        (inserted(GIF, AFTER_PALETTE, b"!\xfe" + b"\x01a" * 100_000 + b"\0", 1), "too many blocks"),
+        (inserted(GIF, AFTER_PALETTE, b"x", 100_000), "too many blocks"),
     ],
-    ids=["EXIF in pieces", "fillings", "empty segments", "ancillary chunks", "pixel chunks"],
+    ids=[
+        "EXIF in pieces",
+        "fillings",
+        "empty segments",
+        "ancillary chunks",
+        "pixel chunks",
+        "comments",
+        "pieces of a comment",
+        "bytes that begin no block",
+    ],
 )
 def test_file_whose_structure_takes_too_long_to_read_is_refused(data: bytes, reason: str):
     with pytest.raises(UnusablePhotoError, match=f"^The image takes too long to decode: {reason}"):
         render(data)
+
+
+@pytest.mark.parametrize(
+    "block", [b"!\xfe\x03a,;\0", b"!\xff\x0bXMP DataXMP\x02,;\0", b"!\xf9\x04" + bytes(5)]
+)
+def test_gif_with_some_thousand_blocks_is_rendered(block: bytes):
+    assert_shows_corners(render(inserted(GIF, AFTER_PALETTE, block, 10_000)))

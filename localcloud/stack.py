@@ -92,6 +92,16 @@ class Stack:
             found |= _at_stages(endpoint, logical_id, api, stages)
         return found
 
+    def function_urls(self) -> dict[str, str]:
+        """The URLs of functions, by the logical id of the URL."""
+        client = self.cloud.client("lambda")
+        found = {}
+        for logical_id, function in self.of_type("AWS::Lambda::Url").items():
+            url = client.get_function_url_config(FunctionName=function)["FunctionUrl"]
+            url_id = url.removeprefix("https://").partition(".")[0]
+            found[logical_id] = f"{self.cloud.endpoint}/_aws/lambda-url/{url_id}"
+        return found
+
     def _resources(self, stack: str, prefix: str) -> Iterator[Resource]:
         pages = self.cloud.client("cloudformation").get_paginator("list_stack_resources")
         for page in pages.paginate(StackName=stack):
@@ -108,7 +118,7 @@ def _at_stages(endpoint: str, logical_id: str, api: str, stages: list[str]) -> d
     wanted = [each for each in stages if each != "Stage"] or stages
     return {
         logical_id if len(wanted) == 1 else f"{logical_id} {stage}": (
-            f"{endpoint}/_aws/execute-api/{api}/{stage}"
+            f"{endpoint}/_aws/execute-api/{api}/{stage}".removesuffix("/$default")
         )
         for stage in wanted
     }

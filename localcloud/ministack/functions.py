@@ -1,17 +1,22 @@
-"""Functions as CloudFormation passes them to Lambda; runs inside ministack's process."""
+"""Functions as CloudFormation and Lambda's API know them; runs inside ministack's process."""
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from localcloud.ministack.stack_resources import extend
 
+_NAMED_URL: Final = re.compile(r"(/[^/]+/functions/)(url)")
+
 
 def install() -> None:
-    """Wrap the handlers that create and update a function of a stack.
+    """Wrap the handlers that create and update a function of a stack, and Lambda's API.
 
     ministack keeps an environment value as the template's number or boolean, although a process
-    needs strings, and drops the function's dead-letter queue.
+    needs strings, and drops the function's dead-letter queue. It takes each request about a
+    function whose name begins with `url` for one about a function URL.
     """
+    from ministack.core.responses import get_account_id, get_region  # noqa: PLC0415
     from ministack.services import lambda_svc  # noqa: PLC0415 - not in the development environment
 
     def keep_dead_letter_queue(name: str, properties: Mapping[str, Any]) -> None:
@@ -21,6 +26,13 @@ def install() -> None:
             config["DeadLetterConfig"] = properties["DeadLetterConfig"]
 
     extend("AWS::Lambda::Function", keep_dead_letter_queue, with_text_environment)
+    handle = lambda_svc.handle_request
+
+    async def handle_by_arn(method: str, path: str, *request: Any) -> Any:
+        prefix = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:"
+        return await handle(method, _NAMED_URL.sub(rf"\1{prefix}\2", path, count=1), *request)
+
+    lambda_svc.handle_request = handle_by_arn
 
 
 def with_text_environment(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,14 @@
-"""HTTP APIs with the routes of their OpenAPI body; `install` runs inside ministack's process.
+"""HTTP APIs as API Gateway serves them; `install` runs inside ministack's process.
 
-ministack ignores the body, so an HTTP API of a SAM template has no routes there.
+ministack ignores the OpenAPI body, so an HTTP API of a SAM template has no routes there. It shows
+the caller the error of a function, which AWS does not.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-open-api.html
 """
 
+import json
+import re
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,6 +18,7 @@ _ANY: Final = "x-amazon-apigateway-any-method"
 _METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace", _ANY)
 _INTEGRATION: Final = "x-amazon-apigateway-integration"
 _AUTHORIZER: Final = "x-amazon-apigateway-authorizer"
+_ADDRESS: Final = re.compile(r"/_aws/execute-api/[^/]+")
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ class HttpApi:
 
 
 def install() -> None:
-    """Wrap the handlers that create and update an HTTP API of a stack."""
+    """Wrap the handlers that create and update an HTTP API of a stack, and its invocations."""
+    from ministack import app  # noqa: PLC0415 - not in the development environment
     from ministack.services import apigateway  # noqa: PLC0415 - not in the development environment
 
     def define(api_id: str, properties: Mapping[str, Any]) -> None:
@@ -44,6 +50,50 @@ def install() -> None:
             _define(apigateway, api_id, from_openapi(properties["Body"]))
 
     extend("AWS::ApiGatewayV2::Api", define)
+    _accept_address_without_path(app)
+    _hide_function_errors(apigateway)
+
+
+def _accept_address_without_path(app: Any) -> None:
+    """Without it, a request for an API's address as `up` prints it goes to S3."""
+    parse = app._parse_execute_api_url  # noqa: SLF001
+
+    def parse_with_slash(host: str, path: str) -> Any:
+        return parse(host, f"{path}/" if _ADDRESS.fullmatch(path) else path)
+
+    app._parse_execute_api_url = parse_with_slash  # noqa: SLF001
+
+
+def _hide_function_errors(apigateway: Any) -> None:
+    """Answer a function error of an HTTP API or a function URL without its message."""
+    from ministack.services import lambda_svc  # noqa: PLC0415 - not in the development environment
+
+    answer_of = lambda_svc.lambda_execute_result_to_api_proxy_response
+    answer_to_error: ContextVar[dict[str, Any] | None] = ContextVar("answer_to_error", default=None)
+
+    def answering(answer: dict[str, Any], handle: Any) -> Any:
+        async def handle_with_answer(*request: Any, **options: Any) -> Any:
+            token = answer_to_error.set(answer)
+            try:
+                return await handle(*request, **options)
+            finally:
+                answer_to_error.reset(token)
+
+        return handle_with_answer
+
+    def answer_result(result: Mapping[str, Any]) -> Any:
+        answer = answer_to_error.get()
+        return (answer, None) if answer and result.get("error") else answer_of(result)
+
+    apigateway._invoke_lambda_proxy = answering(  # noqa: SLF001
+        {"statusCode": 500, "body": json.dumps({"message": "Internal Server Error"})},
+        apigateway._invoke_lambda_proxy,  # noqa: SLF001
+    )
+    lambda_svc.handle_function_url_request = answering(
+        {"statusCode": 502, "body": "Internal Server Error"},
+        lambda_svc.handle_function_url_request,
+    )
+    lambda_svc.lambda_execute_result_to_api_proxy_response = answer_result
 
 
 def _define(apigateway: Any, api_id: str, api: HttpApi) -> None:

@@ -58,5 +58,96 @@ def test_function_has_text_variables_and_its_dead_letter_queue():
     assert inside_ministack(FUNCTION) == [["true", True], ["false", False]]
 
 
+FUNCTION_ERROR = """
+    import asyncio, json
+    from ministack.services import apigateway, lambda_svc
+    from localcloud.ministack import http_apis
+
+    http_apis.install()
+    record = ({}, {"FunctionName": "f"}, "f")
+    lambda_svc._get_func_record_for_ref_in_scope = lambda *_, **__: record
+    lambda_svc._execution_record_for_config = lambda *_: {}
+    results = iter([
+        {"error": True, "body": {"errorMessage": "secret"}},
+        {"body": {"statusCode": 502, "body": "the function's own"}},
+        {"error": True, "body": {"errorMessage": "secret"}},
+    ])
+    lambda_svc._execute_function_with_config_scope = lambda *_: next(results)
+
+    def request():
+        invoked = apigateway._invoke_lambda_proxy({}, "api", "$default", "/", "GET", {}, b"", {})
+        status, _, body = asyncio.run(invoked)
+        return status, body.decode()
+
+    def url_request():
+        url = ("000000000000", "us-east-1", "f", None, {"AuthType": "NONE"})
+        handled = lambda_svc.handle_function_url_request("u", "GET", "/", {}, b"", {}, resolved=url)
+        status, _, body = asyncio.run(handled)
+        return status, body.decode()
+
+    of_rest_api = lambda_svc.lambda_execute_result_to_api_proxy_response({"error": True})
+    print(json.dumps([request(), request(), url_request(), of_rest_api[0]["statusCode"]]))
+"""
+
+
+def test_caller_of_an_http_api_or_function_url_does_not_see_the_error_of_the_function():
+    assert inside_ministack(FUNCTION_ERROR) == [
+        [500, '{"message": "Internal Server Error"}'],
+        [502, "the function's own"],
+        [502, "Internal Server Error"],
+        502,
+    ]
+
+
+ADDRESS = """
+    import json
+    from ministack import app
+    from localcloud.ministack import http_apis
+
+    http_apis.install()
+    paths = ("/_aws/execute-api/a1", "/_aws/execute-api/a1/orders/7", "/_aws/other")
+    print(json.dumps([app._parse_execute_api_url("127.0.0.1:4566", path) for path in paths]))
+"""
+
+
+def test_http_api_is_found_by_its_address_without_a_path():
+    found = [["a1", "$default", "/"], ["a1", "orders", "/7"], None]
+    assert inside_ministack(ADDRESS) == found
+
+
+NAMED = """
+    import asyncio, json
+    from ministack.services import lambda_svc
+    from ministack.services.cloudformation import provisioners
+    from localcloud.ministack import functions
+
+    functions.install()
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
+    properties = {
+        "FunctionName": "url-shortener",
+        "Runtime": "python3.13",
+        "Handler": "index.handler",
+        "Role": "arn:aws:iam::000000000000:role/tested",
+        "Code": {"ZipFile": "def handler(event, context): pass"},
+    }
+    handlers["create"]("Function", properties, "stack")
+
+    def request(method, path, body=b""):
+        path = f"/2015-03-31/functions/{path}"
+        status, _, answer = asyncio.run(lambda_svc.handle_request(method, path, {}, body, {}))
+        return status, json.loads(answer or b"{}")
+
+    status, found = request("GET", "url-shortener/configuration")
+    created, url = request("POST", "url-shortener/url", b'{"AuthType": "NONE"}')
+    read, _ = request("GET", "url-shortener/url")
+    missing, _ = request("GET", "url-other")
+    print(json.dumps([status, found["FunctionName"], created, read, missing]))
+"""
+
+
+def test_function_may_have_a_name_that_begins_with_url():
+    assert inside_ministack(NAMED) == [200, "url-shortener", 201, 200, 404]
+
+
 def test_http_api_has_the_routes_of_its_body():
     assert inside_ministack(HTTP_API) == [["GET /old"], ["GET /new"]]

@@ -9,14 +9,8 @@ from typing import Any, Final
 from localcloud.application import Application
 from localcloud.execution.function_version import is_supported
 from localcloud.stack import Stack
-from localcloud.templates import function_defaults, read_template, resources_of
+from localcloud.templates import code_of, read_template
 
-_CODE: Final = {
-    "AWS::Serverless::Function": "CodeUri",
-    "AWS::Lambda::Function": "Code",
-    "AWS::Serverless::LayerVersion": "ContentUri",
-    "AWS::Lambda::LayerVersion": "Content",
-}
 _HASH_SUFFIX: Final = "[0-9a-f]{10}"  # SAM appends a hash of its content to a layer's logical id
 
 
@@ -35,11 +29,10 @@ def artifacts(application: Application) -> list[Artifact]:
     Functions and layers of nested applications are left out. If sam builds nothing, for example
     with SkipBuild, source and artifact are the same folder.
     """
-    built_template = application.artifacts / "template.yaml"
-    built = dict(_folders(built_template))
+    built = dict(_folders(application.artifacts / "template.yaml", application.parameters))
     return [
         Artifact(logical_id, source, built[logical_id])
-        for logical_id, source in _folders(application.template)
+        for logical_id, source in _folders(application.template, application.parameters)
         if logical_id in built
     ]
 
@@ -81,17 +74,9 @@ def _configurations(stack: Stack) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _folders(template: Path) -> Iterator[tuple[str, Path]]:
-    content = read_template(template)
-    defaults: Mapping[str, Any] = function_defaults(content)
-    for logical_id, resource in resources_of(content):
-        kind = resource.get("Type")
-        if kind not in _CODE:
-            continue
-        inherited = defaults if kind == "AWS::Serverless::Function" else {}
-        properties = {**inherited, **(resource.get("Properties") or {})}
-        code = properties.get(_CODE[kind])
-        if isinstance(code, str) and "InlineCode" not in properties:
+def _folders(template: Path, parameters: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
+    for logical_id, _, code in code_of(read_template(template, parameters)):
+        if isinstance(code, str):
             folder = (template.parent / code).resolve()
             if folder.is_dir():
                 yield logical_id, folder

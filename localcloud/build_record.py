@@ -16,16 +16,9 @@ from typing import Final
 
 from localcloud.application import Application
 from localcloud.source_files import signatures
-from localcloud.templates import Template, function_defaults, read_template, resources_of
+from localcloud.templates import NESTED, Template, code_of, read_template, resources_of
 
 _FILE: Final = "build-record.json"
-_NESTED: Final = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
-_CODE: Final = {
-    "AWS::Serverless::Function": "CodeUri",
-    "AWS::Lambda::Function": "Code",
-    "AWS::Serverless::LayerVersion": "ContentUri",
-    "AWS::Lambda::LayerVersion": "Content",
-}
 
 
 @dataclass(frozen=True)
@@ -59,7 +52,7 @@ def forget(application: Application) -> None:
 
 def _read(application: Application, machine: str) -> str:
     folder = application.template.parent
-    template = read_template(application.template)
+    template = read_template(application.template, application.parameters)
     if not all(_is_below(each, folder) for each in _sources(template, folder)):
         return ""
     settings = {
@@ -73,22 +66,16 @@ def _read(application: Application, machine: str) -> str:
 
 def _sources(template: Template, folder: Path) -> Iterator[Path | None]:
     """The folders of functions and layers; None for what cannot be told."""
-    defaults = function_defaults(template)
     for _, resource in resources_of(template):
-        kind = resource.get("Type")
-        if kind in _NESTED:
+        if resource.get("Type") in NESTED:
             yield None
-        if kind not in _CODE:
-            continue
-        inherited = defaults if kind == "AWS::Serverless::Function" else {}
-        properties = {**inherited, **(resource.get("Properties") or {})}
-        code = properties.get(_CODE[kind])
-        if isinstance(code, str):
-            yield (folder / code).resolve()
-        elif code is None and "InlineCode" not in properties:
-            yield None  # sam takes the folder of the template
         if ".." in json.dumps(resource.get("Metadata") or {}, default=str):
             yield None
+    for _, _, code in code_of(template):
+        if isinstance(code, str):
+            yield (folder / code).resolve()
+        elif code is None:
+            yield None  # sam takes the folder of the template
 
 
 def _is_below(source: Path | None, folder: Path) -> bool:

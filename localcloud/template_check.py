@@ -2,9 +2,10 @@
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from rich.table import Table
 
@@ -15,11 +16,16 @@ from localcloud.templates import (
     PYTHON,
     Template,
     function_defaults,
+    missing_files,
+    nested_templates,
     read_template,
     resources_of,
 )
 
 _PROGRAM: Final = ROOT / "localcloud" / "ministack" / "template_check.py"
+_APPLICATION: Final = "AWS::Serverless::Application"
+_STACK: Final = "AWS::CloudFormation::Stack"
+_NO_FILE: Final = "its template is not a file on this machine"
 _LOCAL_PATHS: Final = ("CodeUri", "ContentUri", "DefinitionUri")
 
 
@@ -48,7 +54,9 @@ class Checked:
         if refused:
             lines = ["This template cannot be deployed here, because of:"]
             lines += [f"{each.logical_id} ({each.type}): {each.reason}." for each in refused]
-            lines += ["Put these resources under a condition that is false here."]
+            lines += [
+                "Leave these resources out, or put them under a condition that is false here."
+            ]
             raise CloudError("\n".join(lines))
 
 
@@ -56,13 +64,53 @@ def check(application: Application, cloud: Cloud) -> Checked:
     """Transform the template as CloudFormation does, and check every resource.
 
     Raises:
-        CloudError: the template cannot be read or transformed.
+        CloudError: the template, or one of a nested application, cannot be read or transformed, or
+            names a file that does not exist.
     """
-    given = {
-        "template": _as_uploaded(read_template(application.template)),
-        "parameters": dict(application.parameters),
-        "python": PYTHON,
-    }
+    return _check(application.template, application.parameters, cloud)
+
+
+def _check(path: Path, parameters: Mapping[str, str | None], cloud: Cloud) -> Checked:
+    """A parameter whose value only the deployment knows is None."""
+    known = {name: value for name, value in parameters.items() if value is not None}
+    template = read_template(path, known)
+    if missing := missing_files(template, path.parent):
+        raise CloudError("\n".join([f"{path} names files that do not exist.", *missing]))
+    if of_repository := _of_repository(template):
+        return Checked(of_repository, frozenset())  # the transform would ask the repository
+    files = {name: file for name, _, file in nested_templates(template, path.parent)}
+    for name in (template.get("Parameters") or {}).keys() & (parameters.keys() - known.keys()):
+        template["Parameters"][name] = {"Type": "String", "Default": ""}
+    answer = _answer_of_program(path, _as_uploaded(template), known, cloud)
+    limitations = [Limitation(*each) for each in answer["limitations"]]
+    types = set(answer["types"])
+    for logical_id, given in answer["nested"].items():
+        if logical_id not in files:
+            limitations.append(Limitation(logical_id, _STACK, REFUSED, _NO_FILE))
+            continue
+        nested = _check(files[logical_id], given, cloud)
+        limitations += [
+            each._replace(logical_id=f"{logical_id}/{each.logical_id}")
+            for each in nested.limitations
+        ]
+        types |= nested.types
+    return Checked(limitations, frozenset(types))
+
+
+def _of_repository(template: Template) -> list[Limitation]:
+    """The applications that come from the AWS Serverless Application Repository."""
+    return [
+        Limitation(logical_id, _APPLICATION, REFUSED, _NO_FILE)
+        for logical_id, resource in resources_of(template)
+        if resource.get("Type") == _APPLICATION
+        and not isinstance((resource.get("Properties") or {}).get("Location"), str)
+    ]
+
+
+def _answer_of_program(
+    path: Path, template: Template, parameters: Mapping[str, str], cloud: Cloud
+) -> dict[str, Any]:
+    given = {"template": template, "parameters": dict(parameters), "python": PYTHON}
     done = subprocess.run(
         [MINISTACK_PYTHON, _PROGRAM],
         input=json.dumps(given, default=str),
@@ -72,12 +120,11 @@ def check(application: Application, cloud: Cloud) -> Checked:
         text=True,
     )
     if done.returncode:
-        raise CloudError(f"The template could not be checked: {done.stderr.strip()[-2_000:]}")
-    answer = json.loads(done.stdout)
+        raise CloudError(f"{path} could not be checked: {done.stderr.strip()[-2_000:]}")
+    answer: dict[str, Any] = json.loads(done.stdout)
     if "error" in answer:
-        raise CloudError(f"{application.template} is not a valid template: {answer['error']}")
-    found = [Limitation(*each) for each in answer["limitations"]]
-    return Checked(found, frozenset(answer["types"]))
+        raise CloudError(f"{path} is not a valid template: {answer['error']}")
+    return answer
 
 
 def _as_uploaded(template: Template) -> Template:

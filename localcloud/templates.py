@@ -9,6 +9,13 @@ from typing import Any, Final
 
 from samcli.commands._utils.template import get_template_data, move_template
 from samcli.commands.exceptions import UserException
+from samcli.lib.cfn_language_extensions.api import create_default_intrinsic_resolver
+from samcli.lib.cfn_language_extensions.exceptions import InvalidTemplateException
+from samcli.lib.cfn_language_extensions.models import ResolutionMode, TemplateProcessingContext
+from samcli.lib.cfn_language_extensions.pipeline import ProcessingPipeline
+from samcli.lib.cfn_language_extensions.processors.foreach import ForEachProcessor
+from samcli.lib.cfn_language_extensions.processors.parsing import TemplateParsingProcessor
+from samcli.lib.cfn_language_extensions.sam_integration import check_using_language_extension
 from samcli.yamlhelper import yaml_parse
 
 from localcloud.cloud import CloudError
@@ -16,19 +23,56 @@ from localcloud.cloud import CloudError
 PYTHON: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _FUNCTION: Final = "AWS::Serverless::Function"
 _LAYER: Final = "AWS::Serverless::LayerVersion"
-_LOOP: Final = "Fn::ForEach::"
 _FILES: Final = ("DefinitionUri", "Location", "SchemaUri", "TemplateURL")
 """Properties that name a local file which a deployment reads and no build does."""
+_CODE: Final = {
+    _FUNCTION: "CodeUri",
+    "AWS::Lambda::Function": "Code",
+    _LAYER: "ContentUri",
+    "AWS::Lambda::LayerVersion": "Content",
+}
+NESTED: Final = {
+    "AWS::CloudFormation::Stack": "TemplateURL",
+    "AWS::Serverless::Application": "Location",
+}
+_DEFINITION: Final = {
+    "AWS::Serverless::Api": "DefinitionUri",
+    "AWS::Serverless::GraphQLApi": "SchemaUri",
+    "AWS::Serverless::HttpApi": "DefinitionUri",
+    "AWS::Serverless::StateMachine": "DefinitionUri",
+    **NESTED,
+}
+_PATHS_OF_BUILDS: Final = ("ContextPath", "ProjectRootDirectory", "WorkingDirectory")
 
 type Template = dict[str, Any]
 
 
-def read_template(path: Path) -> Template:
-    """The template of a file, with the files that it includes in their places.
+def read_template(path: Path, parameters: Mapping[str, str]) -> Template:
+    """The template of a file, with the files that it includes in their places, and without loops.
+
+    The members of a loop (Fn::ForEach) are resources like any other: sam build ends in an error
+    when it meets a loop.
 
     Raises:
         CloudError: it or an included file cannot be read or is not a template.
     """
+    template = _read(path)
+    if not check_using_language_extension(template):
+        return template
+    context = TemplateProcessingContext(
+        fragment=copy.deepcopy(template),
+        parameter_values=dict(parameters),
+        resolution_mode=ResolutionMode.PARTIAL,
+    )
+    loops = ForEachProcessor(create_default_intrinsic_resolver(context))
+    pipeline = ProcessingPipeline([TemplateParsingProcessor(), loops])
+    try:
+        return dict(pipeline.process_template(context))
+    except InvalidTemplateException as error:
+        raise CloudError(f"{path} is not a valid template: {error}") from error
+
+
+def _read(path: Path) -> Template:
     try:
         template = get_template_data(str(path))
         if not isinstance(template, dict):
@@ -56,18 +100,48 @@ def function_defaults(template: Template) -> Template:
 
 
 def resources_of(template: Template) -> Iterator[tuple[str, Template]]:
-    """The resources by logical id; one in a loop (Fn::ForEach) once, by the id in the loop."""
-    yield from _resources(template.get("Resources") or {})
+    """The resources by logical id."""
+    section = template.get("Resources") or {}
+    yield from ((name, each) for name, each in section.items() if isinstance(each, dict))
 
 
-def _resources(section: Any) -> Iterator[tuple[str, Template]]:
-    if not isinstance(section, dict):
-        return
-    for name, each in section.items():
-        if name.startswith(_LOOP) and isinstance(each, list) and each:
-            yield from _resources(each[-1])
-        elif isinstance(each, dict):
-            yield name, each
+def code_of(template: Template) -> Iterator[tuple[str, str, Any]]:
+    """The code of each function and layer: logical id, property and value; None if it has none.
+
+    Functions with inline code and in container images are left out.
+    """
+    defaults = function_defaults(template)
+    for logical_id, resource in resources_of(template):
+        kind = resource.get("Type")
+        if kind not in _CODE:
+            continue
+        inherited = defaults if kind == _FUNCTION else {}
+        properties = {**inherited, **(resource.get("Properties") or {})}
+        if "InlineCode" not in properties and properties.get("PackageType") != "Image":
+            yield logical_id, _CODE[kind], properties.get(_CODE[kind])
+
+
+def missing_files(template: Template, folder: Path) -> list[str]:
+    """A sentence for each local file or folder that a resource names and that does not exist."""
+    definitions = (
+        (logical_id, name, (resource.get("Properties") or {}).get(name))
+        for logical_id, resource in resources_of(template)
+        if (name := _DEFINITION.get(resource.get("Type", "")))
+    )
+    return [
+        f"{logical_id}: {name} {os.path.normpath(folder / value)} does not exist."
+        for logical_id, name, value in [*code_of(template), *definitions]
+        if isinstance(value, str) and "://" not in value and not (folder / value).exists()
+    ]
+
+
+def nested_templates(template: Template, folder: Path) -> Iterator[tuple[str, Template, Path]]:
+    """The resources that are a stack of their own: logical id, properties and local template."""
+    for logical_id, resource in resources_of(template):
+        properties = resource.get("Properties") or {}
+        location = properties.get(NESTED.get(resource.get("Type", ""), ""))
+        if isinstance(location, str) and (folder / location).is_file():
+            yield logical_id, properties, folder / location
 
 
 def _files_named(node: Any, folder: Path) -> Iterator[Path]:
@@ -92,12 +166,24 @@ def write_for_build(
 
     Functions for another version of Python are built for this one, and functions for another
     architecture for `machine`. Functions of other runtimes are not built, as sam needs more tools.
+    Templates of nested applications are changed too, and written next to `target`.
     """
-    template = read_template(source)
+    template = read_template(source, parameters)
     changed = for_this_machine(template, parameters, machine)
-    if changed == template:
+    values = _values(template, parameters)
+    for logical_id, properties, path in nested_templates(changed, source.parent):
+        given = properties.get("Parameters") or {}
+        nested = write_for_build(
+            path,
+            target.with_name(f"{target.stem}-{logical_id}.yaml"),
+            {name: _value(each, values) for name, each in given.items()},
+            machine,
+        )
+        if nested != path:
+            properties["Location" if "Location" in properties else "TemplateURL"] = str(nested)
+    if changed == _read(source):
         return source
-    _make_global_code_absolute(changed, source.parent)
+    _make_paths_absolute(changed, source.parent)
     move_template(str(source), str(target), changed)
     return target
 
@@ -105,10 +191,7 @@ def write_for_build(
 def for_this_machine(template: Template, parameters: Mapping[str, str], machine: str) -> Template:
     """The template as `write_for_build` writes it, with all paths as they are."""
     changed = copy.deepcopy(template)
-    values = {
-        name: str(parameters.get(name, definition.get("Default", "")))
-        for name, definition in (template.get("Parameters") or {}).items()
-    }
+    values = _values(template, parameters)
     defaults = function_defaults(changed)
     _change_function(defaults, values, machine)
     for _, resource in resources_of(changed):
@@ -152,6 +235,14 @@ def _change_layer(
             properties["CompatibleArchitectures"] = [machine]
 
 
+def _values(template: Template, parameters: Mapping[str, str]) -> dict[str, str]:
+    """The parameters of the template, given or by default."""
+    return {
+        name: str(parameters.get(name, definition.get("Default", "")))
+        for name, definition in (template.get("Parameters") or {}).items()
+    }
+
+
 def _value(given: object, values: Mapping[str, str]) -> str:
     """A literal, or the value of the parameter that is referred to."""
     match given:
@@ -161,11 +252,19 @@ def _value(given: object, values: Mapping[str, str]) -> str:
             return str(given)
 
 
-def _make_global_code_absolute(template: Template, folder: Path) -> None:
-    """sam moves the paths of resources but not the one in Globals."""
+def _make_paths_absolute(template: Template, folder: Path) -> None:
+    """sam moves the paths in properties, but not those in Globals and those for its builders."""
     defaults = function_defaults(template)
     if isinstance(defaults.get("CodeUri"), str) and "://" not in defaults["CodeUri"]:
         defaults["CodeUri"] = os.path.normpath(folder / defaults["CodeUri"])
+    for _, resource in resources_of(template):
+        metadata = resource.get("Metadata") or {}
+        for name in metadata.keys() & _PATHS_OF_BUILDS:
+            match metadata[name]:
+                case str(path):
+                    metadata[name] = os.path.normpath(folder / path)
+                case {"Fn::Sub": str(path)}:
+                    metadata[name] = {"Fn::Sub": os.path.normpath(folder / path)}
 
 
 def _with_included(node: Any, folder: Path) -> Any:

@@ -1,6 +1,7 @@
 """Closes gaps of ministack's CloudFormation; runs inside ministack's process."""
 
 import threading
+from contextvars import ContextVar
 from typing import Any
 
 
@@ -8,6 +9,7 @@ def install() -> None:
     """Replace ministack's functions that behave differently."""
     transform_with_parameters()
     _leave_out_unknown_types()
+    _transform_nested_stacks()
     _keep_failures_of_aliases()
 
 
@@ -64,6 +66,39 @@ def _leave_out_unknown_types() -> None:
 
     for module in (engine, changesets, handlers):
         module._apply_transforms = apply  # noqa: SLF001
+
+
+def _transform_nested_stacks() -> None:
+    """Apply the transforms to the template of a nested stack, with the parameters it is given.
+
+    ministack transforms only the template of a stack that is not nested.
+    """
+    from ministack.services.cloudformation import engine, provisioners  # noqa: PLC0415
+
+    deploy, parse = provisioners._cfn_nested_stack_deploy, engine._parse_template  # noqa: SLF001
+    given: ContextVar[list[dict[str, str]] | None] = ContextVar("given", default=None)
+
+    def deploy_nested(
+        logical_id: str, properties: dict[str, Any], parent: str, **previous: Any
+    ) -> Any:
+        parameters = properties.get("Parameters") or {}
+        token = given.set([{"Key": name, "Value": str(parameters[name])} for name in parameters])
+        try:
+            return deploy(logical_id, properties, parent, **previous)
+        finally:
+            given.reset(token)
+
+    def parse_and_transform(body: str) -> Any:
+        template = parse(body)
+        if (parameters := given.get()) is None:
+            return template
+        transformed = engine._apply_transforms(template, parameters)  # noqa: SLF001
+        if error := getattr(transformed, "error", None):
+            raise ValueError(error)
+        return transformed
+
+    provisioners._cfn_nested_stack_deploy = deploy_nested  # noqa: SLF001
+    engine._parse_template = parse_and_transform  # noqa: SLF001
 
 
 def _keep_failures_of_aliases() -> None:

@@ -95,6 +95,30 @@ def limitations(
     return found
 
 
+def nested_parameters(
+    template: Template, conditions: Mapping[str, bool], values: Mapping[str, str]
+) -> dict[str, dict[str, str | None]]:
+    """The parameters of each nested stack; None for what only the deployment knows."""
+
+    def value(given: Json) -> str | None:
+        match given:
+            case {"Ref": str(name)}:
+                return values.get(name)
+            case str() | int() | float():
+                return str(given)
+        return None
+
+    return {
+        name: {key: value(each) for key, each in _parameters(resource).items()}
+        for name, resource in _created(template, conditions).items()
+        if resource["Type"] == "AWS::CloudFormation::Stack"
+    }
+
+
+def _parameters(nested: Mapping[str, Any]) -> Mapping[str, Json]:
+    return nested.get("Properties", {}).get("Parameters") or {}
+
+
 def without_left_out(
     template: Template, conditions: Mapping[str, bool], known: Collection[str]
 ) -> dict[str, Any]:

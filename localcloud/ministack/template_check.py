@@ -1,7 +1,8 @@
 """Lists what of a template is not as on AWS; a program for ministack's environment.
 
 Standard input is JSON: the template, its parameters and the runtime that functions run on. Standard
-output is JSON: `limitations` and the `types` of all resources, or an `error` in a sentence.
+output is JSON: `limitations`, the `types` of all resources, and the parameters of `nested` stacks
+by logical id, or an `error` in a sentence.
 """
 
 import json
@@ -45,7 +46,10 @@ def check(given: dict[str, Any]) -> dict[str, Any]:
         given["python"],
     )
     types = {resource["Type"] for resource in template["Resources"].values()}
-    return {"limitations": found, "types": sorted(types)}
+    nested = resource_types.nested_parameters(
+        template, conditions, {name: each["Value"] for name, each in values.items()}
+    )
+    return {"limitations": found, "types": sorted(types), "nested": nested}
 
 
 def _without_value(given: dict[str, Any]) -> list[str]:

@@ -19,20 +19,29 @@ CHECKED = """
         "Properties": {"ApiId": {"Ref": "A"}, "DeploymentId": {"Ref": "D"}, "StageName": "prod"},
     }
     archive = {"${Name}Archive": {"Type": "AWS::Events::Archive", "Properties": {}}}
+    nested = {
+        "Type": "AWS::CloudFormation::Stack",
+        "Properties": {
+            "TemplateURL": "https://here",
+            "Parameters": {"Stage": {"Ref": "Stage"}, "Size": 3, "Arn": {"Fn::GetAtt": "A.Arn"}},
+        },
+    }
     print(json.dumps([
         checked({"A": api, "D": deployment, "S": stage}),
         checked({"Fn::ForEach::Archives": ["Name", ["One", "Two"], archive]}),
         checked({"A": api}, {"Bus": {"Type": "String"}, "Stage": {"Default": "dev"}}),
+        checked({"A": api, "Child": nested}, {"Stage": {"Type": "String", "Default": "dev"}}),
     ]))
 """
 
 
 def test_template_is_checked_as_it_will_be_deployed():
-    web_socket, loop, lacking = inside_ministack(CHECKED)
+    web_socket, loop, lacking, nesting = inside_ministack(CHECKED)
     assert web_socket["limitations"] == []
     left_out = ["AWS::Events::Archive", "left out", "localcloud does not know the type"]
     assert loop["limitations"] == [["OneArchive", *left_out], ["TwoArchive", *left_out]]
     assert lacking["error"] == "Bus has no default. Give --parameter Bus=VALUE."
+    assert nesting["nested"] == {"Child": {"Stage": "dev", "Size": "3", "Arn": None}}
 
 
 DEPLOYED = """

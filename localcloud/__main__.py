@@ -30,6 +30,7 @@ from localcloud.cloud import (
     end,
     free_port,
 )
+from localcloud.outside_values import OutsideValues
 from localcloud.running_application import (
     RunningApplication,
     build_and_deploy,
@@ -106,6 +107,22 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--host", type=listening_address, default="127.0.0.1")
     up.add_argument("--stack-name")
     up.add_argument(
+        "--ssm-parameter",
+        type=parameter,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of Parameter Store that the template reads",
+    )
+    up.add_argument(
+        "--export",
+        type=parameter,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an export of another stack that the template imports",
+    )
+    up.add_argument(
         "--debug",
         type=function_and_port,
         metavar="FUNCTION[:PORT]",
@@ -156,6 +173,7 @@ def _up(
         template,
         arguments.stack_name or default_stack_name(template),
         dict(arguments.parameter),
+        outside=OutsideValues(dict(arguments.ssm_parameter), dict(arguments.export)),
     )
     while True:
         cloud = Cloud(arguments.host, arguments.port or free_port(arguments.host))

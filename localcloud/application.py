@@ -10,13 +10,14 @@ from typing import Final
 import filelock
 
 from localcloud.cloud import STATE, CloudError
+from localcloud.outside_values import OutsideValues
 
 _STACK_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 
 
 @dataclass(frozen=True)
 class Application:
-    """A template and what its deployment is given.
+    """A template, what its deployment is given, and what it finds.
 
     `template` is absolute. It is built in `builds`, by default in a folder of its own.
     """
@@ -25,6 +26,7 @@ class Application:
     stack: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     builds: Path | None = None
+    outside: OutsideValues = field(default_factory=OutsideValues)
 
     def __post_init__(self) -> None:
         if not self.template.is_file():

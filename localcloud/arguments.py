@@ -29,7 +29,7 @@ def function_and_port(text: str) -> tuple[str, int | None]:
 
 
 def parameter(text: str) -> tuple[str, str]:
-    """A parameter of a template, written NAME=VALUE."""
+    """A name and its value, written NAME=VALUE."""
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise argparse.ArgumentTypeError(f"invalid parameter '{text}': expected NAME=VALUE")

@@ -53,6 +53,7 @@ def running_application(
         memory = cleanup.enter_context(cgroups.delegated())
         with step(console, "laptop cloud"):
             cleanup.enter_context(running(cloud, memory.settings))
+            application.outside.create(cloud)
         if sys.platform == "linux":
             console.print(f"  [dim]memory limit of functions: {escape(str(memory))}[/]")
         checked = check_and_show(application, cloud, console)

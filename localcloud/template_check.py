@@ -1,5 +1,6 @@
 """Checks before a deployment what of a template localcloud does not support."""
 
+import itertools
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,8 @@ _PROGRAM: Final = ROOT / "localcloud" / "ministack" / "template_check.py"
 _APPLICATION: Final = "AWS::Serverless::Application"
 _STACK: Final = "AWS::CloudFormation::Stack"
 _NO_FILE: Final = "its template is not a file on this machine"
+_STORED: Final = "AWS::SSM::Parameter::Value<"
+_PER_CALL: Final = 10  # names in one GetParameters
 _LOCAL_PATHS: Final = ("CodeUri", "ContentUri", "DefinitionUri")
 
 
@@ -81,7 +84,9 @@ def _check(path: Path, parameters: Mapping[str, str | None], cloud: Cloud) -> Ch
     files = {name: file for name, _, file in nested_templates(template, path.parent)}
     for name in (template.get("Parameters") or {}).keys() & (parameters.keys() - known.keys()):
         template["Parameters"][name] = {"Type": "String", "Default": ""}
-    answer = _answer_of_program(path, _as_uploaded(template), known, cloud)
+    stored = _stored_values(template, known, cloud)
+    answer = _answer_of_program(path, _as_uploaded(template), known, stored, cloud)
+    _require_exports(path, answer["imports"], cloud)
     limitations = [Limitation(*each) for each in answer["limitations"]]
     types = set(answer["types"])
     for logical_id, given in answer["nested"].items():
@@ -107,10 +112,47 @@ def _of_repository(template: Template) -> list[Limitation]:
     ]
 
 
+def _stored_values(
+    template: Template, parameters: Mapping[str, str], cloud: Cloud
+) -> dict[str, str]:
+    """What Parameter Store has for the template's parameters that read from it."""
+    names = {
+        str(parameters.get(name, definition.get("Default")))
+        for name, definition in (template.get("Parameters") or {}).items()
+        if str(definition.get("Type")).startswith(_STORED)
+    }
+    found: dict[str, str] = {}
+    for batch in itertools.batched(sorted(names), _PER_CALL, strict=False):
+        answer = cloud.client("ssm").get_parameters(Names=batch)
+        found |= {each["Name"]: each["Value"] for each in answer["Parameters"]}
+    return found
+
+
+def _require_exports(path: Path, imported: Sequence[str], cloud: Cloud) -> None:
+    """
+    Raises:
+        CloudError: the laptop cloud lacks an export.
+    """
+    if not imported:
+        return
+    pages = cloud.client("cloudformation").get_paginator("list_exports").paginate()
+    exported = {each["Name"] for page in pages for each in page["Exports"]}
+    if lacking := sorted(set(imported) - exported):
+        options = " ".join(f"--export {name}=VALUE" for name in lacking)
+        raise CloudError(
+            f"{path} imports {', '.join(lacking)} from other stacks, and localcloud runs only"
+            f" this one. Give `up` {options}."
+        )
+
+
 def _answer_of_program(
-    path: Path, template: Template, parameters: Mapping[str, str], cloud: Cloud
+    path: Path,
+    template: Template,
+    parameters: Mapping[str, str],
+    stored: Mapping[str, str],
+    cloud: Cloud,
 ) -> dict[str, Any]:
-    given = {"template": template, "parameters": dict(parameters), "python": PYTHON}
+    given = {"template": template, "parameters": parameters, "stored": stored, "python": PYTHON}
     done = subprocess.run(
         [MINISTACK_PYTHON, _PROGRAM],
         input=json.dumps(given, default=str),

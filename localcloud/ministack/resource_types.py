@@ -95,6 +95,23 @@ def limitations(
     return found
 
 
+def imported(template: Template, conditions: Mapping[str, bool]) -> list[Json]:
+    """The arguments of Fn::ImportValue in resources that are created, and in outputs."""
+
+    def arguments(node: Json) -> Iterator[Json]:
+        match node:
+            case {"Fn::ImportValue": name}:
+                yield name
+            case dict():
+                for value in node.values():
+                    yield from arguments(value)
+            case list():
+                for value in node:
+                    yield from arguments(value)
+
+    return list(arguments([_created(template, conditions), template.get("Outputs") or {}]))
+
+
 def nested_parameters(
     template: Template, conditions: Mapping[str, bool], values: Mapping[str, str]
 ) -> dict[str, dict[str, str | None]]:

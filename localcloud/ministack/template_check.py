@@ -1,13 +1,15 @@
 """Lists what of a template is not as on AWS; a program for ministack's environment.
 
-Standard input is JSON: the template, its parameters and the runtime that functions run on. Standard
-output is JSON: `limitations`, the `types` of all resources, and the parameters of `nested` stacks
-by logical id, or an `error` in a sentence.
+Standard input is JSON: the template, its parameters, the values stored in Parameter Store and the
+runtime that functions run on. Standard output is JSON: `limitations`, the `types` of all resources,
+the parameters of `nested` stacks by logical id, and the exports that it `imports`, or an `error` in
+a sentence.
 """
 
 import json
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,15 @@ def main() -> None:
 
 def check(given: dict[str, Any]) -> dict[str, Any]:
     """Check a template; input and output are those of `main`."""
+    from ministack.services import ssm  # noqa: PLC0415
     from ministack.services.cloudformation import engine, provisioners  # noqa: PLC0415
 
     from localcloud.ministack import api_deployments, deployments, resource_types  # noqa: PLC0415
 
     api_deployments.install()
     deployments.transform_with_parameters()
+    resolve = ssm.resolve_parameter_value
+    ssm.resolve_parameter_value = lambda name: given["stored"].get(name) or resolve(name)
     sent = [{"Key": name, "Value": value} for name, value in given["parameters"].items()]
     try:
         values = engine._resolve_parameters(given["template"], sent)  # noqa: SLF001
@@ -35,6 +40,9 @@ def check(given: dict[str, Any]) -> dict[str, Any]:
         if lacking := _without_value(given):
             options = " ".join(f"--parameter {name}=VALUE" for name in lacking)
             return {"error": f"{', '.join(lacking)} has no default. Give {options}."}
+        if lacking := _not_stored(given, ssm.resolve_parameter_value):
+            options = " ".join(f"--ssm-parameter {name}=VALUE" for name in lacking)
+            return {"error": f"Parameter Store lacks {', '.join(lacking)}. Give `up` {options}."}
         causes = [str(each.message) for each in getattr(error, "causes", [])]
         return {"error": " ".join(causes) or getattr(error, "message", None) or str(error)}
     if mistakes := resource_types.mistakes(template):
@@ -49,7 +57,16 @@ def check(given: dict[str, Any]) -> dict[str, Any]:
     nested = resource_types.nested_parameters(
         template, conditions, {name: each["Value"] for name, each in values.items()}
     )
-    return {"limitations": found, "types": sorted(types), "nested": nested}
+    imports = [
+        engine._resolve_refs(name, {}, values, conditions, {}, "stack", "")  # noqa: SLF001
+        for name in resource_types.imported(template, conditions)
+    ]
+    return {
+        "limitations": found,
+        "types": sorted(types),
+        "nested": nested,
+        "imports": [name for name in imports if isinstance(name, str)],
+    }
 
 
 def _without_value(given: dict[str, Any]) -> list[str]:
@@ -62,6 +79,16 @@ def _without_value(given: dict[str, Any]) -> list[str]:
         and "Default" not in parameter
         and name not in given["parameters"]
     ]
+
+
+def _not_stored(given: dict[str, Any], resolve: Callable[[str], str | None]) -> list[str]:
+    """The names in Parameter Store that parameters read and that have no value there."""
+    names = (
+        str(given["parameters"].get(name, parameter.get("Default")))
+        for name, parameter in (given["template"].get("Parameters") or {}).items()
+        if str(parameter.get("Type")).startswith("AWS::SSM::Parameter::Value<")
+    )
+    return [name for name in names if resolve(name) is None]
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from localcloud.application import Application
 from localcloud.cloud import Cloud
+from localcloud.outside_values import OutsideValues
 from localcloud.running_application import RunningApplication, running_application
 from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
 
@@ -16,10 +17,12 @@ HERE = Path(__file__).parent
 
 
 @contextlib.contextmanager
-def running(name: str) -> Iterator[RunningApplication]:
+def running(name: str, outside: OutsideValues | None = None) -> Iterator[RunningApplication]:
     """Build, deploy and run one of the applications."""
     cloud = Cloud("127.0.0.1", free_port())
-    application = Application(HERE / name / "template.yaml", f"{name}-local")
+    application = Application(
+        HERE / name / "template.yaml", f"{name}-local", outside=outside or OutsideValues()
+    )
     with pytest.MonkeyPatch.context() as patch:
         for variable in OWN_ENVIRONMENT:
             patch.delenv(variable, raising=False)

@@ -10,7 +10,8 @@ CHECKED = """
         template = {
             "Transform": transform, "Parameters": parameters or {}, "Resources": resources
         }
-        return check({"template": template, "parameters": {}, "python": "python3.13"})
+        given = {"template": template, "parameters": {}, "python": "python3.13"}
+        return check({**given, "stored": {"/orders/table": "orders", "size": "7"}})
 
     api = {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"ProtocolType": "WEBSOCKET"}}
     deployment = {"Type": "AWS::ApiGatewayV2::Deployment", "Properties": {"ApiId": {"Ref": "A"}}}
@@ -26,22 +27,32 @@ CHECKED = """
             "Parameters": {"Stage": {"Ref": "Stage"}, "Size": 3, "Arn": {"Fn::GetAtt": "A.Arn"}},
         },
     }
+    stored = {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/orders/table"}
+    importing = {"Type": "AWS::SQS::Queue", "Properties": {
+        "QueueName": {"Fn::ImportValue": {"Fn::Sub": "${Table}-queue"}},
+        "KmsMasterKeyId": {"Fn::ImportValue": "key"},
+    }}
     print(json.dumps([
         checked({"A": api, "D": deployment, "S": stage}),
         checked({"Fn::ForEach::Archives": ["Name", ["One", "Two"], archive]}),
         checked({"A": api}, {"Bus": {"Type": "String"}, "Stage": {"Default": "dev"}}),
         checked({"A": api, "Child": nested}, {"Stage": {"Type": "String", "Default": "dev"}}),
+        checked({"Queue": importing}, {"Table": stored, "Other": dict(stored, Default="size")}),
+        checked({"Queue": importing}, {"Table": dict(stored, Default="/none")}),
     ]))
 """
 
 
 def test_template_is_checked_as_it_will_be_deployed():
-    web_socket, loop, lacking, nesting = inside_ministack(CHECKED)
+    web_socket, loop, lacking, nesting, importing, not_stored = inside_ministack(CHECKED)
     assert web_socket["limitations"] == []
     left_out = ["AWS::Events::Archive", "left out", "localcloud does not know the type"]
     assert loop["limitations"] == [["OneArchive", *left_out], ["TwoArchive", *left_out]]
     assert lacking["error"] == "Bus has no default. Give --parameter Bus=VALUE."
     assert nesting["nested"] == {"Child": {"Stage": "dev", "Size": "3", "Arn": None}}
+    assert importing["imports"] == ["orders-queue", "key"]
+    message = "Parameter Store lacks /none. Give `up` --ssm-parameter /none=VALUE."
+    assert not_stored["error"] == message
 
 
 DEPLOYED = """

@@ -39,6 +39,7 @@ from localcloud.running_application import (
 )
 from localcloud.source_watch import SourceWatch, watching
 from localcloud.stack import Stack
+from localcloud.template_check import known_types
 
 _FUNCTION: Final = "AWS::Lambda::Function"
 _LISTED: Final = {
@@ -65,9 +66,13 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     signal.signal(signal.SIGINT, _interrupt)
     try:
-        if arguments.command == "up":
-            _up(arguments, own_environment, console)
-            return 0
+        match arguments.command:
+            case "up":
+                _up(arguments, own_environment, console)
+                return 0
+            case "types":
+                console.print("\n".join(known_types()), soft_wrap=True)
+                return 0
         cloud, owner = _running(arguments)
         os.environ.update(cloud.environment)
         match arguments.command:
@@ -137,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
         "event", type=argparse.FileType("rb"), metavar="EVENT", help="a file of JSON, or -"
     )
     commands.add_parser("down", parents=[shared], help="end the laptop cloud")
+    commands.add_parser("types", help="list the resource types that a deployment creates")
     return parser
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from rich.table import Table
 
 from localcloud.application import Application
-from localcloud.cloud import MINISTACK_PYTHON, ROOT, Cloud, CloudError
+from localcloud.cloud import DEFAULT_PORT, MINISTACK_PYTHON, ROOT, Cloud, CloudError
 from localcloud.ministack.resource_types import REFUSED, Limitation
 from localcloud.templates import (
     PYTHON,
@@ -71,6 +71,18 @@ def check(application: Application, cloud: Cloud) -> Checked:
             names a file that does not exist.
     """
     return _check(application.template, application.parameters, cloud)
+
+
+def known_types() -> list[str]:
+    """The resource types that a deployment creates.
+
+    Raises:
+        CloudError: the program that knows them failed.
+    """
+    empty: Template = {"Resources": {}}
+    not_running = Cloud("127.0.0.1", DEFAULT_PORT)
+    known: list[str] = _answer_of_program(Path(), empty, {}, {}, not_running)["known"]
+    return known
 
 
 def _check(path: Path, parameters: Mapping[str, str | None], cloud: Cloud) -> Checked:

@@ -96,12 +96,14 @@ def limitations(
 
 
 def imported(template: Template, conditions: Mapping[str, bool]) -> list[Json]:
-    """The arguments of Fn::ImportValue in resources that are created, and in outputs."""
+    """The arguments of Fn::ImportValue in the resources and outputs that are created."""
 
     def arguments(node: Json) -> Iterator[Json]:
         match node:
             case {"Fn::ImportValue": name}:
                 yield name
+            case {"Fn::If": [str(condition), if_true, if_false]} if condition in conditions:
+                yield from arguments(if_true if conditions[condition] else if_false)
             case dict():
                 for value in node.values():
                     yield from arguments(value)
@@ -109,7 +111,8 @@ def imported(template: Template, conditions: Mapping[str, bool]) -> list[Json]:
                 for value in node:
                     yield from arguments(value)
 
-    return list(arguments([_created(template, conditions), template.get("Outputs") or {}]))
+    sections = ("Resources", "Outputs")
+    return list(arguments([_created(template, conditions, section) for section in sections]))
 
 
 def nested_parameters(
@@ -160,11 +163,13 @@ def without_left_out(
     return {**rest, "Resources": kept, **({"Outputs": outputs} if outputs else {})}
 
 
-def _created(template: Template, conditions: Mapping[str, bool]) -> dict[str, Any]:
-    """The resources whose condition, if they have one, is true."""
+def _created(
+    template: Template, conditions: Mapping[str, bool], section: str = "Resources"
+) -> dict[str, Any]:
+    """The members of a section whose condition, if they have one, is true."""
     return {
         name: resource
-        for name, resource in template.get("Resources", {}).items()
+        for name, resource in template.get(section, {}).items()
         if conditions.get(resource.get("Condition", ""), True)
     }
 

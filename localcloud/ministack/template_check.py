@@ -2,8 +2,8 @@
 
 Standard input is JSON: the template, its parameters, the values stored in Parameter Store and the
 runtime that functions run on. Standard output is JSON: `limitations`, the `types` of all resources,
-the parameters of `nested` stacks by logical id, and the exports that it `imports`, or an `error` in
-a sentence.
+all types that are `known`, the parameters of `nested` stacks by logical id, and the exports that it
+`imports`, or an `error` in a sentence.
 """
 
 import json
@@ -64,6 +64,7 @@ def check(given: dict[str, Any]) -> dict[str, Any]:
     return {
         "limitations": found,
         "types": sorted(types),
+        "known": sorted(provisioners._RESOURCE_HANDLERS),  # noqa: SLF001
         "nested": nested,
         "imports": [name for name in imports if isinstance(name, str)],
     }

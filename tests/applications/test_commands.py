@@ -119,6 +119,13 @@ def test_error_of_the_sam_transform_is_reported_before_the_build(tmp_path: Path)
     assert "sam build" not in output
 
 
+def test_known_resource_types_are_listed():
+    status, output = outcome("types")
+    assert status == 0
+    assert {"AWS::Lambda::Function", "AWS::ApiGatewayV2::Deployment"} <= set(output.split())
+    assert "AWS::Bedrock::Agent" not in output
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

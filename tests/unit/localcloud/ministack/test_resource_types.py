@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from localcloud.ministack.resource_types import limitations, mistakes, without_left_out
+from localcloud.ministack.resource_types import (
+    imported,
+    limitations,
+    mistakes,
+    nested_parameters,
+    without_left_out,
+)
 
 KNOWN = {
     "AWS::Lambda::Alias",
@@ -217,3 +223,29 @@ def test_reference_to_nothing_and_a_resource_without_type_are_mistakes():
     ]
     for template in ({}, {"Resources": None}, {"Resources": ["Q"]}):
         assert mistakes(template) == ["It has no Resources section."]
+
+
+def test_imports_are_those_of_resources_and_outputs_that_are_created():
+    def importing(name: str, **more: str) -> dict[str, Any]:
+        return {"Type": "AWS::SQS::Queue", "Value": [{"Fn::ImportValue": name}], **more}
+
+    template = {
+        "Resources": {
+            "Always": importing("a"),
+            "Never": importing("b", Condition="Prod"),
+            "Either": {"Value": {"Fn::If": ["Prod", importing("c"), importing("d")]}},
+        },
+        "Outputs": {"Always": importing("e"), "Never": importing("f", Condition="Prod")},
+    }
+    assert imported(template, {"Prod": False}) == ["a", "d", "e"]
+    assert imported(template, {"Prod": True}) == ["a", "b", "c", "e", "f"]
+
+
+def test_parameters_of_a_nested_stack_are_known_if_they_are_literals_or_parameters():
+    given = {"Size": 3, "Stage": {"Ref": "Stage"}, "Queue": {"Ref": "Queue"}}
+    stack = {"Type": "AWS::CloudFormation::Stack", "Properties": {"Parameters": given}}
+    template = {"Resources": {"Child": stack, "Plain": {"Type": "AWS::CloudFormation::Stack"}}}
+    assert nested_parameters(template, {}, {"Stage": "dev"}) == {
+        "Child": {"Size": "3", "Stage": "dev", "Queue": None},
+        "Plain": {},
+    }

@@ -69,7 +69,10 @@ def read_template(path: Path, parameters: Mapping[str, str]) -> Template:
     try:
         return dict(pipeline.process_template(context))
     except InvalidTemplateException as error:
-        raise CloudError(f"{path} is not a valid template: {error}") from error
+        raise CloudError(
+            f"{path} is not a valid template: {error}. If the loop is over a parameter without a"
+            " default, give --parameter NAME=VALUE."
+        ) from error
 
 
 def _read(path: Path) -> Template:

@@ -262,7 +262,7 @@ def test_members_of_a_loop_are_resources_like_any_other(tmp_path: Path):
 def test_loop_over_a_parameter_without_a_value_is_explained(tmp_path: Path):
     source = tmp_path / "template.yaml"
     source.write_text(LOOPED.replace(', Default: "One,Two"', ""))
-    with pytest.raises(CloudError, match="Fn::ForEach"):
+    with pytest.raises(CloudError, match=r"Fn::ForEach::Functions .*--parameter"):
         read_template(source, {})
 
 

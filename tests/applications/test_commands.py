@@ -119,6 +119,16 @@ def test_error_of_the_sam_transform_is_reported_before_the_build(tmp_path: Path)
     assert "sam build" not in output
 
 
+def test_import_that_no_stack_exports_is_explained_before_the_build():
+    options = ("--template", HERE / "links" / "template.yaml", "--port", str(free_port()))
+    status, output = outcome("up", *options)
+    assert (status, "--ssm-parameter /links/domain=VALUE" in output) == (1, True)
+    options += ("--ssm-parameter", "/links/domain=example.com", "--export", "other=x")
+    status, output = outcome("up", *options)
+    assert (status, "--export team=VALUE" in output) == (1, True)
+    assert "sam build" not in output
+
+
 def test_known_resource_types_are_listed():
     status, output = outcome("types")
     assert status == 0

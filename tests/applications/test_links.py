@@ -6,11 +6,12 @@ import httpx
 import pytest
 
 from localcloud import invocation
-from localcloud.cloud import CloudError
 from localcloud.outside_values import OutsideValues
 from tests.applications.conftest import running
 
-OUTSIDE = OutsideValues({"/links/domain": "example.com"}, {"team": "growth", "unused": "x"})
+OUTSIDE = OutsideValues(
+    {"/links/domain": "example.com", "/links/contact": "ann"}, {"team": "growth", "unused": "x"}
+)
 
 
 @pytest.mark.slow
@@ -30,15 +31,9 @@ def test_link_is_written_by_a_function_of_a_loop_and_read_by_both_addresses():
         [url], [address] = links.stack.function_urls().values(), links.stack.addresses().values()
         assert got(f"{url}/{public}").json()["kind"] == "Public"
         assert got(f"{address}/{private}").json()["kind"] == "Private"
-        assert got(address).json() == {"domain": "example.com", "team": "growth"}
+        outside = {"domain": "example.com", "contact": "ann", "team": "growth"}
+        assert got(address).json() == outside
         assert invoked("Statistics/CountFunction", {}) == 2
         unknown = got(f"{address}/unknown")
         assert (unknown.status_code, unknown.json()) == (500, {"message": "Internal Server Error"})
         assert got(f"{url}/unknown").status_code == 502
-
-
-def test_import_that_no_stack_exports_is_explained_before_the_build():
-    stored = OutsideValues({"/links/domain": "example.com"})
-    message = r"imports team from other stacks.*--export team=VALUE"
-    with pytest.raises(CloudError, match=message), running("links", stored):
-        pass

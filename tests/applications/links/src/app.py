@@ -15,5 +15,5 @@ def write(event, context):
 def read(event, context):
     link = event["rawPath"].removeprefix("/")
     if not link:
-        return {"domain": os.environ["DOMAIN"], "team": os.environ["TEAM"]}
+        return {name: os.environ[name.upper()] for name in ("domain", "contact", "team")}
     return table.get_item(Key={"id": link})["Item"]

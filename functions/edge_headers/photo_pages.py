@@ -8,7 +8,7 @@ from typing import Any
 from edge_headers.cache_tags import HEADER, photo_tag
 from edge_headers.caching import BRIEF
 from edge_headers.canonical_paths import PHOTO_ID
-from edge_headers.catalog import Strings, get_row
+from edge_headers.catalog import CatalogError, Strings, get_row
 
 REMEMBERED, READY_SECONDS, OTHER_SECONDS, FAILED_SECONDS = 256, 5, 5, 5
 # Enough for the three round trips of a new connection, also from the other side of the world.
@@ -67,8 +67,17 @@ def _look_up(
         # resolution has none.
         row = ThreadPoolExecutor(1).submit(get_row, photo_id, origin, environment, now, limit)
         found = row.result(limit)
-    except Exception:
-        logger.exception("catalog_lookup_failed photo_id=%s", photo_id)
+    except Exception as error:
+        # The message says all about a network or a table that cannot be reached.
+        trace = not isinstance(error, (OSError, CatalogError))
+        endpoint = origin.get("x-gallery-endpoint")
+        logger.error(  # noqa: TRY400 - with a traceback only if the cause is unknown
+            "catalog_lookup_failed photo_id=%s endpoint=%s: %r. The page has no preload.",
+            photo_id,
+            endpoint,
+            error,
+            exc_info=trace,
+        )
         memory.catalog_failing_until = now + limit + FAILED_SECONDS
         return 0, _NOT_INDEXED
     try:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import boto3
 import msgspec
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
 from msgspec import Meta
 
 from release_check.checks import RESERVE_SECONDS, check
@@ -15,6 +16,10 @@ from shared.deadlines import Deadline
 from shared.events import check_event
 from shared.logs import make_logger
 from shared.settings import load_settings
+
+
+class HookReportError(Exception):
+    """CodeDeploy does not take the report: it fails the deployment if none comes for an hour."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -46,6 +51,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     Raises:
         UnexpectedEventError: the event lacks an id, so that no report is possible. CodeDeploy fails
             the deployment if it gets no report for an hour.
+        HookReportError: CodeDeploy refuses the report, for example because no such deployment waits.
     """
     hook = check_event("release_check", "CodeDeploy's hook BeforeAllowTraffic", event, Hook)
     logger.append_keys(deployment_id=hook.deployment_id)
@@ -67,9 +73,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         reasons.append(f"the check itself failed: {error!r}")
     status = "Failed" if reasons else "Succeeded"
     logger.info("release_checked", status=status, api_version=settings.api_version, reasons=reasons)
-    codedeploy.put_lifecycle_event_hook_execution_status(
-        deploymentId=hook.deployment_id,
-        lifecycleEventHookExecutionId=hook.lifecycle_event_hook_execution_id,
-        status=status,
-    )
+    try:
+        codedeploy.put_lifecycle_event_hook_execution_status(
+            deploymentId=hook.deployment_id,
+            lifecycleEventHookExecutionId=hook.lifecycle_event_hook_execution_id,
+            status=status,
+        )
+    except ClientError as error:
+        raise HookReportError(
+            f"CodeDeploy does not take the status {status} of deployment {hook.deployment_id}:"
+            f" {error} Check that the deployment exists and still waits for this hook."
+        ) from error
     return {"status": status, "reasons": reasons}

@@ -130,8 +130,8 @@ def test_refused_write_is_logged_with_the_message_of_dynamodb(
     dynamodb.status = status
     assert ask(stack, dynamodb.endpoint)["x-robots-tag"] == "noindex"
     [record] = caplog.records
-    assert record.exc_info
-    assert f"GetItem on {stack.names['CatalogTable']}: {status}" in str(record.exc_info[1])
+    assert f"GetItem on {stack.names['CatalogTable']}: {status}" in record.getMessage()
+    assert not record.exc_info
 
 
 def test_an_answer_that_arrives_byte_by_byte_ends_at_the_limit(
@@ -147,8 +147,7 @@ def test_an_answer_that_arrives_byte_by_byte_ends_at_the_limit(
     assert ask(stack, dynamodb.endpoint)["x-robots-tag"] == "noindex"
     assert not dynamodb.over.is_set()
     [record] = caplog.records
-    assert record.exc_info
-    assert record.exc_info[0] is TimeoutError
+    assert "TimeoutError" in record.getMessage()
 
 
 @pytest.mark.parametrize("endpoint", ["", "http://127.0.0.1:1", "https://", "nonsense", "http://["])
@@ -162,7 +161,8 @@ def test_a_catalog_that_cannot_be_reached_costs_the_preload_only(
     answered = ask(stack, endpoint)
     assert answered["x-robots-tag"] == "noindex"
     assert answered["cache-control"] == "public, max-age=0, s-maxage=1"
-    assert len(caplog.records) == 1
+    [record] = caplog.records
+    assert f"endpoint={endpoint}" in record.getMessage()
 
 
 @pytest.mark.parametrize("missing", ["x-gallery-endpoint", "x-gallery-catalog-table"])
@@ -174,9 +174,8 @@ def test_a_missing_setting_is_logged_with_the_file_that_sets_it(
     assert "x-robots-tag" in handler(asked, None)["headers"]
     assert dynamodb.requests == []
     [record] = caplog.records
-    assert record.exc_info
-    assert "distribution.yaml" in str(record.exc_info[1])
-    assert missing in str(record.exc_info[1])
+    assert "distribution.yaml" in record.getMessage()
+    assert missing in record.getMessage()
 
 
 def test_without_credentials_a_page_is_served_and_not_indexed(

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from release_check.checks import REQUESTS, RESERVE_SECONDS
 from shared.events import UnexpectedEventError
@@ -187,7 +187,9 @@ def test_throttled_report_is_tried_again(module: ModuleType, aws: Aws):
 
 def test_report_that_codedeploy_refuses_fails_the_invocation(module: ModuleType, aws: Aws):
     aws.codedeploy = [refusal("AccessDeniedException")]
-    with pytest.raises(ClientError, match="AccessDeniedException"):
+    with pytest.raises(
+        module.HookReportError, match=r"deployment d-4KXT1F8UD.*AccessDeniedException"
+    ):
         module.handler(EVENT, Context())
     assert len(aws.reported) == 1
 

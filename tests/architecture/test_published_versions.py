@@ -202,7 +202,7 @@ def set_variable(name: str, value: Any) -> Change:
 
 
 GLOBAL_CHANGES = {
-    "Runtime": set_globals(Runtime="python3.14"),
+    "Runtime": set_globals(Runtime="python3.12"),
     "Architectures": set_globals(Architectures=["x86_64"]),
     "Layers": set_globals(Layers=[{"Ref": "ImagingLayer"}]),
     "Tracing": set_globals(Tracing="PassThrough"),

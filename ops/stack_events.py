@@ -50,10 +50,6 @@ class DeploymentOutcome(msgspec.Struct, frozen=True):
         resources = [each for each in failed if each.type != "AWS::CloudFormation::Stack"]
         return resources or failed
 
-    def not_deleted(self) -> list[StackEvent]:
-        """Resources that CloudFormation failed to delete."""
-        return [each for each in self.failures() if each.status == "DELETE_FAILED"]
-
 
 def last_failure(account: Account, stack_id: str) -> str:
     """The first failure of the stack's last deployment, in CloudFormation's words, or ""."""

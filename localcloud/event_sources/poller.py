@@ -225,8 +225,8 @@ class EventSources:
     def _lateness(self, late: list[EventSourceMapping], timeout: float) -> str:
         streams = ", ".join(each.source_arn.split(":", 5)[5] for each in late)
         functions = tuple(f"{each.function_name}:" for each in late)
-        said = [each for each in self.problems if each.startswith(functions)]
-        why = said[-1] if said else "there is no problem in its log"
+        problems = [each for each in self.problems if each.startswith(functions)]
+        why = problems[-1] if problems else "there is no problem in its log"
         return f"Not drained within {timeout:g} s: {streams}; {why}"
 
     def _refresh(self) -> None:

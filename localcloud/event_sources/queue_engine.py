@@ -2,6 +2,7 @@
 
 It is called as `Engine` is: `ready`, then `begin`, `perform` and `finish` of each unit. There are
 no checkpoints: the queue itself delivers again what is not deleted, after its visibility timeout.
+A `Deliver` unit has the number of a batch in the place of a key group.
 `docs/conformance-queues.md` has the rules, where AWS documents them, and the test of each.
 """
 
@@ -45,9 +46,9 @@ class Receiving:
 
 @dataclass(frozen=True)
 class Deletion:
-    """A request to delete messages of the batch with this number."""
+    """A request to delete messages of a batch."""
 
-    number: int
+    batch_number: int
     messages: Sequence[Message]
 
 
@@ -93,7 +94,7 @@ class QueueEngine(DueUnits):
         self._gathered: deque[tuple[Message, float]] = deque()  # with its `visible_at`
         self._window_from = 0.0  # when the batch window of the gathered messages began
         self._batches: dict[int, _Batch] = {}
-        self._next = 0  # number of the next batch
+        self._next_batch_number = 0
         self._receiving = False
         self._failed_reads = 0
         self._read_not_before = 0.0
@@ -119,13 +120,14 @@ class QueueEngine(DueUnits):
         if not isinstance(unit, Deliver):
             self._receiving = True
             return Receiving(now, self.mapping.batch_size - len(self._gathered))
-        if unit.group == self._next:
+        batch_number = unit.group
+        if batch_number == self._next_batch_number:
             self._form_batch()
-        batch = self._batches[unit.group]
+        batch = self._batches[batch_number]
         batch.busy = True
         if batch.processed is not None:
-            return Deletion(unit.group, batch.processed)
-        return BatchInvocation(self._name, unit.group, event(batch.messages))
+            return Deletion(batch_number, batch.processed)
+        return BatchInvocation(self._name, batch_number, event(batch.messages))
 
     def perform(self, task: QueueTask) -> QueueResult:
         """Perform a task without changing the engine, so that tasks may run in parallel."""
@@ -150,18 +152,18 @@ class QueueEngine(DueUnits):
             case BatchInvocation():
                 return self._finish_invocation(task.group, result)
             case Deletion():
-                return self._finish_deletion(task.number, result)
+                return self._finish_deletion(task.batch_number, result)
 
     def _units(self) -> Iterator[Unit]:
-        for number in self._batches:
-            yield Deliver(self._name, number)
-        yield Deliver(self._name, self._next)
+        for batch_number in self._batches:
+            yield Deliver(self._name, batch_number)
+        yield Deliver(self._name, self._next_batch_number)
         yield Read(self._name)
 
     def _due_at(self, unit: Unit) -> float | None:
         if not isinstance(unit, Deliver):
             return self._receive_at()
-        if unit.group == self._next:
+        if unit.group == self._next_batch_number:
             return self._next_batch_at()
         batch = self._batches[unit.group]
         return None if batch.busy else batch.not_before
@@ -203,8 +205,11 @@ class QueueEngine(DueUnits):
         taken = [self._gathered.popleft() for _ in range(self._next_batch_size())]
         self._window_from = self._clock()  # what did not fit waits for a new window
         messages = [message for message, _ in taken]
-        self._batches[self._next] = _Batch(messages, min(at for _, at in taken))
-        self._next += 1
+        self._add_batch(_Batch(messages, min(at for _, at in taken)))
+
+    def _add_batch(self, batch: _Batch) -> None:
+        self._batches[self._next_batch_number] = batch
+        self._next_batch_number += 1
 
     def _finish_receiving(self, task: Receiving, result: QueueResult) -> bool:
         if not isinstance(result, Received):
@@ -223,16 +228,18 @@ class QueueEngine(DueUnits):
         self._gathered += [(each, visible_at) for each in wanted]
         if unwanted:
             self.counters.filtered += len(unwanted)
-            self._batches[self._next] = _Batch(unwanted, visible_at, processed=unwanted)
-            self._next += 1
+            self._batches[self._next_batch_number] = _Batch(
+                unwanted, visible_at, processed=unwanted
+            )
+            self._next_batch_number += 1
         return bool(result.messages)
 
-    def _finish_invocation(self, number: int, result: QueueResult) -> bool:
-        batch = self._batches[number]
+    def _finish_invocation(self, batch_number: int, result: QueueResult) -> bool:
+        batch = self._batches[batch_number]
         batch.busy = False
         if isinstance(result, NotInvokedError):
             self.counters.not_invoked += 1
-            self._put_off(number, batch, f"{self._name}: {result}")
+            self._put_off(batch_number, batch, f"{self._name}: {result}")
             return False
         self.counters.invocations += 1
         failed = self._failed(result, batch)
@@ -249,7 +256,7 @@ class QueueEngine(DueUnits):
         batch.failed_tries = 0
         batch.not_before = 0
         if not processed:
-            del self._batches[number]
+            del self._batches[batch_number]
         return True
 
     def _failed(self, result: QueueResult, batch: _Batch) -> set[str]:
@@ -262,19 +269,21 @@ class QueueEngine(DueUnits):
         failed = failed_messages(result.payload, everything)
         return everything if failed is None else failed
 
-    def _finish_deletion(self, number: int, result: QueueResult) -> bool:
-        batch = self._batches[number]
+    def _finish_deletion(self, batch_number: int, result: QueueResult) -> bool:
+        batch = self._batches[batch_number]
         batch.busy = False
         if isinstance(result, SourceError):
-            self._put_off(number, batch, f"{self._name}: messages cannot be deleted: {result}")
+            self._put_off(
+                batch_number, batch, f"{self._name}: messages cannot be deleted: {result}"
+            )
             return False
-        del self._batches[number]
+        del self._batches[batch_number]
         return True
 
-    def _put_off(self, number: int, batch: _Batch, why: str) -> None:
+    def _put_off(self, batch_number: int, batch: _Batch, why: str) -> None:
         """Try again later; forget the batch if the queue delivers its messages again by then."""
         batch.failed_tries += 1
         batch.not_before = self._clock() + self._backoff(batch.failed_tries)
         if batch.not_before >= batch.visible_at:
-            del self._batches[number]
+            del self._batches[batch_number]
         self._report(why)

@@ -39,7 +39,7 @@ class _Waiting:
 
     version: FunctionVersion
     environment: "Future[ExecutionEnvironment]" = field(default_factory=Future)
-    is_patient: bool = True  # no environment is initialized for it yet
+    needs_new_environment: bool = False  # no environment has become idle in time
 
 
 class EnvironmentPool:
@@ -182,17 +182,17 @@ class EnvironmentPool:
                 return self._create(version, ON_DEMAND)
             waiting = _Waiting(version)
             self._waiting.append(waiting)
-            patience = self._init_seconds.get(version.function, 0)
+            init_seconds = self._init_seconds.get(version.function, 0)
         with contextlib.suppress(TimeoutError):
-            return waiting.environment.result(patience)
+            return waiting.environment.result(init_seconds)
         with self._changed:
-            waiting.is_patient = False
+            waiting.needs_new_environment = True
             self._begin_initializations()
         return waiting.environment.result()
 
     def _begin_initializations(self) -> None:
         """Initialize one for each invocation that has waited long enough, within the limit."""
-        wanted = Counter(each.version for each in self._waiting if not each.is_patient)
+        wanted = Counter(each.version for each in self._waiting if each.needs_new_environment)
         for version, count in wanted.items():
             while self._begun[version] < count and self._initializing.acquire(blocking=False):
                 self._begun[version] += 1

@@ -43,12 +43,12 @@ def outcome(*arguments: str | Path) -> tuple[int, str]:
 
 def await_line(process: "subprocess.Popen[str]", part: str) -> list[str]:
     assert process.stdout
-    said = []
+    lines = []
     for line in process.stdout:
-        said.append(line)
+        lines.append(line)
         if part in line:
-            return said
-    pytest.fail(f"ended with {process.wait()}: {''.join(said)}")
+            return lines
+    pytest.fail(f"ended with {process.wait()}: {''.join(lines)}")
 
 
 @pytest.mark.slow
@@ -60,12 +60,12 @@ def test_life_of_an_application(tmp_path: Path):
     event.write_text(json.dumps({"pathParameters": {"order_id": "none"}}))
     options = ("--template", template)
     with started("up", *options, "--port", str(free_port()), "--parameter", "PageSize=7") as up:
-        said = await_line(up, "Ctrl-C ends")
-        text = "".join(said)
+        lines = await_line(up, "Ctrl-C ends")
+        text = "".join(lines)
         assert "MonthlyBudget" in text
         assert "left out" in text
         assert "my-shop-local on http://127.0.0.1:" in text
-        [url] = [line.split()[-1] for line in said if " OrdersApi " in line]
+        [url] = [line.split()[-1] for line in lines if " OrdersApi " in line]
         order = httpx.post(f"{url}/orders", json={"item": "x"}, trust_env=False, timeout=30).json()
         assert order["page_size"] == 7
 

@@ -36,8 +36,8 @@ def test_two_templates_do_not_share_ports_state_builds_or_functions(tmp_path: Pa
             for name, template in templates.items()
         }
         for name, up in ups.items():
-            said = "".join(await_line(up, "Ctrl-C ends"))
-            ports[name] = said.partition("shop-local on http://127.0.0.1:")[2].split()[0]
+            output = "".join(await_line(up, "Ctrl-C ends"))
+            ports[name] = output.partition("shop-local on http://127.0.0.1:")[2].split()[0]
         assert ports["one"] != ports["two"]
         for name, template in templates.items():
             assert who(template) == name

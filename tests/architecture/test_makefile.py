@@ -31,10 +31,10 @@ def test_a_machine_without_python_3_13_gets_one_clear_line(tmp_path: Path):
         capture_output=True,
         text=True,
     )
-    said = (done.stdout + done.stderr).splitlines()
+    output = (done.stdout + done.stderr).splitlines()
     assert done.returncode != 0
-    assert [line for line in said if "Python 3.13 is needed" in line and "python.org" in line]
-    assert len(said) <= 2, said
+    assert [line for line in output if "Python 3.13 is needed" in line and "python.org" in line]
+    assert len(output) <= 2, output
 
 
 def test_help_names_every_target_that_a_person_runs():

@@ -155,8 +155,8 @@ def test_a_refusal_does_not_describe_the_api(first: Deployed):
     responses = first.properties("GalleryApi")["Body"]["x-amazon-apigateway-gateway-responses"]
     refusal = responses["ACCESS_DENIED"]
     [(media_type, text)] = refusal["responseTemplates"].items()
-    said = json.loads(text)
-    assert (media_type, refusal["statusCode"], said["status"]) == ("application/json", "403", 403)
+    body = json.loads(text)
+    assert (media_type, refusal["statusCode"], body["status"]) == ("application/json", "403", 403)
     assert "$context" not in text
     assert refusal["responseParameters"]["gatewayresponse.header.Content-Type"] == (
         "'application/problem+json'"

@@ -110,9 +110,9 @@ def test_saved_queries_and_quoted_texts_exist(page: str, resources: Resources):
     if re.search(r"[Ss]aved query", PAGES[page]):
         assert emphasised
     prose = re.sub(r"```.*?```|`[^`]*`", "", PAGES[page], flags=re.DOTALL)
-    said = deployed_source() + (ROOT / "ops" / "report.py").read_text()
+    source = deployed_source() + (ROOT / "ops" / "report.py").read_text()
     for words in re.findall(r"\"([^\"]+)\"", prose):
-        assert " ".join(words.removesuffix(" …").split()) in said, words
+        assert " ".join(words.removesuffix(" …").split()) in source, words
 
 
 def rows(alarms: Alarms, budget: dict[str, Any]) -> list[str]:

@@ -67,8 +67,8 @@ class Part:
                 text=True,
             )
         assert process.stdout
-        said = process.stdout.readline().strip()
-        if said != READY:
+        line = process.stdout.readline().strip()
+        if line != READY:
             process.communicate()
             raise AssertionError(f"{self.name} does not start: {self.log.read_text()}")
         return process

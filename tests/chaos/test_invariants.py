@@ -117,7 +117,7 @@ def renamed(found: Found) -> Found:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (without("stream", "1"), "acknowledged are not in the stream"),
         (without("stream", "4"), "3 views are counted, 2 were put"),
@@ -142,6 +142,6 @@ def renamed(found: Found) -> Found:
         (with_value("failed_events", 2), "2 failed events wait"),
     ],
 )
-def test_loss_double_or_leftover_is_a_violation(change: Callable[[Found], Found], said: str):
+def test_loss_double_or_leftover_is_a_violation(change: Callable[[Found], Found], message: str):
     ledger, found = good()
-    assert any(said in each for each in violations(ledger, change(found)))
+    assert any(message in each for each in violations(ledger, change(found)))

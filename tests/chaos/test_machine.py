@@ -116,8 +116,8 @@ def test_nothing_is_lost_while_the_disk_is_full(machine: Machine):
         running.await_answers(20)
     assert not gallery.settle()
     for part in gallery.parts.values():
-        said = part.log.read_text()
-        assert "Traceback" not in said, said
+        log = part.log.read_text()
+        assert "Traceback" not in log, log
     assert "checkpoints.json is written again" in gallery.parts["engine"].log.read_text()
     SUMMARY.append(f"a full disk: losses: none; without an answer: {gallery.ledger.unanswered}")
 

@@ -147,10 +147,10 @@ def test_stack_is_deployed_updated_and_deleted_without_leftovers(
 ):
     before = everything(cloud)
     assert run_deploy(cloud, "Page=none") == 0
-    said = capfd.readouterr().out
-    assert "account  000000000000" in said
-    assert "files published: https://" not in said
-    assert "admin-create-user" in said
+    output = capfd.readouterr().out
+    assert "account  000000000000" in output
+    assert "files published: https://" not in output
+    assert "admin-create-user" in output
     assert not [each for each in everything(cloud) - before if each.startswith("cloudfront")]
     cloudformation = cloud.client("cloudformation")
     [stack] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
@@ -161,9 +161,9 @@ def test_stack_is_deployed_updated_and_deleted_without_leftovers(
     more = [f"ReportSchedule={SCHEDULE}", "AlarmEmail=somebody@example.com"]
     with logs_role(cloud):
         assert run_deploy(cloud, "Page=cloudfront", *more) == 0
-    said = capfd.readouterr().out
-    assert "With the account's role ApiGatewayLogs." in said
-    assert "files published: https://" in said
+    output = capfd.readouterr().out
+    assert "With the account's role ApiGatewayLogs." in output
+    assert "files published: https://" in output
     # The variables of these depend on the page: the distribution's id, who can call the API, and
     # the API's version. SAM publishes a version only if the function or a parameter changes.
     changed = ("CatalogReplicatorFunction", "GalleryApiFunction", "ReleaseCheckFunction")

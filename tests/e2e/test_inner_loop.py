@@ -69,8 +69,8 @@ def restored(cloud: Cloud, stack: Mapping[str, str]) -> Iterator[None]:
 
 @pytest.mark.usefixtures("stack")
 def test_function_is_invoked_with_an_event_of_the_folder(cloud: Cloud):
-    said = sam(cloud, "remote", "invoke", "GalleryApiFunction", "--event-file", str(HEALTH))
-    answer = json.loads(said)
+    output = sam(cloud, "remote", "invoke", "GalleryApiFunction", "--event-file", str(HEALTH))
+    answer = json.loads(output)
     assert json.loads(answer["body"])["status"] == "ok"
 
 

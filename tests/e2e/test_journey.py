@@ -116,8 +116,8 @@ def signed_in(cognito: Any, outputs: Mapping[str, str]) -> Iterator[str]:
 
 def lacking(answer: httpx.Response, policy: Mapping[str, str]) -> dict[str, str | None]:
     """Each header of the policy that the answer lacks, with the answer's own value."""
-    said = {name: answer.headers.get(name) for name in policy}
-    return {name: said[name] for name, text in policy.items() if said[name] != text}
+    found = {name: answer.headers.get(name) for name in policy}
+    return {name: found[name] for name, text in policy.items() if found[name] != text}
 
 
 def newest(gallery: Gallery) -> set[str]:

@@ -70,12 +70,12 @@ def outcome(name: str, port: int, *options: str) -> tuple[int, str]:
 
 def await_line(process: "subprocess.Popen[str]", text: str) -> None:
     assert process.stdout
-    said = []
+    lines = []
     for line in process.stdout:
         if text in line:
             return
-        said.append(line)
-    pytest.fail(f"the command ended with {process.wait()}: {''.join(said)}")
+        lines.append(line)
+    pytest.fail(f"the command ended with {process.wait()}: {''.join(lines)}")
 
 
 def descendants(process: "subprocess.Popen[str]") -> list[psutil.Process]:

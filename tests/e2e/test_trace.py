@@ -100,6 +100,6 @@ def test_photo_that_cannot_be_traced_is_reported_without_a_traceback(
 ):
     capsys.readouterr()
     assert trace.main(["--stack", STACK, *arguments]) == 1
-    said = capsys.readouterr().out
-    assert words in said
-    assert "Traceback" not in said
+    output = capsys.readouterr().out
+    assert words in output
+    assert "Traceback" not in output

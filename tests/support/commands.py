@@ -121,19 +121,19 @@ def complaint_of(main: Callable[..., Any], name: str, arguments: list[str]) -> s
         parse(parser, *given)
         raise _ParsedError
 
-    said = io.StringIO()
+    output = io.StringIO()
     with (
         patch.object(argparse.ArgumentParser, "parse_args", only_parse),
         patch.object(argparse.FileType, "__call__", lambda _, path: path),
         patch.object(sys, "argv", [name, *arguments]),
-        contextlib.redirect_stderr(said),
+        contextlib.redirect_stderr(output),
     ):
         try:
             main(arguments) if main.__code__.co_argcount else main()
         except _ParsedError:
             return ""
         except SystemExit:
-            return said.getvalue().strip().rpartition("\n")[2]
+            return output.getvalue().strip().rpartition("\n")[2]
     return f"{name} does not parse its arguments by argparse"
 
 

@@ -76,7 +76,7 @@ class Bench:
         self.events: list[dict[str, Any]] = []
         self.kept: list[Discarded] = []
         self.destination_error: str | None = None
-        self.said: list[str] = []
+        self.reports: list[str] = []
         self.engine = self._engine(None)
 
     def clock(self) -> float:
@@ -133,7 +133,7 @@ class Bench:
             wall_clock=self.wall_clock,
             checkpoints=checkpoints,
             backoff=lambda _: 1,
-            report=self.said.append,
+            report=self.reports.append,
         )
 
     def _invoke(self, event: str) -> Answer:

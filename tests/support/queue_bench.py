@@ -47,14 +47,14 @@ class QueueBench:
         self.function = function
         self.events: list[dict[str, Any]] = []
         self.seconds: list[float] = []
-        self.said: list[str] = []
+        self.reports: list[str] = []
         self.engine = QueueEngine(
             self.mapping,
             self.queue,
             self._invoke,
             self.clock,
             backoff=lambda _: 1,
-            report=self.said.append,
+            report=self.reports.append,
         )
 
     def clock(self) -> float:

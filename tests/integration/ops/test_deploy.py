@@ -151,14 +151,14 @@ def recorded_deployment(monkeypatch: pytest.MonkeyPatch) -> RecordedDeployment:
 def test_build_and_deploy_get_the_same_parameters_and_the_page_is_published(
     recorded_deployment: RecordedDeployment,
 ):
-    said = recorded_deployment.deploy()
+    output = recorded_deployment.deploy()
     assert recorded_deployment.done == ["build", "create", "execute and preserve", "publish"]
     given = ['Release="by-stage"', 'ViewsShardCount="2"', 'Stage="dev"', 'ApiAccessLogs="none"']
     assert recorded_deployment.told["build"] == ("--parameter-overrides", *given)
     assert recorded_deployment.told["create"] == recorded_deployment.told["build"]
     assert recorded_deployment.published == [OUTPUTS]
-    assert "Create:" in said
-    assert "--user-pool-id pool-1" in said
+    assert "Create:" in output
+    assert "--user-pool-id pool-1" in output
 
 
 def test_findings_of_preflight_are_shown_and_prevent_the_deployment(
@@ -179,13 +179,13 @@ def test_stack_without_a_distribution_has_no_page_and_says_so(
         "DistributionId": "none",
         "GalleryUrl": "none: no edge here",
     }
-    said = recorded_deployment.deploy()
-    assert "none: no edge here" in said
+    output = recorded_deployment.deploy()
+    assert "none: no edge here" in output
     assert recorded_deployment.published == []
 
 
 @pytest.mark.parametrize(
-    ("status", "execution", "said"),
+    ("status", "execution", "output"),
     [
         ("REVIEW_IN_PROGRESS", "execute and preserve", "is preserved"),
         ("CREATE_FAILED", "execute and preserve", "is preserved"),
@@ -194,10 +194,10 @@ def test_stack_without_a_distribution_has_no_page_and_says_so(
     ],
 )
 def test_only_a_completely_created_stack_is_rolled_back(
-    recorded_deployment: RecordedDeployment, status: str, execution: str, said: str
+    recorded_deployment: RecordedDeployment, status: str, execution: str, output: str
 ):
     recorded_deployment.stack = StackDescription("arn", "gallery", status, {}, OUTPUTS)
-    assert said in recorded_deployment.deploy()
+    assert output in recorded_deployment.deploy()
     assert execution in recorded_deployment.done
 
 
@@ -238,9 +238,9 @@ def test_release_that_changes_provisioned_concurrency_shifts_all_traffic_and_say
 ):
     warm = {"ApiProvisionedConcurrency": "2"}
     recorded_deployment.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", warm, OUTPUTS)
-    said = recorded_deployment.deploy("ApiProvisionedConcurrency=0")
+    output = recorded_deployment.deploy("ApiProvisionedConcurrency=0")
     assert 'Release="at-once"' in recorded_deployment.told["create"]
-    assert "cannot change during a canary" in said
+    assert "cannot change during a canary" in output
 
 
 def test_person_is_asked_before_the_build_and_when_the_change_set_is_there(
@@ -261,8 +261,8 @@ def test_leftover_versions_are_named_and_deleted_before_the_build(
 ):
     recorded_deployment.stack = StackDescription("arn", "gallery", "UPDATE_COMPLETE", {}, OUTPUTS)
     recorded_deployment.drift = [DRIFT]
-    said = recorded_deployment.deploy()
-    assert "Api: the stack does not have version 4" in said
+    output = recorded_deployment.deploy()
+    assert "Api: the stack does not have version 4" in output
     assert recorded_deployment.done[:2] == ["set back", "build"]
 
 

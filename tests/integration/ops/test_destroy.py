@@ -188,30 +188,30 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
             "ops.leftovers.find_stack",
             lambda *_: argparse.Namespace(outputs={"SourceBucket": "artifacts"}),
         )
-        said = io.StringIO()
+        output = io.StringIO()
         options = argparse.Namespace(
             stage="dev", stack=NAME, account=None, confirm=confirm, unprotect=unprotect, wait=wait
         )
-        done = destroy.destroy(options, Console(file=said, width=200))
-        return done, said.getvalue()
+        done = destroy.destroy(options, Console(file=output, width=200))
+        return done, output.getvalue()
 
     return run
 
 
 def test_nothing_is_left_and_other_resources_stay(run: Run):
     world = World(objects=9)
-    done, said = run(world)
+    done, output = run(world)
     assert done
     assert world.left() == set()
-    assert re.search(r"bucket +media +10 objects", said), "versions and the marker"
-    assert "Nothing is left of gallery" in said
+    assert re.search(r"bucket +media +10 objects", output), "versions and the marker"
+    assert "Nothing is left of gallery" in output
 
 
 def test_leftovers_of_lambda_at_edge_in_other_regions_are_reported(run: Run):
     world = World()
-    _, said = run(world)
-    assert re.search(rf"log group +{EDGE_LOGS} .*eu-west-1", said), "named before it is deleted"
-    assert "The metrics stay in CloudWatch of those regions" in " ".join(said.split())
+    _, output = run(world)
+    assert re.search(rf"log group +{EDGE_LOGS} .*eu-west-1", output), "named before it is deleted"
+    assert "The metrics stay in CloudWatch of those regions" in " ".join(output.split())
 
 
 def test_stack_without_a_page_has_left_nothing_in_other_regions(run: Run):
@@ -250,8 +250,8 @@ def test_protected_data_is_refused_before_anything_is_deleted(run: Run):
     world.stack.protected = True
     with pytest.raises(OperationError) as refusal:
         run(world)
-    for said in ("stack gallery", "table photos", f"user pool {world.pool}", "--unprotect"):
-        assert said in str(refusal.value)
+    for words in ("stack gallery", "table photos", f"user pool {world.pool}", "--unprotect"):
+        assert words in str(refusal.value)
     assert world.interrupter.changes == 0
     done, _ = run(world, unprotect=True)
     assert done
@@ -263,15 +263,15 @@ def test_protected_data_is_refused_before_anything_is_deleted(run: Run):
 def test_replicas_at_the_edge_delay_only_the_stack(run: Run):
     world = World()
     world.cloud_formation.replica_rounds = 1
-    done, said = run(world)
+    done, output = run(world)
     assert not done
     assert world.left() == {world.stack.id}
-    assert "usually takes a few hours" in said
-    assert "Run this command again" in said
-    done, said = run(world)
+    assert "usually takes a few hours" in output
+    assert "Run this command again" in output
+    done, output = run(world)
     assert done
     assert world.left() == set()
-    assert "DELETE_FAILED" in said
+    assert "DELETE_FAILED" in output
 
 
 def test_deletion_of_replicas_is_retried_every_ten_minutes(run: Run):
@@ -311,9 +311,9 @@ def test_failure_of_an_earlier_attempt_is_not_reported_again(run: Run):
     with pytest.raises(OperationError):
         run(world)
     world.cloud_formation.failures = {}
-    done, said = run(world)
+    done, output = run(world)
     assert not done
-    assert "replicas" in said
+    assert "replicas" in output
 
 
 def test_deletion_in_progress_is_awaited(run: Run):
@@ -355,9 +355,9 @@ def test_resources_that_an_earlier_stack_retained_are_deleted_too(run: Run):
     world.cloud_formation.delete_stack(world.stack.id, "by hand")
     assert "uploads" in world.left()
     world.s3.create_bucket(Bucket="site")  # it belongs to somebody else, because the name was free
-    done, said = run(world)
+    done, output = run(world)
     assert done
-    assert "deleted; this is left" in said
+    assert "deleted; this is left" in output
     assert world.left() == {"site"}
     assert run(world)[0], "and once more there is nothing to do"
 
@@ -401,8 +401,8 @@ def test_regions_that_cannot_be_read_are_reported(run: Run, monkeypatch: pytest.
 
     world = World()
     monkeypatch.setattr(Client, "describe_regions", denied)
-    _, said = run(world)
-    assert said.count("searched for only in us-east-1") == 1
+    _, output = run(world)
+    assert output.count("searched for only in us-east-1") == 1
     assert world.left() == {f"eu-west-1 {EDGE_LOGS}"}
 
 
@@ -416,6 +416,6 @@ def test_retained_resource_of_another_type_is_reported(run: Run, name: str, type
     world.stack.policies[name] = "Retain"
     found = {"LogicalResourceId": name, "PhysicalResourceId": "id-1", "ResourceType": type_}
     world.stack.resources[name] = found | {"ResourceStatus": "CREATE_COMPLETE"}
-    done, said = run(world)
+    done, output = run(world)
     assert done is (name == "AccessLogsRole")
-    assert told in said
+    assert told in output

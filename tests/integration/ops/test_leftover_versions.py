@@ -149,14 +149,14 @@ def test_new_stack_is_not_examined(recorded: Lambda, deployed: StackDescription 
 
 
 def back(recorded: Lambda, *drift: FunctionDrift) -> tuple[dict[str, int], str]:
-    said = io.StringIO()
+    output = io.StringIO()
     kept = restore_functions(
         recorded.account,
         StackDescription(STACK, "gallery", "UPDATE_COMPLETE"),
         [*drift],
-        Console(file=said, width=300),
+        Console(file=output, width=300),
     )
-    return kept, said.getvalue()
+    return kept, output.getvalue()
 
 
 def leftover(*later: int, function: str = "Edge") -> FunctionDrift:
@@ -167,9 +167,9 @@ def test_leftover_versions_are_deleted(recorded: Lambda):
     for version in (4, 5):
         request = {"FunctionName": "gallery-Api", "Qualifier": str(version)}
         recorded.expect("lambda", "delete_function", {}, **request)
-    kept, said = back(recorded, leftover(4, 5, function="Api"))
+    kept, output = back(recorded, leftover(4, 5, function="Api"))
     assert kept == {}
-    assert "Api: version 5 is deleted" in said
+    assert "Api: version 5 is deleted" in output
 
 
 def test_edge_version_that_cloudfront_replicates_stays_without_an_error(recorded: Lambda):
@@ -178,10 +178,10 @@ def test_edge_version_that_cloudfront_replicates_stays_without_an_error(recorded
         FunctionName="gallery-Edge", Qualifier="4",
     )  # fmt: skip
     recorded.expect("lambda", "delete_function", {}, FunctionName="gallery-Api", Qualifier="4")
-    kept, said = back(recorded, leftover(4), leftover(4, function="Api"))
+    kept, output = back(recorded, leftover(4), leftover(4, function="Api"))
     assert kept == {"Edge": 4}
-    assert "version 4 stays for now" in said
-    assert "Api: version 4 is deleted" in said
+    assert "version 4 stays for now" in output
+    assert "Api: version 4 is deleted" in output
 
 
 def test_any_other_refusal_is_an_error_with_lambdas_reason(recorded: Lambda):

@@ -102,7 +102,7 @@ def test_leftovers_are_named_and_a_taken_name_prevents_the_deployment():
     examination = examined(RecordedAccount("leftovers"))
     found = by_check(examination)
     assert results(examination) == {"Leftovers": CheckResult.WARNING, "Names": CheckResult.BLOCKED}
-    said = found["Leftovers"].sentence
+    sentence = found["Leftovers"].sentence
     for left in (
         "bucket lambda-gallery-mediabucket-1 (3 objects)",
         "table lambda-gallery-PhotosTable-1 (about 3 items)",
@@ -110,9 +110,9 @@ def test_leftovers_are_named_and_a_taken_name_prevents_the_deployment():
         "log group API-Gateway-Execution-Logs_api1/api",
         "`make destroy STAGE=prod ARGS=--unprotect`",
     ):
-        assert left in said
-    assert "sitebucket" not in said, "which CloudFormation deleted"
-    assert "ViewsTable" not in said, "which somebody deleted since"
+        assert left in sentence
+    assert "sitebucket" not in sentence, "which CloudFormation deleted"
+    assert "ViewsTable" not in sentence, "which somebody deleted since"
     assert "cache policy lambda-gallery-photo-pages" in found["Names"].sentence
 
 
@@ -131,7 +131,7 @@ def test_exceeded_quota_of_shards_and_used_domain_are_reported():
 
 
 @pytest.mark.parametrize(
-    ("certificate", "said"),
+    ("certificate", "sentence"),
     [
         ({"DomainName": "photos.example.com", "Status": "PENDING_VALIDATION"}, "not ISSUED"),
         ({"DomainName": "example.com", "Status": "ISSUED"}, "not for photos.example.com"),
@@ -139,7 +139,7 @@ def test_exceeded_quota_of_shards_and_used_domain_are_reported():
     ],
 )
 def test_certificate_that_cannot_be_used_prevents_the_deployment(
-    certificate: dict[str, str], said: str
+    certificate: dict[str, str], sentence: str
 ):
     recorded = RecordedAccount("new")
     recorded.entries.append(
@@ -148,7 +148,7 @@ def test_certificate_that_cannot_be_used_prevents_the_deployment(
     arn = "arn:aws:acm:us-east-1:123456789012:certificate/1"
     found = looked(recorded, DomainName="photos.example.com", CertificateArn=arn)["Certificate"]
     assert found.result is CheckResult.BLOCKED
-    assert said in found.sentence
+    assert sentence in found.sentence
 
 
 def test_missing_permission_is_a_warning_that_names_the_action():
@@ -156,14 +156,14 @@ def test_missing_permission_is_a_warning_that_names_the_action():
     recorded.deny("sts.GetCallerIdentity", "cloudformation.DescribeStacks")
     found = looked(recorded)
     assert CheckResult.BLOCKED not in {each.result for each in found.values()}
-    said = {
+    sentences = {
         each.check: each.sentence
         for each in found.values()
         if each.sentence.startswith("Not checked")
     }
     assert {
         check: re.findall(r"the credentials lack ([\w-]+:\w+)\.", text)[0]
-        for check, text in said.items()
+        for check, text in sentences.items()
     } == {
         "Leftovers": "cloudformation:ListStackResources",
         "Names": "cloudformation:ListStackResources",
@@ -293,7 +293,7 @@ def test_domain_of_the_stacks_own_distribution_is_not_a_conflict():
 
 
 @pytest.mark.parametrize(
-    ("status", "result", "said"),
+    ("status", "result", "sentence"),
     [
         ("ROLLBACK_COMPLETE", CheckResult.BLOCKED, "`make destroy STAGE=prod`"),
         ("UPDATE_ROLLBACK_FAILED", CheckResult.BLOCKED, "continue-update-rollback"),
@@ -302,11 +302,11 @@ def test_domain_of_the_stacks_own_distribution_is_not_a_conflict():
     ],
 )
 def test_state_of_the_stack_says_whether_it_can_be_deployed_and_why_it_failed(
-    status: str, result: CheckResult, said: str
+    status: str, result: CheckResult, sentence: str
 ):
     found = looked(failed(status))["Stack"]
     assert found.result is result
-    assert said in found.sentence
+    assert sentence in found.sentence
 
 
 def test_removed_page_keeps_the_edge_function_for_hours():
@@ -355,10 +355,10 @@ def test_exit_status_is_0_only_if_nothing_prevents_a_deployment(
 ):
     accounts["recorded"] = RecordedAccount(name)
     status = command.main(["--stage", "prod", *arguments])
-    said = capsys.readouterr().out
-    assert status == expected[0], said
-    assert expected[1] in said
-    assert "Idle cost" in said
+    output = capsys.readouterr().out
+    assert status == expected[0], output
+    assert expected[1] in output
+    assert "Idle cost" in output
 
 
 def test_without_credentials_everything_else_is_checked_nevertheless(
@@ -369,10 +369,10 @@ def test_without_credentials_everything_else_is_checked_nevertheless(
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     assert command.main([]) == 1
-    said = " ".join(capsys.readouterr().out.split())
-    assert "No AWS credentials were found" in said
-    assert "Valid for the SAM transform" in said
-    assert "Idle cost" in said
+    output = " ".join(capsys.readouterr().out.split())
+    assert "No AWS credentials were found" in output
+    assert "Valid for the SAM transform" in output
+    assert "Idle cost" in output
 
 
 def test_stack_that_may_not_be_described_prevents_the_deployment(
@@ -381,15 +381,15 @@ def test_stack_that_may_not_be_described_prevents_the_deployment(
     accounts["recorded"] = RecordedAccount("new")
     accounts["recorded"].deny("sts.GetCallerIdentity")
     assert command.main([]) == 1
-    said = " ".join(capsys.readouterr().out.split())
-    assert "A deployment needs cloudformation:DescribeStacks" in said
-    assert "Valid for the SAM transform" in said
+    output = " ".join(capsys.readouterr().out.split())
+    assert "A deployment needs cloudformation:DescribeStacks" in output
+    assert "Valid for the SAM transform" in output
 
 
 def test_offline_needs_neither_credentials_nor_network(capsys: pytest.CaptureFixture[str]):
     assert command.main(["--offline", "--stage", "prod"]) == 0
-    said = capsys.readouterr().out
-    assert "Nothing that can be checked without an account prevents a deployment" in said
+    output = capsys.readouterr().out
+    assert "Nothing that can be checked without an account prevents a deployment" in output
     assert command.main(["--offline", "--parameter", "MonthlyBudget=much"]) == 1
     assert "expected a whole number" in capsys.readouterr().out
     assert command.main(["--offline", "--parameter", "Nothing=1"]) == 1
@@ -403,6 +403,8 @@ def test_table_fits_its_terminal_and_has_each_sentence_completely(width: int):
     Console(width=width, file=written).print(findings_table(findings))
     lines = written.getvalue().splitlines()
     assert max(map(len, lines)) <= width
-    said = re.sub(r"\s+", "", "".join(lines))
+    output = re.sub(r"\s+", "", "".join(lines))
     for each in findings:
-        assert re.sub(r"\s+", "", f"{each.result}{each.sentence}") in said, "one column wraps alone"
+        assert re.sub(r"\s+", "", f"{each.result}{each.sentence}") in output, (
+            "one column wraps alone"
+        )

@@ -236,7 +236,7 @@ def test_the_same_picture_is_the_same_file(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         (["--hours", "0"], "invalid number of hours '0'"),
         (["--hours", "nan"], "invalid number of hours 'nan'"),
@@ -246,8 +246,8 @@ def test_the_same_picture_is_the_same_file(tmp_path: Path):
     ],
 )
 def test_an_invalid_option_is_named_with_its_value(
-    given: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    given: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ):
     with pytest.raises(SystemExit):
         main(given)
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err

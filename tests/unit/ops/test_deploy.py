@@ -172,14 +172,14 @@ def test_release_that_changes_provisioned_concurrency_has_no_canary(
 def test_new_account_gets_advice_about_its_quota():
     with pytest.raises(OperationError) as refused:
         check_quota(account(10, 10), None, ProvisionedConcurrency(1, 2))
-    for said in (
+    for words in (
         "concurrency 2 does not fit",
         "10 concurrent executions",
         "eu-west-1",
         "--quota-code L-B99A9384",
         "ApiProvisionedConcurrency=0",
     ):
-        assert said in str(refused.value)
+        assert words in str(refused.value)
 
 
 def test_hundred_of_the_unreserved_concurrency_stay_free():

@@ -112,8 +112,8 @@ def test_reads_are_left_out_with_all_their_lines_unless_they_failed():
 
 
 def test_own_fields_are_those_without_a_column():
-    said = line(0, level="INFO", message="m", photo_id=PHOTO, key=f"uploads/{PHOTO}", lag_ms=7)
-    assert own_fields(said, PHOTO) == "key=uploads/… lag_ms=7"
+    event = line(0, level="INFO", message="m", photo_id=PHOTO, key=f"uploads/{PHOTO}", lag_ms=7)
+    assert own_fields(event, PHOTO) == "key=uploads/… lag_ms=7"
     trace = "Traceback:\n  File x\nbotocore.SlowDown: reduce your rate\n"
     failed = line(0, level="ERROR", position="49", exception=trace, exception_name="SlowDown")
     assert own_fields(failed, PHOTO) == "position=49 exception=botocore.SlowDown: reduce your rate"

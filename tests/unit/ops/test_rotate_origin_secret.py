@@ -224,8 +224,8 @@ def test_a_value_that_is_still_accepted_at_the_end_is_reported(api: dict[str, in
 @pytest.mark.usefixtures("api")
 def test_an_update_that_failed_names_the_stack_and_the_reason():
     aws = Aws(Rotation(frozenset({1, 2}), sent=1, also_accepted=1), failure="Not now.")
-    said = r"did not update gallery \(status UPDATE_ROLLBACK_COMPLETE\): GalleryApi: Not now\."
-    with pytest.raises(OperationError, match=said):
+    message = r"did not update gallery \(status UPDATE_ROLLBACK_COMPLETE\): GalleryApi: Not now\."
+    with pytest.raises(OperationError, match=message):
         take(aws)
 
 

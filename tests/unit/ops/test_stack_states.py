@@ -82,11 +82,11 @@ def test_protected_leftovers_are_named_with_the_command_that_removes_them(
     leftovers += [OTHER_TABLE, TABLE, POOL]
     with pytest.raises(OperationError) as refused:
         check_state(ACCOUNT, PROD, stack("ROLLBACK_FAILED", "gallery-ann"))
-    for said in (
+    for words in (
         "table gallery-PhotosTable-1, user pool us-east-1_abc",
         "`make destroy STAGE=prod STACK=gallery-ann ARGS=--unprotect`",
     ):
-        assert said in str(refused.value)
+        assert words in str(refused.value)
     assert OTHER_TABLE.name not in str(refused.value), "only what needs --unprotect"
 
 
@@ -97,24 +97,24 @@ def test_failed_creation_has_its_cause_and_how_to_continue_or_remove_it(leftover
         event("MediaBucket", "CREATE_FAILED", "Resource creation cancelled"),
     ]
     outcome = DeploymentOutcome("CREATE_FAILED", events)
-    said = explain_failure(ACCOUNT, PROD, stack("CREATE_FAILED"), outcome)
-    assert "Distribution (AWS::S3::Bucket): Your account must be verified" in said
-    assert "cancelled" not in said, "what failed only because something else had"
-    assert "run `make deploy` again: it continues" in said
-    assert "Protected from deletion: table gallery-PhotosTable-1" in said
-    assert "`make destroy STAGE=prod ARGS=--unprotect`" in said
+    message = explain_failure(ACCOUNT, PROD, stack("CREATE_FAILED"), outcome)
+    assert "Distribution (AWS::S3::Bucket): Your account must be verified" in message
+    assert "cancelled" not in message, "what failed only because something else had"
+    assert "run `make deploy` again: it continues" in message
+    assert "Protected from deletion: table gallery-PhotosTable-1" in message
+    assert "`make destroy STAGE=prod ARGS=--unprotect`" in message
 
 
 def test_refused_replacement_says_how_to_continue():
     reason = "Replacement type updates not supported on stack with disable-rollback."
     outcome = DeploymentOutcome("UPDATE_FAILED", [event("MediaBucket", "UPDATE_FAILED", reason)])
-    said = explain_failure(ACCOUNT, PROD, stack("UPDATE_FAILED"), outcome)
-    assert "Deploy without that change first" in said
+    message = explain_failure(ACCOUNT, PROD, stack("UPDATE_FAILED"), outcome)
+    assert "Deploy without that change first" in message
 
 
 def test_rolled_back_update_says_that_the_stack_has_its_previous_state():
     outcome = DeploymentOutcome("UPDATE_ROLLBACK_COMPLETE", [event("MediaBucket", "UPDATE_FAILED")])
-    said = explain_failure(ACCOUNT, PROD, stack("UPDATE_ROLLBACK_COMPLETE"), outcome)
-    assert "rolled the stack back" in said
-    assert "no reason given" in said
-    assert "make destroy" not in said
+    message = explain_failure(ACCOUNT, PROD, stack("UPDATE_ROLLBACK_COMPLETE"), outcome)
+    assert "rolled the stack back" in message
+    assert "no reason given" in message
+    assert "make destroy" not in message

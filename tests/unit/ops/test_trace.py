@@ -107,12 +107,13 @@ def test_journey_and_the_times_of_the_record_are_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     assert shown(monkeypatch, the_journey()) == 0
-    said = capsys.readouterr().out
-    assert "12:00:03.100" in said
-    assert "3,080" in said
-    assert "#1 is request one" in said
+    output = capsys.readouterr().out
+    assert "12:00:03.100" in output
+    assert "3,080" in output
+    assert "#1 is request one" in output
     assert (
-        "created → uploaded 2,000 ms → ready 1,000 ms → replicated 200 ms, 3,200 ms in all" in said
+        "created → uploaded 2,000 ms → ready 1,000 ms → replicated 200 ms, 3,200 ms in all"
+        in output
     )
 
 
@@ -141,9 +142,9 @@ def test_photo_that_no_log_names_is_said_to_be_too_old_or_of_another_stack(
     cloud = Cloud()
     cloud.retention = retention
     assert shown(monkeypatch, cloud, "--json") == 1
-    said = capsys.readouterr()
-    assert said.out == ""
-    words = " ".join(said.err.split())
+    output = capsys.readouterr()
+    assert output.out == ""
+    words = " ".join(output.err.split())
     assert f"created at 2026-11-20 12:00 UTC. Logs are kept {kept}. If" in words
 
 

@@ -52,7 +52,7 @@ PROGRAM = """
 
 def test_asynchronous_event_waits_until_an_environment_can_be_created(tmp_path: Path):
     program = PROGRAM.format(folder=str(tmp_path), python=str(RUNTIME_PYTHON))
-    said, attempts, waited, is_done = inside_ministack(program)
-    assert "environments" in said
+    output, attempts, waited, is_done = inside_ministack(program)
+    assert "environments" in output
     assert attempts > 2
     assert (waited, is_done) == (True, True)

@@ -187,7 +187,7 @@ def test_complete_configuration_is_read():
 
 
 @pytest.mark.parametrize(
-    ("where", "setting", "said"),
+    ("where", "setting", "text"),
     [
         ("DefaultCacheBehavior", {"FunctionAssociations": {"Quantity": 1}}, "CloudFront Functions"),
         ("DefaultCacheBehavior", {"ResponseHeadersPolicyId": "x"}, "response headers policy"),
@@ -207,18 +207,18 @@ def test_complete_configuration_is_read():
         ("origin", {"OriginAccessControlId": ""}, "without origin access control"),
     ],
 )
-def test_settings_that_are_not_modelled_are_refused(where: str, setting: dict[str, Any], said: str):
+def test_settings_that_are_not_modelled_are_refused(where: str, setting: dict[str, Any], text: str):
     changed = copy.deepcopy(given())
     config = changed["DistributionConfig"]
     {"": config, "origin": config["Origins"]["Items"][0]}.get(where, config.get(where)).update(
         setting
     )
-    with pytest.raises(NotModelledError, match=said):
+    with pytest.raises(NotModelledError, match=text):
         distribution_from_api(changed, CACHE_POLICIES, REQUEST_POLICIES)
 
 
 @pytest.mark.parametrize(
-    ("association", "said"),
+    ("association", "text"),
     [
         ({"EventType": "viewer-request", "LambdaFunctionARN": FUNCTION}, "at viewer-request"),
         ({"EventType": "origin-request", "LambdaFunctionARN": FUNCTION}, "at origin-request"),
@@ -237,11 +237,11 @@ def test_settings_that_are_not_modelled_are_refused(where: str, setting: dict[st
         ),
     ],
 )
-def test_function_is_a_numbered_version_at_origin_response(association: dict[str, str], said: str):
+def test_function_is_a_numbered_version_at_origin_response(association: dict[str, str], text: str):
     changed = given()
     default = changed["DistributionConfig"]["DefaultCacheBehavior"]
     default["LambdaFunctionAssociations"] = {"Items": [association]}
-    with pytest.raises(NotModelledError, match=said):
+    with pytest.raises(NotModelledError, match=text):
         distribution_from_api(changed, CACHE_POLICIES, REQUEST_POLICIES)
 
 

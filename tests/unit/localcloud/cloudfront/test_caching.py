@@ -25,7 +25,7 @@ FROM_0 = CachePolicy(0, 100, 1_000)
 FROM_10 = CachePolicy(10, 100, 1_000)
 
 
-def said(cache_control: str | None = None, status: int = 200, **others: str) -> Response:
+def answer(cache_control: str | None = None, status: int = 200, **others: str) -> Response:
     headers = [("Cache-Control", cache_control)] if cache_control is not None else []
     return Response(status, (*headers, *others.items()))
 
@@ -55,21 +55,21 @@ def at(path: str, query: str = "", **headers: str) -> Request:
     ],
 )
 def test_lifetime_by_cache_control(cache_control: str | None, from_0: float, from_10: float):
-    assert lifetime(said(cache_control), FROM_0, {}, NOW) == from_0
-    assert lifetime(said(cache_control), FROM_10, {}, NOW) == from_10
+    assert lifetime(answer(cache_control), FROM_0, {}, NOW) == from_0
+    assert lifetime(answer(cache_control), FROM_10, {}, NOW) == from_10
 
 
 def test_default_ttl_below_the_minimum_ttl_has_no_effect():
-    assert lifetime(said(), CachePolicy(200, 100, 1_000), {}, NOW) == 200
+    assert lifetime(answer(), CachePolicy(200, 100, 1_000), {}, NOW) == 200
 
 
 def test_lifetime_by_expires():
     in_50 = formatdate(NOW + 50, usegmt=True)
-    assert lifetime(said(Expires=in_50), FROM_0, {}, NOW) == 50
-    assert lifetime(said("max-age=70", Expires=in_50), FROM_0, {}, NOW) == 70
-    assert lifetime(said(Expires=formatdate(NOW - 50, usegmt=True)), FROM_10, {}, NOW) == 10
-    assert lifetime(said(Expires=formatdate(NOW + 5_000, usegmt=True)), FROM_0, {}, NOW) == 1_000
-    assert lifetime(said(Expires="0"), FROM_0, {}, NOW) == 0
+    assert lifetime(answer(Expires=in_50), FROM_0, {}, NOW) == 50
+    assert lifetime(answer("max-age=70", Expires=in_50), FROM_0, {}, NOW) == 70
+    assert lifetime(answer(Expires=formatdate(NOW - 50, usegmt=True)), FROM_10, {}, NOW) == 10
+    assert lifetime(answer(Expires=formatdate(NOW + 5_000, usegmt=True)), FROM_0, {}, NOW) == 1_000
+    assert lifetime(answer(Expires="0"), FROM_0, {}, NOW) == 0
 
 
 @pytest.fixture
@@ -86,50 +86,50 @@ def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize("zone", ["", "-0000", "GMT"])
 def test_expires_is_utc_in_any_time_zone_of_the_machine(zone: str):
     in_50 = formatdate(NOW + 50, usegmt=True).replace("GMT", zone).strip()
-    assert lifetime(said(Expires=in_50), FROM_0, {}, NOW) == 50
+    assert lifetime(answer(Expires=in_50), FROM_0, {}, NOW) == 50
 
 
 def test_only_errors_are_cached_with_caching_disabled():
-    assert lifetime(said("max-age=50"), DISABLED, {}, NOW) == 0
-    assert lifetime(said(), DISABLED, {}, NOW) == 0
-    assert lifetime(said(status=404), DISABLED, {}, NOW) == 10
+    assert lifetime(answer("max-age=50"), DISABLED, {}, NOW) == 0
+    assert lifetime(answer(), DISABLED, {}, NOW) == 0
+    assert lifetime(answer(status=404), DISABLED, {}, NOW) == 10
 
 
 def test_response_that_forbids_caching_is_cached_for_the_minimum_ttl():
-    assert lifetime(said("no-store"), OPTIMIZED, {}, NOW) == 1
+    assert lifetime(answer("no-store"), OPTIMIZED, {}, NOW) == 1
 
 
 @pytest.mark.parametrize("status", [404, 410, 414, 500, 501, 502, 503, 504])
 def test_error_is_cached_for_ten_seconds_or_as_its_headers_say(status: int):
-    assert lifetime(said(status=status), FROM_0, {}, NOW) == 10
-    assert lifetime(said("max-age=50", status), FROM_0, {}, NOW) == 50
-    assert lifetime(said("max-age=5", status), FROM_0, {}, NOW) == 10
-    assert lifetime(said("max-age=5000", status), FROM_0, {}, NOW) == 1_000
-    assert lifetime(said(status=status), FROM_0, {status: 0}, NOW) == 0
-    assert lifetime(said("max-age=5", status), FROM_0, {status: 0}, NOW) == 5
-    assert lifetime(said(status=status), FROM_0, {status: 30}, NOW) == 30
+    assert lifetime(answer(status=status), FROM_0, {}, NOW) == 10
+    assert lifetime(answer("max-age=50", status), FROM_0, {}, NOW) == 50
+    assert lifetime(answer("max-age=5", status), FROM_0, {}, NOW) == 10
+    assert lifetime(answer("max-age=5000", status), FROM_0, {}, NOW) == 1_000
+    assert lifetime(answer(status=status), FROM_0, {status: 0}, NOW) == 0
+    assert lifetime(answer("max-age=5", status), FROM_0, {status: 0}, NOW) == 5
+    assert lifetime(answer(status=status), FROM_0, {status: 30}, NOW) == 30
 
 
 @pytest.mark.parametrize("status", [404, 410, 414, 501])
 def test_error_may_forbid_its_caching(status: int):
-    assert lifetime(said("no-store", status), FROM_0, {}, NOW) == 0
+    assert lifetime(answer("no-store", status), FROM_0, {}, NOW) == 0
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_error_of_a_broken_origin_may_not_forbid_its_caching(status: int):
-    assert lifetime(said("no-store", status), FROM_0, {}, NOW) == 10
+    assert lifetime(answer("no-store", status), FROM_0, {}, NOW) == 10
 
 
 @pytest.mark.parametrize("status", [400, 403, 405, 412, 415])
 def test_error_of_the_request_is_cached_only_if_its_headers_say_so(status: int):
-    assert lifetime(said(status=status), FROM_0, {}, NOW) == 0
-    assert lifetime(said("max-age=50", status), FROM_0, {}, NOW) == 50
-    assert lifetime(said("s-maxage=50", status), FROM_0, {}, NOW) == 50
+    assert lifetime(answer(status=status), FROM_0, {}, NOW) == 0
+    assert lifetime(answer("max-age=50", status), FROM_0, {}, NOW) == 50
+    assert lifetime(answer("s-maxage=50", status), FROM_0, {}, NOW) == 50
 
 
 @pytest.mark.parametrize("status", [401, 409, 416, 422, 429])
 def test_other_errors_are_not_cached(status: int):
-    assert lifetime(said("max-age=50", status), FROM_0, {}, NOW) == 0
+    assert lifetime(answer("max-age=50", status), FROM_0, {}, NOW) == 0
 
 
 def test_key_has_what_the_policy_names_and_nothing_else():

@@ -289,7 +289,7 @@ def test_destination_that_cannot_be_written_blocks_the_shard_and_loses_nothing()
     bench.run_for(10)
     assert bench.batches == [["a"]]
     assert bench.engine.checkpoints()["shards"]["shardId-000000000000"]["after"] is None
-    assert "AccessDenied" in bench.said[-1]
+    assert "AccessDenied" in bench.reports[-1]
     bench.destination_error = None
     bench.run_for(2)
     assert bench.discarded == [["a"]]

@@ -115,7 +115,7 @@ def test_messages_of_a_failed_batch_are_delivered_again_after_the_visibility_tim
     counts = [event["Records"][0]["attributes"] for event in bench.events]
     assert [each["ApproximateReceiveCount"] for each in counts] == ["1", "2", "3"]
     assert bench.engine.drained_since() is None
-    assert "visibility timeout" in bench.said[0]
+    assert "visibility timeout" in bench.reports[0]
 
 
 def test_queue_moves_a_message_to_its_dead_letter_queue_after_maximum_receives():
@@ -309,7 +309,7 @@ def test_deletion_that_fails_is_repeated_and_then_left_to_the_queue():
     bench.step(Deliver("invoices", 0))
     bench.queue.failing = "AccessDenied: sqs:DeleteMessage"
     bench.run_for(3)
-    assert "cannot be deleted: AccessDenied" in "".join(bench.said)
+    assert "cannot be deleted: AccessDenied" in "".join(bench.reports)
     bench.queue.failing = None
     bench.run_for(1)
     assert bench.queue.stored == []
@@ -321,7 +321,7 @@ def test_queue_that_cannot_be_read_is_reported_and_read_again():
     bench.queue.failing = "AccessDenied: sqs:ReceiveMessage"
     bench.send("a")
     bench.run_for(3)
-    assert bench.said[0] == "invoices cannot be read: AccessDenied: sqs:ReceiveMessage"
+    assert bench.reports[0] == "invoices cannot be read: AccessDenied: sqs:ReceiveMessage"
     assert bench.engine.drained_since() is None
     bench.queue.failing = None
     bench.run_for(2)

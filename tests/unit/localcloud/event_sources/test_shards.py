@@ -167,7 +167,7 @@ def test_stream_that_cannot_be_read_is_reported_and_tried_again():
     bench.put("b")
     bench.stream.failing = "ProvisionedThroughputExceededException"
     bench.run()
-    assert "ProvisionedThroughputExceededException" in bench.said[-1]
+    assert "ProvisionedThroughputExceededException" in bench.reports[-1]
     assert bench.engine.drained_since() is None
     bench.stream.failing = None
     bench.run()

@@ -19,8 +19,8 @@ def test_file_keeps_its_old_content_while_the_disk_is_full_and_says_so_once(
     assert not file.replace("new")
     assert not file.replace("newer")
     assert path.read_text() == "old"
-    said = capsys.readouterr().err
-    assert said == (
+    output = capsys.readouterr().err
+    assert output == (
         f"Event sources: {path} cannot be written: No space left on device. Free some space.\n"
     )
     path.with_suffix(".new").unlink()

@@ -141,10 +141,10 @@ def test_a_bad_scenario_is_refused_with_its_reason(
     file = tmp_path / "mine.toml"
     file.write_text(HOBBY.read_text().replace(old, new))
     assert main(["--scenario", str(file)]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("cost: ")
-    assert str(file) in said
-    assert message in said
+    output = capsys.readouterr().err
+    assert output.startswith("cost: ")
+    assert str(file) in output
+    assert message in output
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_every_step_is_one_that_kinesis_allows():
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "text"),
     [
         ("Architecture", "riscv", "expected one of arm64, x86_64"),
         ("ViewsShardCount", "two", "expected a whole number"),
@@ -64,25 +64,25 @@ def test_every_step_is_one_that_kinesis_allows():
         ("DomainName", "photos.example.com", "needs CertificateArn"),
     ],
 )
-def test_parameter_that_the_deployment_would_refuse_is_refused(name: str, value: str, said: str):
+def test_parameter_that_the_deployment_would_refuse_is_refused(name: str, value: str, text: str):
     findings = list(check_parameters(target(**{name: value})))
     assert [
-        each for each in findings if each.result is CheckResult.BLOCKED and said in each.sentence
+        each for each in findings if each.result is CheckResult.BLOCKED and text in each.sentence
     ]
 
 
 @pytest.mark.parametrize(
-    ("parameters", "said"),
+    ("parameters", "text"),
     [
         ({"RushHourBegins": "cron(0 8 * * ? *)"}, "no effect without each other"),
         ({"ReportTimeZone": "Europe/Atlantis"}, "an unknown time zone"),
         ({"Page": "none", "WebAclArn": "arn"}, "Without the page WebAclArn has no effect"),
     ],
 )
-def test_parameter_without_effect_is_a_warning(parameters: dict[str, str], said: str):
+def test_parameter_without_effect_is_a_warning(parameters: dict[str, str], text: str):
     [found] = check_parameters(target(**parameters))
     assert found.result is CheckResult.WARNING
-    assert said in found.sentence
+    assert text in found.sentence
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ def test_template_that_the_transform_refuses_is_reported_without_a_traceback():
 
 
 def test_idle_cost_is_that_of_make_cost():
-    said = answer(load_scenario("million"), load_figures({}), load_prices(), stage="dev")
-    assert idle_cost(target()).startswith(f"${said.idle['dev'].usd:,.2f} per month")
+    bill = answer(load_scenario("million"), load_figures({}), load_prices(), stage="dev")
+    assert idle_cost(target()).startswith(f"${bill.idle['dev'].usd:,.2f} per month")
     assert idle_cost(target("eu-central-1")) == idle_cost(target(Page="none"))
 
 
@@ -136,7 +136,7 @@ def test_python_without_pip_or_of_another_version_is_refused(monkeypatch: pytest
 def test_verdict_counts_what_prevents_and_what_warns():
     ready, warning, blocked = (Finding("a", result, "b") for result in CheckResult)
     assert verdict([ready], offline=False).plain == "✓ Nothing prevents a deployment."
-    said = verdict([warning, warning], offline=False).plain
-    assert said == "✓ Nothing prevents a deployment. 2 warnings."
+    sentence = verdict([warning, warning], offline=False).plain
+    assert sentence == "✓ Nothing prevents a deployment. 2 warnings."
     assert verdict([blocked, warning], offline=False).plain == "✗ One check prevents a deployment."
     assert "without an account" in verdict([ready], offline=True).plain

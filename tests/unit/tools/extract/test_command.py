@@ -17,8 +17,8 @@ def test_unknown_flow_is_told_the_known_ones(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ):
     assert run(monkeypatch, "view", str(tmp_path / "mine")) == 1
-    said = capsys.readouterr().err
-    assert said == f"extract: there is no flow 'view': expected {', '.join(load_flows())}\n"
+    output = capsys.readouterr().err
+    assert output == f"extract: there is no flow 'view': expected {', '.join(load_flows())}\n"
     assert list(tmp_path.iterdir()) == []
 
 

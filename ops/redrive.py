@@ -1,7 +1,7 @@
 """`python -m ops.redrive`: lists failures, replays them, and deletes those that were processed.
 
-It is harmless to repeat a redrive, or to run two at the same time: receipts in the views table
-prevent that views are counted twice, and catalog rows and photo records are written conditionally.
+A redrive may be repeated, and two may run at the same time: receipts in the views table prevent
+double counts, and catalog rows and photo records are written on conditions.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from ops.failures import (
 from shared.quarantine import QUARANTINE_PREFIX
 
 KINDS: Final = ("batch", "poison", "event")
-_MOST_SHOWN: Final = 20  # of what is refused
+_MOST_SHOWN: Final = 20  # refused failures
 _HIDDEN_SECONDS: Final = 300  # visibility timeout of a message that was received
 
 

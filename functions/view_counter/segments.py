@@ -1,10 +1,10 @@
 """The transactions that count views, and what DynamoDB's answers to them mean.
 
-A photo has one row for its total and one for each minute. A transaction that adds to a minute also
-adds a receipt to that row: the first and the last sequence number that it counted. So receipts need
-no rows of their own, and they are in the rows that the same views would be added to.
-`last_sequence` is the highest sequence number with a receipt: no view above it has been counted, so
-no row need be read for it.
+A photo has one row for its total and one for each minute. A transaction that adds views to the row
+of a minute also adds a receipt to it: the first and the last sequence number that it counted.
+
+The row of the total has `last_sequence`, the highest sequence number that has been counted. A view
+above it is new, and no receipt has to be read to know that.
 """
 
 import functools
@@ -22,7 +22,7 @@ LIFETIME_SECONDS: Final = 30 * 24 * 60 * 60  # of receipts: twice as long as fai
 COUNTED: Final = "ConditionalCheckFailed"
 _MOST_ROWS: Final = 100  # in one transaction
 
-# In a new total, and in the tombstone that a deleted photo has in its place.
+# The defaults of a total that does not exist, and of the tombstone of a deleted photo.
 _NOTHING_COUNTED: Final = {"last_sequence": {"S": ""}, "version": {"N": "0"}}
 
 type Action = dict[str, Any]
@@ -49,11 +49,11 @@ def cut(views: Iterable[View]) -> Iterator[list[View]]:
 def transaction(
     table: str, segment: Iterable[View], now: str, seen: Rows | None = None
 ) -> list[Action]:
-    """The actions that count a segment, all or none of them.
+    """The actions that count a segment, all or none of them, on a condition for each photo.
 
-    Without `seen`, their condition is that each photo's views are above its `last_sequence`. With
-    the rows in `seen`, which have no receipt for these views, it is that the photo's total has not
-    changed since they were read.
+    Without `seen`, the condition is that the views are above the photo's `last_sequence`. `seen`
+    are rows that have been read and have no receipt for these views. The condition is then that
+    the photo's total has not changed since.
     """
     photos: dict[str, dict[int, list[View]]] = defaultdict(lambda: defaultdict(list))
     for view in segment:
@@ -84,7 +84,7 @@ def transaction(
 
 
 def refusals(actions: Iterable[Action], reasons: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Why a transaction failed, by photo; COUNTED if some of the photo's views may be counted."""
+    """Why a transaction failed, by photo; COUNTED if views of the photo may have receipts."""
     keys = [request["Key"] for action in actions for request in action.values()]
     return {
         key["photo_id"]["S"]: reason["Code"]
@@ -112,7 +112,7 @@ def uncovered(segment: Iterable[View], seen: Rows) -> list[View]:
 
 @functools.lru_cache(maxsize=1024)
 def period(minute: int) -> str:
-    """The key of the row of a minute, which is counted since 1970."""
+    """The sort key of a minute's row; minutes are numbered from 1970."""
     return minute_key(datetime.fromtimestamp(minute * 60, UTC))
 
 
@@ -129,7 +129,7 @@ def _add(
 
 
 def _added(views: Iterable[View]) -> int:
-    """How much they add to a count."""
+    """How many of the views add to a count."""
     return sum(not view.left_out for view in views)
 
 
@@ -138,7 +138,7 @@ def _key(photo_id: str, period: str) -> dict[str, Any]:
 
 
 def _padded(sequence: int) -> str:
-    """A form that compares as text: DynamoDB numbers have 38 digits, sequence numbers 56."""
+    """Text in the order of the numbers: DynamoDB numbers have 38 digits, sequence numbers 56."""
     return f"{sequence:056}"
 
 
@@ -148,5 +148,5 @@ def _receipts(views: Iterable[View]) -> list[bytes]:
 
 
 def _octets(sequence: int) -> bytes:
-    """A form that compares as bytes, in 24 bytes instead of 56 digits."""
+    """Bytes in the order of the numbers: 24 bytes instead of 56 digits."""
     return sequence.to_bytes(24)

@@ -20,11 +20,12 @@ _POISON: Final = (binascii.Error, msgspec.MsgspecError, RecursionError, UnicodeD
 
 
 class View(msgspec.Struct, frozen=True, gc=False):
-    """One view of a photo; `minute` is counted since 1970.
+    """One view of a photo; minutes are numbered from 1970.
 
-    `run` is the same for views of a photo that have no poison of the photo between them. A receipt
-    covers views of one run only, because poison may be counted later. A view that is `left_out`
-    repeats another of the same viewer in its batch: it gets a receipt and adds nothing.
+    `run` is how many poison records of the photo are before the view in the batch. A receipt covers
+    views of one run only: it must not cover poison, because a redrive may count that later. A view
+    that is `left_out` repeats another of the same viewer in the batch. It gets a receipt and adds
+    nothing to the count.
     """
 
     sequence: int

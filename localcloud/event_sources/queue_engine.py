@@ -1,8 +1,8 @@
 """The event source mapping of a queue, with the failure semantics of AWS Lambda: the pure core.
 
-It is called as `Engine` is: `ready`, then `begin`, `perform` and `finish` of each unit. There are
-no checkpoints: the queue itself delivers again what is not deleted, after its visibility timeout.
-A `Deliver` unit has the number of a batch in the place of a key group.
+The poller uses it like `Engine`: `ready`, then `begin`, `perform` and `finish` for each unit. In a
+`Deliver` unit, `group` is the number of a batch. There are no checkpoints: after the visibility
+timeout, the queue itself delivers again what has not been deleted.
 `docs/conformance-queues.md` has the rules, where AWS documents them, and the test of each.
 """
 

@@ -20,7 +20,15 @@ from localcloud.cloud import Cloud
 from localcloud.execution.time_limits import TimeLimits
 from shared.timestamps import iso_milliseconds
 from tests.chaos.ledger import Ledger
-from tests.chaos.plan import VIEWS_PER_PUT, ApiView, Fate, Operation, PutViews, ReadPage, Upload
+from tests.chaos.plan import (
+    VIEWS_PER_PUT,
+    ApiView,
+    Operation,
+    PutViews,
+    ReadPage,
+    Upload,
+    UploadKind,
+)
 from tests.e2e.conftest import OWN_ENVIRONMENT
 from tests.simulation.views_world import poison
 
@@ -70,8 +78,8 @@ class Client:
     def do(self, operation: Operation) -> None:
         """Do one operation, and note what came of it."""
         match operation:
-            case Upload(number, fate):
-                self._upload(number, fate)
+            case Upload(number, kind):
+                self._upload(number, kind)
             case PutViews(number, bad):
                 self._put_views(number, bad)
             case ApiView():
@@ -86,18 +94,18 @@ class Client:
         self._ledger.note_listed(photos)
         return photos
 
-    def _upload(self, number: int, fate: Fate) -> None:
-        data = b"no photo at all" if fate is Fate.UNUSABLE else picture(number)
+    def _upload(self, number: int, kind: UploadKind) -> None:
+        data = b"no photo at all" if kind is UploadKind.UNUSABLE else picture(number)
         created = self._create(number, len(data))
         if created is None:
             return
         photo_id = created["photo"]["photo_id"]
         self._ledger.note_created(photo_id)
-        if fate is Fate.DELETED_EARLY:
+        if kind is UploadKind.DELETED_EARLY:
             self._delete(photo_id)
         if self._put_file(created["upload"], data):
-            self._ledger.note_uploaded(photo_id, usable=fate is not Fate.UNUSABLE)
-        if fate is Fate.DELETED:
+            self._ledger.note_uploaded(photo_id, usable=kind is not UploadKind.UNUSABLE)
+        if kind is UploadKind.DELETED:
             self._delete(photo_id)
 
     def _put_file(self, signed: dict[str, Any], data: bytes) -> bool:

@@ -45,7 +45,7 @@ KILLS: Final = {
 """How often each kind of fault happens in a run."""
 
 
-class Fate(StrEnum):
+class UploadKind(StrEnum):
     """What becomes of an uploaded photo."""
 
     KEPT = "kept"
@@ -54,7 +54,12 @@ class Fate(StrEnum):
     DELETED_EARLY = "deleted before the upload"
 
 
-FATES: Final = {Fate.KEPT: 65, Fate.UNUSABLE: 8, Fate.DELETED: 20, Fate.DELETED_EARLY: 7}
+UPLOAD_KINDS: Final = {
+    UploadKind.KEPT: 65,
+    UploadKind.UNUSABLE: 8,
+    UploadKind.DELETED: 20,
+    UploadKind.DELETED_EARLY: 7,
+}
 """Shares in percent."""
 
 
@@ -63,7 +68,7 @@ class Upload:
     """Create a photo, upload its file and perhaps delete it."""
 
     number: int
-    fate: Fate
+    kind: UploadKind
 
 
 @dataclass(frozen=True)
@@ -127,11 +132,11 @@ def plans_of(environment: Mapping[str, str]) -> list[Plan]:
 def make_plan(seed: int, uploads: int, views: int) -> Plan:
     """The plan of a seed; `views` includes those by the API."""
     chance = random.Random(seed)  # noqa: S311 - it repeats the plan
-    fates = chance.choices(list(FATES), list(FATES.values()), k=uploads - _POPULAR)
+    kinds = chance.choices(list(UPLOAD_KINDS), list(UPLOAD_KINDS.values()), k=uploads - _POPULAR)
     by_api = views // _VIEWS_PER_API_VIEW
     puts = (views - by_api) // VIEWS_PER_PUT
     operations: list[Operation] = [
-        *(Upload(_POPULAR + number, fate) for number, fate in enumerate(fates)),
+        *(Upload(_POPULAR + number, kind) for number, kind in enumerate(kinds)),
         *(PutViews(number, int(number % _PUTS_PER_POISON == 0)) for number in range(puts)),
         *(ApiView(number) for number in range(by_api)),
         *(ReadPage(number, chance.choice(READS)) for number in range(by_api)),
@@ -144,7 +149,7 @@ def make_plan(seed: int, uploads: int, views: int) -> Plan:
         seed=seed,
         uploads=uploads,
         views=by_api + puts * VIEWS_PER_PUT,
-        popular=tuple(Upload(number, Fate.KEPT) for number in range(_POPULAR)),
+        popular=tuple(Upload(number, UploadKind.KEPT) for number in range(_POPULAR)),
         operations=tuple(operations),
         faults=tuple(zip(shares, faults, strict=True)),
     )

@@ -23,7 +23,7 @@ from tests.chaos.conftest import SUMMARY
 from tests.chaos.faults import Injector
 from tests.chaos.gallery import Gallery, awaited, running_gallery
 from tests.chaos.load import Load
-from tests.chaos.plan import KILLS, ApiView, Fate, Operation, Plan, PutViews, Upload, plans_of
+from tests.chaos.plan import KILLS, ApiView, Operation, Plan, PutViews, Upload, UploadKind, plans_of
 from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
 
 PLANS = plans_of(OWN_ENVIRONMENT)
@@ -74,7 +74,7 @@ def _more(plan: Plan) -> Callable[[], Operation]:
 
     def more() -> Operation:
         each = next(numbers)
-        kinds: list[Operation] = [Upload(each, Fate.KEPT), PutViews(each, 0), ApiView(each)]
+        kinds: list[Operation] = [Upload(each, UploadKind.KEPT), PutViews(each, 0), ApiView(each)]
         return chance.choice(kinds)
 
     return more

@@ -1,4 +1,4 @@
-"""The functions' clients: tables and a bucket in memory, with a drawn fate for each call."""
+"""The functions' clients: tables and a bucket in memory, with a drawn fault for each call."""
 
 import contextlib
 import io
@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fakes.tables import Tables
 from localcloud.event_sources.failures import DestinationError
 from tests.simulation import tally
-from tests.simulation.fates import Effect, HistoryContext, perform
+from tests.simulation.call_faults import Effect, HistoryContext, perform
 from tests.support.faults import CrashError, refusal
 
 BUSY = ("ThrottlingError", "TransactionConflict", "ProvisionedThroughputExceeded")

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from localcloud.event_sources.engine import Engine
 from localcloud.event_sources.tasks import Result, Task
-from tests.simulation.fates import GOES_ON, Run
+from tests.simulation.call_faults import NO_FAULT, Run
 
 
 class Setup(NamedTuple):
@@ -19,11 +19,11 @@ class Setup(NamedTuple):
 
 
 class Move(NamedTuple):
-    """One event of a history: its kind, its subject, and its fate."""
+    """One event of a history: its kind, its subject, and its fault."""
 
     verb: str
     which: int = 0
-    fate: str = GOES_ON
+    fault: str = NO_FAULT
 
 
 @dataclasses.dataclass(eq=False)

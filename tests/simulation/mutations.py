@@ -11,8 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.event_sources.engine import Engine
 from localcloud.event_sources.shards import ShardProgress
+from tests.simulation.call_faults import THREAD
 from tests.simulation.clients import FaultyTables
-from tests.simulation.fates import SCENE
 from tests.simulation.functions import Function
 
 type Mutation = Callable[[Function, pytest.MonkeyPatch], None]
@@ -100,7 +100,7 @@ def stop_at_the_first_failure(function: Function, patch: pytest.MonkeyPatch) -> 
         try:
             seconds: float = apply(step)
         except (BotoCoreError, ClientError, TimeoutError):
-            MISSED[id(SCENE.clock)].append({"itemIdentifier": step.position})
+            MISSED[id(THREAD.clock)].append({"itemIdentifier": step.position})
             return 0
         return seconds
 

@@ -15,8 +15,8 @@ from shared.cache_tags import photo_tag
 from shared.dynamodb import from_item, to_item
 from shared.photos import Photo, Status
 from tests.simulation import tally
+from tests.simulation.call_faults import THREAD
 from tests.simulation.clients import Cdn, FaultyTables
-from tests.simulation.fates import SCENE
 from tests.simulation.functions import Context, Function
 from tests.simulation.moves import Setup
 from tests.simulation.world import World
@@ -119,9 +119,9 @@ class Photos(World):
         self.stream.roll(shards[which % len(shards)])
         tally.events["shards rolled over"] += 1
 
-    def outage(self, which: int, fate: str) -> None:
+    def outage(self, which: int, fault: str) -> None:
         if which % 5:
-            super().outage(which // 5, fate)
+            super().outage(which // 5, fault)
         else:
             self.cdn.out = not self.cdn.out
 
@@ -179,7 +179,7 @@ class Photos(World):
     def _watch(self, _: str, request: dict[str, Any], call: Callable[[], Any]) -> Any:
         """Versions of a photo are written in order, and none behind one that failed."""
         photo_id, version = request["Item"]["photo_id"]["S"], int(request["Item"]["version"]["N"])
-        context = SCENE.clock
+        context = THREAD.clock
         assert isinstance(context, Context)
         if photo_id in context.failed:
             self.violations.append("a photo went on behind a change that failed")

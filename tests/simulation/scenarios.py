@@ -8,20 +8,25 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from tests.simulation import tally
-from tests.simulation.fates import FATES, GOES_ON
+from tests.simulation.call_faults import FAULTS, NO_FAULT
 from tests.simulation.functions import Function
 from tests.simulation.moves import Move, Setup
 from tests.simulation.photos_world import Photos
 from tests.simulation.views_world import Views
 
-WITH_FATE = {"sweep": 6, "go": 6, "redrive": 2, "deliver_again": 1}  # how often, of each fate
+WITH_FAULT = {"sweep": 6, "go": 6, "redrive": 2, "deliver_again": 1}  # how often, of each fault
 WITHOUT = {"send": 70, "begin": 56, "finish": 56, "deploy": 28, "throttle": 21} | dict.fromkeys(
     ("save", "restart", "wait", "outage", "land", "poison", "reshard"), 14
 )
-FATED = (*FATES, *(GOES_ON,) * 4)
+CHOICES = (*(NO_FAULT,) * 5, *FAULTS)  # of faults
 VERBS = [
-    *((verb, GOES_ON) for verb, weight in WITHOUT.items() for _ in range(weight)),
-    *((verb, fate) for verb, weight in WITH_FATE.items() for fate in FATED for _ in range(weight)),
+    *((verb, NO_FAULT) for verb, weight in WITHOUT.items() for _ in range(weight)),
+    *(
+        (verb, fault)
+        for verb, weight in WITH_FAULT.items()
+        for fault in CHOICES
+        for _ in range(weight)
+    ),
 ]
 WORLDS = {"view_counter": Views, "catalog_replicator": Photos}
 

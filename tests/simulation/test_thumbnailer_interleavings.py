@@ -27,8 +27,8 @@ from thumbnailer.renditions import EncodedRendition, RenderedPhoto, UnusablePhot
 
 PHOTO_ID = "019a9fb2-0c7b-7c3e-9a52-6f0d3b1e8a41"
 NOW = datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC)
-FAULTS = (CrashError, ClientError, ReadTimeoutError)
-FATES = ("crashes", "is refused", "crashes after", "times out after", "is sent twice")
+FAULT_ERRORS = (CrashError, ClientError, ReadTimeoutError)
+FAULTS = ("crashes", "is refused", "crashes after", "times out after", "is sent twice")
 OWNER = None
 
 
@@ -47,7 +47,7 @@ class Run:
     def __init__(self, work: Callable[[], object]) -> None:
         self.alive = True
         self.error: BaseException | None = None
-        self._fate = ""
+        self._fault = ""
         self._go = threading.Semaphore(0)
         self._stopped = threading.Semaphore(0)
         threading.Thread(target=self._run, args=[work], daemon=True).start()
@@ -62,17 +62,17 @@ class Run:
         self.alive = False
         self._stopped.release()
 
-    def advance(self, fate: str) -> None:
+    def advance(self, fault: str) -> None:
         """Run until its next call, or its end."""
-        self._fate = fate
+        self._fault = fault
         self._go.release()
         self._stopped.acquire()
 
     def call[T](self, effect: Callable[[], T]) -> T:
-        """A call to AWS with the fate that the episode chooses."""
+        """A call to AWS with the fault that the episode chooses."""
         self._stopped.release()
         self._go.acquire()
-        match self._fate:
+        match self._fault:
             case "crashes":
                 raise CrashError
             case "is refused":
@@ -241,25 +241,25 @@ class Episode:
             self.history.append("the record expires")
 
     def go_on(self) -> None:
-        """Advance one run by some calls; the last call may get a fate."""
+        """Advance one run by some calls; the last call may get a fault."""
         if self.runs:
             chosen = self.random.choice(self.runs)
             for _ in range(self.random.randint(0, 6)):
                 self.advance(chosen, "goes on")
             if self.random.random() < 0.7:
-                self.advance(chosen, self.random.choice(FATES))
+                self.advance(chosen, self.random.choice(FAULTS))
 
-    def advance(self, chosen: tuple[str, Run, UploadedObject | None], fate: str) -> None:
+    def advance(self, chosen: tuple[str, Run, UploadedObject | None], fault: str) -> None:
         name, run, upload = chosen
         if chosen not in self.runs:
             return
-        fate = fate if upload else "goes on"
+        fault = fault if upload else "goes on"
         if run.alive:
-            run.advance(fate)
-        self.history.append(f"  {name} {fate}{'' if run.alive else ' and ends'}")
+            run.advance(fault)
+        self.history.append(f"  {name} {fault}{'' if run.alive else ' and ends'}")
         if not run.alive:
             self.runs.remove(chosen)
-            if upload and isinstance(run.error, FAULTS):
+            if upload and isinstance(run.error, FAULT_ERRORS):
                 self.owed.append(upload)
             elif run.error:
                 raise run.error

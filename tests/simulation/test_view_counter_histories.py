@@ -32,7 +32,7 @@ import view_counter.view_records
 from fakes.view_records import FIRST_SEQUENCE, NOW, Context, Counting, Record, photo, record
 from tests.support.faults import CrashError, refusal
 
-FATES = (
+FAULTS = (
     "crash before",
     "crash after",
     "lost answer",
@@ -130,11 +130,11 @@ class History(RuleBasedStateMachine):
     @rule(
         which=st.integers(0, 1),
         size=st.integers(1, 8),
-        fate=st.sampled_from(("", "", *FATES)),
+        fault=st.sampled_from(("", "", *FAULTS)),
         call=st.integers(1, 4),
         number=st.integers(0, 2),
     )
-    def batch_is_delivered(self, which: int, size: int, fate: str, call: int, number: int) -> None:
+    def batch_is_delivered(self, which: int, size: int, fault: str, call: int, number: int) -> None:
         """Deliver a batch; retries may have other borders, and the last one keeps it whole."""
         slot = self.slots[which]
         shards = [each["eventID"].partition(":")[0] for each in slot.waiting]
@@ -142,11 +142,12 @@ class History(RuleBasedStateMachine):
         if not batch:
             return
         other = self.slots[1 - which]
-        with_fate = self.invoke({"Records": batch}, fate, call, number, lambda: self.steady(other))
+        event = {"Records": batch}
+        answer = self.invoke(event, fault, call, number, lambda: self.steady(other))
         done = len(batch)
-        if with_fate is None:
+        if answer is None:
             done = 0
-        elif failures := with_fate["batchItemFailures"]:
+        elif failures := answer["batchItemFailures"]:
             numbers = [each["kinesis"]["sequenceNumber"] for each in batch]
             done = numbers.index(failures[0]["itemIdentifier"])
         slot.tries = slot.tries + 1 if done == 0 else 0
@@ -179,11 +180,11 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: self.bucket.objects)
     @rule(
         data=st.data(),
-        fate=st.sampled_from(("", "", *FATES)),
+        fault=st.sampled_from(("", "", *FAULTS)),
         call=st.integers(1, 3),
         number=st.integers(0, 2),
     )
-    def failure_is_redriven(self, data: st.DataObject, fate: str, call: int, number: int) -> None:
+    def failure_is_redriven(self, data: st.DataObject, fault: str, call: int, number: int) -> None:
         key = data.draw(st.sampled_from(sorted(self.bucket.objects)))
         meanwhile = data.draw(
             st.sampled_from(
@@ -194,19 +195,19 @@ class History(RuleBasedStateMachine):
                 ]
             )
         )
-        self.redrive(key, fate, call, number, meanwhile)
+        self.redrive(key, fault, call, number, meanwhile)
 
     def redrive(
         self,
         key: str,
-        fate: str = "",
+        fault: str = "",
         call: int = 1,
         number: int = 0,
         meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
         records = self.bucket.objects[key]
         event = {"redrive": {"records": records}}
-        answer = self.invoke(event, fate, call, number, meanwhile)
+        answer = self.invoke(event, fault, call, number, meanwhile)
         if answer is None or answer["batchItemFailures"]:
             return
         assert answer["counted"] + answer["already_counted"] + answer["poison"] == len(records)
@@ -218,12 +219,12 @@ class History(RuleBasedStateMachine):
     def invoke(
         self,
         event: dict[str, Any],
-        fate: str,
+        fault: str,
         call: int,
         number: int,
         meanwhile: Callable[[], None],
     ) -> dict[str, Any] | None:
-        """The handler's answer, None if it was killed; call number `call` has the fate."""
+        """The handler's answer, None if it was killed; call number `call` has the fault."""
         tables = self.counting.tables
         calls = 0
         struck = False
@@ -246,7 +247,7 @@ class History(RuleBasedStateMachine):
 
         self.counting.clock.left = 20
         timeout = ReadTimeoutError(endpoint_url="https://aws")
-        match fate:
+        match fault:
             case "crash before":
                 tables.before = strike(raises(CrashError()))
             case "crash after":

@@ -10,8 +10,8 @@ from fakes.memory_stream import MemoryStream
 from fakes.view_records import minutes, photo, totals
 from shared.timestamps import iso_milliseconds
 from tests.simulation import tally
+from tests.simulation.call_faults import THREAD
 from tests.simulation.clients import FaultyTables
-from tests.simulation.fates import SCENE
 from tests.simulation.functions import Context, Function
 from tests.simulation.moves import Setup
 from tests.simulation.world import World
@@ -162,7 +162,7 @@ class Views(World):
 
     def _watch(self, operation: str, request: dict[str, Any], call: Callable[[], Any]) -> Any:
         """Check that a photo's `last_sequence` never decreases."""
-        context = SCENE.clock
+        context = THREAD.clock
         assert isinstance(context, Context)
         self._rules.append((request, context.left_out))
         answer = call()
@@ -193,12 +193,12 @@ class Views(World):
                 if key in seen:
                     left_out.add(number)
                 seen.add(key)
-        assert isinstance(SCENE.clock, Context)
-        SCENE.clock.left_out = left_out
+        assert isinstance(THREAD.clock, Context)
+        THREAD.clock.left_out = left_out
 
     def _pause(self, seconds: float) -> None:
-        assert SCENE.clock
-        SCENE.clock.left -= seconds
+        assert THREAD.clock
+        THREAD.clock.left -= seconds
 
     def _receipted(self) -> set[str]:
         """Good records that a receipt of their photo and minute covers."""

@@ -19,8 +19,8 @@ from localcloud.event_sources.records import Record
 from localcloud.event_sources.tasks import BatchInvocation, Deliver, Discarding, Kept, Unit
 from shared.quarantine import BrokenReleaseError
 from tests.simulation import tally
+from tests.simulation.call_faults import NO_FAULT, HistoryContext, Run, faults_from, invocation
 from tests.simulation.clients import Bucket
-from tests.simulation.fates import GOES_ON, HistoryContext, Run, invocation, playing
 from tests.simulation.functions import Context, Function, plain
 from tests.simulation.moves import Flight, Move, Setup
 from tests.simulation.order import Order, identity
@@ -73,7 +73,7 @@ class World:
         try:
             for move in moves:
                 self.history_context.story.append(repr(move))
-                getattr(self, move.verb)(move.which, move.fate)
+                getattr(self, move.verb)(move.which, move.fault)
             self.history_context.story.append("the failures are over")
             self._calm_down()
             self._drain()
@@ -94,7 +94,7 @@ class World:
     def check_redriven(self) -> None:
         raise NotImplementedError
 
-    def reshard(self, which: int, fate: str) -> None:
+    def reshard(self, which: int, fault: str) -> None:
         raise NotImplementedError
 
     def check_quarantine(self, poisonous: Set[str]) -> None:
@@ -128,10 +128,10 @@ class World:
 
     # ── Moves ───────────────────────────────────────────────────────────────────────────────────
 
-    def sweep(self, which: int, fate: str) -> None:
-        """The engine does one round of all its work; one of the calls has that fate."""
+    def sweep(self, which: int, fault: str) -> None:
+        """The engine does one round of all its work; one of the calls has that fault."""
         self.now += 1.1
-        with playing(_nth(which % 5, fate).__next__):
+        with faults_from(_nth(which % 5, fault).__next__):
             for unit in self._engine.ready():
                 if flight := self._begin(unit):
                     self._finish(flight)
@@ -145,11 +145,11 @@ class World:
             if flight and not flight.run and which % 2:
                 self._finish(flight)
 
-    def go(self, which: int, fate: str) -> None:
-        """A running task makes some calls, and the next one has that fate."""
+    def go(self, which: int, fault: str) -> None:
+        """A running task makes some calls, and the next one has that fault."""
         if runs := self._under_way():
             run = runs[which % len(runs)]
-            for step in itertools.chain([GOES_ON] * (which // 7 % 4), [fate]):
+            for step in itertools.chain([NO_FAULT] * (which // 7 % 4), [fault]):
                 if run.alive:
                     run.advance(step)
 
@@ -195,16 +195,16 @@ class World:
         self.release = RELEASES[which % len(RELEASES)]
         tally.events["deployments"] += 1
 
-    def deliver_again(self, which: int, fate: str) -> None:
+    def deliver_again(self, which: int, fault: str) -> None:
         """Deliver an earlier event once more; the answer is ignored."""
         if self._events:
             event = self._events[which % len(self._events)]
             tally.events["stray deliveries"] += 1
-            self._start(Run("stray", lambda: self._stray(event)), which, fate)
+            self._start(Run("stray", lambda: self._stray(event)), which, fault)
 
-    def redrive(self, which: int, fate: str) -> None:
+    def redrive(self, which: int, fault: str) -> None:
         tally.events["redrives during failures"] += 1
-        self._start(Run("redrive", self._redrive), which, fate)
+        self._start(Run("redrive", self._redrive), which, fault)
 
     def land(self, which: int, _: str) -> None:
         """A call whose caller has ended takes effect late, or never."""
@@ -307,12 +307,12 @@ class World:
             tally.faults["failure destination out"] += 1
         return flight.engine.finish(task, result)
 
-    def _start(self, run: Run, which: int, fate: str) -> None:
+    def _start(self, run: Run, which: int, fault: str) -> None:
         """Leave the task running, or run it to its end now."""
         if which % 3:
             self._others.append(run)
             return
-        for step in _nth(which // 3 % 8, fate):
+        for step in _nth(which // 3 % 8, fault):
             if not run.alive:
                 break
             run.advance(step)
@@ -341,9 +341,9 @@ class World:
         flying = [flight.run for flight in self._flights if flight.run]
         return [run for run in (*flying, *self._others) if run.alive]
 
-    def _end(self, run: Run, fate: str = GOES_ON) -> None:
+    def _end(self, run: Run, fault: str = NO_FAULT) -> None:
         while run.alive:
-            run.advance(fate)
+            run.advance(fault)
         if run.error and not isinstance(run.error, CrashError):
             raise run.error
 
@@ -357,7 +357,7 @@ class World:
         for flight in list(self._flights):
             self._finish(flight)
         while self.history_context.late:
-            self.land(1, GOES_ON)
+            self.land(1, NO_FAULT)
 
     def _drain(self) -> None:
         for _ in range(1000):
@@ -384,9 +384,9 @@ class World:
                 self._end(run, "crash before a call")
 
 
-def _nth(place: int, fate: str) -> Iterator[str]:
-    """One call of many has a fate."""
-    return itertools.chain([GOES_ON] * place, [fate], itertools.repeat(GOES_ON))
+def _nth(place: int, fault: str) -> Iterator[str]:
+    """One call of many has a fault."""
+    return itertools.chain([NO_FAULT] * place, [fault], itertools.repeat(NO_FAULT))
 
 
 def _short(event: dict[str, Any]) -> str:

@@ -73,12 +73,12 @@ def histories(draw: st.DrawFn) -> tuple[PhotosTable, list[Photo]]:
 type Fault = str | None
 
 
-class ChosenFates:
+class ChosenFaults:
     """The function with a chosen outcome for each of its writes; writes after the list succeed."""
 
-    def __init__(self, module: ModuleType, fates: list[Fault]) -> None:
+    def __init__(self, module: ModuleType, faults: list[Fault]) -> None:
         self._hooks = module.dynamodb.meta.events
-        self._fates = iter(fates)
+        self._faults = iter(faults)
 
     def __enter__(self) -> None:
         self._hooks.register("before-call.dynamodb.PutItem", self._before)
@@ -89,16 +89,16 @@ class ChosenFates:
         self._hooks.unregister("after-call.dynamodb.PutItem", self._after)
 
     def _before(self, **_: object) -> None:
-        self._fate = next(self._fates, None)
-        if self._fate == "throttled":
+        self._fault = next(self._faults, None)
+        if self._fault == "throttled":
             raise refusal("ThrottlingException")
-        if self._fate == "crashes before":
+        if self._fault == "crashes before":
             raise CrashError
 
     def _after(self, **_: object) -> None:
-        if self._fate == "answer lost":
+        if self._fault == "answer lost":
             raise refusal("InternalServerError")
-        if self._fate == "crashes after":
+        if self._fault == "crashes after":
             raise CrashError
 
 
@@ -120,7 +120,7 @@ def deliver(invoke: Invoke, records: list[dict[str, Any]], times: list[int]) -> 
     raise AssertionError("the batch never went through")
 
 
-fates = st.lists(
+faults = st.lists(
     st.sampled_from([None, "throttled", "answer lost", "crashes before", "crashes after"]),
     max_size=12,
 )
@@ -142,7 +142,7 @@ def test_catalog_converges_to_the_filtered_source(
     records = data.draw(st.permutations([*photos.stream, *strays]))
     cuts = data.draw(st.lists(st.integers(0, len(records)), max_size=3).map(sorted))
     times = data.draw(st.lists(st.integers(1, 5), max_size=4))
-    with ChosenFates(module, data.draw(fates)):
+    with ChosenFaults(module, data.draw(faults)):
         for start, end in itertools.pairwise([0, *cuts, len(records)]):
             # A record that comes twice in one batch has one sequence number: apart, then.
             for part in without_repeats(records[start:end]):

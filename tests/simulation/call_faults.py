@@ -1,4 +1,4 @@
-"""The possible fates of a call to AWS, and tasks that advance one call at a time."""
+"""The possible faults of a call to AWS, and tasks that advance one call at a time."""
 
 import contextlib
 import threading
@@ -10,9 +10,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from tests.simulation import tally
 from tests.support.faults import CrashError, refusal
 
-GOES_ON = "goes on"
-FATES = (
-    GOES_ON,
+NO_FAULT = "goes on"
+FAULTS = (
     "crash before a call",
     "crash after a call",
     "call refused",
@@ -43,60 +42,60 @@ class HistoryContext:
         self.story: list[str] = []
 
     def tell(self, what: str) -> None:
-        self.story.append(f"{SCENE.who}{what}")
+        self.story.append(f"{THREAD.who}{what}")
 
 
-class Scene(threading.local):
-    """The source of the fates for the calls of this thread, and the invocation that makes them."""
+class ThreadState(threading.local):
+    """What chooses the faults of this thread's calls, and the clock of the invocation."""
 
     who: str = "  "
-    fate: Callable[[], str] | None = None
+    next_fault: Callable[[], str] | None = None
     clock: Clock | None = None
 
 
-SCENE = Scene()
+THREAD = ThreadState()
 
 
 @contextlib.contextmanager
-def playing(fate: Callable[[], str] | None) -> Iterator[None]:
-    """Calls of this thread meet these fates."""
-    before, SCENE.fate = SCENE.fate, fate
+def faults_from(next_fault: Callable[[], str] | None) -> Iterator[None]:
+    """Give each call of this thread the fault that `next_fault` returns."""
+    before, THREAD.next_fault = THREAD.next_fault, next_fault
     try:
         yield
     finally:
-        SCENE.fate = before
+        THREAD.next_fault = before
 
 
 @contextlib.contextmanager
 def invocation(clock: Clock) -> Iterator[None]:
-    before, SCENE.clock = SCENE.clock, clock
+    before, THREAD.clock = THREAD.clock, clock
     try:
         yield
     finally:
-        SCENE.clock = before
+        THREAD.clock = before
 
 
 def perform(history_context: HistoryContext, operation: str, effect: Effect) -> Any:
-    """Make the call according to its fate."""
-    fate = SCENE.fate() if SCENE.fate else GOES_ON
-    clock = SCENE.clock
+    """Make the call, with its fault."""
+    fault = THREAD.next_fault() if THREAD.next_fault else NO_FAULT
+    clock = THREAD.clock
     if clock:
         clock.left -= 0.05
-    if fate != GOES_ON:
-        tally.faults[fate] += 1
+    if fault != NO_FAULT:
+        tally.faults[fault] += 1
     try:
-        answer = _perform(fate, operation, effect, history_context, clock)
+        answer = _perform(fault, operation, effect, history_context, clock)
     except BaseException as error:
-        history_context.tell(f"  {operation} {fate}: {error!r}")
+        history_context.tell(f"  {operation} {fault}: {error!r}")
         raise
-    history_context.tell(f"  {operation} {fate}")
+    history_context.tell(f"  {operation} {fault}")
     return answer
 
 
 def _perform(
-    fate: str, operation: str, effect: Effect, history_context: HistoryContext, clock: Clock | None
+    fault: str, operation: str, effect: Effect, history_context: HistoryContext, clock: Clock | None
 ) -> Any:
-    match fate:
+    match fault:
         case "crash before a call":
             raise CrashError
         case "crash after a call":
@@ -138,22 +137,22 @@ class Run:
         self.alive = True
         self.result: Any = None
         self.error: BaseException | None = None
-        self._fate = GOES_ON
+        self._fault = NO_FAULT
         self._go, self._stopped = threading.Lock(), threading.Lock()
         self._go.acquire()
         self._stopped.acquire()
         threading.Thread(target=self._run, args=[work], daemon=True).start()
         self._stopped.acquire()
 
-    def advance(self, fate: str = GOES_ON) -> None:
+    def advance(self, fault: str = NO_FAULT) -> None:
         """Run until its next call, or its end."""
-        self._fate = fate
+        self._fault = fault
         self._go.release()
         self._stopped.acquire()
 
     def _run(self, work: Callable[[], Any]) -> None:
-        SCENE.who = f"    {self.name}: "
-        SCENE.fate = self._next_fate
+        THREAD.who = f"    {self.name}: "
+        THREAD.next_fault = self._next_fault
         try:
             self.result = work()
         except BaseException as error:  # noqa: BLE001 - the starter of the run reads it
@@ -161,7 +160,7 @@ class Run:
         self.alive = False
         self._stopped.release()
 
-    def _next_fate(self) -> str:
+    def _next_fault(self) -> str:
         self._stopped.release()
         self._go.acquire()
-        return self._fate
+        return self._fault

@@ -1,7 +1,8 @@
 """Failures that wait for a redrive: whole batches, quarantined records, and failed events.
 
-Roles of the stack write them, and a redrive has the permissions of an operator. So each failure is
-checked: it must come from the only source of the function that it is replayed to.
+The functions' roles can write failures, and a redrive has the permissions of an operator. Each
+failure is therefore checked before it is replayed: its records must come from the one source that
+its function has.
 """
 
 import contextlib

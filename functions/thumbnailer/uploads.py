@@ -7,9 +7,8 @@ lead to the same end state, without orphaned renditions:
   succeeds becomes the photo.
 - An invocation that sees a photo that is not PENDING deletes every rendition that the photo's
   record does not list. While the photo is PENDING it deletes none: a concurrent invocation may be
-  about to write their keys into the record. It deletes its upload too, unless the record names it:
-  the upload of a photo that is DELETED has no record, and another one than the record's is not the
-  original of the renditions.
+  about to write their keys into the record. The invocation also deletes its own upload, unless the
+  record names it: the upload belongs to a deleted photo, or another upload has become the photo.
 
 If an invocation crashes after it has stored renditions, Lambda invokes the function again with the
 same event. That invocation settles the photo, or sees that it is settled and deletes what the
@@ -79,7 +78,7 @@ class Thumbnailer(msgspec.Struct, frozen=True):
     found: Callable[[Photo | None], None]
 
     def process(self, upload: UploadedObject) -> UploadResult:
-        """Use this upload for its photo, unless the photo is not PENDING any more.
+        """Use this upload for its photo, unless the photo is settled.
 
         Raises:
             BotoCoreError, ClientError: a call to AWS failed. It is safe to call this again.

@@ -144,8 +144,8 @@ class Engine(DueUnits):
                 progress.reading = True
                 limit = self._read_ahead - progress.unfinished
                 return Reading(shard_id, now, progress.read_to, limit)
-            case Deliver(shard_id, number):
-                return self._begin_delivery(shard_id, number, self._wall_clock())
+            case Deliver(shard_id, group_number):
+                return self._begin_delivery(shard_id, group_number, self._wall_clock())
 
     def perform(self, task: Task) -> Result:
         """Perform a task without changing the engine, so that tasks may run in parallel."""
@@ -174,8 +174,8 @@ class Engine(DueUnits):
         yield List()
         for shard_id, progress in self._shards.items():
             yield Read(shard_id)
-            for group in range(len(progress.groups)):
-                yield Deliver(shard_id, group)
+            for group_number in range(len(progress.groups)):
+                yield Deliver(shard_id, group_number)
 
     def _due_at(self, unit: Unit) -> float | None:
         match unit:
@@ -186,8 +186,8 @@ class Engine(DueUnits):
                 parents = progress.shard.parents
                 is_open = self._listed_at is not None and all(map(self._has_ended, parents))
                 return progress.read_at(self._read_ahead) if is_open else None
-            case Deliver(shard_id, group):
-                return self._shards[shard_id].groups[group].ready_at(self.mapping)
+            case Deliver(shard_id, group_number):
+                return self._shards[shard_id].groups[group_number].ready_at(self.mapping)
 
     def _has_ended(self, shard_id: str) -> bool:
         return shard_id not in self._shards or self._shards[shard_id].ended
@@ -231,14 +231,14 @@ class Engine(DueUnits):
         progress.found_nothing_at = task.begun if is_empty else None
         return bool(result.records) or result.more or result.closed
 
-    def _begin_delivery(self, shard_id: str, number: int, now: float) -> Task:
-        group = self._shards[shard_id].groups[number]
+    def _begin_delivery(self, shard_id: str, group_number: int, now: float) -> Task:
+        group = self._shards[shard_id].groups[group_number]
         group.busy = True
         batch = group.form_batch(self.mapping)
         if not batch.discarded:
             batch = self._set_old_records_apart(group, batch, now)
         if not batch.discarded:
-            return BatchInvocation(shard_id, number, event(batch.records))
+            return BatchInvocation(shard_id, group_number, event(batch.records))
         if not batch.document:
             batch.document = Discarded(
                 self.mapping,
@@ -250,7 +250,7 @@ class Engine(DueUnits):
                 now,
                 self._new_id(),
             )
-        return Discarding(shard_id, number, batch.document)
+        return Discarding(shard_id, group_number, batch.document)
 
     def _set_old_records_apart(self, group: KeyGroup, batch: Batch, now: float) -> Batch:
         """The batch to continue with: the records that are now too old, if there are any."""

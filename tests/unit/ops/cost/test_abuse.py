@@ -3,7 +3,7 @@
 import pytest
 
 from ops.cost.__main__ import SECURITY
-from ops.cost.abuse import attacks, with_table
+from ops.cost.abuse import WINDOW_SECONDS, attacks, with_table
 from ops.cost.figures import load_figures
 from ops.cost.prices import load_prices
 from ops.cost.scenario import load_scenario
@@ -22,6 +22,22 @@ def test_download_costs_a_request_and_its_bytes():
     by_hand = PRICES["cloudfront_requests"].cost(month, free_tier=False)
     by_hand += PRICES["cloudfront_out"].cost(month * SCENARIO.large_bytes, free_tier=False)
     assert found == pytest.approx(by_hand / (730 / 24))
+
+
+def test_upload_costs_the_most_expensive_photo():
+    """HEIC of bench/hostile_photos.py, on the 1,769 MB of the thumbnailer: a whole core."""
+    usage = ATTACKS["`POST /photos`, signed in, each with a file of 25 MB"].usage
+    thumbnailer, api = (
+        STACK.functions[f"{name}Function"] for name in ("Thumbnailer", "GalleryApi")
+    )
+    decoding = (5500 + 350) / 1000 * thumbnailer.memory / 1024
+    creating = (12 * 1769 / api.memory + 8) / 1000 * api.memory / 1024
+    assert usage[f"lambda_{api.architecture}"] == pytest.approx(decoding + creating)
+
+
+def test_window_of_a_client_is_that_of_the_web_acl():
+    [rule] = load_template()["Resources"]["ClientsWebAcl"]["Properties"]["Rules"]
+    assert rule["Statement"]["RateBasedStatement"]["EvaluationWindowSec"] == WINDOW_SECONDS
 
 
 def test_twice_the_rate_costs_no_less():

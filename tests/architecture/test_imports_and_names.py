@@ -247,10 +247,10 @@ def test_the_layer_keeps_the_models_of_exactly_the_services_that_deployed_code_c
     kept = re.search(
         r"^SDK_SERVICES := (.+)$", (ROOT / "layers/build/layer.mk").read_text(), re.MULTILINE
     )
-    assert kept, "layers/layer.mk has no line 'SDK_SERVICES := ...'"
+    assert kept, "layers/build/layer.mk has no line 'SDK_SERVICES := ...'"
     assert set(kept[1].split()) == called, (
-        "Left: SDK_SERVICES of layers/layer.mk, whose models the layer keeps; right: services that"
-        " deployed code makes clients of. Make the line name exactly these."
+        "Left: SDK_SERVICES of layers/build/layer.mk, whose models the layer keeps; right: services"
+        " that deployed code makes clients of. Make the line name exactly these."
     )
 
 

@@ -91,7 +91,8 @@ def test_every_function_has_an_explicit_role(resources: Resources):
         policies = [policy["PolicyName"] for policy in inline_policies(role["Properties"])]
         assert policies == [name.removesuffix("Role")], (
             f"{name} has the inline policies {policies}. Each role has one, named like the role"
-            f" without 'Role'."
+            f" without 'Role'. If template.yaml has no {name}, SAM generates it for an event: write"
+            f" a role in permissions/, and give the event its ARN as RoleArn."
         )
 
 

@@ -44,5 +44,9 @@ def test_preflight_checks_every_name_that_must_be_unique_in_an_account():
     naming = {
         each["Type"] for each in resources.values() if any(chosen_names(each.get("Properties", {})))
     }
-    assert naming - MANY_MAY_HAVE_IT.keys() == UNIQUE.keys()
+    assert naming - MANY_MAY_HAVE_IT.keys() == UNIQUE.keys(), (
+        "Left: types of resources whose name the template or SAM chooses, right: those that"
+        " ops/preflight/names.py checks. Let CloudFormation choose the name (OmitName of an event"
+        " ScheduleV2), or add the type there."
+    )
     assert naming >= MANY_MAY_HAVE_IT.keys(), "an exemption that is not needed any more"

@@ -71,7 +71,9 @@ def test_services_that_send_their_account_assume_roles_for_this_account_only(
         own_account = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
         expected = own_account if services <= WITH_SOURCE_ACCOUNT else None
         assert services <= WITH_SOURCE_ACCOUNT or services <= WITHOUT, role
-        assert statement.get("Condition") == expected, role
+        assert statement.get("Condition") == expected, (
+            f"{role}: left is the Condition of its AssumeRolePolicyDocument, right what it must be."
+        )
     assert seen >= WITH_SOURCE_ACCOUNT
 
 

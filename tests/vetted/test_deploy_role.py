@@ -141,7 +141,9 @@ def test_the_boundary_is_attached_to_every_role_and_allows_all_of_its_grants(sta
     arn = "arn:aws:iam::123456789012:policy/boundary"
     stack = deployed(stage, PermissionsBoundaryArn=arn, ApiAccessLogs="none")
     for name, role in stack.of_type("AWS::IAM::Role"):
-        assert role.properties["PermissionsBoundary"] == arn, name
+        assert role.properties.get("PermissionsBoundary") == arn, (
+            f"{name}: copy PermissionsBoundary from a file in permissions/."
+        )
     parameters = {"Repository": "octo/gallery", "StackName": stack.stack}
     allowed = [
         (action.lower(), resource)
@@ -165,4 +167,4 @@ def test_the_boundary_is_attached_to_every_role_and_allows_all_of_its_grants(sta
             fnmatchcase(action.lower(), pattern) and fnmatchcase(resource, arn)
             for pattern, arn in allowed
         )
-    }
+    }, "FunctionsBoundary in .github/deploy-role.yaml lacks these grants of roles: add them."

@@ -100,7 +100,9 @@ def test_every_route_of_the_template_is_in_it_and_no_other():
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: f"{event['Method']} {event['Path']}")
 def test_operation_requires_what_the_template_requires(event: dict[str, Any]):
-    operation = OPERATIONS[event["Method"], event["Path"]]
+    route = (event["Method"], event["Path"])
+    assert route in OPERATIONS, f"docs/openapi.json has no {' '.join(route)}. Run make openapi."
+    operation = OPERATIONS[route]
     authorizer = event.get("Auth", {}).get("Authorizer")
     assert operation["security"] == ([{authorizer: []}] if authorizer else [])
     assert ("401" in operation["responses"]) == bool(authorizer)

@@ -3,10 +3,12 @@ import json
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
 import pytest
 import requests
 from botocore.exceptions import ReadTimeoutError
 
+from gallery_api.models import NewPhoto
 from shared.photos import Photo, Status
 from tests.support.gallery_api import (
     CORRELATION_ID,
@@ -47,6 +49,18 @@ def test_photo_is_recorded_as_pending(stack: MotoStack, api: Api):
         correlation_id=CORRELATION_ID,
     )
     assert CORRELATION_ID not in json.dumps(answer.body)
+
+
+def test_record_and_answer_have_every_field_that_the_owner_sends(stack: MotoStack, api: Api):
+    sent = {"title": "Harbour at dawn", "content_type": "image/heic", "bytes": 1000}
+    assert sent.keys() == set(NewPhoto.__struct_fields__), (
+        "Left: fields that this test sends, right: fields of NewPhoto. Send a new field here, with"
+        " another value than its default."
+    )
+    answer = api.create(**sent)
+    [photo] = stored(stack)
+    assert msgspec.to_builtins(photo).items() >= sent.items(), "see _create in routes/photos.py"
+    assert answer.body["photo"].items() >= sent.items()
 
 
 def test_location_is_where_the_photo_is_found(api: Api):

@@ -108,7 +108,9 @@ def test_gateway_and_function_require_a_token_for_the_same_routes(api: Api):
     for event in EVENTS.values():
         method, path = event["Properties"]["Method"], event["Properties"]["Path"]
         requests = [json.loads(file.read_text()) for file in (ROOT / "events").glob("api_*.json")]
-        request = next(r for r in requests if (r["httpMethod"], r["resource"]) == (method, path))
+        matching = [r for r in requests if (r["httpMethod"], r["resource"]) == (method, path)]
+        assert matching, f"There is no request events/api_*.json for {method} {path}: add one."
+        request = matching[0]
         request["requestContext"].pop("authorizer", None)
         answer = api.handler(request, Context())
         authorizer = event["Properties"].get("Auth", {}).get("Authorizer")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from samcli.cli.types import CfnParameterOverridesType
+from samcli.commands.deploy.deploy_context import DeployContext
 
 from ops.concurrency import ProvisionedConcurrency, changes_alias, check_quota, wanted_concurrency
 from ops.deploy import merged_parameters
@@ -90,6 +91,13 @@ def test_release_of_one_deployment_is_not_kept_for_the_next():
     stack = deployed(Release="at-once")
     assert merged_parameters(PROD, stack, {}, KNOWN)["Release"] == "by-stage"
     assert merged_parameters(PROD, stack, {"Release": "at-once"}, KNOWN)["Release"] == "at-once"
+
+
+def test_sam_keeps_the_value_of_each_parameter_that_is_not_passed():
+    passed = merged_parameters(PROD, deployed(AlarmEmail="a@example.org"), {}, KNOWN)
+    sent = DeployContext.merge_parameters(TEMPLATE, passed)
+    assert {"ParameterKey": "AlarmEmail", "UsePreviousValue": True} in sent
+    assert {each["ParameterKey"] for each in sent if "ParameterValue" in each} == passed.keys()
 
 
 def test_stage_is_not_given_twice():

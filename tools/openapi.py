@@ -7,6 +7,7 @@ from the models. Summaries and answers are read from the source of the routes, w
 import ast
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -262,7 +263,11 @@ def _schemas() -> dict[str, Any]:
 
 
 def main() -> None:
-    DOCUMENT.write_text(json.dumps(document(), indent=2, ensure_ascii=False) + "\n")
+    try:
+        text = json.dumps(document(), indent=2, ensure_ascii=False)
+    except ValueError as error:
+        sys.exit(f"openapi: {error}")
+    DOCUMENT.write_text(text + "\n")
 
 
 if __name__ == "__main__":

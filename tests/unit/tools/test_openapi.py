@@ -98,6 +98,20 @@ def test_every_route_of_the_template_is_in_it_and_no_other():
     )
 
 
+def test_command_names_a_model_without_an_example(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(openapi, "EXAMPLES", {})
+    with pytest.raises(SystemExit, match=r"openapi: .* has no example of"):
+        openapi.main()
+
+
+def test_page_of_the_api_has_a_row_for_every_route():
+    page = (ROOT / "docs" / "flows" / "api.md").read_text()
+    rows = re.findall(r"^\| `([A-Z]+) (/\S*)` \|", page, re.MULTILINE)
+    assert set(rows) == {(event["Method"], event["Path"]) for event in EVENTS}, (
+        "Left: routes in docs/flows/api.md, right: events of GalleryApiFunction in template.yaml."
+    )
+
+
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: f"{event['Method']} {event['Path']}")
 def test_operation_requires_what_the_template_requires(event: dict[str, Any]):
     route = (event["Method"], event["Path"])

@@ -51,7 +51,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     Raises:
         UnexpectedEventError: the event lacks an id, so that no report is possible. CodeDeploy fails
             the deployment if it gets no report for an hour.
-        HookReportError: CodeDeploy refuses the report, for example because no such deployment waits.
+        HookReportError: CodeDeploy refuses the report, for example because no deployment waits.
     """
     hook = check_event("release_check", "CodeDeploy's hook BeforeAllowTraffic", event, Hook)
     logger.append_keys(deployment_id=hook.deployment_id)

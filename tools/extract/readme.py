@@ -52,7 +52,8 @@ Ctrl-C in the first terminal ends it, and nothing is kept.
 ## Deploy it into an account
 
 `sam` is in `.venv/bin`. `sam deploy` needs credentials and a region of the account, for example by
-`AWS_PROFILE`. It shows the change set and asks before it creates anything.
+`AWS_PROFILE`, and a terminal without the variables of the last section: they name the laptop. It
+shows the change set and asks before it creates anything.
 
 ```console
 $ export PATH="$PWD/.venv/bin:$PATH"

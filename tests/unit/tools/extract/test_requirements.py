@@ -18,6 +18,12 @@ def test_lines_are_found_by_the_name_that_python_imports():
     assert found == ["aws-sam-cli", "moto[s3]  # AWS"]
 
 
+def test_vips_comes_with_its_library():
+    lines = (ROOT / "requirements/dev.in").read_text().splitlines()
+    found = pinned_requirements(LOCKED, direct_requirements(lines, ["pyvips"]))
+    assert {"pyvips", "pyvips-binary"} <= names(found)
+
+
 def test_what_a_package_needs_comes_along_with_its_hashes():
     found = pinned_requirements(LOCKED, ["boto3"])
     assert {"boto3", "botocore", "s3transfer", "jmespath", "urllib3"} <= names(found)

@@ -169,8 +169,20 @@ def _up(
     with _gallery(cloud, edge_port, own_environment, console) as (running, deployed):
         sam_local.write_environments(cloud, application.STACK)
         put_photo_of_sample_event(cloud, deployed.outputs)
+        environment = application.build_environment(own_environment)
         try:
-            console.print(f"""
+            with watching(running, environment, console) as watch:
+                _show(deployed, cloud, console)
+                if debugged:
+                    debugger.start(running, *debugged, console)
+                _open_browser(deployed.url, own_environment)
+                _follow(running, watch, console)
+        except KeyboardInterrupt:
+            console.print("\nEnding the cloud.")
+
+
+def _show(deployed: DeployedGallery, cloud: Cloud, console: Console) -> None:
+    console.print(f"""
 [bold]the page[/]  {deployed.url}
 [bold]sign in[/]   {USER} with the password [bold]{PASSWORD}[/]
 [bold]API[/]       {deployed.url}/api
@@ -180,14 +192,6 @@ def _up(
 
 Saved code runs at the next request. Function logs follow; Ctrl-C ends the cloud.
 """)
-            if debugged:
-                debugger.start(running, *debugged, console)
-            _open_browser(deployed.url, own_environment)
-            environment = application.build_environment(own_environment)
-            with watching(running, environment, console) as watch:
-                _follow(running, watch, console)
-        except KeyboardInterrupt:
-            console.print("\nEnding the cloud.")
 
 
 def _follow(running: RunningApplication, watch: SourceWatch, console: Console) -> None:

@@ -39,6 +39,7 @@ def main() -> None:
         scheduler,
         secure_transport,
         sequence_numbers,
+        set_back_clock,
         shard_iterators,
         stream_mappings,
         time_to_live,
@@ -70,6 +71,7 @@ def main() -> None:
     scheduler.install()
     secure_transport.install()
     sequence_numbers.install()
+    set_back_clock.install()
     shard_iterators.install()
     stream_mappings.install()
     time_to_live.install()

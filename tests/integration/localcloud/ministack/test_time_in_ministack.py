@@ -67,6 +67,45 @@ IN_TOKYO = """
     print(json.dumps(fired))
 """
 
+SET_BACK = """
+    import asyncio, json, time
+    real, shift = time.time, 0.0
+    time.time = lambda: real() + shift
+    from ministack.core.responses import request_scope
+    from ministack.services import eventbridge, scheduler, sqs
+    from localcloud.ministack import set_back_clock
+
+    fired = []
+    eventbridge._invoke_target = lambda target, event, rule, view=None: fired.append(rule["Name"])
+    set_back_clock.install()
+
+    def receive():
+        request = {"QueueUrl": url, "VisibilityTimeout": 0}
+        answer = asyncio.run(sqs._act_receive_message(request, url))
+        return [each["Body"] for each in answer.get("Messages", [])]
+
+    def schedule(name, expression):
+        scheduler._schedules[name] = {
+            "Name": name,
+            "State": "ENABLED",
+            "ScheduleExpression": expression,
+            "CreationDate": time.time() - 3600,
+            "Target": {"Arn": "arn:aws:sqs:us-east-1:000000000000:queue"},
+        }
+
+    with request_scope("000000000000", "us-east-1"):
+        url = sqs._act_create_queue({"QueueName": "queue"}, "")["QueueUrl"]
+        sqs._act_send_message({"QueueUrl": url, "MessageBody": "waiting"}, url)
+        schedule("each minute", "rate(1 minute)")
+        scheduler._tick_schedules()
+        shift = -7200
+        received = receive()
+        scheduler._tick_schedules()
+        shift += 61
+        scheduler._tick_schedules()
+    print(json.dumps([received, fired]))
+"""
+
 
 def test_deletion_by_ttl_is_in_the_stream_with_the_services_identity():
     *_, by_person, by_ttl = inside_ministack(DELETED_BY_TTL)
@@ -82,3 +121,7 @@ def test_deletion_by_ttl_is_in_the_stream_with_the_services_identity():
 
 def test_schedule_fires_by_the_clocks_of_its_zone():
     assert inside_ministack(IN_TOKYO) == ["tokyo"]
+
+
+def test_messages_and_schedules_do_not_wait_for_the_time_by_which_the_clock_was_set_back():
+    assert inside_ministack(SET_BACK) == [["waiting"], ["each minute", "each minute"]]

@@ -43,6 +43,7 @@ def main() -> None:
         shard_iterators,
         stream_mappings,
         time_to_live,
+        topics,
         user_pools,
     )
 
@@ -75,6 +76,7 @@ def main() -> None:
     shard_iterators.install()
     stream_mappings.install()
     time_to_live.install()
+    topics.install()
     user_pools.install()
     if file := os.environ.get(decisions.SETTING):
         decisions.install(Path(file))

@@ -1,7 +1,9 @@
 """What the clients of a run know: what was acknowledged, and what they have had no answer to."""
 
+import contextlib
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +21,7 @@ class Ledger:
 
     photos: set[str] = field(default_factory=set)
     unanswered_creations: int = 0
-    idempotency_keys_expire: bool = False  # since the clock jumps further than they live
+    clock_moves: int = 0  # odd while the clock jumps
     uploaded: set[str] = field(default_factory=set)
     unusable: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
@@ -56,6 +58,19 @@ class Ledger:
     def note_creation_without_answer(self) -> None:
         with self._lock:
             self.unanswered_creations += 1
+
+    @contextlib.contextmanager
+    def clock_jumping(self) -> Iterator[None]:
+        """The block lasts until every process has noticed a jump of the clock."""
+        with self._lock:
+            self.clock_moves += 1
+        yield
+        with self._lock:
+            self.clock_moves += 1
+
+    def clock_has_jumped(self, since: int) -> bool:
+        """Whether the clock may have jumped since there were so many `clock_moves`."""
+        return since % 2 == 1 or self.clock_moves != since
 
     def note_uploaded(self, photo_id: str, *, usable: bool) -> None:
         with self._lock:

@@ -49,6 +49,10 @@ class NoAnswerError(Exception):
     """The request may have had its effect or not."""
 
 
+class SignedOutError(NoAnswerError):
+    """The request had no effect: its token had expired."""
+
+
 class Client:
     """One person with a browser; used by one thread."""
 
@@ -136,21 +140,25 @@ class Client:
         """
         body = {"title": f"Photo {number}", "content_type": "image/png", "bytes": size}
         key = str(uuid.uuid4())
+        may_exist = False
         for _ in range(_CREATION_ATTEMPTS):
             headers = {**self._token, "Idempotency-Key": key}
+            moves = self._ledger.clock_moves
             try:
                 answer = self._send("POST", f"{self._url}/api/photos", headers=headers, json=body)
+            except SignedOutError:
+                pass
             except NoAnswerError:
-                if self._ledger.idempotency_keys_expire:
-                    self._ledger.note_creation_without_answer()
-                self._pause()
-                continue
-            if answer.status_code == httpx.codes.CREATED:
-                return dict(answer.json())
-            if answer.status_code not in _BUSY:
-                self._ledger.note_violation(f"POST /photos: {answer.status_code} {answer.text}")
-                return None
+                may_exist = True
+            else:
+                if answer.status_code == httpx.codes.CREATED:
+                    return dict(answer.json())
+                if answer.status_code not in _BUSY:
+                    self._ledger.note_violation(f"POST /photos: {answer.status_code} {answer.text}")
+                    return None
             self._pause()
+            if may_exist and self._ledger.clock_has_jumped(since=moves):
+                self._ledger.note_creation_without_answer()
         self._ledger.note_creation_without_answer()
         return None
 
@@ -244,8 +252,8 @@ class Client:
         """The answer of the gallery.
 
         Raises:
-            NoAnswerError: the connection broke, something on the way answered instead, or the
-                client has to sign in again.
+            NoAnswerError: the connection broke, or something on the way answered instead.
+            SignedOutError: the client had to sign in again.
         """
         what = f"{method} {url.partition('?')[0].rsplit('/', 1)[-1]}"
         try:
@@ -259,7 +267,7 @@ class Client:
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             self._ledger.note_no_answer("401")
             self._token["Authorization"] = self._sign_in()
-            raise NoAnswerError(what)
+            raise SignedOutError(what)
         self._ledger.note_answer(method)
         return answer
 

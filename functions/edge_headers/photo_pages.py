@@ -46,7 +46,7 @@ def photo_headers(query: str, origin: Strings, environment: Strings, now: float)
         return _NOT_INDEXED
     photo_id = match[1]
     until, headers = memory.headers.pop(photo_id, (0.0, _NOT_INDEXED))
-    if now >= until:
+    if not now < until <= now + READY_SECONDS:  # later only if the clock was set back
         seconds, headers = _look_up(photo_id, origin, environment, now)
         until = now + seconds
     memory.headers[photo_id] = until, headers
@@ -59,9 +59,10 @@ def _look_up(
     photo_id: str, origin: Strings, environment: Strings, now: float
 ) -> tuple[float, dict[str, str]]:
     """The headers of a photo's page, and for how many seconds they are remembered."""
-    if now < memory.catalog_failing_until or _made_at(photo_id) > now + _CLOCKS_DIFFER_SECONDS:
-        return 0, _NOT_INDEXED
     limit = LIMIT_SECONDS * float(environment.get("TIMEOUT_FACTOR", "1"))  # only set on a laptop
+    is_failing = now < memory.catalog_failing_until <= now + limit + FAILED_SECONDS
+    if is_failing or _made_at(photo_id) > now + _CLOCKS_DIFFER_SECONDS:
+        return 0, _NOT_INDEXED
     try:
         # A thread limits the total time: a socket's timeout starts again with each byte, and name
         # resolution has none.

@@ -169,6 +169,14 @@ def test_a_ready_photo_is_remembered_for_seconds(rows: Rows):
     assert len(rows.asked) == 2
 
 
+def test_nothing_is_remembered_after_the_clock_was_set_back(rows: Rows):
+    assert page() == PRELOADED
+    rows.found = OSError("no catalog")
+    assert page(now=NOW - 7200) == NOT_INDEXED
+    rows.found = row()
+    assert page(now=NOW - 14_400) == PRELOADED
+
+
 @pytest.mark.parametrize("seconds", [61, 3600, 10**8])
 def test_id_from_the_future_is_not_looked_up(rows: Rows, seconds: int):
     photo_id = new_photo_id(datetime.fromtimestamp(NOW + seconds, UTC))

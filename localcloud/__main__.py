@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Final
 
+from botocore.exceptions import ConnectionError as NotConnectedError
+from botocore.exceptions import HTTPClientError
 from rich.console import Console
 from rich.markup import escape
 
@@ -87,6 +89,9 @@ def main() -> int:
                 console.print(f"The laptop cloud on port {cloud.port} has ended.")
     except CloudError as error:
         console.print(f"[bold red]✗[/] {escape(str(error))}")
+        return 1
+    except (NotConnectedError, HTTPClientError) as error:
+        console.print(f"[bold red]✗[/] The laptop cloud does not answer: {escape(str(error))}")
         return 1
     except OSError as error:
         console.print(f"[bold red]✗[/] {error.strerror}: {error.filename or STATE}")
@@ -231,7 +236,7 @@ def _show_resources(running: RunningApplication, console: Console) -> None:
 
 
 def _follow(running: RunningApplication, watch: SourceWatch, console: Console) -> None:
-    """Print what the functions log and what the stream mappings deliver, until Ctrl-C."""
+    """Print what the functions log and what event source mappings deliver, until Ctrl-C."""
     deliveries = logs.Deliveries(running.event_sources, running.stack.logical_ids())
     for news in logs.follow(running.cloud, running.stack.log_groups):
         if _interrupted.is_set():  # Python drops exceptions that are raised in a finalizer

@@ -1,4 +1,4 @@
-"""Follows a laptop cloud: the functions' logs, and deliveries from streams."""
+"""Follows a laptop cloud: the functions' logs, and deliveries from streams and queues."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -38,7 +38,7 @@ def follow(
 
 
 class Deliveries:
-    """Counts what stream mappings deliver; `names` has functions' logical ids by their names."""
+    """Counts what event source mappings deliver; `names` has logical ids by functions' names."""
 
     def __init__(self, event_sources: EventSources, names: Mapping[str, str]) -> None:
         self._event_sources = event_sources
@@ -53,7 +53,7 @@ class Deliveries:
             if counters != self._before.get(arn, Counters()):
                 name = arn.split(":")[6]
                 lines.append(
-                    f"stream → {self._names.get(name, name)} {counters.processed:,} records,"
+                    f"event source → {self._names.get(name, name)} {counters.processed:,} records,"
                     f" {counters.invocations:,} invocations, {counters.retries:,} retries,"
                     f" {counters.discarded:,} discarded"
                 )

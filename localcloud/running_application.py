@@ -24,7 +24,7 @@ _DISTRIBUTION = "AWS::CloudFront::Distribution"
 
 @dataclass(frozen=True)
 class RunningApplication:
-    """What is deployed: its stack, its stream mappings, and its distributions by logical id."""
+    """What is deployed: its stack, event source mappings, and distributions by logical id."""
 
     application: Application
     cloud: Cloud

@@ -124,7 +124,7 @@ class SourceWatch:
             sources = changed - of_template - {self._built_template}
             synced = self._sync.sync(sorted(sources))
         for file, parts in synced.running.items():
-            self._say(f"[green]✓[/] {_name(file)}: {', '.join(parts)} runs it now.")
+            self._say(f"[green]✓[/] {_name(file)} runs now in {', '.join(parts)}.")
         for file, error in synced.errors.items():
             if file in sources:
                 self._say(

@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from localcloud import owners
+from localcloud.cloud import Cloud
 from tests.applications.conftest import HERE
 from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
 from tests.support.repository import ROOT
@@ -127,6 +129,21 @@ def test_import_that_no_stack_exports_is_explained_before_the_build():
     status, output = outcome("up", *options)
     assert (status, "--export team=VALUE" in output) == (1, True)
     assert "sam build" not in output
+
+
+def test_laptop_cloud_that_no_longer_answers_is_explained(tmp_path: Path):
+    port, template = free_port(), tmp_path / "template.yaml"
+    template.write_text("Resources: {Queue: {Type: AWS::SQS::Queue}}")
+    folder = Cloud("127.0.0.1", port).folder
+    folder.mkdir(parents=True)
+    try:
+        owners.write(folder, "127.0.0.1")
+        owners.add(folder, template=template, stack="gone-local", parameters={})
+        for command in (("invoke", "Function", "-"), ("logs",)):
+            status, output = outcome(*command, "--template", template)
+            assert (status, "does not answer" in output) == (1, True), output
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_known_resource_types_are_listed():

@@ -41,6 +41,7 @@ def main() -> None:
         sequence_numbers,
         set_back_clock,
         shard_iterators,
+        state_machines,
         stream_mappings,
         time_to_live,
         topics,
@@ -74,6 +75,7 @@ def main() -> None:
     sequence_numbers.install()
     set_back_clock.install()
     shard_iterators.install()
+    state_machines.install()
     stream_mappings.install()
     time_to_live.install()
     topics.install()

@@ -115,6 +115,51 @@ def test_http_api_is_found_by_its_address_without_a_path():
     assert inside_ministack(ADDRESS) == found
 
 
+STATE_MACHINE = '''
+    import json
+    from ministack.services import s3, stepfunctions
+    from ministack.services.cloudformation import provisioners
+    from localcloud.ministack import state_machines
+
+    state_machines.install()
+    definition = """
+    StartAt: Later
+    States:
+      Later: {Type: Wait, Timestamp: 2026-11-29T09:00:00Z, Next: Call}
+      Call:
+        Type: Task
+        Resource: ${Function}
+        End: true
+    """
+    s3._get_object_data = lambda *_, **__: definition.encode()
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::StepFunctions::StateMachine"]
+
+    def created(**properties):
+        properties |= {
+            "RoleArn": "arn:aws:iam::000000000000:role/tested",
+            "DefinitionSubstitutions": {"Function": "arn:aws:lambda:us-east-1:0:function:f"},
+        }
+        arn, _ = handlers["create"]("Machine", properties, "stack")
+        return json.loads(stepfunctions._state_machines[arn]["definition"])
+
+    location = {"Bucket": "deployments", "Key": "steps.asl.yaml"}
+    as_json = '{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}'
+    print(json.dumps([
+        created(DefinitionS3Location=location, StateMachineName="one"),
+        created(DefinitionString=as_json, StateMachineName="two"),
+    ]))
+'''
+
+
+def test_definition_of_a_state_machine_may_be_yaml():
+    of_yaml, of_json = inside_ministack(STATE_MACHINE)
+    assert of_yaml["States"] == {
+        "Later": {"Type": "Wait", "Timestamp": "2026-11-29T09:00:00Z", "Next": "Call"},
+        "Call": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:0:function:f", "End": True},
+    }
+    assert of_json["StartAt"] == "A"
+
+
 NAMED = """
     import asyncio, json
     from ministack.services import lambda_svc

@@ -70,6 +70,7 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
         SettingsError: the environment lacks a variable.
     """
     settings = load_settings(Settings, environment)
+    logger = make_logger()  # before the clients: libraries are quiet from here on
     # A request makes up to three calls of at most 7 s each (two attempts and a pause), so that the
     # caller gets a 503 before Lambda's timeout. One that takes over a claim makes a fourth.
     config = client_config(connect=1, read=2, attempts=2, environment=environment)
@@ -95,7 +96,7 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
             settings.idempotency_table, dynamodb, lambda: new_photo_id(clock()), clock
         ),
         pseudonyms=Pseudonyms(dynamodb, settings.idempotency_table, clock),
-        logger=make_logger(),
+        logger=logger,
         metrics=Metrics(),
         region=environment["AWS_REGION"],
         clock=clock,

@@ -48,6 +48,7 @@ def test_no_library_logs_the_credentials_of_a_request(
     """Lambda's runtime client gives the root logger the function's log level before the import."""
     root, written = logging.getLogger(), io.StringIO()
     handler = logging.StreamHandler(written)
+    handler.setFormatter(logging.Formatter("logger=%(name)s %(message)s"))
     monkeypatch.setenv("AWS_SESSION_TOKEN", TOKEN)
     monkeypatch.setenv("AWS_LAMBDA_LOG_LEVEL", level)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # which has read other credentials
@@ -66,3 +67,5 @@ def test_no_library_logs_the_credentials_of_a_request(
     output = written.getvalue() + "".join(capfd.readouterr())
     assert TOKEN not in output
     assert "Authorization" not in output
+    of_botocore = [line for line in written.getvalue().splitlines() if "logger=botocore" in line]
+    assert not of_botocore, "a client is created before the logger"

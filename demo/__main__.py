@@ -19,7 +19,7 @@ from demo import application, log_lines
 from demo.client import GalleryError
 from demo.demo import demo
 from demo.deployed_gallery import DeployedGallery
-from demo.sample_event import put_photo_of_sample_event
+from demo.sample_photos import put_sample_photos
 from demo.sign_in import PASSWORD, USER, make_user, sign_in
 from localcloud import debugger, invocation, logs, sam_local
 from localcloud.arguments import function_and_port, listening_address, port_number
@@ -168,7 +168,7 @@ def _up(
 ) -> None:
     with _gallery(cloud, edge_port, own_environment, console) as (running, deployed):
         sam_local.write_environments(cloud, application.STACK)
-        put_photo_of_sample_event(cloud, deployed.outputs)
+        put_sample_photos(cloud, deployed.outputs)
         environment = application.build_environment(own_environment)
         try:
             with watching(running, environment, console) as watch:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from demo.client import Gallery
-from demo.sample_event import put_photo_of_sample_event
+from demo.sample_photos import put_sample_photos
 from localcloud import cloudfront
 from localcloud.cloud import DEFAULT_PORT, Cloud
 from localcloud.event_sources.poller import EventSources
@@ -42,7 +42,7 @@ def ready_to_type(
         for stored in page.get("Contents", []):
             s3.delete_object(Bucket=bucket, Key=stored["Key"])
     cloud.client("sqs").purge_queue(QueueUrl=stack["FailedEventsQueueUrl"])
-    put_photo_of_sample_event(cloud, stack)
+    put_sample_photos(cloud, stack)
     return {
         "<photo_id>": listed,
         f"http://127.0.0.1:{DEFAULT_PORT + 1}": cdn.url,

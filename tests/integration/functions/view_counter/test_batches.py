@@ -15,7 +15,7 @@ from tests.support.moto_stack import MotoStack
 from tests.support.repository import load_template
 from tests.support.uploads import Written, load_event
 
-PHOTOS = ("019a9fb2-0c7b-7c3e-9a52-6f0d3b1e8a41", "019a9fb3-5d21-7f00-8b1c-2a4e6c8f0b13")
+PHOTOS = ("019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60", "019a9fb3-5d21-7f00-8b1c-2a4e6c8f0b13")
 ALL_WELL: dict[str, Any] = {"batchItemFailures": []}
 BUCKET = "failedbatchesbucket"
 

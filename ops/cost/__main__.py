@@ -16,11 +16,11 @@ import msgspec
 from rich.console import Console
 
 from ops.arguments import add_parameters
-from ops.cost.abuse import abuse_table, with_table
+from ops.cost.abuse import abuse_table
 from ops.cost.figures import FigureError, Figures, load_figures
 from ops.cost.limits import limits
 from ops.cost.prices import Price, load_prices
-from ops.cost.report import WIDTH, CostEstimate, as_text, render
+from ops.cost.report import WIDTH, CostEstimate, as_text, cost_tables, render, with_table
 from ops.cost.scenario import Scenario, ScenarioError, load_scenario, without_traffic
 from ops.cost.stack_settings import read_stack_settings
 from ops.cost.usage import bill
@@ -30,6 +30,7 @@ STAGES: Final = ("dev", "prod")
 COMMITTED: Final = ("hobby", "million", "internet")
 DOCUMENTS: Final = ROOT / "docs" / "cost"
 SECURITY: Final = ROOT / "docs" / "security.md"
+DEPLOY: Final = ROOT / "docs" / "deploy.md"
 
 
 def answer(
@@ -68,17 +69,18 @@ _template = functools.cache(load_template)
 
 
 def documents() -> dict[Path, str]:
-    """The content of the committed reports and of the page with the cost of abuse, by path."""
+    """The content of the committed reports and of the pages with tables of costs, by path."""
     figures, prices = load_figures({}), load_prices()
+    found = {name: answer(load_scenario(name), figures, prices) for name in COMMITTED}
     reports = {
-        DOCUMENTS / f"{name}.txt": as_text(
-            answer(load_scenario(name), figures, prices), prices, figures
-        )
-        for name in COMMITTED
+        DOCUMENTS / f"{name}.txt": as_text(each, prices, figures) for name, each in found.items()
     }
     stack = read_stack_settings(_template(), {"Stage": "prod"})
     abuse = abuse_table(load_scenario("million"), stack, figures, prices)
-    return reports | {SECURITY: with_table(SECURITY.read_text(), abuse)}
+    return reports | {
+        SECURITY: with_table(SECURITY.read_text(), "cost of abuse", abuse),
+        DEPLOY: with_table(DEPLOY.read_text(), "costs", cost_tables(found.values(), prices)),
+    }
 
 
 def write() -> None:
@@ -182,7 +184,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--free-tier", action="store_true", help="subtract the free tier that does not expire")
     add("--json", action="store_true", help="print JSON")
     add("--plot", type=Path, metavar="FILE.svg", help="only draw the three scenarios")
-    add("--write", action="store_true", help="only write docs/cost and docs/security.md")
+    add("--write", action="store_true", help="only write docs/cost and the tables in docs")
     return parser
 
 

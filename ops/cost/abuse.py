@@ -5,7 +5,6 @@ address. docs/security.md has the table; `make cost ARGS=--write` writes it.
 """
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -31,7 +30,6 @@ from shared.photos import MAX_UPLOAD_BYTES
 PER_CLIENT: Final = 1000  # RequestsPerClient, in the window below, as an example
 WINDOW_SECONDS: Final = 300
 _API: Final = "GalleryApiFunction"
-_TABLE: Final = re.compile(r"(?<=<!-- cost of abuse -->\n).*(?=<!-- end -->)", re.DOTALL)
 
 type Quantities = dict[str, float]  # by meter, of one request
 
@@ -180,8 +178,3 @@ def abuse_table(
         )
         lines.append(f"| {each.what} | {each.limit} | {whole:,.0f} | {client:,.2f} |")
     return "\n".join(lines) + "\n"
-
-
-def with_table(page: str, text: str) -> str:
-    """docs/security.md with this table between its comments."""
-    return _TABLE.sub(lambda _: text, page)

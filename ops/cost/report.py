@@ -2,7 +2,8 @@
 
 import io
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from rich.console import Console, Group, RenderableType
@@ -168,19 +169,44 @@ def _name(line: BillLine, price: Price) -> str:
     return f"{price.label}: {line.what}" if line.what else price.label
 
 
+def cost_tables(found: Iterable[CostEstimate], prices: Mapping[str, Price]) -> str:
+    """Tables in Markdown: the idle stages, and the bill of each scenario."""
+    estimates = list(found)
+    lines = ["| idle stack | a month | of this |", "|---|---:|---|"]
+    lines += [
+        f"| `{stage}` | {dollars(idle.usd)} | {_parts(idle, prices)} |"
+        for stage, idle in estimates[0].idle.items()
+    ]
+    lines += ["", "| traffic | a month | limits to raise or design away first |", "|---|---:|---:|"]
+    for each in estimates:
+        exceeded = sum(limit.is_exceeded for limit in each.limits)
+        usd = float(f"{each.bill.usd:.2g}")
+        lines.append(f"| {each.scenario.title} | ${usd:,.0f} | {exceeded or 'none'} |")
+    return "\n".join(lines) + "\n"
+
+
+def with_table(page: str, name: str, text: str) -> str:
+    """A page with this text between its comments `<!-- name -->` and `<!-- end -->`."""
+    between = rf"(?<=<!-- {re.escape(name)} -->\n).*?(?=<!-- end -->)"
+    return re.sub(between, lambda _: text, page, flags=re.DOTALL)
+
+
+def _parts(idle: Bill, prices: Mapping[str, Price]) -> str:
+    lines = sorted(idle.lines, key=lambda line: -line.usd)
+    return "; ".join(
+        f"{dollars(line.usd)} {_name(line, prices[line.meter])}"
+        for line in lines
+        if line.usd >= _SHOWN
+    )
+
+
 def _idle_table(idle: Mapping[str, Bill], prices: Mapping[str, Price]) -> Table:
     table = Table(title="Idle cost: no requests, nothing stored", title_justify="left", width=WIDTH)
     table.add_column("stage")
     table.add_column("USD per month", justify="right")
     table.add_column("parts", ratio=1)
     for stage, found in idle.items():
-        lines = sorted(found.lines, key=lambda line: -line.usd)
-        parts = [
-            f"{_name(line, prices[line.meter])} {dollars(line.usd)}"
-            for line in lines
-            if line.usd >= _SHOWN
-        ]
-        table.add_row(stage, dollars(found.usd), "; ".join(parts))
+        table.add_row(stage, dollars(found.usd), _parts(found, prices))
     return table
 
 

@@ -3,9 +3,10 @@
 import pytest
 
 from ops.cost.__main__ import SECURITY
-from ops.cost.abuse import WINDOW_SECONDS, attacks, with_table
+from ops.cost.abuse import WINDOW_SECONDS, attacks
 from ops.cost.figures import load_figures
 from ops.cost.prices import load_prices
+from ops.cost.report import with_table
 from ops.cost.scenario import load_scenario
 from ops.cost.stack_settings import read_stack_settings
 from tests.support.repository import load_template
@@ -61,7 +62,8 @@ def test_view_costs_its_share_of_the_counting():
 
 def test_table_is_written_between_its_comments():
     page = SECURITY.read_text()
-    changed = with_table(page, "another\n")
+    changed = with_table(page, "cost of abuse", "another\n")
     assert changed.count("another\n") == page.count("another\n") + 1
-    assert with_table(changed, "") != page
-    assert with_table(changed, page.split("abuse -->\n")[1].split("<!-- end")[0]) == page
+    assert with_table(changed, "cost of abuse", "") != page
+    table = page.split("abuse -->\n")[1].split("<!-- end")[0]
+    assert with_table(changed, "cost of abuse", table) == page

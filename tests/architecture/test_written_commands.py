@@ -64,7 +64,7 @@ def test_a_comment_holds_until_the_next():
 
 
 def test_a_runbook_is_for_an_account():
-    [command] = commands_in("docs/runbooks/drift.md", BLOCK)
+    [command] = commands_in("docs/runbooks/throttles.md", BLOCK)
     assert command.how == ACCOUNT
 
 

@@ -50,7 +50,7 @@ def test_buckets_queues_and_topics_refuse_requests_without_tls(deployment: Deplo
     protected = set(denied_without_tls(deployment))
     kinds = ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SNS::Topic")
     arns = {deployment.arn(name) for name, _ in deployment.of_type(*kinds)}
-    assert len(arns) == 9
+    assert arns
     assert arns <= protected, sorted(arns - protected)
 
 

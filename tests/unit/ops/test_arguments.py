@@ -25,6 +25,6 @@ def test_parameters_add_up_and_confirmation_is_off_unless_given():
 
 
 def test_commands_on_a_deployed_stack_use_the_dev_stack_unless_told_otherwise():
-    parser = stack_parser("make report", "Reports.")
+    parser = stack_parser("make trace", "Prints.")
     assert parser.parse_args([]).stack == "lambda-gallery-dev"
     assert parser.parse_args(["--stack", "mine"]).stack == "mine"

@@ -82,7 +82,7 @@ def test_requests_that_changed_the_photo_have_their_first_and_last_line():
     ]
     assert requests(lines) == {
         "created": (lines[0].at, lines[1].at),
-        "deleted": (lines[6].at, lines[6].at),
+        "deleted": (lines[-1].at, lines[-1].at),
     }
 
 

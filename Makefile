@@ -83,6 +83,9 @@ openapi: install ## write docs/openapi.json from the template's routes and the A
 extract: install ## write FLOW=thumbnails, views, replication, report, api or edge as an application of its own into TO=../my-app
 	@$(TOOL) tools.extract "$(FLOW)" "$(TO)"
 
+remove-flow: install ## remove FLOW=report from this copy of the repository; ARGS=--check changes nothing
+	@$(TOOL) tools.remove_flow "$(FLOW)" $(ARGS)
+
 FUNCTION ?= ThumbnailerFunction
 EVENT ?= events/s3_photo_uploaded.json
 invoke: install ## run sam local invoke with FUNCTION=… and EVENT=… against a running `make up`
@@ -191,4 +194,4 @@ install: .venv/installed .venv-ministack/installed .venv-runtime/installed ## cr
 clean: ## remove the environments and everything built
 	rm -rf .venv .venv-ministack .venv-runtime .venv-checkers .venv-audit .venv-fuzz .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo up down build audit test test-slow check check-code check-templates check-policies format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e attack chaos fuzz openapi extract clean
+.PHONY: help demo up down build audit test test-slow check check-code check-templates check-policies format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e attack chaos fuzz openapi extract remove-flow clean

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
+from tests.applications.scripts import SECONDS, commands, environment, run
+from tests.e2e.conftest import free_port
 from tests.support.repository import ROOT
 from tools.extract.flows import load_flows
 
-SECONDS = 300  # of a command
 SHOWN = {
     "thumbnails": r"READY photos/[\w-]+/\w+/large\.webp",
     "views": "counted: 1 view in total",
@@ -29,37 +29,6 @@ SHOWN = {
     "api": "own photos: 1",
     "edge": "Link: </photos/.*rel=preload",
 }
-
-
-def commands(readme: str, heading: str) -> list[str]:
-    """The commands of a section of the README, block by block, each block as one script."""
-    section = readme.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    blocks = re.findall(r"```console\n(.*?)```", section, re.DOTALL)
-    return ["\n".join(re.findall(r"^\$ (.+)$", block, re.MULTILINE)) for block in blocks]
-
-
-def environment(**variables: str) -> dict[str, str]:
-    """A person's own, with Python 3.13 and without anything of AWS."""
-    kept = {name: value for name, value in OWN_ENVIRONMENT.items() if not name.startswith("AWS_")}
-    path = f"{ROOT / '.venv/bin'}{os.pathsep}{kept['PATH']}"
-    return {**kept, "PATH": path, "SAM_CLI_TELEMETRY": "0", "PYTHONUNBUFFERED": "1", **variables}
-
-
-def run(script: str, folder: Path) -> str:
-    """What a script prints; its failure is the test's."""
-    done = subprocess.run(
-        ["/bin/bash", "-ec", script],
-        cwd=folder,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, f"{script}\n{done.stdout[-4000:]}"
-    return done.stdout
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """The template of a flow: the gallery's own text without what the flow does not need."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,6 +34,14 @@ class ExtractedTemplate:
 
     files: dict[str, str]
     resources: dict[str, DeclaredResource]
+
+
+@dataclass(frozen=True)
+class ReducedTemplate:
+    """The files of the template that are left, and which resources they no longer declare."""
+
+    files: dict[str, str]
+    absent: set[str]
 
 
 def extract_template(given: Mapping[str, str], flow: Flow) -> ExtractedTemplate:
@@ -70,6 +78,41 @@ def extract_template(given: Mapping[str, str], flow: Flow) -> ExtractedTemplate:
     }
     _check(files, found)
     return ExtractedTemplate(files, found)
+
+
+def reduce_template(given: Mapping[str, str], headings: Collection[str]) -> ReducedTemplate:
+    """All of template.yaml and of the files that it includes, but what is below the headings.
+
+    Parameters, outputs and items of lists go along if nothing else needs them.
+
+    Raises:
+        ValueError: another resource needs one that is below the headings, or there is none.
+    """
+    added = _files_with_resources(given)
+    resources = {
+        name: each for path in (TEMPLATE, *added) for name, each in _resources(given, path).items()
+    }
+    absent = {
+        name for name, each in resources.items() if each.heading.partition(":")[0] in headings
+    }
+    if not absent:
+        raise ValueError(f"no resource is below {', '.join(headings)}")
+    kept = {name: each for name, each in resources.items() if name not in absent}
+    used = References().add(compose(given[TEMPLATE]).node, given).included
+    files = {path: given[path] for path in (TEMPLATE, *used)}
+    for path in (TEMPLATE, *added):
+        files[path] = _cut_resources(files[path], path, absent)
+    outputs = compose(files[TEMPLATE]).find("Outputs")
+    named = tuple(each.key for each in outputs.children()) if outputs else ()
+    files[TEMPLATE] = _cut_outputs(files[TEMPLATE], kept, named)
+    used = References().add(compose(files[TEMPLATE]).node, files).included
+    files = {path: text for path, text in files.items() if path == TEMPLATE or path in used}
+    for path in files:
+        files[path] = _cut_items(files[path], absent, resources)
+    files[TEMPLATE] = _cut_unused(files)
+    files = {path: without_empty_sections(text) for path, text in files.items()}
+    _check(files, kept)
+    return ReducedTemplate(files, absent)
 
 
 def _decide(files: Mapping[str, str], given: Mapping[str, bool]) -> dict[str, str]:

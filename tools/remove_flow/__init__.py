@@ -1,0 +1,1 @@
+"""Removes a flow from a copy of this repository: `make remove-flow FLOW=report`."""

@@ -1,9 +1,12 @@
 """Edits of flows.toml fit the files, or say so."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
+from tests.support.repository import ROOT
+from tools.extract.application import application
 from tools.extract.flows import Edit, Pattern, load_flows
 
 VIEWS = dataclasses.replace(load_flows()["views"], edits=(), patterns=(), description="Counts.")
@@ -26,3 +29,15 @@ def test_pattern_is_replaced_in_all_files():
     assert flow.edited({"a": "v1", "b": "v2"}) == {"a": "v", "b": "v"}
     with pytest.raises(ValueError, match="no file has the pattern"):
         flow.edited({"a": "none"})
+
+
+@pytest.mark.parametrize("name", load_flows())
+def test_tests_of_a_flow_get_the_data_that_they_name(name: str):
+    written = application(ROOT, load_flows()[name], "my-app").keys()
+    tests = [path for path in written if path.parts[0] == "tests" and path.suffix == ".py"]
+    named = {
+        Path("tests", "data", data.name)
+        for data in (ROOT / "tests" / "data").iterdir()
+        if any(f'"{data.name}"' in (ROOT / path).read_text() for path in tests)
+    }
+    assert named <= written, f"{named - written}: add them to files of {name} in flows.toml."

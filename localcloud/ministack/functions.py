@@ -13,19 +13,25 @@ def install() -> None:
     """Wrap the handlers that create and update a function of a stack, and Lambda's API.
 
     ministack keeps an environment value as the template's number or boolean, although a process
-    needs strings, and drops the function's dead-letter queue. It takes each request about a
-    function whose name begins with `url` for one about a function URL.
+    needs strings. It drops the function's dead-letter queue, and the log group that Lambda chooses
+    for a LoggingConfig without one. It takes each request about a function whose name begins with
+    `url` for one about a function URL.
     """
     from ministack.core.responses import get_account_id, get_region  # noqa: PLC0415
     from ministack.services import lambda_svc  # noqa: PLC0415 - not in the development environment
 
-    def keep_dead_letter_queue(name: str, properties: Mapping[str, Any]) -> None:
+    def complete(name: str, properties: Mapping[str, Any]) -> None:
         config = lambda_svc._functions[name]["config"]  # noqa: SLF001
+        config["LoggingConfig"] = {
+            "LogFormat": "Text",
+            "LogGroup": f"/aws/lambda/{name}",
+            **properties.get("LoggingConfig", {}),
+        }
         config.pop("DeadLetterConfig", None)
         if "DeadLetterConfig" in properties:
             config["DeadLetterConfig"] = properties["DeadLetterConfig"]
 
-    extend("AWS::Lambda::Function", keep_dead_letter_queue, with_text_environment)
+    extend("AWS::Lambda::Function", complete, with_text_environment)
     handle = lambda_svc.handle_request
 
     async def handle_by_arn(method: str, path: str, *request: Any) -> Any:

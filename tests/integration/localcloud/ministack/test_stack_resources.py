@@ -20,10 +20,12 @@ FUNCTION = """
     }
     second = {name: value for name, value in first.items() if name != "DeadLetterConfig"}
     second["Environment"] = {"Variables": {"FAST": False}}
+    second["LoggingConfig"] = {"LogFormat": "JSON"}
 
     def shown(name):
         config = lambda_svc._functions[name]["config"]
-        return [config["Environment"]["Variables"]["FAST"], "DeadLetterConfig" in config]
+        logging = dict(config["LoggingConfig"], LogGroup=config["LoggingConfig"]["LogGroup"][:12])
+        return [config["Environment"]["Variables"]["FAST"], "DeadLetterConfig" in config, logging]
 
     name, _ = handlers["create"]("Function", first, "stack")
     created = shown(name)
@@ -54,8 +56,12 @@ HTTP_API = """
 """
 
 
-def test_function_has_text_variables_and_its_dead_letter_queue():
-    assert inside_ministack(FUNCTION) == [["true", True], ["false", False]]
+def test_function_has_text_variables_its_dead_letter_queue_and_a_log_group():
+    group = "/aws/lambda/"
+    assert inside_ministack(FUNCTION) == [
+        ["true", True, {"LogFormat": "Text", "LogGroup": group}],
+        ["false", False, {"LogFormat": "JSON", "LogGroup": group}],
+    ]
 
 
 FUNCTION_ERROR = """

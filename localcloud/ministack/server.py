@@ -37,6 +37,7 @@ def main() -> None:
         queue_actions,
         rest_apis,
         scheduler,
+        secret_arns,
         secure_transport,
         sequence_numbers,
         set_back_clock,
@@ -71,6 +72,7 @@ def main() -> None:
     deployments.install()  # after executions: it wraps asynchronous invocations
     queue_actions.install()
     scheduler.install()
+    secret_arns.install()
     secure_transport.install()
     sequence_numbers.install()
     set_back_clock.install()

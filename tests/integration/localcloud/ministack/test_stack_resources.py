@@ -166,6 +166,29 @@ def test_definition_of_a_state_machine_may_be_yaml():
     assert of_json["StartAt"] == "A"
 
 
+SECRET = """
+    import json
+    from ministack.services import secretsmanager
+    from ministack.services.cloudformation import provisioners
+    from localcloud.ministack import secret_arns
+
+    secret_arns.install()
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
+    first = {"SecretString": "one"}
+    arn, _ = handlers["create"]("Secret", first, "stack")
+    again, _ = handlers["update"](arn, first, {"SecretString": "two"}, "stack", "Secret")
+    value = secretsmanager.resolve_secret_string(arn)
+    handlers["delete"](arn, first)
+    print(json.dumps([arn, again == arn, value, list(secretsmanager._secrets)]))
+"""
+
+
+def test_reference_of_a_secret_is_its_arn():
+    arn, is_kept, value, left = inside_ministack(SECRET)
+    assert arn.startswith("arn:aws:secretsmanager:us-east-1:000000000000:secret:stack-Secret-")
+    assert (is_kept, value, left) == (True, "two", [])
+
+
 NAMED = """
     import asyncio, json
     from ministack.services import lambda_svc

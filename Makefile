@@ -1,6 +1,6 @@
 # Everything that a person runs. `make help` lists it.
 
-# The default is also DEFAULT_PORT in localcloud/cloud.py.
+# The default is also DEFAULT_PORT in localcloud/arguments.py.
 PORT ?= 4566
 HOST ?= 127.0.0.1
 EDGE_PORT ?= $(shell expr $(PORT) + 1)

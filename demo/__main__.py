@@ -22,9 +22,8 @@ from demo.deployed_gallery import DeployedGallery
 from demo.sample_photos import put_sample_photos
 from demo.sign_in import PASSWORD, USER, make_user, sign_in
 from localcloud import debugger, invocation, logs, sam_local
-from localcloud.arguments import function_and_port, listening_address, port_number
+from localcloud.arguments import DEFAULT_PORT, function_and_port, listening_address, port_number
 from localcloud.cloud import (
-    DEFAULT_PORT,
     STATE,
     AlreadyRunningError,
     Cloud,

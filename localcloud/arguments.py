@@ -1,7 +1,10 @@
-"""Types of command-line arguments."""
+"""Types and defaults of command-line arguments."""
 
 import argparse
 from ipaddress import ip_address
+from typing import Final
+
+DEFAULT_PORT: Final = 4566  # also PORT in the Makefile
 
 
 def port_number(text: str) -> int:

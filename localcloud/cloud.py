@@ -17,13 +17,13 @@ import httpx
 from botocore.config import Config
 
 from localcloud import owners
+from localcloud.arguments import DEFAULT_PORT
 from localcloud.environment import laptop_environment
 from localcloud.execution.code_store import remove_folder
 from localcloud.execution.time_limits import SETTING
 
 ROOT: Final = Path(__file__).parents[1]
 STATE: Final = ROOT / ".laptop"
-DEFAULT_PORT: Final = 4566  # also PORT in the Makefile
 MINISTACK_PYTHON: Final = ROOT / ".venv-ministack" / "bin" / "python"
 RUNTIME_PYTHON: Final = ROOT / ".venv-runtime" / "bin" / "python"
 """The interpreter of functions: CPython with the packages of Lambda's runtime and no others."""

@@ -11,7 +11,8 @@ from typing import Any, Final
 from rich.table import Table
 
 from localcloud.application import Application
-from localcloud.cloud import DEFAULT_PORT, MINISTACK_PYTHON, ROOT, Cloud, CloudError
+from localcloud.arguments import DEFAULT_PORT
+from localcloud.cloud import MINISTACK_PYTHON, ROOT, Cloud, CloudError
 from localcloud.ministack.resource_types import REFUSED, Limitation
 from localcloud.templates import (
     PYTHON,

@@ -50,7 +50,10 @@ class FailureSource(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """A failure that must not be replayed: why, and where it is stored."""
+    """A failure that must not be replayed, and why.
+
+    `place` is the key of an object or the receipt handle of a message.
+    """
 
     kind: str
     reason: str
@@ -106,9 +109,10 @@ def _targets(stack: DeployedStack) -> Targets:
 
 
 def failures(source: FailureSource, kinds: Collection[str]) -> Iterator[Failure | Refusal]:
-    """The failures of these kinds, batches first: their records are older than the poison ones.
+    """The failures of these kinds.
 
-    Each message that is received is hidden until it is deleted or passed to `release`.
+    Each message that is received is hidden for `_HIDDEN_SECONDS`, or until it is deleted or passed
+    to `release`.
     """
     for kind, prefix in (("batch", BATCHES_PREFIX), ("poison", QUARANTINE_PREFIX)):
         if kind in kinds:
@@ -148,6 +152,8 @@ def _failed_events(source: FailureSource) -> Iterator[Failure | Refusal]:
 def replay(source: FailureSource, failure: Failure) -> str | None:
     """Invoke the function with the failed records; returns the reason if it failed again."""
     event: dict[str, Any] = {"Records": failure.records}
+    # The replicator reads records as from its stream, and `redrive` lets it answer with a count of
+    # poison. The view counter takes the records themselves inside `redrive`.
     if failure.target is source.targets.view_counter:
         event = {"redrive": {"records": failure.records}}
     elif failure.kind != "event":
@@ -160,7 +166,8 @@ def replay(source: FailureSource, failure: Failure) -> str | None:
         return str((result or {}).get("errorMessage", answer["FunctionError"]))
     if result and result.get("batchItemFailures"):
         return f"stopped at {result['batchItemFailures'][0]['itemIdentifier']}"
-    # The function has written the poison records of a batch to quarantine/: the batch is processed.
+    # A batch is done although it has poison, which is now in quarantine/. A poison object stays as
+    # long as its record is poison.
     if failure.kind == "poison" and result and result.get("poison"):
         return f"{result['poison']} still poison"
     return None
@@ -203,8 +210,8 @@ def redrive(
         if remaining:
             _show(sorted(remaining.values(), key=_order), console)
         else:
-            named = " or ".join(kind for kind in KINDS if kind in kinds)
-            console.print(f"[green]✓[/] No {named} waits to be replayed.")
+            named = ", ".join(kind for kind in KINDS if kind in kinds)
+            console.print(f"[green]✓[/] No failure waits to be replayed: {named}.")
         _show_refused(refused, console)
         if dry_run:
             return True

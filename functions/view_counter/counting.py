@@ -12,7 +12,15 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.timestamps import iso_milliseconds
-from view_counter.segments import COUNTED, Action, cut, reads, refusals, transaction, uncovered
+from view_counter.segments import (
+    MAY_BE_COUNTED,
+    Action,
+    cut,
+    reads,
+    refusals,
+    transaction,
+    without_receipt,
+)
 from view_counter.view_records import View
 
 if TYPE_CHECKING:
@@ -24,7 +32,7 @@ class CountResult(msgspec.Struct):
 
     `new` views have got a receipt. `left_out` of them repeat a view of the same viewer and add
     nothing to the totals. `already_counted` views had a receipt before. `not_counted` views have
-    none and must be delivered again; `reasons` says why attempts to count them failed.
+    none and must be delivered again. `reasons` has the codes of all transactions that failed.
     """
 
     not_counted: list[View]
@@ -34,8 +42,8 @@ class CountResult(msgspec.Struct):
     reasons: set[str] = set()
 
 
-class _RefusedError(Exception):
-    """A transaction was refused, or no answer came; `reasons` are by photo id."""
+class _NotCountedError(Exception):
+    """A transaction was refused, unanswered or not begun; `reasons` are by photo id."""
 
     def __init__(self, reasons: dict[str, str]) -> None:
         self.reasons = reasons
@@ -75,12 +83,12 @@ class ViewCounter(msgspec.Struct, frozen=True):
             while rest and time_left() > 0:
                 try:
                     new = self._write(rest, time_left, read_receipts=read_receipts)
-                except _RefusedError as error:
-                    busy = {photo for photo, why in error.reasons.items() if why != COUNTED}
+                except _NotCountedError as error:
+                    busy = {photo for photo, why in error.reasons.items() if why != MAY_BE_COUNTED}
                     result.reasons |= set(error.reasons.values())
                     result.not_counted += [view for view in rest if view.photo_id in busy]
                     rest = [view for view in rest if view.photo_id not in busy]
-                    read_receipts = read_receipts or COUNTED in error.reasons.values()
+                    read_receipts = read_receipts or MAY_BE_COUNTED in error.reasons.values()
                 else:
                     result.new += len(new)
                     result.left_out += sum(view.left_out for view in new)
@@ -94,23 +102,23 @@ class ViewCounter(msgspec.Struct, frozen=True):
         """Add one segment in one transaction; returns its views that were new."""
         seen = None
         if read_receipts:
-            found = _ask(self.dynamodb.transact_get_items, reads(self.table, views))
+            found = _transact(self.dynamodb.transact_get_items, reads(self.table, views))
             items = [response["Item"] for response in found["Responses"] if response.get("Item")]
             seen = {(item["photo_id"]["S"], item["period"]["S"]): item for item in items}
-            views = uncovered(views, seen)
+            views = without_receipt(views, seen)
             if time_left() <= 0:  # the read used up the time
-                raise _RefusedError({view.photo_id: "no time is left" for view in views})
+                raise _NotCountedError({view.photo_id: "no time is left" for view in views})
         if views:
             actions = transaction(self.table, views, iso_milliseconds(self.clock()), seen)
-            _ask(self.dynamodb.transact_write_items, actions)
+            _transact(self.dynamodb.transact_write_items, actions)
         return views
 
 
-def _ask(operation: Callable[..., Any], actions: Sequence[Action]) -> Any:
+def _transact(operation: Callable[..., Any], actions: Sequence[Action]) -> Any:
     try:
         return operation(TransactItems=actions)
     except (BotoCoreError, ClientError) as error:
         unanswered = {"Error": {"Code": type(error).__name__}}
         response: Any = error.response if isinstance(error, ClientError) else unanswered
         reasons = response.get("CancellationReasons", [response["Error"]] * len(actions))
-        raise _RefusedError(refusals(actions, reasons)) from error
+        raise _NotCountedError(refusals(actions, reasons)) from error

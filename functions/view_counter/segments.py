@@ -19,7 +19,7 @@ from shared.view_rows import TOTAL, minute_key
 from view_counter.view_records import View
 
 LIFETIME_SECONDS: Final = 30 * 24 * 60 * 60  # of receipts: twice as long as failed batches are kept
-COUNTED: Final = "ConditionalCheckFailed"
+MAY_BE_COUNTED: Final = "ConditionalCheckFailed"
 _MOST_ROWS: Final = 100  # in one transaction
 
 # The defaults of a total that does not exist, and of the tombstone of a deleted photo.
@@ -84,7 +84,7 @@ def transaction(
 
 
 def refusals(actions: Iterable[Action], reasons: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Why a transaction failed, by photo; COUNTED if views of the photo may have receipts."""
+    """Why a transaction failed, by photo; MAY_BE_COUNTED if some of its views may have receipts."""
     keys = [request["Key"] for action in actions for request in action.values()]
     return {
         key["photo_id"]["S"]: reason["Code"]
@@ -99,7 +99,7 @@ def reads(table: str, segment: Iterable[View]) -> list[Action]:
     return [{"Get": {"TableName": table, "Key": _key(*key)}} for key in keys]
 
 
-def uncovered(segment: Iterable[View], seen: Rows) -> list[View]:
+def without_receipt(segment: Iterable[View], seen: Rows) -> list[View]:
     """The views without a receipt: they have not been counted."""
 
     def is_covered(view: View) -> bool:

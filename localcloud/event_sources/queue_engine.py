@@ -62,7 +62,7 @@ class _Batch:
 
     messages: Sequence[Message]
     visible_at: float  # when the queue may deliver the first of them again
-    processed: Sequence[Message] | None = None  # what is to be deleted, once that is known
+    to_delete: Sequence[Message] | None = None  # once it is known
     busy: bool = False
     failed_tries: int = 0  # consecutive
     not_before: float = 0
@@ -105,7 +105,7 @@ class QueueEngine(DueUnits):
         return {}
 
     def drained_since(self) -> float | None:
-        """When the read that found the queue empty began; None while messages are processed."""
+        """Since when the queue is known to be empty; None while messages are processed."""
         return None if self._gathered or self._batches else self._found_nothing_at
 
     def begin(self, unit: Unit) -> QueueTask:
@@ -121,12 +121,12 @@ class QueueEngine(DueUnits):
             self._receiving = True
             return Receiving(now, self.mapping.batch_size - len(self._gathered))
         batch_number = unit.group
-        if batch_number == self._next_batch_number:
+        if batch_number == self._next_batch_number:  # a batch that is still to be formed
             self._form_batch()
         batch = self._batches[batch_number]
         batch.busy = True
-        if batch.processed is not None:
-            return Deletion(batch_number, batch.processed)
+        if batch.to_delete is not None:
+            return Deletion(batch_number, batch.to_delete)
         return BatchInvocation(self._name, batch_number, event(batch.messages))
 
     def perform(self, task: QueueTask) -> QueueResult:
@@ -171,7 +171,8 @@ class QueueEngine(DueUnits):
     def _receive_at(self) -> float | None:
         """When to receive again; None if no more messages can be processed now, or a batch is due.
 
-        If a batch and a read were ready at the same time, one of them would make the other invalid.
+        No read is ready while a new batch is. Forming that batch may take the last free place, and
+        the read would not be ready any more.
         """
         if self._receiving or len(self._batches) >= self._most:
             return None
@@ -228,10 +229,7 @@ class QueueEngine(DueUnits):
         self._gathered += [(each, visible_at) for each in wanted]
         if unwanted:
             self.counters.filtered += len(unwanted)
-            self._batches[self._next_batch_number] = _Batch(
-                unwanted, visible_at, processed=unwanted
-            )
-            self._next_batch_number += 1
+            self._add_batch(_Batch(unwanted, visible_at, to_delete=unwanted))
         return bool(result.messages)
 
     def _finish_invocation(self, batch_number: int, result: QueueResult) -> bool:
@@ -252,7 +250,7 @@ class QueueEngine(DueUnits):
                 f"{self._name}: {len(failed)} messages failed, and are delivered again after the"
                 f" visibility timeout: {why}"
             )
-        batch.processed = processed
+        batch.to_delete = processed
         batch.failed_tries = 0
         batch.not_before = 0
         if not processed:

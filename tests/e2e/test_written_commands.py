@@ -13,7 +13,8 @@ import pytest
 from demo.client import Gallery
 from demo.sample_photos import put_sample_photos
 from localcloud import cloudfront
-from localcloud.cloud import DEFAULT_PORT, Cloud
+from localcloud.arguments import DEFAULT_PORT
+from localcloud.cloud import Cloud
 from localcloud.event_sources.poller import EventSources
 from tests.e2e.conftest import OWN_ENVIRONMENT
 from tests.e2e.test_streams import listed_photo

@@ -13,8 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from demo import application
-from localcloud.arguments import port_number
-from localcloud.cloud import DEFAULT_PORT, Cloud, CloudError, running_on
+from localcloud.arguments import DEFAULT_PORT, port_number
+from localcloud.cloud import Cloud, CloudError, running_on
 from localcloud.stack import Stack
 from tests.hostile.browser_cases import NOT_RUN
 from tests.hostile.case import Case

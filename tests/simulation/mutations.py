@@ -30,7 +30,7 @@ def redrive_condition(function: Function, patch: pytest.MonkeyPatch) -> None:
 
 def receipts(function: Function, patch: pytest.MonkeyPatch) -> None:
     """A replay counts all its records."""
-    patch.setattr(function.part("counting"), "uncovered", lambda views, _seen: list(views))
+    patch.setattr(function.part("counting"), "without_receipt", lambda views, _seen: list(views))
 
 
 def last_sequence_that_only_rises(function: Function, patch: pytest.MonkeyPatch) -> None:
@@ -66,9 +66,9 @@ def receipts_below_the_last_sequence(function: Function, patch: pytest.MonkeyPat
     def _write(self: Any, views: list[Any], time_left: Any, *, exactly: bool) -> int:
         try:
             new: int = write(self, views, time_left, exactly=exactly)
-        except counting._RefusedError as error:
+        except counting._NotCountedError as error:
             why = error.reasons
-            rest = [view for view in views if why.get(view.photo_id) != counting.COUNTED]
+            rest = [view for view in views if why.get(view.photo_id) != counting.MAY_BE_COUNTED]
             if exactly or len(rest) == len(views):
                 raise
             return _write(self, rest, time_left, exactly=False) if rest else 0

@@ -1,5 +1,7 @@
 """Lambda@Edge at `origin-response`: add security and cache headers to the origin's response.
 
+A path that names nothing gets a page of the site in place of S3's XML.
+
 Each import prolongs the cold start, so a path imports only what it needs.
 """
 
@@ -23,13 +25,17 @@ class UnexpectedTriggerError(Exception):
 def handler(event: "dict[str, Any]", _context: object) -> "dict[str, Any]":
     """The event's response with this application's headers, which replace the origin's.
 
+    A missing object's response also gets the body of a page. CloudFront's custom error responses
+    would replace the API's errors too.
+
     Raises:
         UnexpectedTriggerError: the event is not one of CloudFront's trigger `origin-response`.
     """
     try:
         cf = event["Records"][0]["cf"]
         request, response = cf["request"], cf["response"]
-        path, status, headers = request["uri"], response["status"], response["headers"]
+        path, method = request["uri"], request["method"]
+        status, headers = response["status"], response["headers"]
     except (IndexError, KeyError, TypeError) as error:
         message = "edge_headers expects origin-response events of CloudFront, and got another: "
         raise UnexpectedTriggerError(f"{message}{error!r}. Check what invokes it.") from error
@@ -37,7 +43,13 @@ def handler(event: "dict[str, Any]", _context: object) -> "dict[str, Any]":
     origin = request.get("origin", {})
     settings = _values((origin.get("s3") or origin.get("custom") or {}).get("customHeaders", {}))
     connect = settings.get("x-gallery-connect", "")
-    added = page_headers(connect) if path.endswith((".html", "/")) else file_headers()
+    missing = status in ("403", "404") and method == "GET"
+    if missing:
+        added = page_headers()
+    elif path.endswith((".html", "/")):
+        added = page_headers(connect)
+    else:
+        added = file_headers()
     added["Cache-Control"] = cache_control(path, status, _values(headers).get("content-type", ""))
     if photo_id := photo_of_rendition(path):
         added[cache_tags.HEADER] = cache_tags.photo_tag(photo_id)
@@ -45,8 +57,14 @@ def handler(event: "dict[str, Any]", _context: object) -> "dict[str, Any]":
         from edge_headers.photo_pages import photo_headers  # noqa: PLC0415
 
         added |= photo_headers(request["querystring"], settings, os.environ, time.time())
+    body = {}
+    if missing:
+        from edge_headers.missing_page import CONTENT_TYPE, PAGE  # noqa: PLC0415
+
+        added["Content-Type"] = CONTENT_TYPE
+        body = {"body": PAGE, "bodyEncoding": "text"}
     ours = {name.lower(): [{"key": name, "value": value}] for name, value in added.items()}
-    return {**response, "headers": {**headers, **ours}}
+    return {**response, **body, "headers": {**headers, **ours}}
 
 
 def _values(headers: "dict[str, Any]") -> dict[str, str]:

@@ -33,6 +33,9 @@ PAGE: Final = EVERYWHERE | {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
 }
+MISSING: Final = PAGE | {
+    "Content-Security-Policy": PAGE["Content-Security-Policy"].replace(" {endpoint}", "")
+}
 INDEXED_OR_NOT: Final = ("X-Robots-Tag", "Link")
 COMPARED: Final = (*PAGE, *INDEXED_OR_NOT, "Cache-Control")
 
@@ -69,15 +72,13 @@ TABLE: Final = {
     "unknown photo's page": Row(f"/photo.html?id={UNKNOWN}", HTML, PAGE | NOINDEX, BRIEF),
     "page of no photo": Row("/photo.html", HTML, PAGE | NOINDEX, BRIEF),
     "rendition": Row("{large}", "image/webp", FILE, IMMUTABLE),
-    "missing rendition": Row(
-        f"/photos/{UNKNOWN}/etag/large.webp", "application/xml", FILE, BRIEF, 404
-    ),
-    "missing page": Row("/missing.html", "application/xml", PAGE, BRIEF, 404),
-    "missing file": Row("/missing.js", "application/xml", FILE, BRIEF, 404),
+    "missing rendition": Row(f"/photos/{UNKNOWN}/etag/large.webp", HTML, MISSING, BRIEF, 404),
+    "missing page": Row("/missing.html", HTML, MISSING, BRIEF, 404),
+    "missing file": Row("/missing.js", HTML, MISSING, BRIEF, 404),
     # kept for a second, the minimum of the cache policy
     "another spelling of a rendition's path": Row("{encoded_large}", "image/webp", FILE, NO_STORE),
     "another spelling of a file's path": Row(
-        "/web%2fgallery.js", "application/xml", FILE, NO_STORE, 404, kept=False
+        "/web%2fgallery.js", HTML, MISSING, NO_STORE, 404, kept=False
     ),
     "list": Row("/api/photos", JSON, FILE, NO_STORE, kept=False),
     "photo": Row("/api/photos/{photo_id}", JSON, FILE, NO_STORE, kept=False),
@@ -147,6 +148,17 @@ def test_headers_of(viewer: httpx.Client, run: dict[str, str], row: Row):
     assert x_cache(second) == ("Hit" if row.kept and row.status == 200 else x_cache(first))
     assert "age" not in first.headers
     assert ("age" in second.headers) == row.kept
+
+
+@pytest.mark.parametrize("path", ["/missing", f"/photos/{UNKNOWN}/etag/large.webp", "/a/b/"])
+def test_missing_path_gets_a_page_that_names_no_bucket(
+    viewer: httpx.Client, stack: dict[str, str], path: str
+):
+    answer = viewer.get(path)
+    assert answer.status_code == 404
+    assert "There is no such page" in answer.text
+    for name in (stack["SiteBucketName"], stack["MediaBucketName"], "NoSuchKey"):
+        assert name not in answer.text
 
 
 @pytest.mark.parametrize("row", FRESH.values(), ids=FRESH)

@@ -149,6 +149,32 @@ def test_a_missing_photo_is_cached_for_a_second_only():
     assert values(answer)["transfer-encoding"] == "chunked"
 
 
+@pytest.mark.parametrize("status", ["403", "404"])
+def test_a_missing_object_gets_a_page_of_the_site(status: str):
+    asked = event("missing_photo")
+    asked["Records"][0]["cf"]["response"]["status"] = status
+    answer = handler(asked, None)
+    assert answer["status"] == status
+    assert "There is no such page" in answer["body"]
+    assert values(answer)["content-type"] == "text/html; charset=utf-8"
+    assert values(answer).items() >= expected(page_headers()).items()
+
+
+def test_an_answer_to_head_gets_no_body():
+    asked = event("missing_photo")
+    asked["Records"][0]["cf"]["request"]["method"] = "HEAD"
+    answer = handler(asked, None)
+    assert "body" not in answer
+    assert values(answer)["content-type"] == "application/xml"
+
+
+@pytest.mark.parametrize("status", ["200", "206", "304", "412", "500", "503"])
+def test_every_other_answer_keeps_its_body(status: str):
+    asked = event("photo_file")
+    asked["Records"][0]["cf"]["response"]["status"] = status
+    assert "body" not in handler(asked, None)
+
+
 @pytest.mark.parametrize("status", ["403", "404", "500", "503"])
 def test_an_error_for_a_photos_page_has_no_headers_of_the_photo(status: str):
     asked = event("photo_page")
@@ -226,14 +252,17 @@ def test_for_any_response_only_our_headers_change_and_the_answer_is_valid(
         before = copy.deepcopy(asked)
         answer = handler(asked, None)
     assert asked == before
-    response = before["Records"][0]["cf"]["response"]
-    assert {**answer, "headers": None} == {**response, "headers": None}
+    request, response = (before["Records"][0]["cf"][name] for name in ("request", "response"))
+    missing = response["status"] in ("403", "404") and request["method"] == "GET"
+    assert ("body" in answer) == missing
+    page = {name: answer[name] for name in ("body", "bodyEncoding") if missing}
+    assert {**answer, "headers": None} == {**response, "headers": None, **page}
     changed = {
         name
         for name in answer["headers"].keys() | response["headers"].keys()
         if answer["headers"].get(name) != response["headers"].get(name)
     }
-    assert changed <= OURS
+    assert changed <= OURS | ({"content-type"} if missing else set())
     assert answer["headers"].keys() >= response["headers"].keys()
     added = {name: answer["headers"][name] for name in changed}
     for name, [line] in added.items():
@@ -295,10 +324,15 @@ OWN = {
 
 
 @pytest.mark.parametrize(
-    ("name", "status"), [("photo_file", "200"), ("missing_photo", "404"), ("photo_page", "503")]
+    ("name", "status", "more"),
+    [
+        ("photo_file", "200", set()),
+        ("missing_photo", "404", {"edge_headers.missing_page"}),
+        ("photo_page", "503", set()),
+    ],
 )
-def test_a_static_path_imports_nothing_but_its_own_modules(name: str, status: str):
-    assert imported_for(name, status) == OWN
+def test_a_static_path_imports_nothing_but_its_own_modules(name: str, status: str, more: set[str]):
+    assert imported_for(name, status) == OWN | more
 
 
 def test_a_photos_page_imports_the_standard_library_only():

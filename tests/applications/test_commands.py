@@ -89,7 +89,7 @@ def test_life_of_an_application(tmp_path: Path):
         assert again["page_size"] == 7, "deploy keeps the parameters of up"
 
         assert outcome("down", *options)[0] == 0
-        assert up.wait(timeout=30) != 0
+        assert up.wait(timeout=30) == 0
     status, output = outcome("down", *options)
     assert (status, "No laptop cloud runs for" in output) == (1, True)
 

@@ -130,8 +130,25 @@ def test_down_ends_what_up_started():
         awaited(lambda: len(descendants(process)) > 1)  # the cloud, and sam
         started = descendants(process)
         assert outcome("down", port)[0] == 0
-        process.wait(timeout=120)
+        assert process.wait(timeout=120) == 0  # so that make prints no error
     awaited(lambda: not any(child.is_running() for child in started))
+
+
+@pytest.mark.parametrize("module", ["demo", "localcloud"])
+def test_ctrl_c_during_the_imports_prints_no_stack_trace(module: str, tmp_path: Path):
+    (tmp_path / "rich.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"  # as the first of the imports
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", module, "up"],
+        cwd=ROOT,
+        env={**OWN_ENVIRONMENT, "PYTHONPATH": os.pathsep.join([str(tmp_path), "layers"])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
 
 
 def test_ctrl_c_ends_everything_while_up_still_builds():

@@ -99,7 +99,9 @@ def _check_options(target: str, recipe: str, options: list[str]) -> None:
 def _check_arguments(module: str, arguments: list[str]) -> None:
     """Let the module parse its arguments, and stop it then."""
     folder = ROOT.joinpath(*module.split("."))
-    name = f"{module}.__main__" if folder.is_dir() else module
+    name = module
+    if folder.is_dir():
+        name += ".commands" if (folder / "commands.py").exists() else ".__main__"
     if not folder.is_dir() and not folder.with_suffix(".py").is_file():
         raise CommandError(f"there is no module {module}")
     complaint = complaint_of(importlib.import_module(name).main, name, arguments)

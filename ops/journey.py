@@ -101,6 +101,21 @@ def without_reads(lines: Iterable[LogLine]) -> list[LogLine]:
     return [line for line in lines if line.correlation_id not in reads]
 
 
+def without_reports(lines: Iterable[LogLine]) -> list[LogLine]:
+    """Remove Lambda's report of an exception directly after the function's own line about it."""
+    lines = list(lines)
+    kept = lines[:1]
+    for before, line in pairwise(lines):
+        own = (before.function, before.entry.get("function_request_id"))
+        if (
+            "errorType" not in line.entry
+            or before.level not in _ERROR_LEVELS
+            or own != (line.function, line.entry.get("requestId"))
+        ):
+            kept.append(line)
+    return kept
+
+
 def _is_refused(entry: Mapping[str, Any]) -> bool:
     """Whether API Gateway answered with 5xx; after a timeout only its access log says so."""
     return str(entry.get("status", "")).startswith("5")

@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
@@ -35,6 +36,7 @@ from shared.quarantine import QUARANTINE_PREFIX
 
 KINDS: Final = ("batch", "poison", "event")
 _MOST_SHOWN: Final = 20  # refused failures
+_REASON: Final = 120  # characters of a reason in the table
 _HIDDEN_SECONDS: Final = 300  # visibility timeout of a message that was received
 
 
@@ -190,11 +192,17 @@ def release(source: FailureSource, failure: Failure | Refusal) -> None:
 
 
 def redrive(
-    source: FailureSource, console: Console, *, dry_run: bool, kinds: Collection[str], rate: float
+    source: FailureSource,
+    console: Console,
+    *,
+    dry_run: bool,
+    kinds: Collection[str],
+    rate: float,
+    whole: bool = False,
 ) -> bool:
     """Show the failures and replay them at `rate` per second.
 
-    Returns True if all were processed, and after a dry run.
+    Returns True if all were processed, and after a dry run. Reasons are cut unless `whole`.
 
     Refused failures are shown with their reasons and stay where they are. If an error or Ctrl-C
     ends the redrive, the next one finds what was not processed.
@@ -208,7 +216,7 @@ def redrive(
             else:
                 remaining[found.place] = found
         if remaining:
-            _show(sorted(remaining.values(), key=_order), console)
+            _show(sorted(remaining.values(), key=_order), console, whole=whole)
         else:
             named = ", ".join(kind for kind in KINDS if kind in kinds)
             console.print(f"[green]✓[/] No failure waits to be replayed: {named}.")
@@ -232,7 +240,7 @@ def _replay_all(
         for failure in progress.track(waiting, description="replaying"):
             started = time.monotonic()
             if reason := replay(source, failure):
-                reasons.append(f"{failure.kind} of {failure.target.function}: {reason}")
+                reasons.append(f"{failure.kind} of {failure.target.folder}: {reason}")
             else:
                 delete(source, failure)
                 del remaining[failure.place]
@@ -247,23 +255,28 @@ def _order(failure: Failure) -> tuple[int, datetime]:
     return KINDS.index(failure.kind), failure.since
 
 
-def _show(waiting: list[Failure], console: Console) -> None:
-    table = Table(title="What failed and waits", title_justify="left")
-    for column in ("kind", "function", "reason"):
-        table.add_column(column, overflow="fold")
+def _show(waiting: list[Failure], console: Console, *, whole: bool) -> None:
+    title = "What failed and waits"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("kind", "function"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("reason", overflow="fold")
     for column in ("count", "records", "oldest"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     groups: dict[tuple[str, str, str], list[Failure]] = {}
     for failure in waiting:
-        group = (failure.kind, failure.target.function, failure.reason)
+        group = (failure.kind, failure.target.folder, failure.reason)
         groups.setdefault(group, []).append(failure)
     now = datetime.now(UTC)
     for (kind, function, reason), members in groups.items():
         age = now - min(member.since for member in members)
         records = sum(len(member.records) for member in members)
-        row = (kind, function, reason[:120], str(len(members)), str(records))
+        shown = reason if whole or len(reason) <= _REASON else f"{reason[:_REASON]}…"
+        row = (kind, function, shown, str(len(members)), str(records))
         table.add_row(*map(_printable, row), str(age).split(".", maxsplit=1)[0])
     console.print(table)
+    if not whole and any(len(reason) > _REASON for _, _, reason in groups):
+        console.print("[dim]--whole prints reasons to their end.[/]")
 
 
 def _show_refused(refused: list[Refusal], console: Console) -> None:
@@ -282,6 +295,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Return 0 if all failures were processed, or after a dry run."""
     parser = argparse.ArgumentParser(prog="make redrive", description=__doc__)
     parser.add_argument("--stack", default="lambda-gallery-dev", help="name of the stack")
+    parser.add_argument("--whole", action="store_true", help="print reasons to their end")
     parser.add_argument("--dry-run", action="store_true", help="only list the failures")
     parser.add_argument(
         "--kind",
@@ -298,7 +312,12 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         source = open_failures(options.stack)
         all_processed = redrive(
-            source, console, dry_run=options.dry_run, kinds=kinds, rate=options.rate
+            source,
+            console,
+            dry_run=options.dry_run,
+            kinds=kinds,
+            rate=options.rate,
+            whole=options.whole,
         )
     except (StackError, BotoCoreError, ClientError) as error:
         console.print(f"[bold red]✗[/] {escape(str(error))}")

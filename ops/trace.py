@@ -28,6 +28,7 @@ from ops.journey import (
     read_line,
     requests,
     without_reads,
+    without_reports,
 )
 from shared.dynamodb import from_item, to_item
 from shared.photo_ids import is_photo_id
@@ -157,7 +158,7 @@ def _table(found: Trace) -> Table:
     for name, justify in _COLUMNS.items():
         table.add_column(name, justify=justify, no_wrap=name != "what", overflow="fold")
     numbers: dict[str, int] = {}
-    for line in found.lines:
+    for line in without_reports(found.lines):
         if line.correlation_id:
             numbers.setdefault(line.correlation_id, len(numbers) + 1)
         moment = f"{line.at:%H:%M:%S}.{line.at.microsecond // 1000:03}"

@@ -4,6 +4,7 @@ import io
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from rich.console import Console
@@ -179,6 +180,27 @@ def test_refusals_beyond_the_first_ones_are_counted(parts: redrive.FailureSource
     assert "quarantine/x/19: " in output(console)
     assert "quarantine/x/20: " not in output(console)
     assert "5 more are refused, and stay." in output(console)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_table_of_80_columns_has_names_in_one_line_and_whole_reasons_on_request(
+    parts: redrive.FailureSource, *, whole: bool
+):
+    console = Console(file=io.StringIO(), width=80)
+    arn = f"arn:aws:lambda:{ACCOUNT}:function:lambda-gallery-local-ThumbnailerFunction-31A1EA6199B"
+    targets = msgspec.structs.replace(
+        parts.targets, thumbnailer=msgspec.structs.replace(parts.targets.thumbnailer, arn=arn)
+    )
+    failed = {
+        "requestContext": {"functionArn": f"{arn}:live", "condition": "RetriesExhausted"},
+        "responsePayload": {"errorMessage": "photos " * 30 + "ENDED"},
+    }
+    send(parts, json.dumps(EVENT | failed))
+    source = msgspec.structs.replace(parts, targets=targets)
+    redrive.redrive(source, console, dry_run=True, kinds=redrive.KINDS, rate=1000, whole=whole)
+    assert "event   thumbnailer " in output(console)
+    assert ("ENDED" in output(console)) == whole
+    assert ("--whole prints reasons" in output(console)) == (not whole)
 
 
 def test_a_reason_cannot_control_the_terminal(parts: redrive.FailureSource, console: Console):

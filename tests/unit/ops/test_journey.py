@@ -14,6 +14,7 @@ from ops.journey import (
     read_line,
     requests,
     without_reads,
+    without_reports,
 )
 from shared.photo_ids import new_photo_id
 
@@ -144,6 +145,19 @@ def test_milestones_have_the_milliseconds_between_them(
     more: dict[str, str], row: dict[str, str] | None, steps: list[tuple[str, int]]
 ):
     assert milestones({"created_at": "2026-11-20T12:00:00.000Z", **more}, row) == steps
+
+
+def test_lambdas_report_of_an_error_that_the_function_has_logged_is_left_out():
+    def line(**entry: Any) -> LogLine:
+        return read_line("thumbnailer", 0, json.dumps(entry))
+
+    own = line(level="ERROR", message="upload_failed", function_request_id="one")
+    report = line(level="ERROR", errorMessage="failed", errorType="Failed", requestId="one")
+    other = line(level="ERROR", errorMessage="failed", errorType="Failed", requestId="two")
+    started = line(level="INFO", message="started", function_request_id="two")
+    assert without_reports([own, report, own, report]) == [own, own]
+    assert without_reports([own, other, started, other]) == [own, other, started, other]
+    assert without_reports([]) == []
 
 
 def test_line_of_any_json_can_be_printed():

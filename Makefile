@@ -150,13 +150,13 @@ install: .venv/installed .venv-ministack/installed .venv-runtime/installed ## cr
 
 .venv/installed .venv-ministack/installed:
 	@$(if $(PYTHON),,echo "Python 3.13 is needed and not on PATH: https://www.python.org/downloads/, or 'uv python install 3.13', or 'pyenv install 3.13'." >&2; exit 1)
-	@echo "Installing $< into $(@D) (once; a minute or so)"
+	@echo "Installing $< into $(@D), once: this takes some minutes, most of them for downloads"
 	@$(PYTHON) -m venv --clear $(@D)
-	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@$(PYTHON) tools/pip_progress.py $(@D)/bin/pip install --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
 # pip and not uv, which does not read pip's settings: an index or a certificate of a company.
-.venv-runtime/installed .venv-checkers/installed .venv-audit/installed .venv-fuzz/installed: PIP_INSTALL = $(BIN)/pip --python $(@D) install --quiet \
+.venv-runtime/installed .venv-checkers/installed .venv-audit/installed .venv-fuzz/installed: PIP_INSTALL = $(PYTHON) tools/pip_progress.py $(BIN)/pip --python $(@D) install \
   --disable-pip-version-check --only-binary :all: --require-hashes
 
 # Functions run in it. It has the packages of Lambda's runtime, and not even pip.
@@ -168,7 +168,7 @@ install: .venv/installed .venv-ministack/installed .venv-runtime/installed ## cr
 
 # What make check and make test need in addition.
 .venv-checkers/installed: requirements/checkers.txt requirements/guard.txt | .venv/installed
-	@echo "Installing $^ into $(@D) (once; a minute or so)"
+	@echo "Installing $^ into $(@D), once: this takes some minutes, most of them for downloads"
 	@$(PYTHON) -m venv --clear --without-pip $(@D)
 	@$(PIP_INSTALL) --requirement requirements/checkers.txt
 	@$(PIP_INSTALL) --no-deps --requirement requirements/guard.txt

@@ -255,7 +255,13 @@ def _gallery(
         with step(console, "page and user"):
             make_user(cloud, running.outputs)
             publish_site.publish(
-                publish_site.Site(cloud.client("s3"), cloud.client("cloudfront"), running.outputs)
+                publish_site.Site(
+                    cloud.client("s3"),
+                    cloud.client("cloudfront"),
+                    running.outputs,
+                    demo_user=USER,
+                    demo_password=PASSWORD,
+                )
             )
             token = sign_in(cloud, running.outputs)["IdToken"]
         yield (

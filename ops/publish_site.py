@@ -35,11 +35,16 @@ class PublishingError(Exception):
 
 
 class Site(msgspec.Struct, frozen=True):
-    """Where the page is published: the clients, and the stack's outputs."""
+    """Where the page is published: the clients, and the stack's outputs.
+
+    `demo_user` and `demo_password` are public: the sign-in dialog shows them to everyone.
+    """
 
     s3: Any
     cloudfront: Any
     outputs: Mapping[str, str]
+    demo_user: str = ""
+    demo_password: str = ""
 
 
 def open_site(name: str) -> Site:
@@ -52,7 +57,7 @@ def open_site(name: str) -> Site:
     return Site(stack.session.client("s3"), stack.session.client("cloudfront"), stack.outputs)
 
 
-def files(outputs: Mapping[str, str]) -> dict[str, bytes]:
+def files(site: Site) -> dict[str, bytes]:
     """The files of the site bucket by key, in the order of their upload.
 
     Raises:
@@ -70,10 +75,12 @@ def files(outputs: Mapping[str, str]) -> dict[str, bytes]:
                 " ops/publish_site.py."
             )
     configuration = {
-        "sign_in_url": outputs["SignInUrl"],
-        "stage": outputs["Stage"],
-        "user_pool_client_id": outputs["UserPoolClientId"],
+        "sign_in_url": site.outputs["SignInUrl"],
+        "stage": site.outputs["Stage"],
+        "user_pool_client_id": site.outputs["UserPoolClientId"],
     }
+    if site.demo_user:
+        configuration |= {"demo_user": site.demo_user, "demo_password": site.demo_password}
     found["config.json"] = json.dumps(configuration, indent=2).encode()
     return dict(sorted(found.items(), key=lambda each: (each[0].endswith(".html"), each[0])))
 
@@ -89,7 +96,7 @@ def publish(site: Site, console: Console | None = None) -> int:
     """
     if site.outputs["DistributionId"] == "none":
         raise PublishingError(f"This stack has no page: {site.outputs['GalleryUrl']}.")
-    wanted = files(site.outputs)
+    wanted = files(site)
     bucket = site.outputs["SiteBucketName"]
     progress = track(
         wanted.items(), total=len(wanted), console=console, transient=True, disable=not console

@@ -14,7 +14,7 @@ export function createChart(figure, body) {
   const bars = [];
   const labels = [
     ["an hour ago", 0, "start"],
-    ["half an hour", WIDTH / 2, "middle"],
+    ["half an hour ago", WIDTH / 2, "middle"],
     ["now", WIDTH, "end"],
   ];
   chart.append(

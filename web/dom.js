@@ -62,9 +62,6 @@ const tenth = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 
 export const count = (number, noun) => `${whole.format(number)} ${noun}${number === 1 ? "" : "s"}`;
 
-export const megabytes = (bytes) =>
-  bytes < 100_000 ? `${tenth.format(bytes / 1000)} kB` : `${tenth.format(bytes / 1e6)} MB`;
-
 /** A duration: in milliseconds up to ten seconds, then in seconds, minutes or hours. */
 export function duration(milliseconds) {
   const seconds = milliseconds / 1000;

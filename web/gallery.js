@@ -20,6 +20,7 @@ loadForLater().catch(() => {}); // each action loads what is missing
 function loadForLater() {
   return Promise.all([
     import("./confirm.js"),
+    import("./own_photos.js"),
     import("./sending.js"),
     import("./sign_in.js"),
     import("./token.js"),

@@ -9,6 +9,7 @@ import { deleted } from "./memory.js";
 
 const PAGE = 30;
 const GAP = 8;
+const TOGETHER_MS = 600;
 
 const grid = byId("grid");
 const more = byId("more");
@@ -30,8 +31,15 @@ export async function startGrid() {
   return [...tiles.values()].map(({ photo }) => photo);
 }
 
-/** Add photos that are new in the catalog. */
+const waiting = [];
+
+/** Add photos that are new in the catalog; those that come shortly after each other, together. */
 export function addPhotos(photos) {
+  if (!waiting.length) setTimeout(() => addNow(waiting.splice(0)), TOGETHER_MS);
+  waiting.push(...photos);
+}
+
+function addNow(photos) {
   const gone = deleted();
   for (const photo of photos) {
     if (photo.status !== "READY" || tiles.has(photo.photo_id) || gone.has(photo.photo_id)) continue;
@@ -57,7 +65,7 @@ async function loadMore() {
       onError: (error) => (note.textContent = `${messageFor(error)} Trying again…`),
     });
     cursor = page.cursor;
-    addPhotos(page.photos);
+    addNow(page.photos);
     note.textContent = "";
     more.textContent = "More photos";
     more.dataset.automatic = "yes";

@@ -1,10 +1,9 @@
 // Journeys: what happens to a photo, as far as the public API shows it. sending.js begins them.
 
-import { askToSignIn } from "./account.js";
 import * as api from "./api.js";
 import { announce, duration, isolated, load, messageFor, notify, until, UserError } from "./dom.js";
 import { addPhotos } from "./grid.js";
-import { deleted, rememberDeleted } from "./memory.js";
+import { deleted } from "./memory.js";
 import { showMeasure } from "./picture.js";
 import { drawRow, measure, showRows } from "./rows.js";
 import { isSignedIn, session, userName } from "./session.js";
@@ -12,14 +11,17 @@ import { isSignedIn, session, userName } from "./session.js";
 const MOST_ROWS = 24;
 const FEED_ROWS = 6;
 const STORED = "gallery.journeys";
-const UPLOAD_LIFETIME = 15 * 60_000; // then the signed request expires
 const SLOW_AFTER = 20_000;
+const STEPS = ["thumbnailed", "replicated", "counted"];
 const TIMES = ["uploaded_at", "ready_at", "replicated_at"];
-const OWNERS_ONLY = "Only its owner can delete a photo.";
 const ENDED = ["complete", "listed"];
 const STORED_STATES = ["uploaded", "thumbnailed", "replicated", "complete"];
 
-let journeys = []; // the newest first
+let journeys = []; // the newest first, but failures before all others
+
+/** Fires `change` whenever a journey's state changes. */
+export const changes = new EventTarget();
+const changed = () => changes.dispatchEvent(new Event("change"));
 
 /** Continue the journeys of an earlier page of this tab, and show other photos from the feed. */
 export function startJourneys(feed) {
@@ -32,7 +34,7 @@ export function startJourneys(feed) {
     if (journeys.length >= FEED_ROWS) break;
     if (!isShown(photo)) journeys.push(fromPhoto(photo, "listed"));
   }
-  for (const step of ["thumbnailed", "replicated", "counted"]) {
+  for (const step of STEPS) {
     const last = journeys.find((journey) => measure(journey, step) !== null);
     if (last) showMeasure(step, measure(last, step));
   }
@@ -54,7 +56,7 @@ export const journeysIn = (...states) => journeys.filter(({ state }) => states.i
 
 export const idOf = (journey) => journey.photo?.photo_id;
 
-const isShown = (photo) => journeys.some((journey) => idOf(journey) === photo.photo_id);
+export const isShown = (photo) => journeys.some((journey) => idOf(journey) === photo.photo_id);
 
 function fromPhoto(photo, state) {
   const journey = { title: photo.title, state, times: {}, share: null };
@@ -87,13 +89,16 @@ export function setState(journey, state) {
   }
   drawRow(journey);
   store();
+  changed();
 }
 
 export function fail(journey, error, ...actions) {
   journey.state = "broken";
   journey.error = messageFor(error);
   journey.actions = actions;
-  drawRow(journey);
+  journeys = [journey, ...journeys.filter((other) => other !== journey)];
+  showRows(journeys);
+  changed();
   announce(`${isolated(journey.title)}: ${journey.error}`);
 }
 
@@ -102,6 +107,7 @@ export function discard(journey) {
   journeys = journeys.filter((other) => other !== journey);
   showRows(journeys);
   store();
+  changed();
 }
 
 function store() {
@@ -149,9 +155,7 @@ export async function follow(journey) {
     journey.times.counted_at = (await until(() => api.getViews(id), counted)).counted_at;
     token.counted(measure(journey, "counted"));
     setState(journey, "complete");
-    const words = ["thumbnailed", "replicated", "counted"].map(
-      (step) => `${step} in ${duration(measure(journey, step) ?? 0)}`,
-    );
+    const words = STEPS.map((step) => `${step} in ${duration(measure(journey, step) ?? 0)}`);
     announce(`${isolated(journey.title)}: ${words.join(", ")}.`);
   } catch (error) {
     if (error.status === 404) return discard(journey); // deleted meanwhile
@@ -160,53 +164,44 @@ export async function follow(journey) {
   }
 }
 
-function showFailed(journey, { error }) {
+/** Show why the photo is unusable. */
+export function showFailed(journey, { error }) {
   journey.token?.failed();
-  fail(journey, new UserError(error), ["Delete", () => remove(journey)]);
+  fail(journey, new UserError(error), deletion(journey));
   journey.state = "failed";
   drawRow(journey);
   store();
+  changed();
 }
 
-async function remove(journey) {
-  const explanation = "Its original file is deleted too. This cannot be undone.";
-  try {
-    const { confirmed } = await load(() => import("./confirm.js"));
-    if (!(await confirmed(`Delete “${isolated(journey.title)}”?`, explanation, "Delete"))) return;
-    await api.deletePhoto(idOf(journey));
-    rememberDeleted(idOf(journey));
-    discard(journey);
-    announce(`${isolated(journey.title)}: deleted.`);
-  } catch (error) {
-    if (error instanceof api.SignedOutError) return askToSignIn(OWNERS_ONLY);
-    fail(journey, error, ["Delete", () => remove(journey)]);
-  }
+/** The button that deletes the photo of a journey. */
+export function deletion(journey) {
+  const remove = async () => {
+    try {
+      const { remove } = await load(() => import("./own_photos.js"));
+      await remove(journey);
+    } catch (error) {
+      notify(messageFor(error));
+    }
+  };
+  return ["Delete", remove];
 }
 
-/** After sign-in: show own photos that are not in the gallery. */
+/** After sign-in, show own photos that are not in the gallery; after sign-out, no failed ones. */
 async function onSessionChange() {
-  if (!userName()) {
-    journeysIn("failed").forEach(discard);
-    return;
-  }
+  if (!userName()) return journeysIn("failed").forEach(discard);
   try {
-    await until(async () => {
-      for await (const photo of api.myPhotos()) showOwn(photo);
-      return true;
-    });
+    await until(async () => (await load(() => import("./own_photos.js"))).showOwnPhotos());
   } catch (error) {
     if (isSignedIn()) notify(messageFor(error));
   }
 }
 
-function showOwn(photo) {
-  if (photo.status === "READY" || isShown(photo)) return;
+/** Add a journey of a photo at the place of its age. */
+export function addByAge(photo) {
   const journey = fromPhoto(photo, "pending");
-  journey.actions = [["Delete", () => remove(journey)]];
   const place = journeys.findIndex((other) => idOf(other) && idOf(other) < photo.photo_id);
   journeys.splice(place < 0 ? journeys.length : place, 0, journey);
   showRows(journeys);
-  if (photo.status === "FAILED") return showFailed(journey, photo);
-  if (Date.now() - Date.parse(photo.created_at) < UPLOAD_LIFETIME) return follow(journey);
-  fail(journey, new UserError("Never uploaded"), ["Delete", () => remove(journey)]);
+  return journey;
 }

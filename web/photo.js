@@ -12,7 +12,6 @@ import {
   element,
   isolated,
   load,
-  megabytes,
   messageFor,
   notify,
   until,
@@ -21,6 +20,7 @@ import {
 } from "./dom.js";
 import { flash, rememberDeleted } from "./memory.js";
 import { session, userName } from "./session.js";
+import { megabytes } from "./units.js";
 
 const MINUTE = 60_000;
 // In every month the date fits on one line beside its label on a screen of 320 pixels.
@@ -74,6 +74,7 @@ function draw(photo) {
     byId("frame").classList.add("reserved");
   }
   byId("facts").replaceChildren(...facts(photo));
+  byId("share").onclick = share;
   byId("views").hidden = photo.status === "FAILED";
   byId("photo").hidden = false;
   document.querySelector("main").removeAttribute("aria-busy");
@@ -90,17 +91,28 @@ function facts(photo) {
     File: [`${megabytes(photo.bytes)}, ${format}`],
     Added: [dateAndTime.format(new Date(photo.created_at))],
     Thumbnails: [made === null ? none : `made in ${duration(made)}`],
-    Renditions: renditions.length ? renditions : [none],
+    Sizes: renditions.length ? renditions : [none, none, none],
   };
   return Object.entries(lines).flatMap(([term, values]) => [
     element("dt", { textContent: term }),
-    element("dd", {}, ...values),
+    ...values.map((value) => element("dd", {}, value)),
   ]);
 }
 
 function rendition([name, { path, width, height, bytes }]) {
-  const title = `${width} × ${height}, ${megabytes(bytes)}`;
-  return element("a", { href: path, textContent: name, title });
+  const textContent = `${name}, ${width} × ${height}`;
+  return element("a", { href: path, textContent, title: megabytes(bytes) });
+}
+
+/** Share the address of this page, or copy it where the browser cannot share. */
+async function share() {
+  try {
+    if (navigator.share) return await navigator.share({ title: document.title, url: location.href });
+    await navigator.clipboard.writeText(location.href);
+    notify("The link to this photo is copied.");
+  } catch (error) {
+    if (error.name !== "AbortError") notify("The browser does not allow this. Copy the address.");
+  }
 }
 
 /** Send this visit as one view, and show the counts as they come. */
@@ -171,7 +183,7 @@ async function isOwn() {
 }
 
 async function remove(photo) {
-  const explanation = "Its renditions, its original file and its view counts are deleted too. This cannot be undone.";
+  const explanation = "All its sizes, its original file and its view counts are deleted too. This cannot be undone.";
   byId("delete-problem").textContent = "";
   try {
     const { confirmed } = await load(() => import("./confirm.js"));

@@ -30,10 +30,11 @@ export const measure = (journey, step) => {
 
 /** Show these journeys, the first at the top. The focus of a removed row moves to the next one. */
 export function showRows(journeys) {
+  const active = document.activeElement;
   let focused = -1;
   for (const [journey, row] of rows) {
     if (journeys.includes(journey)) continue;
-    if (row.contains(document.activeElement)) focused = [...list.children].indexOf(row);
+    if (row.contains(active)) focused = [...list.children].indexOf(row);
     row.remove();
     rows.delete(journey);
   }
@@ -45,6 +46,7 @@ export function showRows(journeys) {
     drawRow(journey);
   }
   if (focused >= 0) focusIn(list.children[Math.min(focused, journeys.length - 1)]);
+  else if (list.contains(active)) active.focus({ preventScroll: true }); // its row may have moved
   list.style.setProperty("--rows", journeys.length);
   byId("no-journeys").hidden = journeys.length > 0;
   drawBars();

@@ -2,9 +2,10 @@
 
 import { askToSignIn } from "./account.js";
 import * as api from "./api.js";
-import { announce, isolated, messageFor, notify, until } from "./dom.js";
+import { announce, byId, element, isolated, messageFor, notify, until } from "./dom.js";
 import {
   addFirst,
+  changes,
   discard,
   fail,
   follow,
@@ -20,9 +21,28 @@ import { describe, preview, sendFile } from "./uploads.js";
 
 const PARALLEL_UPLOADS = 3;
 const UNSENT = ["queued", "sending", "waiting"];
+const ONGOING = [...UNSENT, "signed_out", "uploaded", "thumbnailed", "replicated"];
+const FAILED = ["broken", "failed"];
 
 const queue = [];
 let running = 0;
+let batch = []; // all files since none was on its way
+
+const total = element("span", { className: "state" });
+const progress = element("progress", { "aria-label": "Upload of all files" });
+const cancelAll = element("button", { type: "button", textContent: "Cancel all" });
+const retryAll = element("button", { type: "button", textContent: "Retry failed" });
+const totals = element("div", { id: "totals", hidden: true }, total, progress, retryAll, cancelAll);
+byId("journeys").closest(".rows").append(totals);
+cancelAll.onclick = () => {
+  byId("choose").focus();
+  journeysIn(...UNSENT).forEach(cancel);
+};
+retryAll.onclick = () => {
+  byId("choose").focus();
+  batch.filter(({ canRetry }) => canRetry).forEach(enqueue);
+};
+changes.addEventListener("change", showTotals);
 
 session.addEventListener("change", () => {
   if (userName()) journeysIn("signed_out").forEach(enqueue);
@@ -34,12 +54,14 @@ export function sendFiles(files) {
   const picked = files.map((file) => ({
     title: file.name,
     file,
+    bytes: file.size,
     key: crypto.randomUUID(), // the same for every attempt
     canceled: new AbortController(),
     state: "queued",
     times: {},
     share: null,
   }));
+  batch = journeysIn(...ONGOING).length ? [...picked, ...batch] : picked;
   addFirst(picked);
   for (const journey of picked) {
     try {
@@ -52,7 +74,23 @@ export function sendFiles(files) {
   }
 }
 
+/** Show how many files of the batch are complete, and the share of their bytes that is sent. */
+function showTotals() {
+  batch = batch.filter(({ canceled }) => !canceled.signal.aborted);
+  const countIn = (...states) => batch.filter(({ state }) => states.includes(state)).length;
+  const failed = countIn(...FAILED);
+  const ending = failed ? `, ${failed} failed` : "";
+  total.textContent = `${countIn("complete")} of ${batch.length} complete${ending}`;
+  const sent = ({ state, file, share }) => (FAILED.includes(state) || !file ? 1 : (share ?? 0));
+  progress.max = batch.reduce((sum, { bytes }) => sum + bytes, 0) || 1;
+  progress.value = batch.reduce((sum, journey) => sum + sent(journey) * journey.bytes, 0);
+  cancelAll.hidden = countIn(...UNSENT) === 0;
+  retryAll.hidden = !batch.some(({ canRetry }) => canRetry);
+  totals.hidden = batch.length < 2;
+}
+
 function enqueue(journey) {
+  journey.canRetry = false;
   setUnsent(journey, "queued");
   queue.push(journey);
   sendNext();
@@ -111,12 +149,14 @@ async function upload(journey) {
     journey.share = share;
     journey.token.sent(share);
     drawRow(journey);
+    showTotals();
   });
 }
 
 function showProblem(journey, error) {
   if (!(error instanceof api.SignedOutError)) {
     const again = ["Try again", () => enqueue(journey)];
+    journey.canRetry = true;
     return fail(journey, error, again, ["Dismiss", () => discard(journey)]);
   }
   setState(journey, "signed_out");

@@ -1,11 +1,11 @@
 // The sign-in dialog, loaded when a user signs in.
 
 import { announce, byId, element, messageFor } from "./dom.js";
-import { accept, cognito, SignInError, userName } from "./session.js";
+import { accept, cognito, configuration, SignInError, userName } from "./session.js";
 
-const [credentials, fresh, problem, reasonLine, submit] = ["div", "div", "p", "p", "button"].map(
-  (name) => element(name),
-);
+const [credentials, fresh, problem, reasonLine, demo, submit] = [
+  ...["div", "div", "p", "p", "p", "button"].map((name) => element(name)),
+];
 const form = element("form");
 const dialog = element("dialog", {
   className: "dialog",
@@ -29,6 +29,7 @@ fresh.append(
 form.append(
   element("h2", { id: "sign-in-title", textContent: "Sign in" }),
   reasonLine,
+  demo,
   credentials,
   fresh,
   problem,
@@ -54,7 +55,13 @@ export function ask(why) {
   reasonLine.textContent = why;
   dialog.showModal();
   show(null);
+  configuration().then(showDemoUser, () => {}); // signing in says that it cannot be loaded
   return new Promise((resolve) => (settle = resolve));
+}
+
+/** On a laptop the user and the password are public. */
+function showDemoUser({ demo_user: user, demo_password: password }) {
+  if (user) demo.textContent = `On this laptop: ${user} with the password “${password}”.`;
 }
 
 function field(label, id, properties) {
@@ -66,7 +73,7 @@ function field(label, id, properties) {
 
 function show(newChallenge) {
   challenge = newChallenge;
-  credentials.hidden = reasonLine.hidden = challenge !== null;
+  credentials.hidden = reasonLine.hidden = demo.hidden = challenge !== null;
   fresh.hidden = !challenge;
   for (const input of form.querySelectorAll("input")) input.required = !input.parentElement.hidden;
   submit.textContent = challenge ? "Set password" : "Sign in";

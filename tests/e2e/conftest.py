@@ -21,7 +21,7 @@ from xdist.scheduler import LoadScopeScheduling
 from demo import application
 from demo.application import STACK
 from demo.client import Gallery
-from demo.sign_in import make_user, sign_in
+from demo.sign_in import PASSWORD, USER, make_user, sign_in
 from localcloud import cloudfront
 from localcloud.cloud import STATE, Cloud, running
 from localcloud.event_sources import poller
@@ -184,7 +184,14 @@ def id_token(cloud: Cloud, stack: dict[str, str]) -> str:
 @pytest.fixture(scope="session")
 def cdn(cloud: Cloud, stack: dict[str, str]) -> Iterator[cloudfront.Served]:
     """The laptop's CloudFront, with the page published."""
-    publish_site.publish(publish_site.Site(cloud.client("s3"), cloud.client("cloudfront"), stack))
+    site = publish_site.Site(
+        cloud.client("s3"),
+        cloud.client("cloudfront"),
+        stack,
+        demo_user=USER,
+        demo_password=PASSWORD,
+    )
+    publish_site.publish(site)
     with cloudfront.running(cloud, free_port()) as served:
         yield served
 

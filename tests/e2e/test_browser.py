@@ -63,7 +63,9 @@ addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) 
 );
 """
 
-FOR_ACTIONS = ("/confirm.js", "/sending.js", "/sign_in.js", "/token.js", "/uploads.js")
+FOR_ACTIONS = (
+    *("/confirm.js", "/own_photos.js", "/sending.js", "/sign_in.js", "/token.js", "/uploads.js"),
+)
 
 # Whether what stands around a title in a sentence is shown in its order.
 IN_ORDER = """
@@ -260,6 +262,9 @@ def test_photos_are_uploaded_watched_viewed_and_deleted(
             for stage in ("thumbnailed", "replicated", "counted"):
                 figure = journey(title).locator(f".figure[data-measure={stage}] b")
                 expect(figure).to_have_text(re.compile(r"^[\d,.]+ m?s$"))
+        expect(page.locator("#totals")).to_contain_text("2 of 4 complete, 2 failed")
+        states = [row.get_attribute("data-state") for row in page.locator("#journeys li").all()]
+        assert (set(states[:2]), set(states[2:4])) == ({"broken", "failed"}, {"complete"})
 
         kept_id, gone_id = (
             journey(name).get_attribute("data-photo-id") for name in ("kept", "gone")
@@ -341,6 +346,8 @@ def test_everyone_can_use_the_page(
         expect(page.locator("#delete")).to_be_visible()
         date = f"{options['moment']:%b} {options['moment'].day}, {options['moment'].year}, "
         expect(page.locator("#facts")).to_contain_text(date)
+        expect(page.locator("#facts")).to_contain_text(re.compile(r"large, \d+ . \d+"))
+        expect(page.locator("#share")).to_be_visible()
         assert facts_of_more_than_one_line(page) == []
         assert serious_findings(page) == []
         assert horizontal_scroll(page) == 0
@@ -461,6 +468,7 @@ def test_actions_without_a_connection_say_so_and_continue_by_themselves(
         set_online(False)
         page.locator("#sign-in").click()
         dialog = page.locator("#sign-in-dialog")
+        expect(dialog).to_contain_text(f"{USER} with the password “{PASSWORD}”")
         dialog.get_by_label("User name").fill(USER)
         dialog.get_by_label("Password", exact=True).fill(PASSWORD)
         dialog.get_by_role("button", name="Sign in").click()
@@ -474,6 +482,10 @@ def test_actions_without_a_connection_say_so_and_continue_by_themselves(
         waiting = page.locator("#journeys [data-state=waiting]")
         expect(waiting).to_have_count(2)
         expect(waiting.first).to_contain_text(f"{unreachable} Trying again…")
+        page.get_by_role("button", name="Cancel all").click()
+        expect(waiting).to_have_count(0)
+        page.locator("#files").set_input_files(files)
+        expect(waiting).to_have_count(2)
         waiting.filter(has_text="canceled").get_by_role("button", name="Cancel").click()
         set_online(True)
         sent = page.locator("#journeys [data-state=complete]")

@@ -34,6 +34,7 @@ def main() -> None:
         functions,
         http_apis,
         own_requests,
+        parameter_names,
         queue_actions,
         rest_apis,
         scheduler,
@@ -70,6 +71,7 @@ def main() -> None:
         )
         cloudwatch.install(executions.running_in_workers)
     deployments.install()  # after executions: it wraps asynchronous invocations
+    parameter_names.install()
     queue_actions.install()
     scheduler.install()
     secret_arns.install()

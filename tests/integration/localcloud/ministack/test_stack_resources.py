@@ -189,6 +189,28 @@ def test_reference_of_a_secret_is_its_arn():
     assert (is_kept, value, left) == (True, "two", [])
 
 
+PARAMETER = """
+    import json
+    from ministack.services.cloudformation import provisioners
+    from localcloud.ministack import parameter_names
+
+    parameter_names.install()
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::SSM::Parameter"]
+    properties = {"Type": "String", "Value": "one"}
+    name, attributes = handlers["create"]("Limit", properties, "stack")
+    changed = {**properties, "Value": "two"}
+    again, _ = handlers["update"](name, properties, changed, "stack", "Limit")
+    given, _ = handlers["create"]("Other", {**properties, "Name": "/given"}, "stack")
+    print(json.dumps([name, attributes["Arn"].split(":")[-1], again == name, given]))
+"""
+
+
+def test_parameter_without_a_name_gets_one_without_a_slash():
+    name, resource, is_kept, given = inside_ministack(PARAMETER)
+    assert name.startswith("CFN-Limit-")
+    assert (resource, is_kept, given) == (f"parameter/{name}", True, "/given")
+
+
 NAMED = """
     import asyncio, json
     from ministack.services import lambda_svc

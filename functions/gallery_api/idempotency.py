@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gallery_api.idempotency_store import IdempotencyStore
 
-# A minute less than the signed upload in the answer lives, so that a repeated answer still works.
+# A minute less than UPLOAD_LIFETIME, so that the signed upload of a repeated answer still works.
 LIFETIME_SECONDS: Final = 14 * 60
 _KEY = re.compile("[ -~]{1,255}")
 _IN_PROGRESS = (faults.IdempotencyAlreadyInProgressError, faults.IdempotencyInconsistentStateError)

@@ -15,6 +15,7 @@ from shared.dynamodb import from_item, to_item
 from shared.photos import FEED, Status
 
 _LIMIT = re.compile("[1-9][0-9]?|100")
+_DEFAULT_LIMIT = "30"
 _MOST_QUERIES = 10  # for one page: deleted photos leave a query's page short
 
 router = APIGatewayRouter()
@@ -39,9 +40,10 @@ def list_own_photos() -> PhotoPage:
 def _page(table: str, index: str, partition: str) -> PhotoPage:
     """The requested page, by id: ids sort by time. 101 rows stay far below the 1 MB of a Query."""
     asked = router.current_event.query_string_parameters
-    if not _LIMIT.fullmatch(asked.get("limit", "30")):
+    asked_limit = asked.get("limit", _DEFAULT_LIMIT)
+    if not _LIMIT.fullmatch(asked_limit):
         raise ProblemError(HTTPStatus.BAD_REQUEST, "limit must be a whole number from 1 to 100")
-    limit = int(asked.get("limit", "30"))
+    limit = int(asked_limit)
     start: dict[str, Any] = {}
     if "cursor" in asked:
         key = {index: partition, "photo_id": decode_cursor(asked["cursor"])}

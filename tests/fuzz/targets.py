@@ -86,7 +86,7 @@ def cursors(data: bytes) -> None:
 def pages(data: bytes) -> None:
     """Path, query and type in an event of CloudFront; without a row to look up."""
     path, _, query = data.decode("latin-1").partition("?")
-    request = {"uri": f"/{path}", "querystring": query, "origin": {}}
+    request = {"method": "GET", "uri": f"/{path}", "querystring": query, "origin": {}}
     kind = [{"key": "Content-Type", "value": query}]
     response = {"status": "200", "headers": {"content-type": kind}}
     cf = {"request": request, "response": response}

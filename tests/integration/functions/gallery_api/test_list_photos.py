@@ -21,7 +21,7 @@ def photo_id(number: int) -> str:
     return f"019aa1a0-{number:04x}-7d11-8a7b-3f2c9d4e5f60"
 
 
-def ask(api: Api, **query: str) -> Answer:
+def ask(api: Api, /, **query: str) -> Answer:
     return api.call("list_photos", queryStringParameters=query or None)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _EVERY = 20  # a line per so many packages, where the output is no terminal
-_PACKAGE = re.compile(r"Collecting ([\w.]+(?:-\w+)*)|Processing .*/(\w+)")  # the second: a file
+_PACKAGE = re.compile(r"Collecting ([\w.]+(?:-\w+)*)|Processing \S*/(\w+)")  # the second: a file
 _PINNED = re.compile(r"^[\w.-]+==", re.MULTILINE)
 
 

@@ -11,7 +11,7 @@ SAID = """\
 Ignoring colorama: markers 'sys_platform == "win32"' don't match your environment
 Collecting boto3==1.2.3 (from -r dev.txt (line 1))
   Downloading boto3-1.2.3-py3-none-any.whl (140 kB)
-Processing /wheels/rich-4.5.6-py3-none-any.whl (from -r dev.txt (line 3))
+Processing /wheels/rich-4.5.6-py3-none-any.whl (from -r requirements/dev.txt (line 3))
 Installing collected packages: boto3, rich
 Successfully installed boto3-1.2.3 rich-4.5.6
 """

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from botocore.exceptions import ConnectionError as NotConnectedError
 from botocore.exceptions import HTTPClientError
@@ -110,29 +110,23 @@ def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--template", type=Path, default=Path("template.yaml"))
     shared.add_argument("--port", type=port_number, help="of the AWS APIs")
+    value: dict[str, Any] = {
+        "type": parameter,
+        "action": "append",
+        "default": [],
+        "metavar": "NAME=VALUE",
+    }
     given = argparse.ArgumentParser(add_help=False)
-    given.add_argument(
-        "--parameter", type=parameter, action="append", default=[], metavar="NAME=VALUE"
-    )
+    given.add_argument("--parameter", **value)
     up = commands.add_parser("up", parents=[shared, given], help="run the application")
     up.add_argument("--cdn-port", type=port_number, help="of CloudFront")
     up.add_argument("--host", type=listening_address, default="127.0.0.1")
     up.add_argument("--stack-name")
     up.add_argument(
-        "--ssm-parameter",
-        type=parameter,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a parameter of Parameter Store that the template reads",
+        "--ssm-parameter", help="a parameter of Parameter Store that the template reads", **value
     )
     up.add_argument(
-        "--export",
-        type=parameter,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="an export of another stack that the template imports",
+        "--export", help="an export of another stack that the template imports", **value
     )
     up.add_argument(
         "--debug",

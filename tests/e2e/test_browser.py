@@ -1,10 +1,6 @@
 """The page in a real browser: a photo from upload to deletion, and accessibility."""
 
-import contextlib
-import json
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,57 +11,39 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import (
     Browser,
-    BrowserContext,
-    ConsoleMessage,
     Locator,
     Page,
     Response,
     Route,
     expect,
-    sync_playwright,
 )
 
 from demo.client import Gallery
 from demo.samples import PHOTOS
-from demo.sign_in import PASSWORD, USER
-from localcloud import cloudfront
-from localcloud.cloud import STATE, Cloud
 from localcloud.event_sources.poller import EventSources
-from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
+from tests.e2e.browser_page import launched_browser, sign_in, tile, visit
 from tests.e2e.test_streams import listed_photo
 from tests.e2e.test_thumbnails import jpeg
 from tests.support.waiting import awaited
 
-KEPT = STATE / "browser"
-PATIENCE = 60_000  # milliseconds: functions start cold, and three at once
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-]
-API_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d\.\d{3})?Z")
 # The longest date that the page can show, and the shortest.
 LONGEST = datetime(2026, 9, 30, 20, 48, tzinfo=UTC)
 SHORTEST = datetime(2027, 5, 1, 11, 11, tzinfo=UTC)
-# To the console, which outlives the document that a shift is seen in.
-REPORTS = """
-new PerformanceObserver((list) => {
-  for (const shift of list.getEntries()) {
-    if (shift.hadRecentInput) continue;
-    const nodes = shift.sources.map(({ node }) => node?.id || node?.className || node?.nodeName);
-    console.debug(`layout-shift ${JSON.stringify([shift.value, location.pathname, ...nodes])}`);
-  }
-}).observe({ type: "layout-shift", buffered: true });
-addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
-  console.error(`content policy: ${violatedDirective} forbids ${blockedURI}`),
-);
-"""
-
 FOR_ACTIONS = (
     *("/confirm.js", "/own_photos.js", "/sending.js", "/sign_in.js", "/token.js", "/uploads.js"),
 )
+
+# What a page says of a JPEG file of that many bytes.
+REFUSAL = """
+async (size) => {
+  const { describe } = await import("/uploads.js");
+  try {
+    return describe({ name: "a.jpg", type: "image/jpeg", size }).bytes;
+  } catch (error) {
+    return error.message;
+  }
+}
+"""
 
 # Whether what stands around a title in a sentence is shown in its order.
 IN_ORDER = """
@@ -88,107 +66,6 @@ async (title) => {
   return { asItIs: inOrder(title), isolated: inOrder(isolated(title)) };
 }
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        missing = "neither chromium nor google-chrome is installed"
-        if OWN_ENVIRONMENT.get("CI"):
-            pytest.fail(f"CI must not skip the browser tests, but {missing}")
-        pytest.skip(f"{missing}: the page is not tested in a browser")
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-class Watch:
-    """What a page says that no page should say, and how far things moved under the reader."""
-
-    def __init__(self, page: Page) -> None:
-        self.problems: list[str] = []
-        self.shifts: list[list[Any]] = []
-        page.on("console", self._hear)
-        page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
-
-    def _hear(self, message: ConsoleMessage) -> None:
-        name, _, text = message.text.partition(" ")
-        if name == "layout-shift":
-            self.shifts.append(json.loads(text))
-        elif message.type in ("error", "warning"):
-            self.problems.append(f"{message.type}: {message.text} ({message.location['url']})")
-
-
-def move_clock(context: BrowserContext, moment: datetime) -> None:
-    """Have the browser's clock, and each time that the API answers with, begin at `moment`."""
-    offset = moment - datetime.now(UTC)
-
-    def moved(match: re.Match[str]) -> str:
-        time = datetime.fromisoformat(match[0]) + offset
-        return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-    def answer(route: Route) -> None:
-        response = route.fetch()
-        route.fulfill(response=response, body=API_TIME.sub(moved, response.text()))
-
-    context.clock.install(time=moment)
-    context.route("**/api/**", answer)
-
-
-@contextlib.contextmanager
-def visit(
-    browser: Browser, url: str, expected: tuple[str, ...] = (), **options: Any
-) -> Iterator[Page]:
-    """A page of a new profile, and a look at the end for what went wrong in silence.
-
-    `expected` are patterns of what its console may say nonetheless. If something fails, a picture
-    and a trace are kept.
-    """
-    moment = options.pop("moment", None)
-    context = browser.new_context(base_url=url, **{"locale": "en-GB", **options})
-    context.set_default_timeout(PATIENCE)
-    if moment:
-        move_clock(context, moment)
-    context.tracing.start(screenshots=True, snapshots=True)
-    context.add_init_script(REPORTS)
-    page = context.new_page()
-    watch = Watch(page)
-    try:
-        yield page
-        problems = [
-            each for each in watch.problems if not any(re.search(it, each) for it in expected)
-        ]
-        assert problems == []
-        assert sum(shift[0] for shift in watch.shifts) < 0.02, watch.shifts
-    except BaseException:
-        name = os.environ["PYTEST_CURRENT_TEST"].rpartition("::")[2].split(" ")[0]
-        picture, trace = KEPT / f"{name}.png", KEPT / f"{name}.zip"
-        page.screenshot(path=picture, full_page=True)
-        context.tracing.stop(path=trace)
-        print(f"The page when it failed: {picture}")
-        print(f"How it came to that: playwright show-trace {trace}")
-        print(f"It said: {watch.problems or 'nothing'}")
-        raise
-    finally:
-        # A page that polls has a request under way when the context closes.
-        context.unroute_all(behavior="ignoreErrors")
-        context.close()
-
-
-def sign_in(page: Page) -> None:
-    page.locator("#sign-in").click()
-    dialog = page.locator("#sign-in-dialog")
-    dialog.get_by_label("User name").fill(USER)
-    dialog.get_by_label("Password", exact=True).fill(PASSWORD)
-    dialog.get_by_role("button", name="Sign in").click()
-    expect(page.locator("#user-name")).to_have_text(USER)
-
-
-def tile(page: Page, photo_id: str | None) -> Locator:
-    return page.locator(f"#grid li[data-photo-id='{photo_id}']")
 
 
 def serious_findings(page: Page) -> list[str]:
@@ -224,6 +101,12 @@ def isolated(title: str) -> str:
 def is_dark(page: Page) -> bool:
     paper = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     return all(int(channel) < 128 for channel in re.findall(r"\d+", paper)[:3])
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched_browser() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -379,6 +262,15 @@ def test_a_title_reorders_nothing_around_it(browser: Browser, url: str, photo_id
         assert page.evaluate(IN_ORDER, title) == {"asItIs": False, "isolated": True}
 
 
+@pytest.mark.usefixtures("stack")
+def test_file_that_is_too_large_is_refused_with_a_size_above_the_limit(browser: Browser, url: str):
+    with visit(browser, url) as page:
+        page.goto("/")
+        assert page.evaluate(REFUSAL, 25_000_000) == 25_000_000
+        refusal = page.evaluate(REFUSAL, 25_000_001)
+        assert refusal == "Too large: 25.1 MB. The limit is 25 MB."
+
+
 @pytest.mark.parametrize("width", [320, 1280])
 @pytest.mark.usefixtures("id_token")
 def test_waiting_page_keeps_its_place_when_the_photo_comes(
@@ -448,162 +340,6 @@ def test_focus_stays_where_the_work_continues(browser: Browser, url: str, tmp_pa
         press("Enter")
         expect(page.locator("#notice")).to_contain_text("was deleted")
         expect(focused).to_have_id("gallery")
-
-
-@pytest.mark.usefixtures("event_sources", "id_token")
-def test_actions_without_a_connection_say_so_and_continue_by_themselves(
-    browser: Browser, url: str, tmp_path: Path
-):
-    unreachable = "cannot be reached. Check your connection."
-    files = [tmp_path / name for name in ("canceled.jpg", "sent.jpg")]
-    for file in files:
-        file.write_bytes(jpeg(240, 320))
-    with visit(browser, url, expected=("ERR_INTERNET_DISCONNECTED",)) as page:
-
-        def set_online(online: bool) -> None:
-            page.context.set_offline(not online)
-
-        with page.expect_response("**/uploads.js"), page.expect_response("**/token.js"):
-            page.goto("/")
-        page.wait_for_load_state("networkidle")
-        set_online(False)
-        page.locator("#sign-in").click()
-        dialog = page.locator("#sign-in-dialog")
-        expect(dialog).to_contain_text(f"{USER} with the password “{PASSWORD}”")
-        dialog.get_by_label("User name").fill(USER)
-        dialog.get_by_label("Password", exact=True).fill(PASSWORD)
-        dialog.get_by_role("button", name="Sign in").click()
-        expect(dialog.get_by_role("alert")).to_contain_text(unreachable)
-        set_online(True)
-        dialog.get_by_role("button", name="Sign in").click()
-        expect(page.locator("#user-name")).to_have_text(USER)
-
-        set_online(False)
-        page.locator("#files").set_input_files(files)
-        waiting = page.locator("#journeys [data-state=waiting]")
-        expect(waiting).to_have_count(2)
-        expect(waiting.first).to_contain_text(f"{unreachable} Trying again…")
-        page.get_by_role("button", name="Cancel all").click()
-        expect(waiting).to_have_count(0)
-        page.locator("#files").set_input_files(files)
-        expect(waiting).to_have_count(2)
-        waiting.filter(has_text="canceled").get_by_role("button", name="Cancel").click()
-        set_online(True)
-        sent = page.locator("#journeys [data-state=complete]")
-        expect(sent).to_contain_text("sent")
-        expect(page.locator("#journeys .title", has_text="canceled")).to_have_count(0)
-
-        sent.locator("a").click()
-        expect(page.locator("#delete")).to_be_visible()
-        page.wait_for_load_state("networkidle")
-        set_online(False)
-        for _ in range(2):
-            page.locator("#delete").click()
-            page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
-            expect(page.locator("#delete-problem")).to_contain_text(unreachable)
-        page.locator("#sign-out").click()
-        expect(page.locator("#notice")).to_contain_text(unreachable)
-        set_online(True)
-
-
-@pytest.mark.usefixtures("event_sources", "id_token")
-def test_page_waits_for_a_stopped_cloud_and_loads_when_it_runs_again(
-    browser: Browser, cloud: Cloud, photo_id: str
-):
-    port = free_port()
-    with visit(browser, f"http://127.0.0.1:{port}", expected=("ERR_", "status of 50")) as page:
-        page.route("**/api/photos?*", lambda route: route.abort("connectionrefused"))
-        with cloudfront.running(cloud, port):
-            page.goto("/")
-            expect(page.locator("#gallery-note")).to_contain_text("cannot be reached")
-        page.unroute("**/api/photos?*")
-        expect(page.locator("#gallery-note")).to_contain_text("Trying again…")
-        with cloudfront.running(cloud, port):
-            expect(tile(page, photo_id)).to_contain_class("loaded")
-            expect(page.locator("#gallery-note")).to_have_text("")
-
-
-@pytest.mark.usefixtures("event_sources")
-def test_slow_api_gets_the_same_request_again_and_makes_one_photo(
-    browser: Browser, url: str, id_token: str, tmp_path: Path
-):
-    """The page's patience ends after the API has made the record."""
-    photo = tmp_path / "slow.jpg"
-    photo.write_bytes(jpeg(240, 320))
-    with visit(browser, url) as page:
-        page.add_init_script(
-            """const send = fetch;
-            globalThis.slow = true;
-            fetch = async (url, options) => {
-              const answer = await send(url, options);
-              if (slow && options?.method === "POST" && url.endsWith("/photos")) {
-                throw new DOMException("", "TimeoutError");
-              }
-              return answer;
-            };"""
-        )
-        page.goto("/")
-        sign_in(page)
-        page.locator("#files").set_input_files([photo])
-        row = page.locator("#journeys [data-state=waiting]", has_text="slow")
-        expect(row).to_contain_text("has not answered for 20 seconds. Trying again…")
-        expect(row.get_by_role("button", name="Cancel")).to_be_visible()
-        page.evaluate("slow = false")
-        expect(page.locator("#journeys [data-state=complete]")).to_contain_text("slow")
-    with Gallery(url, id_token) as gallery:
-        assert [each["title"] for each in gallery.photos()].count("slow") == 1
-
-
-@pytest.mark.parametrize(
-    ("deleted", "outcome"), [(False, "older"), (True, "There is no photo with this id.")]
-)
-def test_photo_that_the_newest_page_does_not_list_is_not_awaited_for_ever(
-    browser: Browser, url: str, *, deleted: bool, outcome: str
-):
-    """It is older than 50 others, or was deleted before it was listed."""
-    wanted = "01900000-0000-7000-8000-000000000000"
-    newer = {"photo_id": wanted.replace("0190", "0191", 1), "title": "newer"}
-    older = {"photo_id": wanted, "title": "older"}
-
-    def answer(route: Route) -> None:
-        if "/photos?" not in route.request.url:
-            return route.fulfill(status=404, json={"detail": "There is no photo with this id."})
-        if deleted or "cursor" in route.request.url:
-            return route.fulfill(json={"photos": [] if deleted else [older], "cursor": None})
-        return route.fulfill(json={"photos": [newer], "cursor": "next"})
-
-    with visit(browser, url, expected=("status of 404",)) as page:
-        page.goto("/photo.html?id=none")
-        page.route("**/api/photos**", answer)
-        listed = """async (id) => {
-          const { untilListed } = await import("/api.js");
-          return untilListed(id).then(({ title }) => title, ({ message }) => message);
-        }"""
-        assert page.evaluate(listed, wanted) == outcome
-
-
-def test_tile_requests_one_rendition_while_others_arrive(browser: Browser, url: str, photo_id: str):
-    requested: list[str] = []
-    with visit(browser, url) as page:
-        page.on("request", lambda request: requested.append(urlsplit(request.url).path))
-        page.goto("/")
-        expect(tile(page, photo_id)).to_contain_class("loaded")
-        page.evaluate(
-            """async (id) => {
-              const { addPhotos } = await import("/grid.js");
-              const photo = await fetch(`/api/photos/${id}`).then((answer) => answer.json());
-              for (let number = 0; number < 9; number += 1) {
-                const id = `09999999-0000-7000-8000-00000000000${number}`;
-                addPhotos([{ ...photo, photo_id: id, width: 100 + 90 * number, height: 300 }]);
-                await new Promise(requestAnimationFrame);
-              }
-            }""",
-            photo_id,
-        )
-        expect(page.locator("#grid li")).not_to_have_count(1)
-        page.wait_for_load_state("networkidle")
-    own = [path for path in requested if path.startswith(f"/photos/{photo_id}/")]
-    assert len(own) == len(set(own)), own
 
 
 def test_page_without_photos_weighs_less_than_60_kb(browser: Browser, url: str, photo_id: str):

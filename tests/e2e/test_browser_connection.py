@@ -1,0 +1,185 @@
+"""The page without a connection, with a slow API, and with photos that are not listed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Route, expect
+
+from demo.client import Gallery
+from demo.sign_in import PASSWORD, USER
+from localcloud import cloudfront
+from localcloud.cloud import Cloud
+from localcloud.event_sources.poller import EventSources
+from tests.e2e.browser_page import launched_browser, sign_in, tile, visit
+from tests.e2e.conftest import free_port
+from tests.e2e.test_streams import listed_photo
+from tests.e2e.test_thumbnails import jpeg
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def photo_id(gallery: Gallery, event_sources: EventSources) -> str:
+    return listed_photo(gallery, event_sources)
+
+
+@pytest.mark.usefixtures("event_sources", "id_token")
+def test_actions_without_a_connection_say_so_and_continue_by_themselves(
+    browser: Browser, url: str, tmp_path: Path
+):
+    unreachable = "cannot be reached. Check your connection."
+    files = [tmp_path / name for name in ("canceled.jpg", "sent.jpg")]
+    for file in files:
+        file.write_bytes(jpeg(240, 320))
+    with visit(browser, url, expected=("ERR_INTERNET_DISCONNECTED",)) as page:
+
+        def set_online(online: bool) -> None:
+            page.context.set_offline(not online)
+
+        with page.expect_response("**/uploads.js"), page.expect_response("**/token.js"):
+            page.goto("/")
+        page.wait_for_load_state("networkidle")
+        set_online(False)
+        page.locator("#sign-in").click()
+        dialog = page.locator("#sign-in-dialog")
+        expect(dialog).to_contain_text(f"{USER} with the password “{PASSWORD}”")
+        dialog.get_by_label("User name").fill(USER)
+        dialog.get_by_label("Password", exact=True).fill(PASSWORD)
+        dialog.get_by_role("button", name="Sign in").click()
+        expect(dialog.get_by_role("alert")).to_contain_text(unreachable)
+        set_online(True)
+        dialog.get_by_role("button", name="Sign in").click()
+        expect(page.locator("#user-name")).to_have_text(USER)
+
+        set_online(False)
+        page.locator("#files").set_input_files(files)
+        waiting = page.locator("#journeys [data-state=waiting]")
+        expect(waiting).to_have_count(2)
+        expect(waiting.first).to_contain_text(f"{unreachable} Trying again…")
+        page.get_by_role("button", name="Cancel all").click()
+        expect(waiting).to_have_count(0)
+        page.locator("#files").set_input_files(files)
+        expect(waiting).to_have_count(2)
+        waiting.filter(has_text="canceled").get_by_role("button", name="Cancel").click()
+        set_online(True)
+        sent = page.locator("#journeys [data-state=complete]")
+        expect(sent).to_contain_text("sent")
+        expect(page.locator("#journeys .title", has_text="canceled")).to_have_count(0)
+
+        sent.locator("a").click()
+        expect(page.locator("#delete")).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        set_online(False)
+        for _ in range(2):
+            page.locator("#delete").click()
+            page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+            expect(page.locator("#delete-problem")).to_contain_text(unreachable)
+        page.locator("#sign-out").click()
+        expect(page.locator("#notice")).to_contain_text(unreachable)
+        set_online(True)
+
+
+@pytest.mark.usefixtures("event_sources", "id_token")
+def test_page_waits_for_a_stopped_cloud_and_loads_when_it_runs_again(
+    browser: Browser, cloud: Cloud, photo_id: str
+):
+    port = free_port()
+    with visit(browser, f"http://127.0.0.1:{port}", expected=("ERR_", "status of 50")) as page:
+        page.route("**/api/photos?*", lambda route: route.abort("connectionrefused"))
+        with cloudfront.running(cloud, port):
+            page.goto("/")
+            expect(page.locator("#gallery-note")).to_contain_text("cannot be reached")
+        page.unroute("**/api/photos?*")
+        expect(page.locator("#gallery-note")).to_contain_text("Trying again…")
+        with cloudfront.running(cloud, port):
+            expect(tile(page, photo_id)).to_contain_class("loaded")
+            expect(page.locator("#gallery-note")).to_have_text("")
+
+
+@pytest.mark.usefixtures("event_sources")
+def test_slow_api_gets_the_same_request_again_and_makes_one_photo(
+    browser: Browser, url: str, id_token: str, tmp_path: Path
+):
+    """The page's patience ends after the API has made the record."""
+    photo = tmp_path / "slow.jpg"
+    photo.write_bytes(jpeg(240, 320))
+    with visit(browser, url) as page:
+        page.add_init_script(
+            """const send = fetch;
+            globalThis.slow = true;
+            fetch = async (url, options) => {
+              const answer = await send(url, options);
+              if (slow && options?.method === "POST" && url.endsWith("/photos")) {
+                throw new DOMException("", "TimeoutError");
+              }
+              return answer;
+            };"""
+        )
+        page.goto("/")
+        sign_in(page)
+        page.locator("#files").set_input_files([photo])
+        row = page.locator("#journeys [data-state=waiting]", has_text="slow")
+        expect(row).to_contain_text("has not answered for 20 seconds. Trying again…")
+        expect(row.get_by_role("button", name="Cancel")).to_be_visible()
+        page.evaluate("slow = false")
+        expect(page.locator("#journeys [data-state=complete]")).to_contain_text("slow")
+    with Gallery(url, id_token) as gallery:
+        assert [each["title"] for each in gallery.photos()].count("slow") == 1
+
+
+@pytest.mark.parametrize(
+    ("deleted", "outcome"), [(False, "older"), (True, "There is no photo with this id.")]
+)
+def test_photo_that_the_newest_page_does_not_list_is_not_awaited_for_ever(
+    browser: Browser, url: str, *, deleted: bool, outcome: str
+):
+    """It is older than 50 others, or was deleted before it was listed."""
+    wanted = "01900000-0000-7000-8000-000000000000"
+    newer = {"photo_id": wanted.replace("0190", "0191", 1), "title": "newer"}
+    older = {"photo_id": wanted, "title": "older"}
+
+    def answer(route: Route) -> None:
+        if "/photos?" not in route.request.url:
+            return route.fulfill(status=404, json={"detail": "There is no photo with this id."})
+        if deleted or "cursor" in route.request.url:
+            return route.fulfill(json={"photos": [] if deleted else [older], "cursor": None})
+        return route.fulfill(json={"photos": [newer], "cursor": "next"})
+
+    with visit(browser, url, expected=("status of 404",)) as page:
+        page.goto("/photo.html?id=none")
+        page.route("**/api/photos**", answer)
+        listed = """async (id) => {
+          const { untilListed } = await import("/api.js");
+          return untilListed(id).then(({ title }) => title, ({ message }) => message);
+        }"""
+        assert page.evaluate(listed, wanted) == outcome
+
+
+def test_tile_requests_one_rendition_while_others_arrive(browser: Browser, url: str, photo_id: str):
+    requested: list[str] = []
+    with visit(browser, url) as page:
+        page.on("request", lambda request: requested.append(urlsplit(request.url).path))
+        page.goto("/")
+        expect(tile(page, photo_id)).to_contain_class("loaded")
+        page.evaluate(
+            """async (id) => {
+              const { addPhotos } = await import("/grid.js");
+              const photo = await fetch(`/api/photos/${id}`).then((answer) => answer.json());
+              for (let number = 0; number < 9; number += 1) {
+                const id = `09999999-0000-7000-8000-00000000000${number}`;
+                addPhotos([{ ...photo, photo_id: id, width: 100 + 90 * number, height: 300 }]);
+                await new Promise(requestAnimationFrame);
+              }
+            }""",
+            photo_id,
+        )
+        expect(page.locator("#grid li")).not_to_have_count(1)
+        page.wait_for_load_state("networkidle")
+    own = [path for path in requested if path.startswith(f"/photos/{photo_id}/")]
+    assert len(own) == len(set(own)), own

@@ -35,6 +35,18 @@ class CacheKey:
 
 
 @dataclass(frozen=True)
+class StaleLimits:
+    """Until when an expired object may be served.
+
+    `while_revalidated`: at once, while CloudFront asks the origin for it in the background.
+    `if_error`: in place of a 5xx of the origin; None, without the directive, is without a limit.
+    """
+
+    while_revalidated: float = 0
+    if_error: float | None = None
+
+
+@dataclass(frozen=True)
 class Cached:
     """An object in the cache; `etag` is the origin's, from before compression.
 
@@ -46,6 +58,17 @@ class Cached:
     stored_at: float
     fresh_until: float
     tags: frozenset[str] = frozenset()
+    stale: StaleLimits = StaleLimits()
+
+    def is_fresh(self, now: float) -> bool:
+        """Whether it has not expired; false if it was stored before the clock was set back."""
+        return self.stored_at <= now < self.fresh_until
+
+    def is_served_while_revalidated(self, now: float) -> bool:
+        return self.fresh_until <= now < self.stale.while_revalidated
+
+    def replaces_an_error(self, now: float) -> bool:
+        return self.stale.if_error is None or now < self.stale.if_error
 
 
 def cache_key(request: Request, policy: CachePolicy) -> CacheKey:
@@ -103,6 +126,24 @@ def _directives(response: Response) -> dict[str, str]:
     return {name.strip().lower(): value.strip().strip('"') for name, _, value in parts}
 
 
+def stale_limits(
+    response: Response, policy: CachePolicy, stored_at: float, seconds: float
+) -> StaleLimits:
+    """What stale-while-revalidate and stale-if-error allow for an object that is fresh for seconds.
+
+    The maximum TTL ends both.
+    """
+    directives = _directives(response)
+
+    def limit(name: str) -> float | None:
+        text = directives.get(name, "")
+        if not text.isdecimal():
+            return None
+        return stored_at + min(seconds + int(text), max(policy.max_ttl, seconds))
+
+    return StaleLimits(limit("stale-while-revalidate") or 0, limit("stale-if-error"))
+
+
 def _origin_lifetime(response: Response, directives: Mapping[str, str], now: float) -> float | None:
     """The lifetime that the origin sets, if it sets one."""
     for name in _MAX_AGES:
@@ -156,8 +197,13 @@ def refreshed(
     response = replace(
         cached.response, headers=(*without(cached.response.headers, names), *headers)
     )
-    tags = cache_tags(response, tag_header)
-    return replace(cached, response=response, stored_at=now, fresh_until=now + seconds, tags=tags)
+    return replace(
+        cached,
+        response=response,
+        stored_at=now,
+        fresh_until=now + seconds,
+        tags=cache_tags(response, tag_header),
+    )
 
 
 class Cache:

@@ -18,6 +18,7 @@ from localcloud.cloudfront.caching import (
     lifetime,
     not_modified,
     refreshed,
+    stale_limits,
 )
 from localcloud.cloudfront.compression import compressed, encoding
 from localcloud.cloudfront.messages import (
@@ -38,6 +39,7 @@ _OF_A_BODY: Final = ("content-length", "content-encoding", "content-type")
 
 type Fetch = Callable[[Distribution, Origin, Request], Response]
 type Invoke = Callable[[str, dict[str, Any]], object]
+type RunInBackground = Callable[[Callable[[], None]], None]
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Edge:
 
     `fetch` raises OriginError. `invoke` gets a function's ARN and an event, and raises
     FunctionError. `report` gets a sentence for the operator of the distribution.
+    `run_in_background` gets the requests for expired objects that a viewer has already been given.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Edge:
         invoke: Invoke,
         clock: Callable[[], float],
         report: Callable[[str], None],
+        run_in_background: RunInBackground,
     ) -> None:
         self.distribution = distribution
         self._cache = cache
@@ -85,6 +89,7 @@ class Edge:
         self._invoke = invoke
         self._clock = clock
         self._report = report
+        self._run_in_background = run_in_background
         self._under_way: dict[CacheKey, threading.Event] = {}
         self._lock = threading.Lock()
 
@@ -109,25 +114,45 @@ class Edge:
         try:
             if visit.request.method not in _CACHED_METHODS:
                 return _miss(self._from_origin(visit))
-            if hit := self._hit(visit):
+            if hit := self._fresh(visit):
                 return hit
             if visit.behaviour.cache.max_ttl == 0:  # only errors are cached
                 return self._missed(visit)
+            if stale := self._stale(visit):
+                return stale
             with self._one_at_a_time(visit.key()):
-                return self._hit(visit) or self._missed(visit)
+                return self._fresh(visit) or self._missed(visit)
         except FunctionError as error:
             self._report(f"{visit.request.method} {visit.request.path}: {error}")
             reason = "The Lambda function associated with the CloudFront distribution failed."
             return _Outcome(error_page(error.status, reason), error.kind)
 
-    def _hit(self, visit: _Visit) -> _Outcome | None:
+    def _fresh(self, visit: _Visit) -> _Outcome | None:
         cached = self._cache.get(visit.key())
         now = self._clock()
-        # Not what was stored in the future: the clock was set back since.
-        if cached is None or not cached.stored_at <= now < cached.fresh_until:
+        if cached is None or not cached.is_fresh(now):
             return None
-        result = "Error" if cached.response.status >= 400 else "Hit"
-        return _Outcome(cached.response, result, int(now - cached.stored_at))
+        return _hit(cached, now)
+
+    def _stale(self, visit: _Visit) -> _Outcome | None:
+        """An expired object that may be served while the origin is asked for it again."""
+        cached = self._cache.get(visit.key())
+        now = self._clock()
+        if cached is None or not cached.is_served_while_revalidated(now):
+            return None
+        with self._lock:
+            is_asked_for = visit.key() in self._under_way
+        if not is_asked_for:
+            self._run_in_background(lambda: self._revalidate(visit))
+        return _hit(cached, now)
+
+    def _revalidate(self, visit: _Visit) -> None:
+        try:
+            with self._one_at_a_time(visit.key()):
+                if self._fresh(visit) is None:
+                    self._missed(visit)
+        except FunctionError as error:
+            self._report(f"{visit.request.method} {visit.request.path}: {error}")
 
     def _missed(self, visit: _Visit) -> _Outcome:
         stale = self._cache.get(visit.key())
@@ -139,18 +164,23 @@ class Edge:
         policy, error_ttls = visit.behaviour.cache, visit.distribution.error_ttls
         tag_header = visit.distribution.tag_header
         seconds = lifetime(response, policy, error_ttls, now)
-        if stale and response.status >= 500:
-            kept = replace(stale, fresh_until=now + seconds)
-            outcome = _Outcome(stale.response, "Hit", int(now - stale.stored_at))
+        if stale and response.status >= 500 and stale.replaces_an_error(now):
+            asked_again_at = now + seconds
+            if stale.stale.if_error is not None:
+                asked_again_at = min(asked_again_at, stale.stale.if_error)
+            kept = replace(stale, fresh_until=asked_again_at)
+            outcome = _hit(stale, now)
         elif stale and response.status == 304:
             kept = refreshed(stale, response, now, seconds, tag_header)
+            kept = replace(kept, stale=stale_limits(kept.response, policy, now, seconds))
             outcome = _Outcome(kept.response, "RefreshHit")
         else:
             etag = response.header("etag")
             accepted = encoding(visit.request, policy)
             response = compressed(response, visit.behaviour, accepted)
             tags = cache_tags(response, tag_header)
-            kept = Cached(response, etag, now, now + seconds, tags)
+            limits = stale_limits(response, policy, now, seconds)
+            kept = Cached(response, etag, now, now + seconds, tags, limits)
             outcome = _miss(response)
         if visit.request.method == "GET" and seconds > 0:
             self._cache.put(visit.key(), kept, invalidations)
@@ -223,6 +253,11 @@ def _refusal(request: Request, behaviour: Behaviour) -> Response | None:
     if request.method in _CACHED_METHODS and request.body:
         return error_page(403, "A request to read has no body.")
     return None
+
+
+def _hit(cached: Cached, now: float) -> _Outcome:
+    result = "Error" if cached.response.status >= 400 else "Hit"
+    return _Outcome(cached.response, result, int(now - cached.stored_at))
 
 
 def _miss(response: Response) -> _Outcome:

@@ -136,6 +136,7 @@ def running(cloud: Cloud, port: int, distribution_id: str | None = None) -> Iter
             invoke=api.invoke,
             clock=time.time,
             report=log.warning,
+            run_in_background=lambda run: threading.Thread(target=run, daemon=True).start(),
         )
         cleanup.enter_context(_following(edge, api, cache, log))
         cleanup.enter_context(_serving(application(edge, log), listener))

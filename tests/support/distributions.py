@@ -97,6 +97,7 @@ class World:
     sent: list[Request] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     reported: list[str] = field(default_factory=list)
+    background: list[Callable[[], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.edge = Edge(
@@ -106,6 +107,7 @@ class World:
             invoke=self._invoke,
             clock=lambda: self.now,
             report=self.reported.append,
+            run_in_background=self.background.append,
         )
 
     def _fetch(self, _distribution: Distribution, _origin: Origin, request: Request) -> Response:

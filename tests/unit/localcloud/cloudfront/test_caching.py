@@ -11,11 +11,13 @@ from localcloud.cloudfront.behaviours import CachePolicy, RequestPolicy, Selecti
 from localcloud.cloudfront.caching import (
     Cache,
     Cached,
+    StaleLimits,
     cache_key,
     cache_tags,
     lifetime,
     selected_cookies,
     selected_query,
+    stale_limits,
 )
 from localcloud.cloudfront.messages import Request, Response
 from tests.support.distributions import BY_ID, DISABLED, OPTIMIZED
@@ -33,6 +35,24 @@ def answer(cache_control: str | None = None, status: int = 200, **others: str) -
 def at(path: str, query: str = "", **headers: str) -> Request:
     given = tuple((name.replace("_", "-"), value) for name, value in headers.items())
     return Request("GET", path, query, given)
+
+
+@pytest.mark.parametrize(
+    ("cache_control", "expected"),
+    [
+        ("max-age=3", StaleLimits(0, None)),
+        ("max-age=3, stale-while-revalidate=5", StaleLimits(NOW + 8, None)),
+        ("max-age=3, stale-if-error=60", StaleLimits(0, NOW + 63)),
+        ("max-age=3, stale-if-error=0", StaleLimits(0, NOW + 3)),
+        (
+            "max-age=3, stale-while-revalidate=5000, stale-if-error=5000",
+            StaleLimits(NOW + 1_000, NOW + 1_000),
+        ),
+        ("max-age=3, stale-while-revalidate=soon", StaleLimits(0, None)),
+    ],
+)
+def test_stale_limits_end_with_the_maximum_ttl(cache_control: str, expected: StaleLimits):
+    assert stale_limits(answer(cache_control), FROM_0, NOW, 3) == expected
 
 
 @pytest.mark.parametrize(

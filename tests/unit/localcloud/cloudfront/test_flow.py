@@ -13,6 +13,7 @@ from localcloud.cloudfront import edge
 from localcloud.cloudfront.behaviours import RequestPolicy, Selection
 from localcloud.cloudfront.messages import Request, Response
 from localcloud.cloudfront.origins import OriginError
+from localcloud.cloudfront.triggers import FunctionError
 from tests.support.distributions import (
     ALL_BUT_HOST,
     BY_ID,
@@ -169,6 +170,86 @@ def test_stale_object_is_served_while_the_origin_is_broken(failure: Any):
     world.now += 10
     world.get("/a")
     assert len(world.sent) == 3
+
+
+def with_cache_control(text: str) -> Response:
+    return replace(PAGE, headers=(*PAGE.headers, ("Cache-Control", text)))
+
+
+def test_expired_object_is_served_while_it_is_revalidated():
+    world = World(origin=with_cache_control("max-age=3, stale-while-revalidate=5"))
+    world.get("/a")
+    world.now += 4
+    world.origin = replace(world.origin, body=b"new")
+    response = world.get("/a")
+    assert (response.body, result(response), response.header("age")) == (b"page", "Hit", "4")
+    assert len(world.sent) == 1, "the viewer does not wait for the origin"
+    [revalidate] = world.background
+    revalidate()
+    assert len(world.sent) == 2
+    assert world.get("/a").body == b"new"
+    assert len(world.background) == 1
+
+
+def test_viewers_share_one_request_that_revalidates():
+    world = World(origin=with_cache_control("max-age=3, stale-while-revalidate=5"))
+    world.get("/a")
+    world.now += 4
+    world.get("/a")
+    world.get("/a")
+    for revalidate in world.background:
+        revalidate()
+    assert len(world.sent) == 2
+    fresh = world.origin
+
+    def another_viewer_comes(_request: Request) -> Response:
+        world.get("/a")
+        return fresh
+
+    world.now += 4
+    world.origin = another_viewer_comes
+    world.get("/a")
+    world.background[-1]()
+    assert len(world.background) == 3, "no second request while the first is under way"
+
+
+def test_object_is_not_served_after_the_time_for_its_revalidation():
+    world = World(origin=with_cache_control("max-age=3, stale-while-revalidate=5"))
+    world.get("/a")
+    world.now += 8
+    world.origin = replace(PAGE, body=b"new")
+    assert world.get("/a").body == b"new"
+    assert world.background == []
+
+
+def test_function_that_fails_while_an_object_is_revalidated_is_reported():
+    world = World(
+        settings=distribution(function=FUNCTION),
+        origin=with_cache_control("max-age=3, stale-while-revalidate=5"),
+    )
+    world.get("/a")
+    world.now += 4
+    world.function = raising(FunctionError(502, "LambdaExecutionError", "it raised"))
+    assert world.get("/a").status == 200
+    world.background[0]()
+    assert world.reported == ["GET /a: it raised"]
+
+
+def test_stale_if_error_limits_how_long_an_object_replaces_an_error():
+    world = World(origin=with_cache_control("max-age=3, stale-if-error=60"))
+    world.get("/a")
+    world.origin = BROKEN
+    for age, status in ((4, 200), (62, 200), (63, 500)):
+        world.now = 1_000_000 + age
+        assert world.get("/a").status == status
+
+
+def test_stale_if_error_of_0_lets_the_error_through():
+    world = World(origin=with_cache_control("max-age=3, stale-if-error=0"))
+    world.get("/a")
+    world.now += 4
+    world.origin = BROKEN
+    assert world.get("/a").status == 500
 
 
 def test_error_that_has_expired_is_not_served_in_place_of_another():

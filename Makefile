@@ -99,6 +99,9 @@ audit: install .venv-audit/installed ## look for known vulnerabilities of the de
 	@.venv-audit/bin/pip-audit --strict --require-hashes --disable-pip \
 	  --requirement layers/shared/requirements.txt --requirement layers/imaging/requirements.txt
 
+examples: install check-examples ## lint the examples, and build, deploy and run each on a laptop cloud of its own
+	@$(BIN)/pytest -m slow --numprocesses 2 --dist loadfile --durations 20 tests/examples
+
 test: install check .venv-audit/installed ## run all tests except the slow ones
 	@$(BIN)/pytest --numprocesses 2 --dist worksteal --durations 20 $(WITHOUT_CLOUD) tests/hostile tests/chaos
 	@$(BIN)/pytest --numprocesses 2 --durations 20 tests/e2e tests/applications
@@ -108,9 +111,10 @@ test-slow: install .venv-fuzz/installed ## run the tests that take too long for 
 	@$(BIN)/pytest -m hypothesis --hypothesis-profile thorough --numprocesses 2 tests/unit
 	@SIMULATION=long $(BIN)/pytest -m slow --numprocesses 2 --durations 20 $(WITHOUT_CLOUD)
 	@$(BIN)/pytest -m slow --durations 20 tests/e2e tests/applications tests/hostile tests/chaos
+	@$(MAKE) --no-print-directory examples
 
 check: install .venv-checkers/installed ## run ruff, mypy, the linters of template and workflows, and the checks and proofs of IAM policies
-	@$(MAKE) --no-print-directory --jobs 2 check-code check-templates check-policies
+	@$(MAKE) --no-print-directory --jobs 2 check-code check-templates check-policies check-examples
 
 check-code: ## run the part of check about Python code and workflows
 	@$(BIN)/ruff check .
@@ -127,6 +131,13 @@ check-templates: ## run the part of check about the templates
 
 check-policies: ## run the part of check about IAM policies
 	@$(TOOL) tools.vetting
+
+# Each folder has its own modules: mypy would take handler.py of two folders for the same module.
+check-examples: ## run the part of check about the examples
+	@$(BIN)/cfn-lint examples/*/template.yaml
+	@for folder in examples/*/; do \
+	  (cd $$folder && $(CURDIR)/$(BIN)/mypy --no-error-summary --cache-dir $(CURDIR)/.mypy_cache/examples) || exit 1; \
+	done
 
 format: install ## let ruff format the code and fix what it can
 	@$(BIN)/ruff check --fix .
@@ -194,4 +205,4 @@ install: .venv/installed .venv-ministack/installed .venv-runtime/installed ## cr
 clean: ## remove the environments and everything built
 	rm -rf .venv .venv-ministack .venv-runtime .venv-checkers .venv-audit .venv-fuzz .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo up down build audit test test-slow check check-code check-templates check-policies format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e attack chaos fuzz openapi extract remove-flow clean
+.PHONY: help demo up down build audit test test-slow check check-code check-templates check-policies check-examples examples format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e attack chaos fuzz openapi extract remove-flow clean

@@ -1,35 +1,17 @@
 """Sample applications of other teams, each on a laptop cloud of its own."""
 
-import contextlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-import pytest
-from rich.console import Console
-
-from localcloud.application import Application
-from localcloud.cloud import Cloud
 from localcloud.outside_values import OutsideValues
-from localcloud.running_application import RunningApplication, running_application
-from tests.e2e.conftest import OWN_ENVIRONMENT, free_port
+from localcloud.running_application import RunningApplication
+from tests.support import laptop_clouds
 
 HERE = Path(__file__).parent
 
 
-@contextlib.contextmanager
-def running(name: str, outside: OutsideValues | None = None) -> Iterator[RunningApplication]:
+def running(
+    name: str, outside: OutsideValues | None = None
+) -> AbstractContextManager[RunningApplication]:
     """Build, deploy and run one of the applications."""
-    cloud = Cloud("127.0.0.1", free_port())
-    application = Application(
-        HERE / name / "template.yaml", f"{name}-local", outside=outside or OutsideValues()
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        for variable in OWN_ENVIRONMENT:
-            patch.delenv(variable, raising=False)
-        for variable, value in cloud.environment.items():
-            patch.setenv(variable, value)
-        console = Console(width=200)
-        with running_application(
-            application, cloud, free_port(), OWN_ENVIRONMENT, console
-        ) as running:
-            yield running
+    return laptop_clouds.running(HERE / name / "template.yaml", outside=outside)

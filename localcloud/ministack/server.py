@@ -33,6 +33,7 @@ def main() -> None:
         executions,
         functions,
         http_apis,
+        message_moves,
         own_requests,
         parameter_names,
         queue_actions,
@@ -71,6 +72,7 @@ def main() -> None:
         )
         cloudwatch.install(executions.running_in_workers)
     deployments.install()  # after executions: it wraps asynchronous invocations
+    message_moves.install()
     parameter_names.install()
     queue_actions.install()
     scheduler.install()

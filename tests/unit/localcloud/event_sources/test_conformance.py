@@ -14,7 +14,13 @@ UNIT = (
     "tests/unit/localcloud/execution",
     "tests/simulation",
 )
-FOLDERS = {"": UNIT, "e2e ": ("tests/e2e",), "application ": ("tests/applications",)}
+FOLDERS = {
+    "": UNIT,
+    "integration ": ("tests/integration/localcloud/ministack",),
+    "e2e ": ("tests/e2e",),
+    "application ": ("tests/applications",),
+    "example ": ("tests/examples",),
+}
 TESTS = {
     prefix: "\n".join(
         path.read_text() for folder in folders for path in (ROOT / folder).glob("test_*.py")
@@ -36,7 +42,7 @@ def rules(name: str) -> list[str]:
 def test_every_rule_names_tests_that_exist(name: str):
     assert len(rules(name)) > 20
     for line in rules(name):
-        for prefix, test in re.findall(r"(e2e |application )?`(test_\w+)`", line):
+        for prefix, test in re.findall(rf"({'|'.join(filter(None, FOLDERS))})?`(test_\w+)`", line):
             assert f"def {test}(" in TESTS[prefix], test
 
 

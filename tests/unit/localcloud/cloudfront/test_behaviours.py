@@ -169,7 +169,7 @@ def test_complete_configuration_is_read():
     assert api.methods == {"GET", "HEAD", "POST"}
     assert default.methods == {"GET", "HEAD"}
     assert (api.compress, default.compress) == (False, True)
-    assert (api.function, default.function) == (None, FUNCTION)
+    assert (api.functions, default.functions) == ({}, {"origin-response": FUNCTION})
     assert default.origin.bucket == "site"
     assert default.origin.region == "us-east-1"
     assert default.origin.path == "/public"
@@ -220,9 +220,14 @@ def test_settings_that_are_not_modelled_are_refused(where: str, setting: dict[st
 @pytest.mark.parametrize(
     ("association", "text"),
     [
-        ({"EventType": "viewer-request", "LambdaFunctionARN": FUNCTION}, "at viewer-request"),
-        ({"EventType": "origin-request", "LambdaFunctionARN": FUNCTION}, "at origin-request"),
-        ({"EventType": "viewer-response", "LambdaFunctionARN": FUNCTION}, "at viewer-response"),
+        (
+            {
+                "EventType": "viewer-request",
+                "LambdaFunctionARN": FUNCTION,
+                "IncludeBody": True,
+            },
+            "request's body",
+        ),
         (
             {"EventType": "origin-response", "LambdaFunctionARN": FUNCTION.removesuffix(":1")},
             "numbered version",
@@ -237,7 +242,7 @@ def test_settings_that_are_not_modelled_are_refused(where: str, setting: dict[st
         ),
     ],
 )
-def test_function_is_a_numbered_version_at_origin_response(association: dict[str, str], text: str):
+def test_function_is_a_numbered_version_and_gets_no_body(association: dict[str, Any], text: str):
     changed = given()
     default = changed["DistributionConfig"]["DefaultCacheBehavior"]
     default["LambdaFunctionAssociations"] = {"Items": [association]}

@@ -180,7 +180,10 @@ def distribution_from_api(
         domain=given["DomainName"],
         root_object=config.get("DefaultRootObject", ""),
         behaviours=(
-            *(behaviour(each, each["PathPattern"]) for each in _items(config["CacheBehaviors"])),
+            *(
+                behaviour(each, each["PathPattern"])
+                for each in _items(config.get("CacheBehaviors", {}))
+            ),
             behaviour(config["DefaultCacheBehavior"], "*"),
         ),
         error_ttls=_error_ttls(config),
@@ -190,7 +193,7 @@ def distribution_from_api(
 
 def policy_ids(config: Mapping[str, Any]) -> tuple[set[str], set[str]]:
     """The ids of the cache policies and of the origin request policies that are in use."""
-    behaviours = [*_items(config["CacheBehaviors"]), config["DefaultCacheBehavior"]]
+    behaviours = [*_items(config.get("CacheBehaviors", {})), config["DefaultCacheBehavior"]]
     cache = {_cache_policy_id(each, each.get("PathPattern", "*")) for each in behaviours}
     return cache, {id_ for each in behaviours if (id_ := each.get("OriginRequestPolicyId"))}
 

@@ -186,6 +186,14 @@ def test_complete_configuration_is_read():
     assert policy_ids(given()["DistributionConfig"]) == ({"by-id"}, {"viewer"})
 
 
+def test_default_behaviour_may_be_the_only_one():
+    changed = given()
+    del changed["DistributionConfig"]["CacheBehaviors"]
+    assert policy_ids(changed["DistributionConfig"])[0] == {"by-id"}
+    [only] = distribution_from_api(changed, CACHE_POLICIES, REQUEST_POLICIES).behaviours
+    assert only.pattern == "*"
+
+
 @pytest.mark.parametrize(
     ("where", "setting", "text"),
     [

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from localcloud.cloudfront import edge
+from localcloud.cloudfront.answers import FunctionError
 from localcloud.cloudfront.behaviours import RequestPolicy, Selection, Trigger
 from localcloud.cloudfront.messages import Request, Response
 from localcloud.cloudfront.origins import OriginError
-from localcloud.cloudfront.triggers import FunctionError
 from tests.support.distributions import (
     ALL_BUT_HOST,
     BY_ID,
@@ -223,7 +223,7 @@ def test_object_is_not_served_after_the_time_for_its_revalidation():
 
 def test_function_that_fails_while_an_object_is_revalidated_is_reported():
     world = World(
-        settings=distribution(function=FUNCTION),
+        settings=distribution(triggers=[Trigger.ORIGIN_RESPONSE]),
         origin=with_cache_control("max-age=3, stale-while-revalidate=5"),
     )
     world.get("/a")

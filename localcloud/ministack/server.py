@@ -38,6 +38,7 @@ def main() -> None:
         parameter_names,
         queue_actions,
         rest_apis,
+        rule_targets,
         scheduler,
         secret_arns,
         secure_transport,
@@ -46,6 +47,7 @@ def main() -> None:
         shard_iterators,
         state_machines,
         stream_mappings,
+        subscriptions,
         time_to_live,
         topics,
         user_pools,
@@ -75,6 +77,7 @@ def main() -> None:
     message_moves.install()
     parameter_names.install()
     queue_actions.install()
+    rule_targets.install()
     scheduler.install()
     secret_arns.install()
     secure_transport.install()
@@ -83,6 +86,7 @@ def main() -> None:
     shard_iterators.install()
     state_machines.install()
     stream_mappings.install()
+    subscriptions.install()
     time_to_live.install()
     topics.install()
     user_pools.install()

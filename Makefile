@@ -144,7 +144,7 @@ format: install ## let ruff format the code and fix what it can
 	@$(BIN)/ruff format .
 
 lock: install ## compile the requirement files again, with the newest versions allowed
-	@for name in layers/shared/requirements layers/imaging/requirements requirements/dev \
+	@for name in layers/shared/requirements layers/imaging/requirements requirements/uv requirements/dev \
 	  requirements/ministack requirements/runtime requirements/checkers requirements/guard requirements/audit \
 	  requirements/fuzz; do \
 	  echo "$$name.txt"; \
@@ -156,50 +156,35 @@ lock: install ## compile the requirement files again, with the newest versions a
 
 install: .venv/installed .venv-ministack/installed .venv-runtime/installed ## create the virtual environments if they are missing
 
-.venv/installed: requirements/dev.txt
-.venv-ministack/installed: requirements/ministack.txt
+# pip installs uv, and uv the rest in less than a tenth of pip's processor time: docs/decisions.md.
+INSTALL = .venv/bin/python tools/install.py $(@D)
 
-.venv/installed .venv-ministack/installed:
+.venv/installed: requirements/uv.txt requirements/dev.txt
 	@$(if $(PYTHON),,echo "Python 3.13 is needed and not on PATH: https://www.python.org/downloads/, or 'uv python install 3.13', or 'pyenv install 3.13'." >&2; exit 1)
-	@echo "Installing $< into $(@D), once: this takes some minutes, most of them for downloads"
+	@echo "Installing requirements/dev.txt into $(@D), once; most of the time is for downloads"
 	@$(PYTHON) -m venv --clear $(@D)
-	@$(PYTHON) tools/pip_progress.py $(@D)/bin/pip install --disable-pip-version-check --require-hashes --requirement $<
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement requirements/uv.txt || \
+	  { echo "pip could not install uv: its message is above. uv comes from PyPI, or from the index that '$(@D)/bin/pip config list' names." >&2; exit 1; }
+	@$(INSTALL) --requirement requirements/dev.txt
 	@touch $@
 
-# pip and not uv, which does not read pip's settings: an index or a certificate of a company.
-.venv-runtime/installed .venv-checkers/installed .venv-audit/installed .venv-fuzz/installed: PIP_INSTALL = $(PYTHON) tools/pip_progress.py $(BIN)/pip --python $(@D) install \
-  --disable-pip-version-check --only-binary :all: --require-hashes
-
-# Functions run in it. It has the packages of Lambda's runtime, and not even pip.
-.venv-runtime/installed: requirements/runtime.txt | .venv/installed
-	@echo "Installing $< into $(@D) (once; some seconds)"
+# ministack: the AWS APIs of the laptop. runtime: what functions run in, the packages of Lambda's runtime. audit: what lists
+# the built artifacts and looks for vulnerabilities. fuzz: atheris, which has wheels for Linux only.
+.venv-%/installed: requirements/%.txt | .venv/installed
+	@echo "Installing $< into $(@D), once"
 	@$(PYTHON) -m venv --clear --without-pip $(@D)
-	@$(PIP_INSTALL) --requirement $<
+	@$(INSTALL) --only-binary :all: --requirement $<
 	@touch $@
 
 # What make check and make test need in addition.
 .venv-checkers/installed: requirements/checkers.txt requirements/guard.txt | .venv/installed
-	@echo "Installing $^ into $(@D), once: this takes some minutes, most of them for downloads"
+	@echo "Installing $^ into $(@D), once"
 	@$(PYTHON) -m venv --clear --without-pip $(@D)
-	@$(PIP_INSTALL) --requirement requirements/checkers.txt
-	@$(PIP_INSTALL) --no-deps --requirement requirements/guard.txt
+	@$(INSTALL) --only-binary :all: --requirement requirements/checkers.txt
+	@$(INSTALL) --only-binary :all: --no-deps --requirement requirements/guard.txt
 	@mkdir $(@D)/guard
 	@tar -xzf $(@D)/lib/python3.13/site-packages/cdklabs/cdk_validator_cfnguard/_jsii/*.tgz \
 	  -C $(@D)/guard --strip-components 1
-	@touch $@
-
-# What fuzzing needs in addition; atheris has wheels for Linux only.
-.venv-fuzz/installed: requirements/fuzz.txt | .venv/installed
-	@echo "Installing $< into $(@D) (once; some seconds)"
-	@$(PYTHON) -m venv --clear --without-pip $(@D)
-	@$(PIP_INSTALL) --requirement $<
-	@touch $@
-
-# What make build and make deploy list the artifacts with, and make audit looks for vulnerabilities with.
-.venv-audit/installed: requirements/audit.txt | .venv/installed
-	@echo "Installing $< into $(@D) (once; some seconds)"
-	@$(PYTHON) -m venv --clear --without-pip $(@D)
-	@$(PIP_INSTALL) --requirement $<
 	@touch $@
 
 clean: ## remove the environments and everything built

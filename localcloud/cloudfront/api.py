@@ -1,4 +1,4 @@
-"""The distribution, its invalidations and its function, through the APIs of a laptop cloud."""
+"""The distribution, its invalidations and its functions, through the APIs of a laptop cloud."""
 
 import json
 from typing import Any, Final
@@ -7,15 +7,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.clients import root_client
 from localcloud.cloud import Cloud, CloudError
+from localcloud.cloudfront.answers import FunctionError, InvalidAnswerError
 from localcloud.cloudfront.behaviours import Distribution, distribution_from_api, policy_ids
-from localcloud.cloudfront.triggers import FunctionError, InvalidAnswerError
 
 _FUNCTION_SECONDS: Final = 30
 _THROTTLED: Final = ("TooManyRequestsException", "ThrottlingException")
 
 
 class Api:
-    """Reads what is deployed and invokes the function; every method is thread-safe."""
+    """Reads what is deployed and invokes functions; every method is thread-safe."""
 
     def __init__(self, cloud: Cloud, distribution_id: str | None = None) -> None:
         self._distribution_id = distribution_id

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -13,6 +14,15 @@ _API: Final = re.compile(r"[a-z0-9]+\.execute-api\.[a-z0-9-]+\.amazonaws\.com")
 _VERSION: Final = re.compile(r"arn:aws:lambda:us-east-1:\d{12}:function:[\w-]+:\d+")
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED: Final = re.compile(rb"[A-Za-z0-9._~-]")
+
+
+class Trigger(StrEnum):
+    """The event at which CloudFront runs a Lambda@Edge function."""
+
+    VIEWER_REQUEST = "viewer-request"
+    ORIGIN_REQUEST = "origin-request"
+    ORIGIN_RESPONSE = "origin-response"
+    VIEWER_RESPONSE = "viewer-response"
 
 
 class NotModelledError(ValueError):
@@ -73,7 +83,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """A cache behaviour; `function` is the ARN of its origin-response function."""
+    """A cache behaviour; `functions` has the ARN of the function at each trigger."""
 
     pattern: str
     origin: Origin
@@ -81,7 +91,7 @@ class Behaviour:
     cache: CachePolicy
     forward: RequestPolicy = RequestPolicy()
     compress: bool = False
-    function: str | None = None
+    functions: Mapping[Trigger, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -170,7 +180,10 @@ def distribution_from_api(
         domain=given["DomainName"],
         root_object=config.get("DefaultRootObject", ""),
         behaviours=(
-            *(behaviour(each, each["PathPattern"]) for each in _items(config["CacheBehaviors"])),
+            *(
+                behaviour(each, each["PathPattern"])
+                for each in _items(config.get("CacheBehaviors", {}))
+            ),
             behaviour(config["DefaultCacheBehavior"], "*"),
         ),
         error_ttls=_error_ttls(config),
@@ -180,7 +193,7 @@ def distribution_from_api(
 
 def policy_ids(config: Mapping[str, Any]) -> tuple[set[str], set[str]]:
     """The ids of the cache policies and of the origin request policies that are in use."""
-    behaviours = [*_items(config["CacheBehaviors"]), config["DefaultCacheBehavior"]]
+    behaviours = [*_items(config.get("CacheBehaviors", {})), config["DefaultCacheBehavior"]]
     cache = {_cache_policy_id(each, each.get("PathPattern", "*")) for each in behaviours}
     return cache, {id_ for each in behaviours if (id_ := each.get("OriginRequestPolicyId"))}
 
@@ -219,23 +232,23 @@ def _behaviour(
         cache,
         forward,
         compress=bool(given.get("Compress")),
-        function=_function(_items(given.get("LambdaFunctionAssociations", {})), pattern),
+        functions=_functions(_items(given.get("LambdaFunctionAssociations", {})), pattern),
     )
 
 
-def _function(associations: list[Any], pattern: str) -> str | None:
+def _functions(associations: list[Any], pattern: str) -> dict[Trigger, str]:
     for each in associations:
-        if each["EventType"] != "origin-response":
+        if each.get("IncludeBody"):
             raise NotModelledError(
-                f"Behaviour {pattern} has a function at {each['EventType']}; only origin-response"
-                " is modelled."
+                f"Behaviour {pattern} has a function that gets the request's body, which is not"
+                " modelled."
             )
         if not _VERSION.fullmatch(each["LambdaFunctionARN"]):
             raise NotModelledError(
                 f"Behaviour {pattern} has the function {each['LambdaFunctionARN']}: CloudFront"
                 " takes a numbered version in us-east-1 only."
             )
-    return str(associations[0]["LambdaFunctionARN"]) if associations else None
+    return {Trigger(each["EventType"]): str(each["LambdaFunctionARN"]) for each in associations}
 
 
 def _origin(given: Mapping[str, Any]) -> Origin:

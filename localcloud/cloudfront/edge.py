@@ -1,4 +1,4 @@
-"""How CloudFront answers a request: behaviour, cache, origin, function, viewer."""
+"""How CloudFront answers a request: behaviour, functions, cache, origin, viewer."""
 
 import contextlib
 import threading
@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 from email.utils import formatdate
 from typing import Any, Final
 
-from localcloud.cloudfront.behaviours import METHODS, Behaviour, Distribution, Origin, normalised
+from localcloud.cloudfront.answers import FunctionError, request_answer, response_answer
+from localcloud.cloudfront.behaviours import (
+    METHODS,
+    Behaviour,
+    Distribution,
+    Origin,
+    Trigger,
+    normalised,
+)
 from localcloud.cloudfront.caching import (
     Cache,
     Cached,
@@ -29,8 +37,8 @@ from localcloud.cloudfront.messages import (
     values,
     without,
 )
-from localcloud.cloudfront.origins import OriginError, origin_request
-from localcloud.cloudfront.triggers import FunctionError, answered, origin_response_event
+from localcloud.cloudfront.origins import OriginError, origin_request, to_origin
+from localcloud.cloudfront.triggers import edge_event
 
 _LONGEST_WAIT: Final = 30
 _CACHED_METHODS: Final = ("GET", "HEAD")
@@ -96,36 +104,68 @@ class Edge:
     def answer(self, request: Request) -> Response:
         """The response to a viewer's request.
 
-        The normalised path selects the behaviour. Cache, origin and function get the raw one.
+        The normalised path selects the behaviour. Cache, origin and functions get the raw one.
         """
         request_id = uuid.uuid4().hex
         distribution = self.distribution
         if request.path == "/" and distribution.root_object:
             request = replace(request, path=f"/{distribution.root_object}")
         behaviour = distribution.behaviour(normalised(request.path))
+        visit = _Visit(request, distribution, behaviour, request_id)
         if refusal := _refusal(request, behaviour):
-            outcome = _Outcome(refusal, "Error")
-        else:
-            visit = _Visit(request, distribution, behaviour, request_id)
-            outcome = self._outcome(visit)
-        return self._finished(request, outcome, _via(distribution), request_id)
+            return self._finished(visit, _Outcome(refusal, "Error"))
+        try:
+            return self._answer(visit)
+        except FunctionError as error:
+            self._report(f"{request.method} {request.path}: {error}")
+            reason = "The Lambda function associated with the CloudFront distribution failed."
+            return self._finished(visit, _Outcome(error_page(error.status, reason), error.kind))
+
+    def _answer(self, visit: _Visit) -> Response:
+        """The response to an allowed request, with the functions at the viewer's triggers."""
+        changed = self._changed_request(Trigger.VIEWER_REQUEST, visit, visit.request)
+        if isinstance(changed, Response):
+            return self._finished(visit, _Outcome(changed, "LambdaGeneratedResponse"))
+        visit = replace(visit, request=changed)
+        outcome = self._outcome(visit)
+        response = self._finished(visit, outcome)
+        function = visit.behaviour.functions.get(Trigger.VIEWER_RESPONSE)
+        if function is None or outcome.response.status >= 400:
+            return response
+        event = edge_event(
+            Trigger.VIEWER_RESPONSE,
+            visit.distribution,
+            visit.request,
+            visit.id,
+            response=response,
+        )
+        return response_answer(Trigger.VIEWER_RESPONSE, self._invoke(function, event), response)
+
+    def _changed_request(
+        self, trigger: Trigger, visit: _Visit, request: Request
+    ) -> Request | Response:
+        """The request after the function at a request trigger, or what the function answered."""
+        function = visit.behaviour.functions.get(trigger)
+        if function is None:
+            return request
+        origin = visit.behaviour.origin if trigger is Trigger.ORIGIN_REQUEST else None
+        event = edge_event(trigger, visit.distribution, request, visit.id, origin=origin)
+        changed = request_answer(trigger, self._invoke(function, event), event, request)
+        if origin is None or isinstance(changed, Response):
+            return changed
+        return to_origin(changed, origin)
 
     def _outcome(self, visit: _Visit) -> _Outcome:
-        try:
-            if visit.request.method not in _CACHED_METHODS:
-                return _miss(self._from_origin(visit))
-            if hit := self._fresh(visit):
-                return hit
-            if visit.behaviour.cache.max_ttl == 0:  # only errors are cached
-                return self._missed(visit)
-            if stale := self._stale(visit):
-                return stale
-            with self._one_at_a_time(visit.key()):
-                return self._fresh(visit) or self._missed(visit)
-        except FunctionError as error:
-            self._report(f"{visit.request.method} {visit.request.path}: {error}")
-            reason = "The Lambda function associated with the CloudFront distribution failed."
-            return _Outcome(error_page(error.status, reason), error.kind)
+        if visit.request.method not in _CACHED_METHODS:
+            return _miss(self._from_origin(visit))
+        if hit := self._fresh(visit):
+            return hit
+        if visit.behaviour.cache.max_ttl == 0:  # only errors are cached
+            return self._missed(visit)
+        if stale := self._stale(visit):
+            return stale
+        with self._one_at_a_time(visit.key()):
+            return self._fresh(visit) or self._missed(visit)
 
     def _fresh(self, visit: _Visit) -> _Outcome | None:
         cached = self._cache.get(visit.key())
@@ -189,22 +229,31 @@ class Edge:
         return outcome
 
     def _from_origin(self, visit: _Visit, stale: Cached | None = None) -> Response:
-        """The origin's response after the function, which runs on every response of an origin."""
+        """The origin's response after the functions; origin-response runs on every response."""
         behaviour = visit.behaviour
         via = _via(visit.distribution)
         request = origin_request(visit.request, behaviour, via, visit.id)
         if visit.request.method in _CACHED_METHODS and behaviour.cache.max_ttl:
             request = _conditional(request, stale)
+        changed = self._changed_request(Trigger.ORIGIN_REQUEST, visit, request)
+        if isinstance(changed, Response):
+            return changed
         try:
-            response = self._fetch(visit.distribution, behaviour.origin, request)
+            response = self._fetch(visit.distribution, behaviour.origin, changed)
         except OriginError as error:
-            self._report(f"{request.method} {request.path}: {error}")
+            self._report(f"{changed.method} {changed.path}: {error}")
             return error_page(error.status, "CloudFront has no answer from the origin.")
-        if behaviour.function:
-            event = origin_response_event(
-                visit.distribution, behaviour.origin, request, response, visit.id
+        if function := behaviour.functions.get(Trigger.ORIGIN_RESPONSE):
+            event = edge_event(
+                Trigger.ORIGIN_RESPONSE,
+                visit.distribution,
+                changed,
+                visit.id,
+                origin=behaviour.origin,
+                response=response,
             )
-            response = answered(self._invoke(behaviour.function, event), response)
+            answer = self._invoke(function, event)
+            response = response_answer(Trigger.ORIGIN_RESPONSE, answer, response)
         if not _forwards_cookies(behaviour):
             response = replace(response, headers=without(response.headers, {"set-cookie"}))
         return response
@@ -226,16 +275,16 @@ class Edge:
                 del self._under_way[key]
             mine.set()
 
-    def _finished(self, request: Request, outcome: _Outcome, via: str, id_: str) -> Response:
-        response = outcome.response
+    def _finished(self, visit: _Visit, outcome: _Outcome) -> Response:
+        request, response = visit.request, outcome.response
         if request.method in _CACHED_METHODS and not_modified(request, response):
             response = Response(304, without(response.headers, _OF_A_BODY))
         own = {
             "Date": response.header("date") or formatdate(self._clock(), usegmt=True),
             "Age": None if outcome.age is None else str(outcome.age),
             "X-Cache": f"{outcome.result} from cloudfront",
-            "Via": via,
-            "X-Amz-Cf-Id": id_,
+            "Via": _via(visit.distribution),
+            "X-Amz-Cf-Id": visit.id,
         }
         if response.status not in (204, 304) and (response.body or request.method != "HEAD"):
             own["Content-Length"] = str(len(response.body))

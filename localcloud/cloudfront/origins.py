@@ -62,15 +62,17 @@ def origin_request(request: Request, behaviour: Behaviour, via: str, request_id:
         "Cookie": max(cookies, key=len) or None,
     }
     headers = (*forwarded, *((name, value) for name, value in own.items() if value is not None))
-    custom = behaviour.origin.custom_headers
+    query = max(queries, key=len)
+    return to_origin(replace(request, query=query, headers=headers), behaviour.origin)
+
+
+def to_origin(request: Request, origin: Origin) -> Request:
+    """The request with the origin's path and custom headers."""
+    custom = origin.custom_headers
     # A raw path could reach the emulator's own API, which has the same address as the REST APIs.
-    path = request.path if behaviour.origin.bucket else normalised(request.path)
-    return replace(
-        request,
-        path=behaviour.origin.path + path,
-        query=max(queries, key=len),
-        headers=(*without(headers, {name.lower() for name, _ in custom}), *custom),
-    )
+    path = request.path if origin.bucket else normalised(request.path)
+    headers = without(request.headers, {name.lower() for name, _ in custom})
+    return replace(request, path=origin.path + path, headers=(*headers, *custom))
 
 
 def _accept_encoding(request: Request, behaviour: Behaviour) -> str | None:

@@ -1,6 +1,6 @@
 """A distribution whose origins, function and clock are controlled by the test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from localcloud.cloudfront.behaviours import (
     Origin,
     RequestPolicy,
     Selection,
+    Trigger,
 )
 from localcloud.cloudfront.caching import Cache
 from localcloud.cloudfront.edge import Edge
@@ -51,11 +52,13 @@ PAGE = Response(
 
 def distribution(
     *,
-    function: str | None = None,
+    triggers: Iterable[Trigger] = (),
     cache: CachePolicy = OPTIMIZED,
     error_ttls: dict[int, int] | None = None,
     tag_header: str | None = None,
 ) -> Distribution:
+    """A distribution with the same function at each of `triggers`, except for the API."""
+    functions = dict.fromkeys(triggers, FUNCTION)
     return Distribution(
         id="E1",
         arn="arn:aws:cloudfront::000000000000:distribution/E1",
@@ -63,8 +66,8 @@ def distribution(
         root_object="index.html",
         behaviours=(
             Behaviour("/api/*", API, METHODS, DISABLED, ALL_BUT_HOST),
-            Behaviour("/photo.html", BUCKET, READING, BY_ID, compress=True, function=function),
-            Behaviour("*", BUCKET, READING, cache, compress=True, function=function),
+            Behaviour("/photo.html", BUCKET, READING, BY_ID, compress=True, functions=functions),
+            Behaviour("*", BUCKET, READING, cache, compress=True, functions=functions),
         ),
         error_ttls=error_ttls or {},
         tag_header=tag_header,

@@ -14,9 +14,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from localcloud import cloud, cloudfront
 from localcloud.cloud import CloudError
 from localcloud.cloudfront import server
-from localcloud.cloudfront.behaviours import Distribution, NotModelledError
+from localcloud.cloudfront.behaviours import Distribution, NotModelledError, Trigger
 from tests.integration.localcloud.cloudfront.stub_cloud import StubCloud, stub_cloud
-from tests.support.distributions import FUNCTION, cf_headers, distribution
+from tests.support.distributions import cf_headers, distribution
 from tests.support.waiting import awaited
 
 
@@ -25,7 +25,7 @@ class FakeApi:
 
     def __init__(self) -> None:
         self.deployed: Distribution | Exception = distribution(
-            function=FUNCTION, error_ttls={404: 0}, tag_header="x-tag"
+            triggers=[Trigger.ORIGIN_RESPONSE], error_ttls={404: 0}, tag_header="x-tag"
         )
         self.invalidations: list[str] = []
 

@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from localcloud.cloud import Cloud, CloudError
 from localcloud.cloudfront import api
+from localcloud.cloudfront.answers import FunctionError, InvalidAnswerError
 from localcloud.cloudfront.api import Api
-from localcloud.cloudfront.triggers import FunctionError, InvalidAnswerError
 from tests.support.distributions import FUNCTION
 from tests.unit.localcloud.cloudfront.test_behaviours import CACHE_POLICIES, REQUEST_POLICIES, given
 

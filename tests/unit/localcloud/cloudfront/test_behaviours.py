@@ -169,7 +169,7 @@ def test_complete_configuration_is_read():
     assert api.methods == {"GET", "HEAD", "POST"}
     assert default.methods == {"GET", "HEAD"}
     assert (api.compress, default.compress) == (False, True)
-    assert (api.function, default.function) == (None, FUNCTION)
+    assert (api.functions, default.functions) == ({}, {"origin-response": FUNCTION})
     assert default.origin.bucket == "site"
     assert default.origin.region == "us-east-1"
     assert default.origin.path == "/public"
@@ -184,6 +184,14 @@ def test_complete_configuration_is_read():
     assert cache.key.queries == Selection("whitelist", frozenset(["id"]))
     assert cache.key.headers == Selection("whitelist", frozenset(["accept"]))
     assert policy_ids(given()["DistributionConfig"]) == ({"by-id"}, {"viewer"})
+
+
+def test_default_behaviour_may_be_the_only_one():
+    changed = given()
+    del changed["DistributionConfig"]["CacheBehaviors"]
+    assert policy_ids(changed["DistributionConfig"])[0] == {"by-id"}
+    [only] = distribution_from_api(changed, CACHE_POLICIES, REQUEST_POLICIES).behaviours
+    assert only.pattern == "*"
 
 
 @pytest.mark.parametrize(
@@ -220,9 +228,14 @@ def test_settings_that_are_not_modelled_are_refused(where: str, setting: dict[st
 @pytest.mark.parametrize(
     ("association", "text"),
     [
-        ({"EventType": "viewer-request", "LambdaFunctionARN": FUNCTION}, "at viewer-request"),
-        ({"EventType": "origin-request", "LambdaFunctionARN": FUNCTION}, "at origin-request"),
-        ({"EventType": "viewer-response", "LambdaFunctionARN": FUNCTION}, "at viewer-response"),
+        (
+            {
+                "EventType": "viewer-request",
+                "LambdaFunctionARN": FUNCTION,
+                "IncludeBody": True,
+            },
+            "request's body",
+        ),
         (
             {"EventType": "origin-response", "LambdaFunctionARN": FUNCTION.removesuffix(":1")},
             "numbered version",
@@ -237,7 +250,7 @@ def test_settings_that_are_not_modelled_are_refused(where: str, setting: dict[st
         ),
     ],
 )
-def test_function_is_a_numbered_version_at_origin_response(association: dict[str, str], text: str):
+def test_function_is_a_numbered_version_and_gets_no_body(association: dict[str, Any], text: str):
     changed = given()
     default = changed["DistributionConfig"]["DefaultCacheBehavior"]
     default["LambdaFunctionAssociations"] = {"Items": [association]}

@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 
 from localcloud.cloudfront import edge
-from localcloud.cloudfront.behaviours import RequestPolicy, Selection
+from localcloud.cloudfront.answers import FunctionError
+from localcloud.cloudfront.behaviours import RequestPolicy, Selection, Trigger
 from localcloud.cloudfront.messages import Request, Response
 from localcloud.cloudfront.origins import OriginError
-from localcloud.cloudfront.triggers import FunctionError
 from tests.support.distributions import (
     ALL_BUT_HOST,
     BY_ID,
-    FUNCTION,
     OPTIMIZED,
     PAGE,
     World,
@@ -224,7 +223,7 @@ def test_object_is_not_served_after_the_time_for_its_revalidation():
 
 def test_function_that_fails_while_an_object_is_revalidated_is_reported():
     world = World(
-        settings=distribution(function=FUNCTION),
+        settings=distribution(triggers=[Trigger.ORIGIN_RESPONSE]),
         origin=with_cache_control("max-age=3, stale-while-revalidate=5"),
     )
     world.get("/a")
@@ -274,7 +273,7 @@ def test_stale_object_is_replaced_by_an_error_of_the_request():
 @pytest.mark.parametrize("status", [502, 504])
 def test_origin_without_an_answer_is_an_error_that_is_cached_like_others(status: int):
     world = World(
-        settings=distribution(function=FUNCTION),
+        settings=distribution(triggers=[Trigger.ORIGIN_RESPONSE]),
         origin=raising(OriginError(status, "refused by 127")),
     )
     response = world.get("/a")
@@ -460,7 +459,9 @@ def test_invalidation_of_a_tag_removes_objects_that_the_function_has_tagged():
         tags = cf_headers(x_tag=f"photo-{event['request']['uri'][1]}")
         return {**event["response"], "headers": {**event["response"]["headers"], **tags}}
 
-    world = World(distribution(function=FUNCTION, tag_header="x-tag"), function=tagged)
+    world = World(
+        distribution(triggers=[Trigger.ORIGIN_RESPONSE], tag_header="x-tag"), function=tagged
+    )
     for path in ("/a/1", "/a/2", "/b/1"):
         world.get(path)
     assert world.cache.invalidate(["#photo-a"]) == 2

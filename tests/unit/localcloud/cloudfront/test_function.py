@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
+from localcloud.cloudfront.answers import FunctionError
+from localcloud.cloudfront.behaviours import Trigger
 from localcloud.cloudfront.messages import Response
-from localcloud.cloudfront.triggers import FunctionError
-from tests.support.distributions import FUNCTION, PAGE, World, cf_headers, distribution, result
+from tests.support.distributions import PAGE, World, cf_headers, distribution, result
 
 
 def test_function_runs_before_the_cache_and_not_on_hits():
-    world = World(settings=distribution(function=FUNCTION))
+    world = World(settings=distribution(triggers=[Trigger.ORIGIN_RESPONSE]))
     world.function = lambda event: {
         **event["response"],
         "headers": cf_headers(cache_control="max-age=5", x_frame_options="DENY"),
@@ -26,13 +27,15 @@ def test_function_runs_before_the_cache_and_not_on_hits():
 
 @pytest.mark.parametrize("status", [200, 301, 404, 403, 500, 503])
 def test_function_sees_every_status_of_the_origin(status: int):
-    world = World(settings=distribution(function=FUNCTION), origin=Response(status))
+    world = World(
+        settings=distribution(triggers=[Trigger.ORIGIN_RESPONSE]), origin=Response(status)
+    )
     world.get("/a")
     assert world.events[0]["Records"][0]["cf"]["response"]["status"] == str(status)
 
 
 def test_function_sees_that_an_object_is_confirmed():
-    world = World(settings=distribution(function=FUNCTION))
+    world = World(settings=distribution(triggers=[Trigger.ORIGIN_RESPONSE]))
     world.get("/a")
     world.now += 86_400
     world.origin = Response(304)
@@ -43,13 +46,13 @@ def test_function_sees_that_an_object_is_confirmed():
 
 
 def test_function_runs_only_where_it_is_associated():
-    world = World(settings=distribution(function=FUNCTION))
+    world = World(settings=distribution(triggers=[Trigger.ORIGIN_RESPONSE]))
     world.get("/api/a")
     assert world.events == []
 
 
 def test_function_gets_the_origins_request_and_its_custom_headers():
-    world = World(settings=distribution(function=FUNCTION))
+    world = World(settings=distribution(triggers=[Trigger.ORIGIN_RESPONSE]))
     world.get("/photo.html?id=1&x=2", accept="text/html")
     request = world.events[0]["Records"][0]["cf"]["request"]
     assert (request["uri"], request["querystring"]) == ("/photo.html", "id=1")
@@ -61,7 +64,7 @@ def test_function_gets_the_origins_request_and_its_custom_headers():
 
 
 def test_invalid_answer_of_the_function_is_502_and_not_cached():
-    world = World(settings=distribution(function=FUNCTION))
+    world = World(settings=distribution(triggers=[Trigger.ORIGIN_RESPONSE]))
     world.function = lambda event: {**event["response"], "headers": cf_headers(x_cache="mine")}
     for _ in range(2):
         response = world.get("/a")
@@ -73,7 +76,7 @@ def test_invalid_answer_of_the_function_is_502_and_not_cached():
 
 @pytest.mark.parametrize("kind", ["LambdaExecutionError", "LambdaLimitExceeded"])
 def test_function_that_fails_is_503(kind: str):
-    world = World(settings=distribution(function=FUNCTION))
+    world = World(settings=distribution(triggers=[Trigger.ORIGIN_RESPONSE]))
 
     def fail(_: dict[str, Any]) -> object:
         raise FunctionError(503, kind, "Traceback: secret")
@@ -87,5 +90,5 @@ def test_function_that_fails_is_503(kind: str):
 
 def test_disallowed_headers_of_the_origin_are_hidden_from_the_function_and_kept():
     named = replace(PAGE, headers=(("x-amzn-RequestId", "r"),))
-    world = World(settings=distribution(function=FUNCTION), origin=named)
+    world = World(settings=distribution(triggers=[Trigger.ORIGIN_RESPONSE]), origin=named)
     assert world.get("/a").header("x-amzn-requestid") == "r"

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from localcloud.cloudfront.answers import InvalidAnswerError, response_answer
+from localcloud.cloudfront.behaviours import Trigger
 from localcloud.cloudfront.messages import Request, Response
-from localcloud.cloudfront.triggers import InvalidAnswerError, answered, origin_response_event
+from localcloud.cloudfront.triggers import edge_event
 from tests.support.distributions import API, BUCKET, cf_headers, distribution
 
 ORIGINAL = Response(
@@ -64,7 +66,18 @@ def event(origin: Any = BUCKET, response: Response = ORIGINAL) -> dict[str, Any]
         (("Host", origin.domain), ("accept", "*/*"), *origin.custom_headers),
         client_ip="127.0.0.1",
     )
-    return origin_response_event(distribution(), origin, request, response, "request-id")
+    return edge_event(
+        Trigger.ORIGIN_RESPONSE,
+        distribution(),
+        request,
+        "request-id",
+        origin=origin,
+        response=response,
+    )
+
+
+def answered(answer: object, response: Response) -> Response:
+    return response_answer(Trigger.ORIGIN_RESPONSE, answer, response)
 
 
 def answer(**changes: Any) -> dict[str, Any]:

@@ -218,6 +218,7 @@ def _show_resources(running: RunningApplication, console: Console) -> None:
     lines = [("CloudFront", name, url) for name, url in running.distributions.items()]
     lines += [("API", name, url) for name, url in running.stack.addresses().items()]
     lines += [("function URL", name, url) for name, url in running.stack.function_urls().items()]
+    lines += [("load balancer", name, url) for name, url in running.stack.load_balancers().items()]
     lines += [
         (_LISTED[each.type], each.logical_id, each.physical_id)
         for each in sorted(running.stack.resources(), key=lambda each: each.logical_id)

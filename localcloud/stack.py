@@ -89,8 +89,18 @@ class Stack:
             found |= _at_stages(endpoint, logical_id, api, stages)
         for logical_id, api in self.of_type("AWS::ApiGatewayV2::Api").items():
             stages = [each["StageName"] for each in http.get_stages(ApiId=api)["Items"]]
-            found |= _at_stages(endpoint, logical_id, api, stages)
+            is_web_socket = http.get_api(ApiId=api)["ProtocolType"] == "WEBSOCKET"
+            base = endpoint.replace("http:", "ws:") if is_web_socket else endpoint
+            found |= _at_stages(base, logical_id, api, stages)
         return found
+
+    def load_balancers(self) -> dict[str, str]:
+        """The URLs of Application Load Balancers, by logical id."""
+        found = self.of_type("AWS::ElasticLoadBalancingV2::LoadBalancer")
+        return {
+            logical_id: f"{self.cloud.endpoint}/_alb/{arn.split('/')[2]}"
+            for logical_id, arn in found.items()
+        }
 
     def function_urls(self) -> dict[str, str]:
         """The URLs of functions, by the logical id of the URL."""

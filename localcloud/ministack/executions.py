@@ -27,6 +27,7 @@ from localcloud.execution.runtime_api import Invocation
 from localcloud.execution.saved_code import FOLDER, SavedCode
 from localcloud.execution.time_limits import SETTING, TimeLimits
 from localcloud.ministack import asynchronous, function_logs
+from localcloud.ministack.addresses import on_this_machine
 from localcloud.ministack.code_folders import CodeFolders
 from localcloud.ministack.debugged_function import DebuggedFunction
 from localcloud.ministack.provisioned_concurrency import ProvisionedPool, in_background
@@ -290,7 +291,8 @@ def _reserved() -> Mapping[str, int]:
 
 def _variables(config: Function) -> dict[str, str]:
     own = (config.get("Environment") or {}).get("Variables") or {}
-    return {name: str(value) for name, value in own.items()}
+    endpoint = os.environ["AWS_ENDPOINT_URL"]
+    return {name: on_this_machine(str(value), endpoint) for name, value in own.items()}
 
 
 def _archives(record: Function) -> list[str]:

@@ -33,6 +33,7 @@ def main() -> None:
         executions,
         functions,
         http_apis,
+        load_balancers,
         message_moves,
         own_requests,
         parameter_names,
@@ -49,6 +50,7 @@ def main() -> None:
         stream_mappings,
         subscriptions,
         time_to_live,
+        topic_rules,
         topics,
         user_pools,
     )
@@ -57,6 +59,7 @@ def main() -> None:
     api_deployments.install()
     functions.install()
     http_apis.install()
+    load_balancers.install()
     rest_apis.install()
     environments = None
     if sys.platform == "linux":
@@ -88,6 +91,7 @@ def main() -> None:
     stream_mappings.install()
     subscriptions.install()
     time_to_live.install()
+    topic_rules.install()
     topics.install()
     user_pools.install()
     if file := os.environ.get(decisions.SETTING):

@@ -1,4 +1,4 @@
-"""User pools: who may sign up, and the keys of their tokens; runs inside ministack's process."""
+"""User pools: sign-up, triggers, and the keys of tokens; runs inside ministack's process."""
 
 import os
 from typing import Any, Final
@@ -6,9 +6,17 @@ from typing import Any, Final
 _REFUSAL: Final = "SignUp is not permitted for this user pool"
 
 
+class _TriggerFailedError(Exception):
+    """A trigger failed; the message is its error."""
+
+
 def install() -> None:
-    """Refuse SignUp where only administrators create users, and find keys under any BIND_HOST."""
+    """Refuse SignUp where only administrators create users, and tokens that a trigger refuses.
+
+    Find keys under any BIND_HOST.
+    """
     _refuse_sign_up()
+    _refuse_tokens()
     _read_keys_at(os.environ["AWS_ENDPOINT_URL"])
 
 
@@ -27,6 +35,29 @@ def _refuse_sign_up() -> None:
         return sign_up(data)
 
     cognito._sign_up = sign_up_if_allowed  # noqa: SLF001
+
+
+def _refuse_tokens() -> None:
+    """Refuse tokens if the trigger before them fails, where ministack issues them without it."""
+    from ministack.services import cognito  # noqa: PLC0415 - not in the development environment
+
+    os.environ["MINISTACK_COGNITO_PRETOKEN_STRICT"] = "1"
+    claims_of, answer_of = cognito._apply_pretoken_trigger, cognito._dispatch_idp  # noqa: SLF001
+
+    def claims_or_failure(**request: Any) -> Any:
+        try:
+            return claims_of(**request)
+        except Exception as error:
+            raise _TriggerFailedError(str(error)) from error
+
+    async def answer(action: str, data: dict[str, Any]) -> Any:
+        try:
+            return await answer_of(action, data)
+        except _TriggerFailedError as error:
+            return cognito.error_response_json("UserLambdaValidationException", str(error), 400)
+
+    cognito._apply_pretoken_trigger = claims_or_failure  # noqa: SLF001
+    cognito._dispatch_idp = answer  # noqa: SLF001
 
 
 def _read_keys_at(endpoint: str) -> None:

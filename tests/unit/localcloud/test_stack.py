@@ -1,4 +1,4 @@
-"""The addresses of a stack's APIs and function URLs."""
+"""The addresses of a stack's APIs, function URLs and load balancers."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -10,9 +10,14 @@ RESOURCES = {
     "Shop": ("AWS::ApiGateway::RestApi", "a1"),
     "Chat": ("AWS::ApiGatewayV2::Api", "a2"),
     "Plain": ("AWS::ApiGatewayV2::Api", "a3"),
+    "Live": ("AWS::ApiGatewayV2::Api", "a4"),
+    "Balancer": (
+        "AWS::ElasticLoadBalancingV2::LoadBalancer",
+        "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/shop-Balancer-1/f3",
+    ),
     "FunctionUrl": ("AWS::Lambda::Url", "shop-Function-1:live"),
 }
-STAGES = {"a1": ["Stage", "Prod"], "a2": ["blue", "green"], "a3": ["$default"]}
+STAGES = {"a1": ["Stage", "Prod"], "a2": ["blue", "green"], "a3": ["$default"], "a4": ["live"]}
 
 
 class CloudOfStubs(Cloud):
@@ -35,9 +40,12 @@ class CloudOfStubs(Cloud):
                 }
             ),
             "apigatewayv2": SimpleNamespace(
+                get_api=lambda ApiId: {  # noqa: N803 - boto3's name
+                    "ProtocolType": "WEBSOCKET" if ApiId == "a4" else "HTTP"
+                },
                 get_stages=lambda ApiId: {  # noqa: N803 - boto3's name
                     "Items": [{"StageName": each} for each in STAGES[ApiId]]
-                }
+                },
             ),
             "lambda": SimpleNamespace(
                 get_function_url_config=lambda FunctionName: {  # noqa: N803 - boto3's name
@@ -54,6 +62,8 @@ def test_addresses_are_those_that_the_laptop_cloud_answers():
         "Chat blue": "http://127.0.0.1:4566/_aws/execute-api/a2/blue",
         "Chat green": "http://127.0.0.1:4566/_aws/execute-api/a2/green",
         "Plain": "http://127.0.0.1:4566/_aws/execute-api/a3",
+        "Live": "ws://127.0.0.1:4566/_aws/execute-api/a4/live",
     }
     urls = {"FunctionUrl": "http://127.0.0.1:4566/_aws/lambda-url/shop0id"}
     assert stack.function_urls() == urls
+    assert stack.load_balancers() == {"Balancer": "http://127.0.0.1:4566/_alb/shop-Balancer-1"}

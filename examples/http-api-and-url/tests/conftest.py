@@ -1,0 +1,21 @@
+"""What the handler finds in Lambda, set before it is imported."""
+
+import os
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+os.environ |= {"POWERTOOLS_SERVICE_NAME": "postage"}
+
+
+@pytest.fixture
+def context() -> LambdaContext:
+    context = SimpleNamespace(
+        function_name="postage",
+        memory_limit_in_mb=256,
+        invoked_function_arn="arn:aws:lambda:us-east-1:000000000000:function:postage",
+        aws_request_id="00000000-0000-4000-8000-000000000000",
+    )
+    return cast("LambdaContext", context)

@@ -19,6 +19,7 @@ _BAD_GATEWAY: Final = b"""<html>\r
 """
 
 type Event = dict[str, Any]
+type Answer = tuple[int, dict[str, Any], bytes]
 
 
 def install() -> None:
@@ -36,12 +37,9 @@ def install() -> None:
     async def invoke_as_target(*request: Any) -> Any:
         token = raw_query.set(request[-1])
         try:
-            status, headers, body = await invoke(*request)
+            return answer_to_caller(await invoke(*request))
         finally:
             raw_query.reset(token)
-        if status == 502:
-            return status, {"Content-Type": "text/html"}, _BAD_GATEWAY
-        return status, headers, body
 
     def execute_as_target(function: Any, event: Any) -> Any:
         query = raw_query.get()
@@ -49,6 +47,14 @@ def install() -> None:
 
     alb._invoke_lambda_target = invoke_as_target  # noqa: SLF001
     lambda_svc._execute_function_with_config_scope = execute_as_target  # noqa: SLF001
+
+
+def answer_to_caller(answer: Answer) -> Answer:
+    """The answer of the function, or of the load balancer without the function's error."""
+    status, _, body = answer
+    if status == 502 and body.startswith(b'{"message": "Lambda '):  # ministack's, not a function's
+        return status, {"Content-Type": "text/html"}, _BAD_GATEWAY
+    return answer
 
 
 def event_of_target(event: Event, query: str) -> Event:

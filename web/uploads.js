@@ -3,7 +3,7 @@
 import { ConnectionError, UserError } from "./dom.js";
 
 const TYPES = ["avif", "gif", "heic", "heif", "jpeg", "png", "webp"].map((name) => `image/${name}`);
-const MOST_BYTES = 25_000_000; // the API accepts 25 MiB, which is a little more
+const MOST_BYTES = 25_000_000; // as the API
 const THUMBNAIL = 96;
 const MOST_CHARACTERS = 200;
 // The API refuses a title of only these characters.

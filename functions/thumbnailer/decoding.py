@@ -97,8 +97,8 @@ def check_size(size: int) -> None:
     """
     if size > MAX_UPLOAD_BYTES:
         raise UnusablePhotoError(
-            f"The file is too large: {_round_up(size / 2**20)} MB, "
-            f"the limit is {MAX_UPLOAD_BYTES // 2**20}."
+            f"The file is too large: {_round_up(size / 1e6)} MB, "
+            f"the limit is {MAX_UPLOAD_BYTES // 1_000_000} MB."
         )
 
 

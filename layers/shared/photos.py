@@ -8,7 +8,7 @@ import msgspec
 
 UPLOAD_PREFIX: Final = "uploads/"
 MEDIA_PREFIX: Final = "photos/"
-MAX_UPLOAD_BYTES: Final = 25 * 1024 * 1024
+MAX_UPLOAD_BYTES: Final = 25_000_000
 TOMBSTONE_LIFETIME: Final = timedelta(days=30)  # longer than failed events are kept for replay
 FEED: Final = "photos"  # the only partition of the catalog's index `feed`
 

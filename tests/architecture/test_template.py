@@ -239,7 +239,7 @@ def test_api_gateway_may_invoke_each_route_by_its_method_and_path(resources: Res
 def test_the_apis_model_keeps_numbers_as_numbers(resources: Resources):
     body = resources["GalleryApi"]["Properties"]["Body"]
     model = body["definitions"]["newphoto"]
-    assert model["properties"]["bytes"] == {"type": "integer", "minimum": 1, "maximum": 26214400}
+    assert model["properties"]["bytes"] == {"type": "integer", "minimum": 1, "maximum": 25000000}
     title = model["properties"]["title"]
     assert (title["minLength"], title["maxLength"]) == (1, 200)
     assert model["additionalProperties"] is False

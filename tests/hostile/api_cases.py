@@ -235,7 +235,7 @@ FIELDS: Final = {
     "1.5 bytes": {"bytes": 1.5},
     "bytes as text": {"bytes": "1"},
     "bytes as truth": {"bytes": True},
-    "one byte too many": {"bytes": 25 * 2**20 + 1},
+    "one byte too many": {"bytes": 25_000_001},
     "owner": {"owner": "someone-else"},
     "status": {"status": "READY"},
     "photo_id": {"photo_id": "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"},

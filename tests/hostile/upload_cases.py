@@ -102,7 +102,7 @@ def uploads() -> Iterator[tuple[str, tuple[str, ...], Attack]]:
     for method in ("GET", "PUT", "POST", "DELETE"):
         yield f"{method} without a signature", ("400", "403", "405"), unsigned(method)
     yield "size 0", (INVALID,), create(bytes=0)
-    yield "size of more than 25 MB", (INVALID,), create(bytes=25 * 2**20 + 1)
+    yield "size of more than 25 MB", (INVALID,), create(bytes=25_000_001)
     yield "second file by one signature", ("the first",), second_file
     yield "file after the deletion", ("nothing",), after_deletion
 

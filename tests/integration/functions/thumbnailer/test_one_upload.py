@@ -86,7 +86,7 @@ def test_oversized_upload_fails_without_being_read(
     invoke(uploads.upload(photo_id, bytes(MAX_UPLOAD_BYTES + 1)))
     photo = uploads.photo(photo_id)
     assert photo.status is Status.FAILED
-    assert photo.error == "The file is too large: 25.1 MB, the limit is 25."
+    assert photo.error == "The file is too large: 25.1 MB, the limit is 25 MB."
 
 
 def test_form_encoded_key_is_decoded(uploads: Uploads, invoke: Invoke):

@@ -120,8 +120,8 @@ def test_unknown_field_is_named(field: str, pointer: str):
         ),
         (
             "bytes",
-            [0, -1, 26_214_401, 10**30, 1.5, 1000.0, "1000", True, None],
-            "must be a whole number from 1 to 26214400",
+            [0, -1, 25_000_001, 10**30, 1.5, 1000.0, "1000", True, None],
+            "must be a whole number from 1 to 25000000",
         ),
     ],
 )
@@ -139,7 +139,7 @@ def test_unusable_field_is_named_with_its_rule(field: str, values: list[object],
         {"title": "\N{CAMERA}" * 200},
         {"title": " a "},
         {"bytes": 1},
-        {"bytes": 26_214_400},
+        {"bytes": 25_000_000},
         {"content_type": "image/webp"},
     ],
 )

@@ -8,9 +8,9 @@ import { takeNotice } from "./memory.js";
 
 showAccount();
 acceptFiles();
-const news = takeNotice();
-if (news) {
-  notify(news);
+const notice = takeNotice();
+if (notice) {
+  notify(notice);
   byId("gallery").focus({ preventScroll: true });
 }
 startJourneys(await startGrid());
@@ -18,13 +18,7 @@ loadForLater().catch(() => {}); // each action loads what is missing
 
 /** Load what actions need, so that they work or explain themselves without a connection. */
 function loadForLater() {
-  return Promise.all([
-    import("./confirm.js"),
-    import("./own_photos.js"),
-    import("./sending.js"),
-    import("./sign_in.js"),
-    import("./token.js"),
-  ]);
+  return Promise.all(["own_photos", "sending", "sign_in"].map((name) => import(`./${name}.js`)));
 }
 
 async function send(files) {

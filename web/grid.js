@@ -15,13 +15,14 @@ const grid = byId("grid");
 const more = byId("more");
 const note = byId("gallery-note");
 const tiles = new Map(); // photo_id → item of createTile, kept sorted by the list's own order
+let placedWidth = 0;
 let cursor = null;
 let loading = false;
 
 /** Fill the gallery, load more when its end comes near, and return the newest photos. */
 export async function startGrid() {
   more.onclick = loadMore;
-  new ResizeObserver(place).observe(grid);
+  new ResizeObserver(() => grid.clientWidth !== placedWidth && place()).observe(grid);
   const nearEnd = new IntersectionObserver(
     ([entry]) => entry.isIntersecting && more.dataset.automatic && loadMore(),
     { rootMargin: "900px" },
@@ -50,7 +51,7 @@ function addNow(photos) {
     const { tile } = tiles.get(id);
     if (grid.children[index] !== tile) grid.insertBefore(tile, grid.children[index] ?? null);
   }
-  place();
+  place({ moving: true });
   byId("empty").hidden = tiles.size > 0 || cursor !== null;
 }
 
@@ -119,8 +120,10 @@ function showImage(item, width) {
 }
 
 /** Lay the tiles out in rows of nearly the same height that fill the width. */
-function place() {
+function place({ moving = false } = {}) {
   const width = grid.clientWidth;
+  placedWidth = width;
+  grid.classList.toggle("moving", moving); // not while the window's size changes
   const goal = Math.min(270, Math.max(180, width / 4));
   let row = [];
   let ratios = 0;

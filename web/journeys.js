@@ -1,18 +1,16 @@
-// Journeys: what happens to a photo, as far as the public API shows it. sending.js begins them.
+// Journeys: the list of photos on their way, and the state of each. sending.js begins them, and
+// follow.js watches them.
 
-import * as api from "./api.js";
-import { announce, duration, isolated, load, messageFor, notify, until, UserError } from "./dom.js";
-import { addPhotos } from "./grid.js";
+import { announce, isolated, load, messageFor, notify, until } from "./dom.js";
 import { deleted } from "./memory.js";
 import { showMeasure } from "./picture.js";
-import { drawRow, measure, showRows } from "./rows.js";
+import { drawRow, measure, showRows, STEPS } from "./rows.js";
 import { isSignedIn, session, userName } from "./session.js";
 
 const MOST_ROWS = 24;
 const FEED_ROWS = 6;
 const STORED = "gallery.journeys";
 const SLOW_AFTER = 20_000;
-const STEPS = ["thumbnailed", "replicated", "counted"];
 const TIMES = ["uploaded_at", "ready_at", "replicated_at"];
 const ENDED = ["complete", "listed"];
 const STORED_STATES = ["uploaded", "thumbnailed", "replicated", "complete"];
@@ -21,7 +19,6 @@ let journeys = []; // the newest first, but failures before all others
 
 /** Fires `change` whenever a journey's state changes. */
 export const changes = new EventTarget();
-const changed = () => changes.dispatchEvent(new Event("change"));
 
 /** Continue the journeys of an earlier page of this tab, and show other photos from the feed. */
 export function startJourneys(feed) {
@@ -34,12 +31,12 @@ export function startJourneys(feed) {
     if (journeys.length >= FEED_ROWS) break;
     if (!isShown(photo)) journeys.push(fromPhoto(photo, "listed"));
   }
-  for (const step of STEPS) {
+  for (const [step] of STEPS) {
     const last = journeys.find((journey) => measure(journey, step) !== null);
     if (last) showMeasure(step, measure(last, step));
   }
   showRows(journeys);
-  for (const journey of left) if (journey.state !== "complete") follow(journey);
+  for (const journey of left) if (journey.state !== "complete") continueLater(journey);
   session.addEventListener("change", onSessionChange);
   onSessionChange();
 }
@@ -75,42 +72,49 @@ export function update(journey, photo) {
 }
 
 export function setState(journey, state) {
-  journey.state = state;
-  journey.error = null;
-  journey.actions = null;
-  journey.slow = false;
-  clearTimeout(journey.slowTimer);
+  set(journey, { state, error: null, actions: null });
   if (STORED_STATES.includes(state) && state !== "complete") {
     journey.slowTimer = setTimeout(() => {
       journey.slow = true;
-      journey.actions = [["Dismiss", () => discard(journey)]];
+      journey.actions = [dismissal(journey)];
       drawRow(journey);
     }, SLOW_AFTER);
   }
   drawRow(journey);
-  store();
   changed();
 }
 
-export function fail(journey, error, ...actions) {
-  journey.state = "broken";
-  journey.error = messageFor(error);
-  journey.actions = actions;
+/** Show why a journey has ended, before all others; `actions` are the buttons that are left. */
+export function fail(journey, error, actions, state = "broken") {
+  set(journey, { state, error: messageFor(error), actions });
   journeys = [journey, ...journeys.filter((other) => other !== journey)];
   showRows(journeys);
   changed();
   announce(`${isolated(journey.title)}: ${journey.error}`);
 }
 
+function set(journey, values) {
+  clearTimeout(journey.slowTimer);
+  Object.assign(journey, values, { slow: false });
+}
+
+/** The button that removes the row of a journey. */
+export const dismissal = (journey) => ["Dismiss", () => discard(journey)];
+
 export function discard(journey) {
   journey.token?.remove();
   journeys = journeys.filter((other) => other !== journey);
   showRows(journeys);
-  store();
   changed();
 }
 
-function store() {
+function changed() {
+  store();
+  changes.dispatchEvent(new Event("change"));
+}
+
+/** Store the journeys that another page of this tab continues. */
+export function store() {
   const kept = journeys.filter(({ state }) => STORED_STATES.includes(state)).slice(0, MOST_ROWS / 2);
   const values = kept.map(({ title, photo, state, times, thumb }) => ({
     ...{ title, photo, state, times, thumb },
@@ -119,72 +123,9 @@ function store() {
   sessionStorage.setItem(STORED, JSON.stringify(values));
 }
 
-/** Show the photo as a token in the flow picture. */
-export async function showToken(journey) {
-  const { Token } = await load(() => import("./token.js"));
-  journey.token ??= new Token(journey.image);
-}
-
-/** Watch an uploaded photo until its journey has ended. */
-export async function follow(journey) {
-  const id = idOf(journey);
-  try {
-    await until(() => showToken(journey));
-    const { token } = journey;
-    if (!journey.times.ready_at) {
-      const photo = await until(() => api.getPhoto(id), ({ status }) => status !== "PENDING");
-      update(journey, photo);
-      if (photo.status === "FAILED") return showFailed(journey, photo);
-      token.thumbnailed(measure(journey, "thumbnailed"));
-      setState(journey, "thumbnailed");
-    }
-    if (!journey.times.replicated_at) {
-      const photo = await api.untilListed(id);
-      update(journey, photo);
-      token.replicated(measure(journey, "replicated"));
-      setState(journey, "replicated");
-      addPhotos([photo]);
-    }
-    if (!journey.times.viewed_at) {
-      // Each request that arrives is a view, also if its answer is lost.
-      journey.times.viewed_at = (await until(() => api.recordView(id))).viewed_at;
-      token.viewed();
-      store();
-    }
-    const counted = ({ counted_at: at }) => at !== null && at >= journey.times.viewed_at;
-    journey.times.counted_at = (await until(() => api.getViews(id), counted)).counted_at;
-    token.counted(measure(journey, "counted"));
-    setState(journey, "complete");
-    const words = STEPS.map((step) => `${step} in ${duration(measure(journey, step) ?? 0)}`);
-    announce(`${isolated(journey.title)}: ${words.join(", ")}.`);
-  } catch (error) {
-    if (error.status === 404) return discard(journey); // deleted meanwhile
-    journey.token?.remove();
-    fail(journey, error, ["Dismiss", () => discard(journey)]);
-  }
-}
-
-/** Show why the photo is unusable. */
-export function showFailed(journey, { error }) {
-  journey.token?.failed();
-  fail(journey, new UserError(error), deletion(journey));
-  journey.state = "failed";
-  drawRow(journey);
-  store();
-  changed();
-}
-
-/** The button that deletes the photo of a journey. */
-export function deletion(journey) {
-  const remove = async () => {
-    try {
-      const { remove } = await load(() => import("./own_photos.js"));
-      await remove(journey);
-    } catch (error) {
-      notify(messageFor(error));
-    }
-  };
-  return ["Delete", remove];
+async function continueLater(journey) {
+  const { follow } = await until(() => load(() => import("./follow.js")));
+  await follow(journey);
 }
 
 /** After sign-in, show own photos that are not in the gallery; after sign-out, no failed ones. */

@@ -3,7 +3,8 @@
 import { between, byId, duration, element, isolated, photoAddress } from "./dom.js";
 
 const list = byId("journeys");
-const STEPS = [
+/** Each step, and the times between which it is measured. */
+export const STEPS = [
   ["thumbnailed", "uploaded_at", "ready_at"],
   ["replicated", "ready_at", "replicated_at"],
   ["counted", "viewed_at", "counted_at"],

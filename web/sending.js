@@ -3,16 +3,16 @@
 import { askToSignIn } from "./account.js";
 import * as api from "./api.js";
 import { announce, byId, element, isolated, messageFor, notify, until } from "./dom.js";
+import { follow, showToken } from "./follow.js";
 import {
   addFirst,
   changes,
   discard,
+  dismissal,
   fail,
-  follow,
   idOf,
   journeysIn,
   setState,
-  showToken,
   update,
 } from "./journeys.js";
 import { drawRow } from "./rows.js";
@@ -69,7 +69,7 @@ export function sendFiles(files) {
       journey.title = journey.about.title;
       enqueue(journey);
     } catch (error) {
-      fail(journey, error, ["Dismiss", () => discard(journey)]);
+      fail(journey, error, [dismissal(journey)]);
     }
   }
 }
@@ -142,7 +142,7 @@ async function upload(journey) {
   if (signal.aborted) return api.deletePhoto(photo.photo_id);
   update(journey, photo);
   journey.image ??= await preview(journey.file);
-  await showToken(journey);
+  showToken(journey);
   if (signal.aborted) return journey.token.remove();
   journey.token.created();
   await sendFile(request, journey.file, signal, (share) => {
@@ -157,10 +157,10 @@ function showProblem(journey, error) {
   if (!(error instanceof api.SignedOutError)) {
     const again = ["Try again", () => enqueue(journey)];
     journey.canRetry = true;
-    return fail(journey, error, again, ["Dismiss", () => discard(journey)]);
+    return fail(journey, error, [again, dismissal(journey)]);
   }
   setState(journey, "signed_out");
-  journey.actions = [["Sign in", ask], ["Dismiss", () => discard(journey)]];
+  journey.actions = [["Sign in", ask], dismissal(journey)];
   drawRow(journey);
   ask();
 }

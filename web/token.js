@@ -3,10 +3,12 @@
 // A move takes longer in the picture than in reality, so the picture may be late. It never shows
 // what has not happened yet.
 
-import { svgElement, wait } from "./dom.js";
-import { HIGHLIGHT_MS, highlight, links, showMeasure, drawing, station } from "./picture.js";
+import { byId, element, svgElement, wait } from "./dom.js";
+import { HIGHLIGHT_MS, highlight, links, showMeasure, drawing } from "./picture.js";
 
 const MOVE_MS = 450;
+
+document.head.append(element("link", { rel: "stylesheet", href: "/uploads.css" }));
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const at = ({ x, y }) => `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
@@ -29,7 +31,7 @@ async function moveDot(flow, ...names) {
     drawing.append(shape);
     await move(shape, [start, end], MOVE_MS * 0.8);
     shape.remove();
-    highlight(station(name.split("-")[1]));
+    highlight(byId(name.split("-")[1]));
   }
 }
 
@@ -41,6 +43,7 @@ export class Token {
   #shape = null;
   #behind = 0; // moves that are not played yet
   #at = null; // the station that processes it
+  #failed = false;
   #slot;
   #image;
 
@@ -53,8 +56,8 @@ export class Token {
 
   /** The record exists: PENDING. */
   created() {
-    highlight(station("you"));
-    moveDot(2, "you-api", "api-photos");
+    highlight(byId("you"));
+    moveDot(2, "you-cdn", "cdn-api", "api-photos");
   }
 
   /** A share of the file has been sent. */
@@ -73,7 +76,7 @@ export class Token {
   thumbnailed(milliseconds) {
     this.#then(() => {
       this.#leave("thumbnailed", milliseconds);
-      moveDot(1, "thumbnailer-media", "media-edge");
+      moveDot(1, "thumbnailer-media");
     });
     this.#then(() => this.#moveAlong("thumbnailer-photos", "photos-replicator"));
     this.#then(() => this.#work("replicator"));
@@ -81,27 +84,33 @@ export class Token {
 
   replicated(milliseconds) {
     this.#then(() => this.#leave("replicated", milliseconds));
-    this.#then(() => this.#moveAlong("replicator-catalog", "catalog-edge"));
+    this.#then(() => this.#moveAlong("replicator-catalog", "catalog-api", "api-cdn", "cdn-you"));
+    this.#then(() => {
+      moveDot(1, "media-cdn", "cdn-you");
+      highlight(byId("edge"));
+    });
   }
 
   viewed() {
-    this.#then(() => moveDot(3, "you-api", "api-stream", "stream-counter"));
+    this.#then(() => moveDot(3, "you-cdn", "cdn-api", "api-stream", "stream-counter"));
     this.#then(() => this.#work("counter"));
   }
 
   counted(milliseconds) {
     this.#then(() => this.#leave("counted", milliseconds));
-    this.#then(() => moveDot(3, "counter-views", "views-edge"));
+    this.#then(() => moveDot(3, "counter-views", "views-api", "api-cdn", "cdn-you"));
     this.#then(() => this.remove());
   }
 
-  /** The photo is unusable: the token stops where it is. */
+  /** The photo is unusable: thumbnailer writes that into its record. */
   failed() {
     this.#then(() => {
       this.#leave();
+      this.#failed = true;
       this.#shape?.classList.add("failed");
-      return wait(HIGHLIGHT_MS);
+      return this.#moveAlong("thumbnailer-photos");
     });
+    this.#then(() => wait(HIGHLIGHT_MS));
     this.#then(() => this.remove());
   }
 
@@ -132,16 +141,16 @@ export class Token {
     for (const name of names) {
       const { path, start, end } = links.get(name);
       this.#appear(start);
-      highlight(path);
+      highlight(path, this.#failed);
       const { e: x, f: y } = new DOMMatrix(getComputedStyle(this.#shape).transform);
       const points = [{ x, y }, this.#besideOthers(start), this.#besideOthers(end)];
       await move(this.#shape, points, MOVE_MS / Math.max(1, this.#behind - 1));
-      highlight(station(name.split("-")[1]));
+      highlight(byId(name.split("-")[1]), this.#failed);
     }
   }
 
   #work(name) {
-    this.#at = station(name);
+    this.#at = byId(name);
     this.#at.tokens = (this.#at.tokens ?? 0) + 1;
     this.#at.classList.add("working");
   }

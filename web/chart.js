@@ -2,52 +2,68 @@
 
 import { count, element, svgElement } from "./dom.js";
 
-const WIDTH = 600;
-const HEIGHT = 120;
+const WIDTH = 300;
+const HEIGHT = 60;
+const LEAST = 10; // minutes
 
 const clock = (minute) =>
   new Date(minute).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 
+/** The minutes since the first view, at least ten, so that the bars of few views are wide. */
+function shownOf(minutes) {
+  const first = minutes.findIndex(({ views }) => views);
+  return minutes.slice(first < 0 ? -LEAST : Math.min(first, minutes.length - LEAST));
+}
+
 /** A chart in `figure` with its table in `body`; `draw` gets the minutes from the API. */
 export function createChart(figure, body) {
-  const chart = svgElement("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT + 28}`, role: "img" });
-  const bars = [];
-  const labels = [
-    ["an hour ago", 0, "start"],
-    ["half an hour ago", WIDTH / 2, "middle"],
-    ["now", WIDTH, "end"],
-  ];
-  chart.append(
-    svgElement("path", { d: `M0 ${HEIGHT}H${WIDTH}`, class: "axis" }),
-    ...labels.map(([text, x, anchor]) =>
-      svgElement("text", { x, y: HEIGHT + 23, "text-anchor": anchor }, text),
-    ),
-  );
+  const chart = svgElement("svg", {
+    viewBox: `0 0 ${WIDTH} ${HEIGHT + 20}`,
+    role: "img",
+    "aria-label": "No views are known yet.",
+  });
+  const bars = svgElement("g");
+  const [start, middle, end] = [
+    [0, "start"],
+    [WIDTH / 2, "middle"],
+    [WIDTH, "end"],
+  ].map(([x, anchor]) => svgElement("text", { x, y: HEIGHT + 16, "text-anchor": anchor }));
+  chart.append(svgElement("path", { d: `M0 ${HEIGHT}H${WIDTH}`, class: "axis" }), bars);
+  chart.append(start, middle, end);
+  end.textContent = "now";
   const peakLine = element("span", { id: "peak" });
   figure.firstElementChild.append(peakLine);
   figure.append(chart);
 
+  function createBars(number) {
+    const step = WIDTH / number;
+    const bar = (_, index) =>
+      svgElement(
+        "rect",
+        { x: index * step + 1, width: step - 2, height: HEIGHT, rx: 2 },
+        svgElement("title"),
+      );
+    bars.replaceChildren(...Array.from({ length: number }, bar));
+    start.textContent = number === 60 ? "an hour ago" : `${number} minutes ago`;
+    middle.textContent = number === 60 ? "half an hour ago" : "";
+  }
+
   function draw(minutes) {
-    const most = Math.max(...minutes.map(({ views }) => views));
-    const total = minutes.reduce((sum, { views }) => sum + views, 0);
-    const step = WIDTH / minutes.length;
-    for (const [index, { minute, views }] of minutes.entries()) {
-      if (!bars[index]) {
-        const box = { x: index * step + 1, width: step - 2, height: HEIGHT, rx: 2 };
-        bars[index] = svgElement("rect", box);
-        bars[index].append(svgElement("title"));
-        chart.append(bars[index]);
-      }
-      const share = most ? views / most : 0;
-      bars[index].style.transform = `translateY(${HEIGHT}px) scaleY(${-share})`;
-      bars[index].firstChild.textContent = `${clock(minute)}: ${count(views, "view")}`;
+    const shown = shownOf(minutes);
+    const most = Math.max(...shown.map(({ views }) => views));
+    const total = shown.reduce((sum, { views }) => sum + views, 0);
+    if (bars.children.length !== shown.length) createBars(shown.length);
+    for (const [index, { minute, views }] of shown.entries()) {
+      const bar = bars.children[index];
+      bar.style.transform = `translateY(${HEIGHT}px) scaleY(${most ? -views / most : 0})`;
+      bar.firstChild.textContent = `${clock(minute)}: ${count(views, "view")}`;
     }
-    const peak = minutes.find(({ views }) => views === most);
+    const peak = shown.find(({ views }) => views === most);
     const peakText = most ? `most ${most} at ${clock(peak.minute)}` : "";
     peakLine.textContent = peakText;
     const lastHour = `${count(total, "view")} in the last hour`;
     chart.setAttribute("aria-label", peakText ? `${lastHour}, ${peakText}.` : `${lastHour}.`);
-    const seen = minutes.filter(({ views }) => views).toReversed();
+    const seen = shown.filter(({ views }) => views).toReversed();
     const cell = (textContent) => element("td", { textContent });
     body.replaceChildren(
       ...seen.map(({ minute, views }) => element("tr", {}, cell(clock(minute)), cell(views))),

@@ -19,6 +19,7 @@ import {
   withoutDirections,
 } from "./dom.js";
 import { flash, rememberDeleted } from "./memory.js";
+import { showNeighbors } from "./neighbors.js";
 import { session, userName } from "./session.js";
 import { megabytes } from "./units.js";
 
@@ -45,6 +46,7 @@ async function show() {
   draw(photo);
   session.addEventListener("change", () => offerDeletion(photo));
   offerDeletion(photo);
+  showNeighbors(id).catch((error) => notify(messageFor(error)));
   if (photo.status === "PENDING") {
     photo = await until(() => api.getPhoto(id), ({ status }) => status !== "PENDING");
     draw(photo);
@@ -85,24 +87,24 @@ function facts(photo) {
   const none = photo.status === "PENDING" ? "not yet" : "none";
   const made = between(photo.uploaded_at, photo.ready_at);
   const format = photo.content_type.split("/")[1].toUpperCase();
-  const renditions = Object.entries(photo.renditions).map(rendition);
+  const { large, small, thumb } = photo.renditions;
   const lines = {
-    Original: [photo.width ? `${photo.width} × ${photo.height} pixels` : none],
-    File: [`${megabytes(photo.bytes)}, ${format}`],
-    Added: [dateAndTime.format(new Date(photo.created_at))],
-    Thumbnails: [made === null ? none : `made in ${duration(made)}`],
-    Sizes: renditions.length ? renditions : [none, none, none],
+    Original: photo.width ? `${photo.width} × ${photo.height} pixels` : none,
+    File: `${megabytes(photo.bytes)}, ${format}`,
+    Added: dateAndTime.format(new Date(photo.created_at)),
+    Thumbnails: made === null ? none : `made in ${duration(made)}`,
+    Large: large ? rendition(large) : none,
+    Small: small ? rendition(small) : none,
+    Thumb: thumb ? rendition(thumb) : none,
   };
-  return Object.entries(lines).flatMap(([term, values]) => [
+  return Object.entries(lines).flatMap(([term, value]) => [
     element("dt", { textContent: term }),
-    ...values.map((value) => element("dd", {}, value)),
+    element("dd", {}, value),
   ]);
 }
 
-function rendition([name, { path, width, height, bytes }]) {
-  const textContent = `${name}, ${width} × ${height}`;
-  return element("a", { href: path, textContent, title: megabytes(bytes) });
-}
+const rendition = ({ path, width, height, bytes }) =>
+  element("a", { href: path, textContent: `${width} × ${height}, ${megabytes(bytes)}` });
 
 /** Share the address of this page, or copy it where the browser cannot share. */
 async function share() {

@@ -1,0 +1,167 @@
+"""A photo's page: its neighbors, its size on the screen, and the chart of its views."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from demo.client import Gallery
+from localcloud.event_sources.poller import EventSources
+from tests.e2e.browser_page import launched_browser, sign_in, visit
+from tests.e2e.test_streams import listed_photo
+
+# The texts and the bars of a chart for an hour with one view so many minutes ago.
+CHART = """
+async (ago) => {
+  const { createChart } = await import("/chart.js");
+  const [figure, body] = ["figure", "tbody"].map((name) => document.createElement(name));
+  figure.append(document.createElement("figcaption"));
+  const minutes = Array.from({ length: 60 }, (_, index) => ({
+    minute: new Date(Date.UTC(2026, 10, 29, 12, index)).toISOString(),
+    views: index === 59 - ago ? 1 : 0,
+  }));
+  createChart(figure, body).draw(minutes);
+  const bars = [...figure.querySelectorAll("rect")];
+  return {
+    texts: [...figure.querySelectorAll("svg text")].map(({ textContent }) => textContent),
+    bars: bars.length,
+    first: bars.findIndex(({ style }) => !/scaleY\\(-?0\\)/.test(style.transform)),
+  };
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def photo_id(gallery: Gallery, event_sources: EventSources) -> str:
+    return listed_photo(gallery, event_sources)
+
+
+def test_keys_links_and_swipes_lead_to_the_neighbors_of_a_photo(
+    browser: Browser, url: str, photo_id: str
+):
+    newer, older = f"0999{photo_id[4:]}", f"0100{photo_id[4:]}"
+
+    def list_three(route: Route) -> None:
+        real = route.fetch(url=f"{url}/api/photos/{photo_id}").json()
+        photos = [{**real, "photo_id": each, "title": each} for each in (newer, photo_id, older)]
+        first = "cursor" not in route.request.url
+        route.fulfill(
+            json={"photos": photos[:1] if first else photos[1:], "cursor": "A" * first or None}
+        )
+
+    def as_the_real(route: Route) -> None:
+        route.continue_(url=re.sub(rf"{newer}|{older}", photo_id, route.request.url))
+
+    with visit(browser, url, has_touch=True) as page:
+        page.route("**/api/photos/**", as_the_real)
+        page.route("**/api/photos?*", list_three)
+        previous, following = page.locator("#previous"), page.locator("#next")
+
+        def expect_photo(photo: str) -> None:
+            expect(page).to_have_url(f"{url}/photo.html?id={photo}")
+            expect(page.locator("#counted")).to_contain_text("Yours was counted in")
+            expect(previous).to_be_visible(visible=photo != newer)
+            expect(following).to_be_visible(visible=photo != older)
+
+        page.goto(f"/photo.html?id={photo_id}")
+        expect_photo(photo_id)
+        page.keyboard.press("ArrowRight")
+        expect_photo(older)
+        page.keyboard.press("ArrowLeft")
+        expect_photo(photo_id)
+        swipe(page, 150)
+        expect_photo(newer)
+        swipe(page, -150)
+        expect_photo(photo_id)
+        following.click()
+        expect_photo(older)
+
+
+def swipe(page: Page, pixels: int) -> None:
+    box = page.locator("#frame img").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    touch = page.context.new_cdp_session(page)
+    for kind, points in (
+        ("touchStart", [{"x": x, "y": y}]),
+        ("touchMove", [{"x": x + pixels, "y": y + 9}]),
+        ("touchEnd", []),
+    ):
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+@pytest.mark.parametrize(
+    ("ago", "texts", "bars"),
+    [
+        (0, ["10 minutes ago", "", "now"], 10),
+        (24, ["25 minutes ago", "", "now"], 25),
+        (59, ["an hour ago", "half an hour ago", "now"], 60),
+    ],
+)
+@pytest.mark.usefixtures("stack")
+def test_bars_begin_with_the_first_view_of_the_hour(
+    browser: Browser, url: str, ago: int, texts: list[str], bars: int
+):
+    with visit(browser, url, expected=("status of 404",)) as page:
+        page.goto("/photo.html?id=none")
+        drawn = page.evaluate(CHART, ago)
+        assert drawn == {"texts": texts, "bars": bars, "first": bars - 1 - ago}
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_image_uses_the_room_there_is(browser: Browser, url: str, photo_id: str, width: int):
+    with visit(browser, url, viewport={"width": width, "height": 800}) as page:
+        page.goto(f"/photo.html?id={photo_id}")
+        expect(page.locator("#frame img")).to_be_visible()
+        sizes: dict[str, Any] = page.evaluate(
+            """() => {
+              const frame = document.getElementById("frame");
+              const image = frame.querySelector("img");
+              return { frame: frame.clientWidth, shown: image.clientWidth,
+                natural: Number(image.getAttribute("width")) };
+            }"""
+        )
+        assert sizes["natural"] == 320
+        assert sizes["shown"] == min(sizes["frame"], 640)
+
+
+@pytest.mark.usefixtures("id_token")
+def test_focus_and_texts_after_the_deletion_of_the_last_photo(
+    browser: Browser, url: str, gallery: Gallery, event_sources: EventSources
+):
+    photo_id = listed_photo(gallery, event_sources)
+
+    def list_only_it(route: Route) -> None:
+        answer = route.fetch().json()
+        photos = [photo for photo in answer["photos"] if photo["photo_id"] == photo_id]
+        route.fulfill(json={"photos": photos, "cursor": None})
+
+    with visit(browser, url, expected=("status of 404",)) as page:
+        page.route("**/api/photos?*", list_only_it)
+        page.goto("/")
+        sign_in(page)
+        page.locator("#grid a").click()
+        page.locator("#delete").click()
+        page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+        expect(page.locator("#notice")).to_contain_text("was deleted")
+        expect(page.locator("#empty")).to_have_text("The gallery has no photos yet.")
+        expect(page.locator("#grid li")).to_have_count(0)
+        expect(page.locator(":focus")).to_have_id("gallery")
+
+        # The last row of the list of journeys.
+        page.locator("#sign-out").click()
+        page.locator("#files").set_input_files(
+            {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"Dear gallery"}
+        )
+        page.locator("#journeys button").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#no-journeys")).to_be_visible()
+        assert page.evaluate("document.activeElement.matches('.scroll')")

@@ -13,6 +13,7 @@ const STORED = "gallery.journeys";
 const SLOW_AFTER = 20_000;
 const TIMES = ["uploaded_at", "ready_at", "replicated_at"];
 const ENDED = ["complete", "listed"];
+export const FAILED = ["broken", "failed"];
 const STORED_STATES = ["uploaded", "thumbnailed", "replicated", "complete"];
 
 let journeys = []; // the newest first, but failures before all others
@@ -35,7 +36,7 @@ export function startJourneys(feed) {
     const last = journeys.find((journey) => measure(journey, step) !== null);
     if (last) showMeasure(step, measure(last, step));
   }
-  showRows(journeys);
+  show();
   for (const journey of left) if (journey.state !== "complete") continueLater(journey);
   session.addEventListener("change", onSessionChange);
   onSessionChange();
@@ -45,7 +46,7 @@ export function startJourneys(feed) {
 export function addFirst(added) {
   const hasNoPlace = ({ state }, index) => index >= MOST_ROWS && ENDED.includes(state);
   journeys = [...added, ...journeys].filter((journey, index) => !hasNoPlace(journey, index));
-  showRows(journeys);
+  show();
 }
 
 /** The journeys in one of these states, the first chosen first. */
@@ -72,6 +73,7 @@ export function update(journey, photo) {
 }
 
 export function setState(journey, state) {
+  const hadFailed = FAILED.includes(journey.state);
   set(journey, { state, error: null, actions: null });
   if (STORED_STATES.includes(state) && state !== "complete") {
     journey.slowTimer = setTimeout(() => {
@@ -80,17 +82,23 @@ export function setState(journey, state) {
       drawRow(journey);
     }, SLOW_AFTER);
   }
-  drawRow(journey);
+  if (hadFailed) show();
+  else drawRow(journey);
   changed();
 }
 
-/** Show why a journey has ended, before all others; `actions` are the buttons that are left. */
+/** Show why a journey has failed; `actions` are the buttons that are left. */
 export function fail(journey, error, actions, state = "broken") {
   set(journey, { state, error: messageFor(error), actions });
-  journeys = [journey, ...journeys.filter((other) => other !== journey)];
-  showRows(journeys);
+  show();
   changed();
   announce(`${isolated(journey.title)}: ${journey.error}`);
+}
+
+function show() {
+  const failed = ({ state }) => FAILED.includes(state);
+  journeys = [...journeys.filter(failed), ...journeys.filter((journey) => !failed(journey))];
+  showRows(journeys);
 }
 
 function set(journey, values) {
@@ -104,7 +112,7 @@ export const dismissal = (journey) => ["Dismiss", () => discard(journey)];
 export function discard(journey) {
   journey.token?.remove();
   journeys = journeys.filter((other) => other !== journey);
-  showRows(journeys);
+  show();
   changed();
 }
 
@@ -143,6 +151,6 @@ export function addByAge(photo) {
   const journey = fromPhoto(photo, "pending");
   const place = journeys.findIndex((other) => idOf(other) && idOf(other) < photo.photo_id);
   journeys.splice(place < 0 ? journeys.length : place, 0, journey);
-  showRows(journeys);
+  show();
   return journey;
 }

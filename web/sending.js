@@ -10,6 +10,7 @@ import {
   discard,
   dismissal,
   fail,
+  FAILED,
   idOf,
   journeysIn,
   setState,
@@ -22,7 +23,6 @@ import { describe, preview, sendFile } from "./uploads.js";
 const PARALLEL_UPLOADS = 3;
 const UNSENT = ["queued", "sending", "waiting"];
 const ONGOING = [...UNSENT, "signed_out", "uploaded", "thumbnailed", "replicated"];
-const FAILED = ["broken", "failed"];
 
 const queue = [];
 let running = 0;

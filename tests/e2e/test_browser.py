@@ -46,6 +46,13 @@ async (size) => {
 }
 """
 
+IS_CUT = """
+(selector) => {
+  const element = document.querySelector(selector);
+  return element.scrollWidth > element.clientWidth;
+}
+"""
+
 # Whether what stands around a title in a sentence is shown in its order.
 IN_ORDER = """
 async (title) => {
@@ -225,12 +232,14 @@ def test_everyone_can_use_the_page(
         assert serious_findings(page) == []
         page.keyboard.press("Escape")
         sign_in(page)
+        expect(page.locator("#stage")).to_be_visible()
+        assert page.evaluate(IS_CUT, "#user-name") is False
         shown.locator("a").click()
         expect(page.locator("#counted")).to_contain_text("Yours was counted in")
         expect(page.locator("#delete")).to_be_visible()
         date = f"{options['moment']:%b} {options['moment'].day}, {options['moment'].year}, "
         expect(page.locator("#facts")).to_contain_text(date)
-        expect(page.locator("#facts")).to_contain_text(re.compile(r"large, \d+ . \d+"))
+        expect(page.locator("#facts")).to_contain_text(re.compile(r"Large\d+ . \d+, [\d.]+ kB"))
         expect(page.locator("#share")).to_be_visible()
         assert facts_of_more_than_one_line(page) == []
         assert serious_findings(page) == []

@@ -1,0 +1,144 @@
+"""Many files at once: what fails is retried together, and tiles are laid out together."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from demo.client import Gallery
+from localcloud.event_sources.poller import EventSources
+from tests.e2e.browser_page import launched_browser, sign_in, tile, visit
+from tests.e2e.test_streams import listed_photo
+from tests.e2e.test_thumbnails import jpeg
+
+# Adds nine photos, one after the other, and answers what changes in the grid at once.
+ADDED = """
+async (id) => {
+  const { addPhotos } = await import("/grid.js");
+  const photo = await fetch(`/api/photos/${id}`).then((answer) => answer.json());
+  const grid = document.getElementById("grid");
+  const old = grid.querySelector(`[data-photo-id="${id}"]`);
+  const changed = new Promise((done) =>
+    new MutationObserver((changes, observer) => {
+      observer.disconnect();
+      done({
+        added: changes.flatMap(({ addedNodes }) => [...addedNodes]).length,
+        moving: old.getAnimations().map(({ transitionProperty }) => transitionProperty),
+      });
+    }).observe(grid, { childList: true }),
+  );
+  for (let number = 0; number < 9; number += 1) {
+    const newer = `09999999-0000-7000-8000-00000000000${number}`;
+    addPhotos([{ ...photo, photo_id: newer, width: 100 + 90 * number, height: 300 }]);
+    await null;
+  }
+  return changed;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def photo_id(gallery: Gallery, event_sources: EventSources) -> str:
+    return listed_photo(gallery, event_sources)
+
+
+@pytest.mark.usefixtures("event_sources", "id_token")
+def test_failed_files_come_first_and_are_retried_together(
+    browser: Browser, url: str, tmp_path: Path
+):
+    files = [tmp_path / name for name in ("good.jpg", "late.jpg", "later.jpg", "notes.txt")]
+    for file in files:
+        file.write_bytes(jpeg(240, 320))
+
+    def refuse_late(route: Route) -> None:
+        if "late" in (route.request.post_data or ""):
+            return route.fulfill(status=403, json={"detail": "Refused by this test."})
+        return route.fallback()
+
+    with visit(browser, url, expected=("status of 403",)) as page:
+        page.goto("/")
+        sign_in(page)
+        page.route("**/api/photos", refuse_late)
+        page.locator("#files").set_input_files(files)
+        totals = page.locator("#totals")
+        expect(totals).to_contain_text("1 of 4 complete, 3 failed")
+        rows = page.locator("#journeys li")
+        for index in range(3):
+            expect(rows.nth(index)).to_have_attribute("data-state", "broken")
+        expect(rows.filter(has_text="late")).to_contain_text(["Refused by this test."] * 2)
+
+        page.unroute("**/api/photos")
+        page.get_by_role("button", name="Retry failed").click()
+        expect(page.locator(":focus")).to_have_id("choose")
+        expect(totals).to_contain_text("3 of 4 complete, 1 failed")
+        expect(page.get_by_role("button", name="Retry failed")).to_be_hidden()
+        expect(rows.first).to_contain_text("notes.txt")  # no retry can help
+
+
+@pytest.mark.usefixtures("event_sources", "id_token")
+def test_list_of_many_files_shows_that_it_scrolls(browser: Browser, url: str, tmp_path: Path):
+    files = [tmp_path / f"{number}.txt" for number in range(9)]
+    for file in files:
+        file.write_bytes(b"Dear gallery")
+    for width in (360, 1280):
+        with visit(browser, url, viewport={"width": width, "height": 800}) as page:
+            page.goto("/")
+            page.locator("#files").set_input_files(files)
+            expect(page.locator("#totals")).to_contain_text("0 of 9 complete, 9 failed")
+            assert share_of_the_last_row_in_view(page) == pytest.approx(0.5, abs=0.3)
+
+
+def share_of_the_last_row_in_view(page: Page) -> float:
+    share: float = page.evaluate(
+        """() => {
+          const list = document.querySelector(".scroll");
+          const row = list.querySelector("li").getBoundingClientRect().height;
+          return (list.clientHeight / row) % 1;
+        }"""
+    )
+    return share
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_tiles_are_laid_out_together_and_move_with_a_transition(
+    browser: Browser, url: str, photo_id: str, motion: Any
+):
+    with visit(browser, url, reduced_motion=motion) as page:
+        page.goto("/")
+        expect(tile(page, photo_id)).to_contain_class("loaded")
+        changed = page.evaluate(ADDED, photo_id)
+        assert changed["added"] == 9
+        assert ("transform" in changed["moving"]) == (motion == "no-preference"), changed
+        page.set_viewport_size({"width": 700, "height": 700})
+        expect(page.locator("#grid")).not_to_have_class(re.compile("moving"))
+
+
+@pytest.mark.usefixtures("stack")
+def test_failed_row_keeps_its_buttons_when_a_slow_one_would_lose_them(browser: Browser, url: str):
+    with visit(browser, url) as page:
+        page.clock.install()
+        page.goto("/")
+        page.evaluate(
+            """async () => {
+              const { addByAge, fail, setState } = await import("/journeys.js");
+              const { UserError } = await import("/dom.js");
+              const photo = { photo_id: "0999", title: "kept", color: "#fff", renditions: {} };
+              const journey = addByAge(photo);
+              setState(journey, "uploaded");
+              fail(journey, new UserError("Refused"), [["Delete", () => {}]]);
+            }"""
+        )
+        row = page.locator("#journeys li", has_text="kept")
+        expect(row.get_by_role("button")).to_have_text("Delete")
+        page.clock.fast_forward(30_000)
+        expect(row.get_by_role("button")).to_have_text("Delete")
+        expect(row).to_contain_text("Refused")

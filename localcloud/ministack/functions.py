@@ -13,9 +13,9 @@ def install() -> None:
     """Wrap the handlers that create and update a function of a stack, and Lambda's API.
 
     ministack keeps an environment value as the template's number or boolean, although a process
-    needs strings. It drops the function's dead-letter queue, and the log group that Lambda chooses
-    for a LoggingConfig without one. It takes each request about a function whose name begins with
-    `url` for one about a function URL.
+    needs strings. It drops the function's dead-letter queue, what makes the function durable, and
+    the log group that Lambda chooses for a LoggingConfig without one. It takes each request about a
+    function whose name begins with `url` for one about a function URL.
     """
     from ministack.core.responses import get_account_id, get_region  # noqa: PLC0415
     from ministack.services import lambda_svc  # noqa: PLC0415 - not in the development environment
@@ -27,9 +27,10 @@ def install() -> None:
             "LogGroup": f"/aws/lambda/{name}",
             **properties.get("LoggingConfig", {}),
         }
-        config.pop("DeadLetterConfig", None)
-        if "DeadLetterConfig" in properties:
-            config["DeadLetterConfig"] = properties["DeadLetterConfig"]
+        for setting in ("DeadLetterConfig", "DurableConfig"):
+            config.pop(setting, None)
+            if setting in properties:
+                config[setting] = properties[setting]
 
     extend("AWS::Lambda::Function", complete, with_text_environment)
     handle = lambda_svc.handle_request

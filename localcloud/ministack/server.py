@@ -30,6 +30,8 @@ def main() -> None:
         cloudwatch,
         decisions,
         deployments,
+        durable_executions,
+        durable_permissions,
         executions,
         functions,
         http_apis,
@@ -64,6 +66,7 @@ def main() -> None:
     environments = None
     if sys.platform == "linux":
         environments = executions.install(Path(sys.argv[1]))
+        durable_executions.install()
         cloudwatch.install(environments.running)
         own_requests.install(
             {
@@ -76,6 +79,7 @@ def main() -> None:
             f"Functions run in ministack's workers: awslambdaric has no wheels for {sys.platform}."
         )
         cloudwatch.install(executions.running_in_workers)
+    durable_permissions.install()
     deployments.install()  # after executions: it wraps asynchronous invocations
     message_moves.install()
     parameter_names.install()

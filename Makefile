@@ -135,6 +135,7 @@ check-policies: ## run the part of check about IAM policies
 # Each folder has its own modules: mypy would take handler.py of two folders for the same module.
 check-examples: ## run the part of check about the examples
 	@$(BIN)/cfn-lint examples/*/template.yaml
+	@$(BIN)/hadolint examples/*/Dockerfile
 	@for folder in examples/*/; do \
 	  (cd $$folder && $(CURDIR)/$(BIN)/mypy --no-error-summary --cache-dir $(CURDIR)/.mypy_cache/examples) || exit 1; \
 	done

@@ -22,7 +22,7 @@ from tests.support.repository import ROOT, load_template
 
 PLACEHOLDERS: Final = ("…", "<", "STACK")
 _CLI_NAMES: Final = {"deploy": "codedeploy", "s3api": "s3"}  # where the AWS CLI has another name
-_GLOBAL_OPTIONS: Final = {"cli-binary-format", "region"}
+_GLOBAL_OPTIONS: Final = {"cli-binary-format", "endpoint-url", "region"}
 _SESSION: Final = botocore.session.Session()
 _MAKEFILE: Final = (ROOT / "Makefile").read_text()
 

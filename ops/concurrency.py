@@ -1,4 +1,4 @@
-"""The API's provisioned concurrency: what a deployment requests, and what the quota allows."""
+"""Reserved and provisioned concurrency: what a deployment requests, and what the quota allows."""
 
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from ops.stacks import Account, OperationError
 
 UNRESERVED: Final = 100
 """Unreserved concurrency that Lambda always keeps in an account."""
+RESERVED: Final = "ThumbnailerReservedConcurrency"
 _QUOTA_CODE: Final = "L-B99A9384"  # Service Quotas' name of Lambda's concurrent executions
 _MINIMUM: Final = "ApiProvisionedConcurrency"
 _MAXIMUM: Final = "ApiProvisionedConcurrencyMaximum"
@@ -64,6 +65,30 @@ def check_quota(
         f" {UNRESERVED} of those free. Request a higher quota with"
         f" `{quota_increase(account.region)}`, or deploy with --parameter {_MINIMUM}=0."
     )
+
+
+def reserved_concurrency(template: dict[str, Any], parameters: dict[str, str]) -> int:
+    """The reserved concurrency of the thumbnailer; 0 means none."""
+    return _number(RESERVED, template, parameters)
+
+
+def free_concurrency(
+    account: Account,
+    template: dict[str, Any],
+    deployed: StackDescription | None,
+    wanted: ProvisionedConcurrency,
+) -> int:
+    """What the thumbnailer can reserve beside the API's provisioned concurrency."""
+    client = account.client("lambda")
+    limit = client.get_account_settings()["AccountLimit"]
+    free: int = limit["UnreservedConcurrentExecutions"] - UNRESERVED - wanted.maximum
+    if deployed is None:
+        return free
+    if wanted.maximum:
+        free += min(wanted.maximum, _provisioned(client, deployed))
+    if RESERVED in deployed.parameters:
+        free += reserved_concurrency(template, deployed.parameters)
+    return free
 
 
 def quota_increase(region: str) -> str:

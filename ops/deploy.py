@@ -21,7 +21,7 @@ from ops.change_sets import (
     execute_change_set,
     retry_failed,
 )
-from ops.concurrency import changes_alias, wanted_concurrency
+from ops.concurrency import RESERVED, changes_alias, wanted_concurrency
 from ops.deployed_stack import StackDescription
 from ops.leftover_versions import find_drift, restore_functions
 from ops.preflight.account import ACCESS_LOGS
@@ -103,7 +103,8 @@ def check(
         raise OperationError("Nothing was deployed: fix what is marked ✗ first.")
     target = examination.target
     deployed, template = target.deployed, target.template
-    parameters = {**given, ACCESS_LOGS: target.parameters[ACCESS_LOGS]}
+    chosen = {name: target.parameters[name] for name in (ACCESS_LOGS, RESERVED)}
+    parameters = {**given, **chosen}
     traffic = template["Mappings"]["Traffic"][parameters["Release"]][target.stage.name]
     if deployed is None or is_new(deployed):
         traffic = "new"

@@ -6,7 +6,15 @@ from typing import Final
 
 from botocore.exceptions import ClientError
 
-from ops.concurrency import check_quota, quota_increase, wanted_concurrency
+from ops.concurrency import (
+    RESERVED,
+    UNRESERVED,
+    check_quota,
+    free_concurrency,
+    quota_increase,
+    reserved_concurrency,
+    wanted_concurrency,
+)
 from ops.leftovers import NOT_FOUND, SAM_STACK
 from ops.preflight.findings import Finding, blocked, is_denied, missing_action, ready, warning
 from ops.preflight.target import DeployedTarget
@@ -58,6 +66,36 @@ def check_concurrency(target: DeployedTarget) -> Iterator[Finding]:
         )
     else:
         yield ready(check, f"{limit:,} concurrent executions; {fits}.")
+
+
+def choose_reserved_concurrency(
+    target: DeployedTarget, given: dict[str, str]
+) -> tuple[str, list[Finding]]:
+    """The value of ThumbnailerReservedConcurrency for the deployment, and the finding about it.
+
+    A stack without reserved concurrency gets the stage's again once the quota allows it, unless 0
+    is given.
+    """
+    check = "Reserved concurrency"
+    value = given.get(RESERVED, target.parameters[RESERVED])
+    if RESERVED not in given and value == "0":
+        value = "-1"
+    number = reserved_concurrency(target.template, {**target.parameters, RESERVED: value})
+    if number == 0:
+        return value, [ready(check, "None for the thumbnailer.")]
+    wanted = wanted_concurrency(target.template, target.parameters, target.deployed)
+    free = max(0, free_concurrency(target.account, target.template, target.deployed, wanted))
+    if number <= free:
+        return value, [ready(check, f"{number:,} for the thumbnailer.")]
+    reason = (
+        f"{number:,} for the thumbnailer does not fit: with the API's provisioned concurrency and"
+        f" the {UNRESERVED} that Lambda keeps unreserved, the account has {free:,} left."
+    )
+    advice = f" Request a higher quota with `{quota_increase(target.region)}`"
+    if value == "-1":
+        none = " The stack gets none, so that many uploads can delay the API."
+        return "0", [warning(check, f"{reason}{none}{advice}.")]
+    return value, [blocked(check, f"{reason}{advice}, or pass {RESERVED}={free}.")]
 
 
 def check_cloudfront(target: DeployedTarget) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ops.concurrency import RESERVED
 from ops.deployed_stack import StackDescription
 from ops.preflight import account as account_checks
 from ops.preflight import names, parameters, stream
@@ -67,14 +68,16 @@ def examine(
 ) -> Examination:
     """Run all checks of a deployment with the parameters `given`.
 
-    It sets the target's parameter ApiAccessLogs to a value that suits the account.
+    It sets ApiAccessLogs and ThumbnailerReservedConcurrency of the target to values that suit the
+    account.
     """
     target = DeployedTarget(account, stage, stack, given, deployed)
     logs = choose_access_logs(target, given)
     offline = examine_offline(target)
     if is_blocked(offline):  # the other checks need parameters that are valid
         return Examination(target, offline)
-    return Examination(target, [*offline, *examine_account(target), *logs])
+    reserved = choose_reserved_concurrency(target, given)
+    return Examination(target, [*offline, *examine_account(target), *reserved, *logs])
 
 
 def examine_offline(target: DeploymentTarget) -> list[Finding]:
@@ -109,4 +112,14 @@ def choose_access_logs(target: DeployedTarget, given: dict[str, str]) -> list[Fi
     except (BotoCoreError, ClientError) as error:
         return [not_checked("API access logs", "apigateway:GET", error)]
     target.parameters[account_checks.ACCESS_LOGS] = chosen
+    return findings
+
+
+def choose_reserved_concurrency(target: DeployedTarget, given: dict[str, str]) -> list[Finding]:
+    """Set the target's ThumbnailerReservedConcurrency to a value that suits the account's quota."""
+    try:
+        chosen, findings = account_checks.choose_reserved_concurrency(target, given)
+    except (BotoCoreError, ClientError) as error:
+        return [not_checked("Reserved concurrency", "lambda:GetAccountSettings", error)]
+    target.parameters[RESERVED] = chosen
     return findings

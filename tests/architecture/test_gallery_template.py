@@ -9,6 +9,7 @@ import pytest
 from daily_report.abandoned import EVENT_LIFETIME
 from tests.architecture.test_template import Resources, holds, of_type
 from tests.support.repository import load_template
+from tools.intrinsics import Resolver
 from tools.translate import translate
 
 SIGNED_IN = {("POST", "/photos"), ("DELETE", "/photos/{photo_id}"), ("GET", "/me/photos")}
@@ -199,3 +200,33 @@ def test_report_waits_longer_than_any_event_is_retried():
     thumbnailer = load_template()["Resources"]["ThumbnailerFunction"]["Properties"]
     seconds = thumbnailer["EventInvokeConfig"]["MaximumEventAgeInSeconds"]
     assert timedelta(seconds=seconds + thumbnailer["Timeout"]) < EVENT_LIFETIME
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"Stage": "local"}, 20),
+        ({"Stage": "dev"}, None),
+        ({"Stage": "prod"}, 50),
+        ({"Stage": "prod", "ThumbnailerReservedConcurrency": "0"}, None),
+        ({"Stage": "dev", "ThumbnailerReservedConcurrency": "7"}, 7),
+    ],
+)
+def test_only_the_thumbnailer_has_a_reserved_concurrency_by_stage(
+    parameters: dict[str, str], expected: int | None
+):
+    template = load_template()
+    defaults = {name: str(each["Default"]) for name, each in template["Parameters"].items()}
+    resolver = Resolver(template, {**defaults, **parameters}, "us-east-1")
+    functions = resolver.resources("AWS::Serverless::Function")
+    reserved = {
+        name: int(function["ReservedConcurrentExecutions"])
+        for name, function in functions.items()
+        if function.get("ReservedConcurrentExecutions") is not None
+    }
+    assert reserved == ({"ThumbnailerFunction": expected} if expected else {})
+
+
+def test_events_of_uploads_that_are_throttled_wait_as_long_as_lambda_allows():
+    thumbnailer = load_template()["Resources"]["ThumbnailerFunction"]["Properties"]
+    assert thumbnailer["EventInvokeConfig"]["MaximumEventAgeInSeconds"] == 6 * 60 * 60

@@ -8,7 +8,6 @@ import textwrap
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from botocore.exceptions import ClientError
 from localcloud.cloud import Cloud
 from localcloud.execution.saved_code import FOLDER, SavedCode, SavedFile
 from localcloud.ministack.own_requests import SAVED_CODE
+from tests.support.throttles import throttles
 from tests.support.waiting import awaited
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="awslambdaric needs Linux")
@@ -95,20 +95,6 @@ def is_ready(cloud: Cloud, name: str, qualifier: str) -> bool:
         FunctionName=name, Qualifier=qualifier
     )
     return bool(setting["Status"] == "READY")
-
-
-def throttles(cloud: Cloud, name: str) -> float:
-    now = datetime.now(UTC)
-    statistics = cloud.client("cloudwatch").get_metric_statistics(
-        Namespace="AWS/Lambda",
-        MetricName="Throttles",
-        Dimensions=[{"Name": "FunctionName", "Value": name}],
-        StartTime=now - timedelta(minutes=10),
-        EndTime=now + timedelta(minutes=1),
-        Period=60,
-        Statistics=["Sum"],
-    )
-    return float(sum(each["Sum"] for each in statistics["Datapoints"]))
 
 
 def test_an_exception_or_exit_ends_no_other_invocation_of_the_function(

@@ -11,6 +11,7 @@ from PIL import Image
 from demo.client import Gallery
 from demo.samples import landscape, upright_landscape
 from localcloud.cloud import Cloud
+from tests.support.throttles import throttles
 from tests.support.waiting import awaited
 
 
@@ -193,6 +194,29 @@ def test_event_that_keeps_failing_is_kept_and_succeeds_after_the_fix(
         InvocationType="Event",
         Payload=json.dumps(kept["requestPayload"]),
     )
+    assert gallery.settled(photo_id)["status"] == "READY"
+
+
+def test_upload_waits_while_the_thumbnailer_is_throttled_and_the_api_answers(
+    cloud: Cloud, stack: dict[str, str], gallery: Gallery
+):
+    client, function = cloud.client("lambda"), stack["ThumbnailerFunctionName"]
+    reserved = client.get_function_concurrency(FunctionName=function)
+    assert reserved["ReservedConcurrentExecutions"] == 20
+    data = jpeg()
+    created = gallery.create_photo("Dusk", "image/jpeg", len(data))
+    photo_id = created["photo"]["photo_id"]
+    client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+    try:
+        before = throttles(cloud, function)
+        gallery.upload(created["upload"], data)
+        awaited(lambda: throttles(cloud, function) > before)
+        assert gallery.photo(photo_id)["status"] == "PENDING"
+    finally:
+        client.put_function_concurrency(
+            FunctionName=function,
+            ReservedConcurrentExecutions=reserved["ReservedConcurrentExecutions"],
+        )
     assert gallery.settled(photo_id)["status"] == "READY"
 
 

@@ -153,7 +153,13 @@ def test_build_and_deploy_get_the_same_parameters_and_the_page_is_published(
 ):
     output = recorded_deployment.deploy()
     assert recorded_deployment.done == ["build", "create", "execute and preserve", "publish"]
-    given = ['Release="by-stage"', 'ViewsShardCount="2"', 'Stage="dev"', 'ApiAccessLogs="none"']
+    given = [
+        'Release="by-stage"',
+        'ViewsShardCount="2"',
+        'Stage="dev"',
+        'ApiAccessLogs="none"',
+        'ThumbnailerReservedConcurrency="-1"',
+    ]
     assert recorded_deployment.told["build"] == ("--parameter-overrides", *given)
     assert recorded_deployment.told["create"] == recorded_deployment.told["build"]
     assert recorded_deployment.published == [OUTPUTS]

@@ -25,7 +25,8 @@ from tools.translate import load_template
 PROD = read_stage("prod")
 EVERY_CHECK = {
     "Python", "sam", "Parameters", "Template", "Credentials", "Region", "Stack", "Leftovers",
-    "Names", "Artifacts", "Lambda quota", "Views stream", "CloudFront", "Budget", "API access logs",
+    "Names", "Artifacts", "Lambda quota", "Reserved concurrency", "Views stream", "CloudFront",
+    "Budget", "API access logs",
 }  # fmt: skip
 
 
@@ -70,6 +71,7 @@ def test_preflight_of_a_new_account_names_everything_missing_and_the_remedy():
         "Lambda quota": CheckResult.BLOCKED,
         "CloudFront": CheckResult.WARNING,
         "Budget": CheckResult.BLOCKED,
+        "Reserved concurrency": CheckResult.WARNING,
         "API access logs": CheckResult.WARNING,
     }
     found = by_check(examination)
@@ -85,8 +87,12 @@ def test_new_account_passes_after_the_advice_is_followed():
     advised = {"ApiProvisionedConcurrency": "0", "Page": "none", "ApiAccessLogs": "with-a-new-role"}
     examination = examined(RecordedAccount("new"), **advised)
     assert not examination.is_blocked
-    assert results(examination) == {"Lambda quota": CheckResult.WARNING}
+    assert results(examination) == {
+        "Lambda quota": CheckResult.WARNING,
+        "Reserved concurrency": CheckResult.WARNING,
+    }
     assert "as in new accounts" in by_check(examination)["Lambda quota"].sentence
+    assert examination.target.parameters["ThumbnailerReservedConcurrency"] == "0"
 
 
 def test_complete_account_has_no_warnings():
@@ -95,6 +101,7 @@ def test_complete_account_has_no_warnings():
     assert results(examination) == {}
     assert by_check(examination).keys() == EVERY_CHECK
     assert examination.target.parameters["ApiAccessLogs"] == "with-the-accounts-role"
+    assert examination.target.parameters["ThumbnailerReservedConcurrency"] == "-1"
     assert not [call for call in recorded.calls if re.search(r"\.(Create|Put|Update|Delete)", call)]
 
 
@@ -307,6 +314,15 @@ def test_state_of_the_stack_says_whether_it_can_be_deployed_and_why_it_failed(
     found = looked(failed(status))["Stack"]
     assert found.result is result
     assert sentence in found.sentence
+
+
+def test_reserved_concurrency_that_is_given_and_does_not_fit_prevents_the_deployment():
+    examination = examined(RecordedAccount("complete"), ThumbnailerReservedConcurrency="900")
+    found = by_check(examination)["Reserved concurrency"]
+    assert found.result is CheckResult.BLOCKED
+    assert "900 for the thumbnailer does not fit" in found.sentence
+    # 1,000 without the 100 that stay unreserved, and without 10 of the API, 2 of them present.
+    assert found.sentence.endswith("or pass ThumbnailerReservedConcurrency=892.")
 
 
 def test_removed_page_keeps_the_edge_function_for_hours():

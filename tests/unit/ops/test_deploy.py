@@ -7,7 +7,13 @@ import pytest
 from samcli.cli.types import CfnParameterOverridesType
 from samcli.commands.deploy.deploy_context import DeployContext
 
-from ops.concurrency import ProvisionedConcurrency, changes_alias, check_quota, wanted_concurrency
+from ops.concurrency import (
+    ProvisionedConcurrency,
+    changes_alias,
+    check_quota,
+    free_concurrency,
+    wanted_concurrency,
+)
 from ops.deploy import merged_parameters
 from ops.deployed_stack import StackDescription
 from ops.sam import parameter_overrides
@@ -208,6 +214,25 @@ def test_without_provisioned_concurrency_the_quota_is_not_read():
     assert check_quota(
         Account(None, "123456789012", "eu-west-1"), None, ProvisionedConcurrency(0, 0)
     )
+
+
+@pytest.mark.parametrize(
+    ("unreserved", "stack", "free"),
+    [
+        (1000, None, 890),
+        (105, None, -5),
+        (950, {"ThumbnailerReservedConcurrency": "50"}, 894),
+        (950, {"Stage": "prod", "ThumbnailerReservedConcurrency": "-1"}, 894),
+        (1000, {}, 894),
+    ],
+)
+def test_thumbnailer_can_reserve_what_the_api_and_other_stacks_leave(
+    unreserved: int, stack: dict[str, str] | None, free: int
+):
+    present = None if stack is None else deployed(**stack)
+    wanted = ProvisionedConcurrency(2, 10)
+    on_aws = account(1000, unreserved, provisioned=4)
+    assert free_concurrency(on_aws, TEMPLATE, present, wanted) == free
 
 
 def test_parameters_reach_sam_unchanged():

@@ -1,0 +1,20 @@
+"""How often a function was throttled, by the metric of a laptop cloud."""
+
+from datetime import UTC, datetime, timedelta
+
+from localcloud.cloud import Cloud
+
+
+def throttles(cloud: Cloud, name: str) -> float:
+    """The throttles of the last ten minutes."""
+    now = datetime.now(UTC)
+    statistics = cloud.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/Lambda",
+        MetricName="Throttles",
+        Dimensions=[{"Name": "FunctionName", "Value": name}],
+        StartTime=now - timedelta(minutes=10),
+        EndTime=now + timedelta(minutes=1),
+        Period=60,
+        Statistics=["Sum"],
+    )
+    return float(sum(each["Sum"] for each in statistics["Datapoints"]))

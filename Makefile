@@ -48,6 +48,9 @@ deploy: install .venv-audit/installed ## deploy STAGE=dev or prod into an accoun
 destroy: install ## delete the stack of STAGE=… and its data, after confirmation; ARGS='--wait 12'
 	@$(RUN) $(BIN)/python -m ops.destroy --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
 
+prune: install ## delete versions of functions and layers of STACK=… that nothing uses, after confirmation; ARGS='--keep 3 --dry-run'
+	@$(RUN) $(BIN)/python -m ops.prune $(if $(STACK),--stack $(STACK)) $(ARGS)
+
 rotate-origin-secret: install ## replace the secret value that CloudFront sends to the API of STAGE=…; docs/origin-secret.md
 	@$(TOOL) ops.rotate_origin_secret --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
 
@@ -191,4 +194,4 @@ INSTALL = .venv/bin/python tools/install.py $(@D)
 clean: ## remove the environments and everything built
 	rm -rf .venv .venv-ministack .venv-runtime .venv-checkers .venv-audit .venv-fuzz .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo up down build audit test test-slow check check-code check-templates check-policies check-examples examples format lock install invoke redrive publish preflight deploy destroy rotate-origin-secret report trace dashboard cost e2e attack chaos fuzz openapi extract remove-flow clean
+.PHONY: help demo up down build audit test test-slow check check-code check-templates check-policies check-examples examples format lock install invoke redrive publish preflight deploy destroy prune rotate-origin-secret report trace dashboard cost e2e attack chaos fuzz openapi extract remove-flow clean

@@ -1,7 +1,8 @@
 """Delete versions of a stack's functions and layers that nothing uses any more.
 
 Kept are the versions that CloudFormation lists, those that an alias sends traffic to, the newest
-ones before them, for a rollback, and every layer version that a function of the account uses.
+ones before them, for a rollback, and every layer version that a function of the account uses or
+that is shared with another account.
 """
 
 import argparse
@@ -64,7 +65,8 @@ def find_unused(resources: list[StackResource], client: Any, keep: int) -> list[
         pages = client.get_paginator("list_layer_versions").paginate(LayerName=name)
         published = {each["Version"] for page in pages for each in page["LayerVersions"]}
         used = {each for each in published if f"{arn}:{each}" in in_use}
-        unused = tuple(sorted(published - used - of_stack[arn]))
+        candidates = sorted(published - used - of_stack[arn])
+        unused = tuple(each for each in candidates if not _is_shared(client, name, each))
         found.append(UnusedVersions(logical_id, name, is_layer=True, versions=unused))
     return [each for each in found if each.versions]
 
@@ -82,6 +84,15 @@ def _unused_of_function(client: Any, name: str, of_stack: set[int], keep: int) -
         return ()
     before = sorted(each for each in published if each < min(used))
     return tuple(before[: max(0, len(before) - keep)])
+
+
+def _is_shared(client: Any, layer: str, version: int) -> bool:
+    """Whether another account may use the version; Lambda does not say whether one does."""
+    try:
+        client.get_layer_version_policy(LayerName=layer, VersionNumber=version)
+    except client.exceptions.ResourceNotFoundException:
+        return False
+    return True
 
 
 def _layers_in_use(client: Any) -> set[str]:

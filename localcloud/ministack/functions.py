@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from localcloud.ministack.stack_resources import extend
 
+_OF_TEMPLATE: Final = "concurrency_of_template"
 _NAMED_URL: Final = re.compile(r"(/[^/]+/functions/)(url)")
 
 
@@ -13,15 +14,17 @@ def install() -> None:
     """Wrap the handlers that create and update a function of a stack, and Lambda's API.
 
     ministack keeps an environment value as the template's number or boolean, although a process
-    needs strings. It drops the function's dead-letter queue, what makes the function durable, and
-    the log group that Lambda chooses for a LoggingConfig without one. It takes each request about a
-    function whose name begins with `url` for one about a function URL.
+    needs strings. It drops the function's dead-letter queue and reserved concurrency, what makes it
+    durable, and the log group that Lambda chooses for a LoggingConfig without one. It takes each
+    request about a function whose name begins with `url` for one about a function URL.
     """
     from ministack.core.responses import get_account_id, get_region  # noqa: PLC0415
     from ministack.services import lambda_svc  # noqa: PLC0415 - not in the development environment
 
     def complete(name: str, properties: Mapping[str, Any]) -> None:
-        config = lambda_svc._functions[name]["config"]  # noqa: SLF001
+        function = lambda_svc._functions[name]  # noqa: SLF001
+        _reserve(function, properties.get("ReservedConcurrentExecutions"))
+        config = function["config"]
         config["LoggingConfig"] = {
             "LogFormat": "Text",
             "LogGroup": f"/aws/lambda/{name}",
@@ -40,6 +43,15 @@ def install() -> None:
         return await handle(method, _NAMED_URL.sub(rf"\1{prefix}\2", path, count=1), *request)
 
     lambda_svc.handle_request = handle_by_arn
+
+
+def _reserve(function: dict[str, Any], number: Any) -> None:
+    """Set the template's reserved concurrency; without it, keep one that was set by the API."""
+    if number is not None:
+        function["concurrency"] = int(number)
+    elif function.get(_OF_TEMPLATE):
+        function["concurrency"] = None
+    function[_OF_TEMPLATE] = number is not None
 
 
 def with_text_environment(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -110,6 +110,19 @@ def test_layer_version_that_no_function_of_the_account_uses_is_deleted(client: A
     assert sorted(each["Version"] for each in left) == [2, 3]
 
 
+def test_layer_version_that_is_shared_is_kept(client: Any):
+    *_, newest = layer(client, 3)
+    client.add_layer_version_permission(
+        LayerName="shared",
+        VersionNumber=1,
+        StatementId="other",
+        Action="lambda:GetLayerVersion",
+        Principal="111122223333",
+    )
+    [unused] = find_unused(stack(function(client, 1), 1, newest), client, keep=3)
+    assert unused.versions == (2,)
+
+
 def test_unused_versions_of_a_function_are_deleted(client: Any):
     arn = function(client, 3)
     [unused] = find_unused(stack(arn, 3), client, keep=1)

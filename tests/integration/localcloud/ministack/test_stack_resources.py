@@ -33,6 +33,35 @@ FUNCTION = """
     print(json.dumps([created, shown(name)]))
 """
 
+RESERVED = """
+    import json
+    from ministack.services import lambda_svc
+    from ministack.services.cloudformation import provisioners
+    from localcloud.ministack import functions
+
+    functions.install()
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
+    without = {
+        "Runtime": "python3.13",
+        "Handler": "index.handler",
+        "Role": "arn:aws:iam::000000000000:role/tested",
+        "Code": {"ZipFile": "def handler(event, context): pass"},
+    }
+    reserving = {**without, "ReservedConcurrentExecutions": "7"}
+
+    def concurrency():
+        return lambda_svc._functions[name]["concurrency"]
+
+    name, _ = handlers["create"]("Function", reserving, "stack")
+    found = [concurrency()]
+    handlers["update"](name, reserving, without, "stack", "Function")
+    found.append(concurrency())
+    lambda_svc._put_function_concurrency(name, {"ReservedConcurrentExecutions": 3})
+    handlers["update"](name, without, without, "stack", "Function")
+    found.append(concurrency())
+    print(json.dumps(found))
+"""
+
 HTTP_API = """
     import json
     from ministack.services import apigateway
@@ -54,6 +83,10 @@ HTTP_API = """
     api, _ = handlers["update"](api, properties("/old"), properties("/new"), "stack", "Api")
     print(json.dumps([created, routes(api)]))
 """
+
+
+def test_function_has_the_reserved_concurrency_of_its_template_or_of_the_api():
+    assert inside_ministack(RESERVED) == [7, None, 3]
 
 
 def test_function_has_text_variables_its_dead_letter_queue_and_a_log_group():

@@ -4,16 +4,17 @@ import os
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import boto3
 import msgspec
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import get_session
 
 from catalog_replicator.catalog import Change, invalidation_batch, log_fields, plan, poison_count
 from shared.catalog import write_row
 from shared.client_config import client_config
+from shared.clients import make_client
 from shared.deadlines import Deadline
 from shared.logs import make_logger
 from shared.quarantine import Poison, quarantine
@@ -32,11 +33,12 @@ FAILURES: Final = (BotoCoreError, ClientError, TimeoutError)
 LONGEST_CALL: Final = 10.0  # seconds; a call takes 9 s at most: two attempts of 4 s and a pause
 aws_config = client_config(connect=1, read=3, attempts=2)
 settings = load_settings(Settings, os.environ)
-logger = make_logger()
+logger = make_logger()  # before the session: libraries are quiet from here on
+session = get_session()
 metrics = Metrics()
-dynamodb = boto3.client("dynamodb", config=aws_config)
-s3 = boto3.client("s3", config=aws_config)
-cloudfront = boto3.client("cloudfront", config=aws_config)
+dynamodb = make_client(session, "dynamodb", aws_config)
+s3 = make_client(session, "s3", aws_config)
+cloudfront = make_client(session, "cloudfront", aws_config)
 
 
 @metrics.log_metrics

@@ -4,16 +4,17 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
 import msgspec
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
+from botocore.session import get_session
 
 from daily_report.report import headlines
 from daily_report.settings import Settings
 from daily_report.state import State
 from daily_report.steps import DailyReport
 from shared.client_config import client_config
+from shared.clients import make_client
 from shared.deadlines import Deadline
 from shared.events import check_event
 from shared.logs import make_logger
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
 # before they end.
 RESERVE_SECONDS: Final = 20
 aws_config = client_config(connect=1, read=3, attempts=2)
-logger = make_logger()
+logger = make_logger()  # before the session: libraries are quiet from here on
+session = get_session()
 metrics = Metrics()
-dynamodb = boto3.client("dynamodb", config=aws_config)
-s3 = boto3.client("s3", config=aws_config)
-sqs = boto3.client("sqs", config=aws_config)
+dynamodb = make_client(session, "dynamodb", aws_config)
+s3 = make_client(session, "s3", aws_config)
+sqs = make_client(session, "sqs", aws_config)
 daily_report = DailyReport(
     dynamodb=dynamodb,
     s3=s3,

@@ -15,17 +15,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import uuid4
 
-from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyItemAlreadyExistsError,
+    IdempotencyItemNotFoundError,
 )
+from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
 from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import (
     STATUS_CONSTANTS,
     DataRecord,
 )
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.dynamodb import to_item
+from shared.dynamodb import from_item, to_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,8 +36,10 @@ _IN_PROGRESS: Final = STATUS_CONSTANTS["INPROGRESS"]
 type Item = Mapping[str, Any]
 
 
-class IdempotencyStore(DynamoDBPersistenceLayer):
+class IdempotencyStore(BasePersistenceLayer):
     """The store of claims and answers; `new_id` makes an id for each new claim.
+
+    Not Powertools' DynamoDBPersistenceLayer, which imports boto3.
 
     One invocation runs at a time in an execution environment, so it has one claim at a time.
     """
@@ -48,11 +51,21 @@ class IdempotencyStore(DynamoDBPersistenceLayer):
         new_id: Callable[[], str],
         clock: Callable[[], datetime],
     ) -> None:
-        super().__init__(table, boto3_client=dynamodb)
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.table_name = table
+        self.client = dynamodb
         self.clock = clock
         self.new_id = new_id
         self._token = ""
         self.claimed_id = ""
+
+    def _get_record(self, idempotency_key: str) -> DataRecord:
+        answer = self.client.get_item(
+            TableName=self.table_name, Key=to_item({"id": idempotency_key}), ConsistentRead=True
+        )
+        if "Item" not in answer:
+            raise IdempotencyItemNotFoundError
+        return _data_record(answer["Item"])
 
     def _put_record(self, data_record: DataRecord) -> None:
         """Claim the key.
@@ -75,6 +88,25 @@ class IdempotencyStore(DynamoDBPersistenceLayer):
                 )
             except self.client.exceptions.ConditionalCheckFailedException as error:
                 self._accept_or_take_over(data_record, _stored(error))
+
+    def _update_record(self, data_record: DataRecord) -> None:
+        """Store the answer."""
+        values = {
+            ":data": data_record.response_data,
+            ":expiration": data_record.expiry_timestamp,
+            ":status": data_record.status,
+            ":validation": data_record.payload_hash,
+        }
+        self.client.update_item(
+            TableName=self.table_name,
+            Key=to_item({"id": data_record.idempotency_key}),
+            UpdateExpression=(
+                "SET #data = :data, expiration = :expiration, #status = :status,"
+                " validation = :validation"
+            ),
+            ExpressionAttributeNames={"#data": "data", "#status": "status"},
+            ExpressionAttributeValues=to_item(values),
+        )
 
     def _delete_record(self, data_record: DataRecord) -> None:
         """Release the claim: the next request takes it over, and creates the same photo."""
@@ -104,7 +136,7 @@ class IdempotencyStore(DynamoDBPersistenceLayer):
     def _accept_or_take_over(self, data_record: DataRecord, stored: Item) -> None:
         if self._is_ours(stored):
             return
-        old = self._item_to_data_record(dict(stored))
+        old = _data_record(stored)
         ends = old.in_progress_expiry_timestamp
         if old.status != _IN_PROGRESS or ends is None or ends >= self.clock().timestamp() * 1000:
             self._validate_payload(data_record, old)
@@ -125,7 +157,7 @@ class IdempotencyStore(DynamoDBPersistenceLayer):
             )
         except self.client.exceptions.ConditionalCheckFailedException as error:
             if not self._is_ours(_stored(error)):
-                winner = self._item_to_data_record(dict(_stored(error)))
+                winner = _data_record(_stored(error))
                 self._validate_payload(data_record, winner)
                 raise IdempotencyItemAlreadyExistsError(old_data_record=winner) from error
 
@@ -149,3 +181,15 @@ class IdempotencyStore(DynamoDBPersistenceLayer):
 def _stored(refused: ClientError) -> Item:
     """The item because of which a conditional write was refused."""
     return cast("Item", refused.response["Item"])  # type: ignore[typeddict-item]
+
+
+def _data_record(item: Item) -> DataRecord:
+    stored = from_item(item, dict)
+    return DataRecord(
+        idempotency_key=stored["id"],
+        status=stored["status"],
+        expiry_timestamp=stored["expiration"],
+        in_progress_expiry_timestamp=stored.get("in_progress_expiration"),
+        response_data=stored.get("data", ""),
+        payload_hash=stored.get("validation", ""),
+    )

@@ -4,14 +4,15 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
-import boto3
 import msgspec
 from aws_lambda_powertools import Logger, Metrics
 from botocore.config import Config
+from botocore.session import get_session
 
 from gallery_api.idempotency_store import IdempotencyStore
 from gallery_api.viewers import Pseudonyms
 from shared.client_config import client_config
+from shared.clients import make_client
 from shared.logs import make_logger
 from shared.photo_ids import new_photo_id
 from shared.settings import load_settings
@@ -76,13 +77,14 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
     config = client_config(connect=1, read=2, attempts=2, environment=environment)
     # One attempt: Kinesis may have taken a record whose answer was lost, and would count it twice.
     kinesis_config = client_config(connect=1, read=1, attempts=1, environment=environment)
-    # By default boto3 signs for the bucket's global host. While a bucket is new, that host
+    # By default botocore signs for the bucket's global host. While a bucket is new, that host
     # redirects to the region, and a browser's upload does not follow the redirect.
     regional = Config(
         signature_version="s3v4",
         s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
     )
-    dynamodb = boto3.client("dynamodb", config=config)
+    session = get_session()
+    dynamodb = make_client(session, "dynamodb", config)
 
     def clock() -> datetime:
         return datetime.now(UTC)
@@ -90,8 +92,8 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
     return Resources(
         settings=settings,
         dynamodb=dynamodb,
-        kinesis=boto3.client("kinesis", config=kinesis_config),
-        s3=boto3.client("s3", config=config.merge(regional)),
+        kinesis=make_client(session, "kinesis", kinesis_config),
+        s3=make_client(session, "s3", config.merge(regional)),
         answers=IdempotencyStore(
             settings.idempotency_table, dynamodb, lambda: new_photo_id(clock()), clock
         ),

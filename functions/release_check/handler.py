@@ -4,14 +4,15 @@ import os
 import time
 from typing import Annotated, Any
 
-import boto3
 import msgspec
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
+from botocore.session import get_session
 from msgspec import Meta
 
 from release_check.checks import RESERVE_SECONDS, check
 from shared.client_config import client_config
+from shared.clients import make_client
 from shared.deadlines import Deadline
 from shared.events import check_event
 from shared.logs import make_logger
@@ -39,9 +40,10 @@ class Hook(msgspec.Struct, frozen=True, rename="pascal"):
 # A call takes 21 s at most: three attempts of 6 s and two pauses of 3 s together.
 aws_config = client_config(connect=1, read=5, attempts=3)
 settings = load_settings(Settings, os.environ)
-logger = make_logger()
-lambda_ = boto3.client("lambda", config=aws_config)
-codedeploy = boto3.client("codedeploy", config=aws_config)
+logger = make_logger()  # before the session: libraries are quiet from here on
+session = get_session()
+lambda_ = make_client(session, "lambda", aws_config)
+codedeploy = make_client(session, "codedeploy", aws_config)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -4,12 +4,13 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import msgspec
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
+from botocore.session import get_session
 
 from shared.client_config import client_config
+from shared.clients import make_client
 from shared.logs import make_logger
 from shared.settings import load_settings
 from thumbnailer.notifications import uploads_in
@@ -29,12 +30,13 @@ class Settings(msgspec.Struct, frozen=True):
 # A call takes 24 s at most (three attempts of 7 s and the pauses). The function's timeout of 60 s
 # leaves enough time to decode the largest photo, and to log and raise before Lambda ends it.
 aws_config = client_config(connect=2, read=5, attempts=3)
-logger = make_logger()
+logger = make_logger()  # before the session: libraries are quiet from here on
+session = get_session()
 metrics = Metrics()
 thumbnailer = Thumbnailer(
     **msgspec.structs.asdict(load_settings(Settings, os.environ)),
-    s3=boto3.client("s3", config=aws_config),
-    dynamodb=boto3.client("dynamodb", config=aws_config),
+    s3=make_client(session, "s3", aws_config),
+    dynamodb=make_client(session, "dynamodb", aws_config),
     clock=lambda: datetime.now(UTC),
     found=lambda photo: logger.set_correlation_id(photo.correlation_id if photo else None),
 )

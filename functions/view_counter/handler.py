@@ -6,14 +6,15 @@ import time
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import boto3
 import msgspec
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import get_session
 
 from shared.client_config import client_config
+from shared.clients import make_client
 from shared.deadlines import Deadline
 from shared.logs import make_logger
 from shared.photo_ids import is_photo_id
@@ -34,11 +35,12 @@ class Settings(msgspec.Struct, frozen=True):
 RESERVE_SECONDS: Final = 10
 aws_config = client_config(connect=1, read=3, attempts=2)
 settings = load_settings(Settings, os.environ)
-logger = make_logger()
+logger = make_logger()  # before the session: libraries are quiet from here on
+session = get_session()
 metrics = Metrics()
-s3 = boto3.client("s3", config=aws_config)
+s3 = make_client(session, "s3", aws_config)
 view_counter = ViewCounter(
-    dynamodb=boto3.client("dynamodb", config=aws_config),
+    dynamodb=make_client(session, "dynamodb", aws_config),
     table=settings.views_table,
     clock=lambda: datetime.now(UTC),
     pause=lambda seconds: time.sleep(random.uniform(0, seconds)),  # noqa: S311 - jitter

@@ -1,8 +1,7 @@
 # How sam build makes a layer: build-SharedLayer from layers/shared, build-ImagingLayer from
 # layers/imaging. Included by the Makefile of each architecture, which sets WHEELS.
 
-# The AWS services that deployed code calls. What botocore knows of the others stays out.
-SDK_SERVICES := cloudfront codedeploy dynamodb kinesis lambda s3 sqs
+BUILD := $(dir $(lastword $(MAKEFILE_LIST)))
 
 # Amazon Linux 2023 has glibc 2.34. LAYER_WHEELS=host takes this machine's own wheels instead: for
 # a laptop cloud on something that is not Linux.
@@ -15,7 +14,6 @@ PLATFORM := --implementation cp --python-version 3.13 \
 endif
 
 PACKAGES = $(ARTIFACTS_DIR)/python
-BOTOCORE_DATA = $(PACKAGES)/botocore/data
 
 # Bytecode goes along because the code folder of a function is read-only: without it every cold
 # start compiles every module again. It names /opt/python, where Lambda puts a layer.
@@ -23,10 +21,10 @@ build-%Layer: FOLDER = $(shell echo $* | tr A-Z a-z)
 build-%Layer:
 	@python3.13 -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
 	  --only-binary=:all: $(PLATFORM) --target "$(PACKAGES)" --requirement $(FOLDER)/requirements.txt
-	@rm -rf "$(PACKAGES)/bin" "$(PACKAGES)/boto3/examples"
-	@if [ -d "$(BOTOCORE_DATA)" ]; then \
-	  find "$(BOTOCORE_DATA)" -mindepth 1 -maxdepth 1 -type d \
-	    $(foreach service,$(SDK_SERVICES),! -name $(service)) -exec rm -r {} + ; fi
+	@rm -rf "$(PACKAGES)/bin"
+	@if [ -d "$(PACKAGES)/botocore" ]; then \
+	  python3.13 "$(BUILD)trim_botocore.py" "$(PACKAGES)" \
+	  && python3.13 "$(BUILD)defer_imports.py" "$(PACKAGES)"; fi
 	@if [ -f $(FOLDER)/__init__.py ]; then \
 	  mkdir "$(PACKAGES)/$(FOLDER)" && cp $(FOLDER)/*.py "$(PACKAGES)/$(FOLDER)"; fi
 	@python3.13 -m compileall -q --invalidation-mode unchecked-hash \

@@ -1,48 +1,31 @@
 """Conversion of structs to DynamoDB items and back."""
 
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from decimal import Clamped, Context, Decimal, Inexact, InvalidOperation, Overflow, Rounded
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+# The range of DynamoDB's numbers; without it, a power such as 1E+999999999 would be an integer of
+# as many digits.
+_FRACTIONS: Final = Context(
+    Emin=-128, Emax=126, prec=38, traps=[Clamped, Inexact, InvalidOperation, Overflow, Rounded]
+)
 
 
 class _UnreadableValue:
     """A value that none of our attributes has. It fits no type, and is ignored in foreign ones."""
 
 
-class _Deserializer(TypeDeserializer):
-    """Converts whole numbers to int, and what it cannot read to an `_UnreadableValue`.
-
-    An event has binaries as base64 text. This application stores none where it reads events.
-    """
-
-    def deserialize(self, value: Any) -> Any:
-        try:
-            [_] = value.items()  # one type
-            return super().deserialize(value)
-        except (ArithmeticError, AttributeError, TypeError, ValueError):
-            return _UnreadableValue()
-
-    def _deserialize_n(self, value: str) -> int | Decimal:
-        if not isinstance(value, str):
-            raise TypeError("a number that is not text")
-        try:
-            return int(value)
-        except ValueError:  # a fraction, or more digits than Python converts
-            return Decimal(value)
-
-
-_serialize = TypeSerializer().serialize
-_deserialize = _Deserializer().deserialize
-
-
 def to_item(values: msgspec.Struct | Mapping[str, Any]) -> dict[str, "AttributeValueTypeDef"]:
-    """A struct or mapping as a DynamoDB item, without the defaults that the struct omits."""
+    """A struct or mapping as a DynamoDB item, without the defaults that the struct omits.
+
+    Raises:
+        TypeError: a value is a fraction, which this application does not store.
+    """
     return {name: _serialize(value) for name, value in msgspec.to_builtins(values).items()}
 
 
@@ -55,3 +38,50 @@ def from_item[T](item: Mapping[str, "AttributeValueTypeDef"], type_: type[T]) ->
     if not isinstance(item, Mapping):
         raise msgspec.ValidationError(f"Expected `object`, got `{type(item).__name__}`")
     return msgspec.convert({name: _deserialize(value) for name, value in item.items()}, type_)
+
+
+def _serialize(value: Any) -> "AttributeValueTypeDef":
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case int():
+            return {"N": str(value)}
+        case str():
+            return {"S": value}
+        case list() | tuple():
+            return {"L": [_serialize(each) for each in value]}
+        case dict():
+            return {"M": {name: _serialize(each) for name, each in value.items()}}
+    raise TypeError(f"DynamoDB attribute of an unexpected type: {value!r}")
+
+
+def _deserialize(value: Any) -> Any:
+    """An attribute's value; an `_UnreadableValue` if it is of a type that we do not store.
+
+    An event has binaries as base64 text. This application stores none where it reads events.
+    """
+    match value:
+        case {"S": str(text)} | {"BOOL": bool(text)} if len(value) == 1:
+            return text
+        case {"N": str(number)} if len(value) == 1:
+            return _number(number)
+        case {"NULL": _} if len(value) == 1:
+            return None
+        case {"L": list(values)} if len(value) == 1:
+            return [_deserialize(each) for each in values]
+        case {"M": dict(values)} if len(value) == 1:
+            return {name: _deserialize(each) for name, each in values.items()}
+    return _UnreadableValue()
+
+
+def _number(text: str) -> int | Decimal | _UnreadableValue:
+    try:
+        return int(text)
+    except ValueError:  # a fraction, or more digits than Python converts
+        pass
+    try:
+        return _FRACTIONS.create_decimal(text)
+    except ArithmeticError:
+        return _UnreadableValue()

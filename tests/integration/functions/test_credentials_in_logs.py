@@ -6,7 +6,6 @@ import json
 import logging
 from dataclasses import dataclass
 
-import boto3
 import pytest
 
 from tests.support.moto_stack import REGION, MotoStack
@@ -51,7 +50,6 @@ def test_no_library_logs_the_credentials_of_a_request(
     handler.setFormatter(logging.Formatter("logger=%(name)s %(message)s"))
     monkeypatch.setenv("AWS_SESSION_TOKEN", TOKEN)
     monkeypatch.setenv("AWS_LAMBDA_LOG_LEVEL", level)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # which has read other credentials
     before = root.level
     root.setLevel(level)
     root.addHandler(handler)

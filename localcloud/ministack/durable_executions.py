@@ -41,14 +41,15 @@ def install() -> None:
     ) -> Any:
         qualifier = path_qualifier or lambda_svc._qp_first(query_params or {}, "Qualifier")  # noqa: SLF001
         _, config = lambda_svc._get_func_record_for_qualifier(name, qualifier or None)  # noqa: SLF001
-        if not _is_durable(config):
+        kind = headers.get("x-amz-invocation-type")
+        if not _is_durable(config) or kind == "DryRun":
             return await invoke(name, event, headers, path_qualifier, query_params)
         execution_name = headers.get("x-amz-durable-execution-name")
         execution = _of_name(config, execution_name) or _start(config, event, execution_name)
         if execution["InputPayload"] != json.dumps(event):
             message = f"{execution_name} was started with another input."
             return error_response_json("DurableExecutionAlreadyStartedException", message, 409)
-        if headers.get("x-amz-invocation-type") == "Event":
+        if kind == "Event":
             return 202, _headers(execution), b""
         await run_reentrant(_wait, execution)
         return _answer(execution)

@@ -161,3 +161,12 @@ def test_execution_continues_with_the_version_that_it_began_with():
     print(json.dumps(ran))
     """)
     assert versions == ["1", "1"]
+
+
+def test_dry_run_starts_no_execution():
+    status, executions = run("""
+    status, _, _ = invoke(x_amz_invocation_type="DryRun")
+    with request_scope("000000000000", "us-east-1"):
+        print(json.dumps([status, len(lambda_durable._executions)]))
+    """)
+    assert (status, executions) == (204, 0)

@@ -12,6 +12,7 @@ from aws_lambda_powertools.logging.correlation_paths import API_GATEWAY_REST
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from gallery_api.cached_answers import with_etag
 from gallery_api.problems import as_problem
 from gallery_api.resources import make_resources
 from gallery_api.routes import feed, health, photos, views
@@ -19,7 +20,8 @@ from gallery_api.viewers import viewer_address
 from shared.events import check_event
 from shared.security_headers import api_headers
 
-# On every answer, errors too. no-store: a photo's record may change at any moment.
+# On every answer, errors too. Only the answers that are the same for everybody have a Cache-Control
+# of their own.
 _HEADERS = {name: [text] for name, text in (api_headers() | {"Cache-Control": "no-store"}).items()}
 
 
@@ -84,7 +86,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     check_event("gallery_api", "requests of a REST API of API Gateway", event, _Request)
     app.append_context(**resources.as_context())
     answer = app.resolve(event, context)
-    answer["multiValueHeaders"] |= _HEADERS
+    answer["multiValueHeaders"] = _HEADERS | answer["multiValueHeaders"]
+    answer = with_etag(answer, event.get("headers"))
     logger.info(
         "request_answered",
         method=event["httpMethod"],

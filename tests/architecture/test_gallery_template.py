@@ -38,6 +38,7 @@ def test_paths_go_to_their_origins_in_order(distribution: dict[str, Any]):
     }
     assert origins == {
         "/api/*": "api",
+        "/api/photos*": "api",
         "/photos/*.webp": "media",
         "/photo.html": "site",
         "*": "site",
@@ -59,14 +60,32 @@ def test_buckets_are_read_by_the_distribution_alone(
         assert "s3:ListBucket" in granted, f"{name}: what is missing would be 403 instead of 404"
 
 
-def test_only_the_api_accepts_writes_and_it_is_never_cached(distribution: dict[str, Any]):
+def test_only_the_api_accepts_writes_and_its_private_paths_are_never_cached(
+    distribution: dict[str, Any],
+):
+    policies = {
+        "/api/photos*": {"Ref": "PublicReadsCachePolicy"},
+        "/api/*": "4135ea2d-6df8-44a3-9df3-4b5a84be39ad",
+    }
     for pattern, behaviour in behaviours(distribution).items():
         assert behaviour["ViewerProtocolPolicy"] in {"redirect-to-https", "https-only"}, pattern
-        if pattern == "/api/*":
-            assert behaviour["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+        if pattern in policies:
+            assert behaviour["CachePolicyId"] == policies[pattern]
             assert behaviour["OriginRequestPolicyId"] == "b689b0a8-53d0-40ab-baf2-68738e2966ac"
         else:
             assert behaviour["AllowedMethods"] == ["GET", "HEAD"], pattern
+
+
+def test_public_reads_are_cached_by_what_the_api_reads_of_a_request(resources: Resources):
+    policy = resources["PublicReadsCachePolicy"]["Properties"]["CachePolicyConfig"]
+    assert (policy["MinTTL"], policy["DefaultTTL"]) == (0, 0), "the API says what is cached"
+    key = policy["ParametersInCacheKeyAndForwardedToOrigin"]
+    assert key["CookiesConfig"] == {"CookieBehavior": "none"}
+    assert key["HeadersConfig"] == {"HeaderBehavior": "none"}
+    feed = (ROOT / "functions/gallery_api/routes/feed.py").read_text()
+    assert set(key["QueryStringsConfig"]["QueryStrings"]) == set(
+        re.findall(r'asked(?:\.get\(|\[)"(\w+)"', feed)
+    )
 
 
 def test_a_photo_page_is_cached_by_its_id_alone(distribution: dict[str, Any], resources: Resources):
@@ -128,6 +147,7 @@ def test_the_distribution_is_where_lambda_at_the_edge_is_unless_the_page_is_left
         "EdgeErrorsPage",
         "OriginSecret",
         "PhotoPagesCachePolicy",
+        "PublicReadsCachePolicy",
     }
     otherwise = template["Outputs"]["GalleryUrl"]["Value"]["Fn::If"][2]
     assert "Page=cloudfront in us-east-1" in otherwise

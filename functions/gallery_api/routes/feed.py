@@ -4,8 +4,10 @@ import re
 from http import HTTPStatus
 from typing import Any
 
+from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
+from gallery_api.cached_answers import cached
 from gallery_api.claims import signed_in
 from gallery_api.cursors import decode_cursor, encode_cursor
 from gallery_api.models import PhotoPage, public_photo
@@ -22,9 +24,9 @@ router = APIGatewayRouter()
 
 
 @router.get("/photos")
-def list_photos() -> PhotoPage:
+def list_photos() -> Response[PhotoPage]:
     """A page of READY photos, newest first."""
-    return _page(resources_of(router).settings.catalog_table, "feed", FEED)
+    return cached(_page(resources_of(router).settings.catalog_table, "feed", FEED))
 
 
 @router.get("/me/photos")

@@ -11,6 +11,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 from aws_lambda_powertools.metrics import MetricUnit
 
 from gallery_api.bodies import decode_body
+from gallery_api.cached_answers import cached
 from gallery_api.claims import signed_in
 from gallery_api.deletion import mark_deleted, remove_objects, remove_views
 from gallery_api.idempotency import answer_once
@@ -64,8 +65,11 @@ def create_photo() -> Response[CreatedPhoto]:
 
 
 @router.get("/photos/<photo_id>")
-def get_photo(photo_id: str) -> PublicPhoto:
-    """One photo in any status but DELETED, for anyone who has its id."""
+def get_photo(photo_id: str) -> Response[PublicPhoto]:
+    """One photo in any status but DELETED, for anyone who has its id.
+
+    Only a READY photo is cached: its owner waits for every other status to change.
+    """
     resources = resources_of(router)
     if not is_photo_id(photo_id):
         raise no_such_photo()
@@ -81,7 +85,11 @@ def get_photo(photo_id: str) -> PublicPhoto:
     photo = from_item(found["Item"], Photo)
     if photo.status is Status.DELETED:
         raise no_such_photo()
-    return public_photo(photo)
+    if photo.status is Status.READY:
+        return cached(public_photo(photo))
+    return Response(
+        status_code=HTTPStatus.OK, content_type="application/json", body=public_photo(photo)
+    )
 
 
 @router.delete("/photos/<photo_id>")

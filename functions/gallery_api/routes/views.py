@@ -6,6 +6,7 @@ import msgspec
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
+from gallery_api.cached_answers import cached
 from gallery_api.models import PhotoViews, RecordedView
 from gallery_api.problems import no_such_photo
 from gallery_api.resources import resources_of
@@ -39,7 +40,7 @@ def record_view(photo_id: str) -> Response[RecordedView]:
 
 
 @router.get("/photos/<photo_id>/views")
-def get_views(photo_id: str) -> PhotoViews:
+def get_views(photo_id: str) -> Response[PhotoViews]:
     """The total, and the views in each minute of the last hour."""
     resources = resources_of(router)
     if not is_photo_id(photo_id) or not _exists(photo_id):
@@ -56,7 +57,7 @@ def get_views(photo_id: str) -> PhotoViews:
         ),
     )
     rows = (from_item(item, dict) for page in pages for item in page["Items"])
-    return photo_views(photo_id, rows, now)
+    return cached(photo_views(photo_id, rows, now))
 
 
 def _viewer_address() -> str:

@@ -9,7 +9,7 @@ from jsonschema import Draft4Validator
 
 from gallery_api.models import has_visible_character
 from shared.photos import Status
-from tests.support.gallery_api import Api, assert_problem, put
+from tests.support.gallery_api import Api, assert_problem, load_request, put
 from tests.support.moto_stack import REGION, MotoStack
 
 
@@ -45,6 +45,25 @@ def test_path_with_a_line_break_at_its_end_is_unknown(
     put(stack, photo_id="019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60", status=Status.READY)
     assert api.call(name, path=path).status == 200
     assert_problem(api.call(name, path=f"{path}\n"), 404)
+
+
+@pytest.mark.parametrize("name", ["list_photos", "get_photo", "get_views"])
+def test_public_answer_is_cached_and_does_not_depend_on_the_caller(
+    stack: MotoStack, api: Api, name: str
+):
+    put(stack, photo_id="019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60", status=Status.READY)
+    answer = api.call(name)
+    headers = load_request(name)["headers"]
+    others = api.call(name, headers=headers | {"Authorization": "a token", "Cookie": "a=b"})
+    assert answer.body == others.body
+    [etag] = answer.headers["ETag"]
+    unchanged = api.call(name, headers=headers | {"If-None-Match": etag})
+    assert (unchanged.status, unchanged.body) == (304, None)
+
+
+@pytest.mark.parametrize("name", ["get_health", "list_own_photos"])
+def test_other_answers_are_not_cached(api: Api, name: str):
+    assert "ETag" not in api.call(name).headers
 
 
 def longest_call(client: Any) -> float:

@@ -53,6 +53,7 @@ def test_photo_is_shown_in_every_status_but_deleted(stack: MotoStack, api: Api, 
     answer = api.get(photo.photo_id)
     assert (answer.status, answer.body["status"]) == (200, status)
     assert answer.body["error"] == photo.error
+    assert ("ETag" in answer.headers) == (status == Status.READY), "only READY is cached"
 
 
 def test_deleted_photo_is_not_found(stack: MotoStack, api: Api):

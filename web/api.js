@@ -93,6 +93,7 @@ async function call(method, path, { signedIn = false, headers = {}, body } = {})
       method,
       body,
       headers: { ...headers, ...(token && { Authorization: token }) },
+      cache: "no-cache", // CloudFront may keep an answer for a moment, this browser may not
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
     text = await answer.text();

@@ -1,6 +1,7 @@
 """Properties of the page's resources in the template: distribution, sign-in, daily report."""
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from daily_report.abandoned import EVENT_LIFETIME
 from tests.architecture.test_template import Resources, holds, of_type
-from tests.support.repository import load_template
+from tests.support.repository import ROOT, load_template
 from tools.intrinsics import Resolver
 from tools.translate import translate
 
@@ -32,7 +33,7 @@ def behaviours(distribution: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_paths_go_to_their_origins_in_order(distribution: dict[str, Any]):
     patterns = [each["PathPattern"] for each in distribution["CacheBehaviors"]]
-    assert patterns == ["/api/*", "/photos/*.webp", "/photo.html"]
+    assert patterns == ["/api/photos*", "/api/*", "/photos/*.webp", "/photo.html"]
     origins = {
         pattern: each["TargetOriginId"] for pattern, each in behaviours(distribution).items()
     }

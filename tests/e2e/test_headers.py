@@ -44,6 +44,7 @@ SHORT: Final = "public, max-age=0, s-maxage=60"
 BRIEF: Final = "public, max-age=0, s-maxage=1"
 IMMUTABLE: Final = "public, max-age=31536000, s-maxage=86400, immutable"
 NO_STORE: Final = "no-store"
+PUBLIC_READ: Final = "max-age=0, s-maxage=1, stale-while-revalidate=2, stale-if-error=30"
 UNKNOWN: Final = "01900000-0000-7000-8000-000000000000"
 PRELOAD: Final = {"Link": '<{large}>; rel=preload; as=image; type="image/webp"; fetchpriority=high'}
 NOINDEX: Final = {"X-Robots-Tag": "noindex"}
@@ -80,8 +81,9 @@ TABLE: Final = {
     "another spelling of a file's path": Row(
         "/web%2fgallery.js", HTML, MISSING, NO_STORE, 404, kept=False
     ),
-    "list": Row("/api/photos", JSON, FILE, NO_STORE, kept=False),
-    "photo": Row("/api/photos/{photo_id}", JSON, FILE, NO_STORE, kept=False),
+    "list": Row("/api/photos", JSON, FILE, PUBLIC_READ),
+    "photo": Row("/api/photos/{photo_id}", JSON, FILE, PUBLIC_READ),
+    "views": Row("/api/photos/{photo_id}/views", JSON, FILE, PUBLIC_READ),
     "health": Row("/api/health", JSON, FILE, NO_STORE, kept=False),
     "problem": Row(f"/api/photos/{UNKNOWN}", PROBLEM, FILE, NO_STORE, 404, kept=False),
 }

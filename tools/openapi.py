@@ -82,6 +82,9 @@ _ANSWER_HEADERS: Final[dict[int, dict[str, Any]]] = {
 }
 
 
+_UNCHANGED: Final = "Not Modified: `If-None-Match` has the ETag of the current answer"
+
+
 class ApiRoute(msgspec.Struct, frozen=True):
     """A function of the API that answers one method of one path, as read from its source."""
 
@@ -92,6 +95,7 @@ class ApiRoute(msgspec.Struct, frozen=True):
     model: str
     status: int
     tag: str
+    is_cached: bool
 
 
 def routes() -> Iterator[ApiRoute]:
@@ -122,6 +126,7 @@ def _route(node: ast.FunctionDef, method: str, path: str) -> ApiRoute:
         model=wrapped[1] if wrapped else ast.unparse(node.returns),
         status=HTTPStatus[statuses[0]] if statuses else HTTPStatus.OK,
         tag=next((tag for tag in TAGS if path.endswith(f"/{tag}")), "photos"),
+        is_cached="cached(" in ast.unparse(node),
     )
 
 
@@ -190,10 +195,15 @@ def _operation(route: ApiRoute, event: Mapping[str, Any]) -> dict[str, Any]:
     problems |= {401} if authorizer else set()
     problems |= {404} if "{" in route.path else set()
     problems |= {400} if body or any(each["in"] == "query" for each in parameters) else set()
-    operation["responses"] = {str(route.status): _answer(route)} | {
-        str(status): {"$ref": f"#/components/responses/{_component(status)}"}
-        for status in sorted(problems)
-    }
+    unchanged = {"304": {"description": _UNCHANGED}} if route.is_cached else {}
+    operation["responses"] = (
+        {str(route.status): _answer(route)}
+        | unchanged
+        | {
+            str(status): {"$ref": f"#/components/responses/{_component(status)}"}
+            for status in sorted(problems)
+        }
+    )
     return {name: value for name, value in operation.items() if value or name == "security"}
 
 

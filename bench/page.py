@@ -106,7 +106,7 @@ def visited(browser: Browser, address: str, profile: str) -> dict[str, float]:
     session.on("Network.responseReceived", noting(kinds))
     session.on("Network.loadingFinished", adding(weights, kinds))
     page.goto(address)
-    page.locator("#grid .loaded, #frame img").first.wait_for()
+    page.locator("#grid li, #frame img").first.wait_for()
     page.wait_for_load_state("networkidle")
     loaded = dict(weights)
     interact(page)

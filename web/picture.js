@@ -31,8 +31,11 @@ new ResizeObserver(draw).observe(picture);
 /** Draw the links between the stations at the places that the style sheet gives them. */
 function draw() {
   const origin = picture.getBoundingClientRect();
+  // All boxes first: a box that is read after a path has changed costs a layout of its own.
+  const boxes = [...picture.querySelectorAll("li")].map((li) => [li.id, li.getBoundingClientRect()]);
+  const boxOf = Object.fromEntries(boxes);
   for (const [name, link] of links) {
-    const [a, b] = name.split("-").map((id) => byId(id).getBoundingClientRect());
+    const [a, b] = name.split("-").map((id) => boxOf[id]);
     const [x, dx] = between(a, b, "left", "right");
     const [y, dy] = between(a, b, "top", "bottom");
     const at = (sign) => ({ x: x + sign * dx - origin.left, y: y + sign * dy - origin.top });

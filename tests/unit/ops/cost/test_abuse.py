@@ -13,7 +13,8 @@ from tests.support.repository import load_template
 
 STACK = read_stack_settings(load_template(), {"Stage": "prod"})
 SCENARIO = load_scenario("million")
-ATTACKS = {each.what: each for each in attacks(SCENARIO, STACK, load_figures({}))}
+FIGURES = load_figures({})
+ATTACKS = {each.what: each for each in attacks(SCENARIO, STACK, FIGURES)}
 PRICES = load_prices()
 
 
@@ -32,7 +33,8 @@ def test_upload_costs_the_most_expensive_photo():
         STACK.functions[f"{name}Function"] for name in ("Thumbnailer", "GalleryApi")
     )
     decoding = (5500 + 350) / 1000 * thumbnailer.memory / 1024
-    creating = (12 * 1769 / api.memory + 8) / 1000 * api.memory / 1024
+    cpu = FIGURES.api_upload_cpu_ms * 1769 / api.memory
+    creating = (cpu + FIGURES.api_wait_ms) / 1000 * api.memory / 1024
     assert usage[f"lambda_{api.architecture}"] == pytest.approx(decoding + creating)
 
 

@@ -1,5 +1,6 @@
 """Figures that name a source in this repository equal that source."""
 
+import gzip
 import json
 import math
 import re
@@ -11,7 +12,7 @@ from fakes import view_records as stream
 from fakes.tables import Item, Tables
 from fakes.view_records import photo
 from ops.cost.figures import load_figures
-from tools.translate import ROOT
+from tools.translate import ROOT, load_template
 from view_counter.segments import cut, transaction
 from view_counter.view_records import read_batch
 
@@ -61,6 +62,41 @@ def test_the_number_of_a_pages_files_is_about_what_it_names(page: str, figure: s
     html = (ROOT / f"web/{page}.html").read_text()
     named = set(re.findall(r'(?:href|src)="(/[\w-]+\.(?:svg|css|js))"', html))
     assert len(named) + 2 == pytest.approx(getattr(FIGURES, f"{figure}_files"), abs=2)
+
+
+@pytest.mark.parametrize(("page", "figure"), [("index", "gallery"), ("photo", "photo_page")])
+def test_the_bytes_of_a_page_are_those_of_its_compressed_files(page: str, figure: str):
+    loaded: set[str] = set()
+    todo = [f"{page}.html"]
+    while todo:
+        name = todo.pop()
+        if name not in loaded:
+            loaded.add(name)
+            text = (ROOT / "web" / name).read_text()
+            todo += re.findall(r'(?:href|src)="/([\w-]+\.(?:svg|css|js))"', text)
+            todo += re.findall(r'from "\./([\w-]+\.js)"', text)
+    sizes = [len(gzip.compress((ROOT / "web" / name).read_bytes())) for name in loaded]
+    assert sum(sizes) == pytest.approx(getattr(FIGURES, f"{figure}_bytes"), rel=0.15)
+
+
+def test_a_line_of_the_access_log_is_as_long_as_the_format_makes_it():
+    stage = load_template()["Resources"]["GalleryApi"]["Properties"]
+    [_, setting, _] = stage["AccessLogSetting"]["Fn::If"]
+    values = {
+        "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+        "requestTimeEpoch": "1795178096789",
+        "httpMethod": "GET",
+        "resourcePath": "/photos/{photo_id}",
+        "path": "/photos/019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60",
+        "status": "200",
+        "responseLatency": "12",
+        "integrationLatency": "10",
+        "responseLength": "800",
+        "xrayTraceId": "Root=1-5759e988-bd862e3fe1be46a994272793",
+        "error.responseType": "-",
+    }
+    line = re.sub(r"\$context\.([\w.]+)", lambda name: values[name[1]], setting["Format"])
+    assert len(line) == pytest.approx(FIGURES.access_log_bytes, rel=0.05)
 
 
 def test_metrics_of_the_report_are_counted():

@@ -2,13 +2,16 @@
 
 `python bench/streams.py`. A batch has 1,000 records of 50 photos in one minute. Calls of DynamoDB
 go through boto3 up to the point where a request would leave the machine, and get an empty answer.
-The content of the tables, and its cost, is computed from the same requests.
+The content of the tables, and its cost, is computed from the same requests. A second table has both
+stream functions' whole handlers with batches of 1 to 10,000 events, in processor time.
 """
 
 import argparse
 import binascii
 import contextlib
+import copy
 import io
+import json
 import math
 import os
 import statistics
@@ -42,9 +45,12 @@ os.environ |= {
     "POWERTOOLS_METRICS_NAMESPACE": "gallery",
     "POWERTOOLS_SERVICE_NAME": "view_counter",
     "VIEWS_TABLE": "Views",
+    "CATALOG_TABLE": "Catalog",
+    "DISTRIBUTION_ID": "none",
     "FAILED_BATCHES_BUCKET": "failed-batches",
 }
 
+from catalog_replicator import handler as catalog_replicator  # noqa: E402
 from fakes import view_records as stream  # noqa: E402
 from fakes.tables import Item, Tables  # noqa: E402 - only now are they found
 from fakes.view_records import NOW, Clock, Context, photo  # noqa: E402
@@ -53,7 +59,26 @@ from view_counter.segments import cut, transaction  # noqa: E402
 from view_counter.view_records import read_batch  # noqa: E402
 
 RECORDS, PHOTOS = 1000, 50
-EVENT = {"Records": [stream.record(number, photo(number % PHOTOS)) for number in range(RECORDS)]}
+BATCHES = (1, 10, 100, 1_000, 10_000)
+
+
+def views(records: int) -> dict[str, list[stream.Record]]:
+    """A batch of that many views of `PHOTOS` photos in one minute."""
+    return {"Records": [stream.record(number, photo(number % PHOTOS)) for number in range(records)]}
+
+
+EVENT = views(RECORDS)
+CHANGE = json.loads((ROOT / "events" / "dynamodb_photo_ready.json").read_text())["Records"][0]
+
+
+def changes(records: int) -> dict[str, list[dict[str, Any]]]:
+    """A batch of that many photos that became READY."""
+    batch = [copy.deepcopy(CHANGE) for _ in range(records)]
+    for number, each in enumerate(batch):
+        change = each["dynamodb"]
+        change["SequenceNumber"] = str(10**20 + number)
+        change["Keys"]["photo_id"]["S"] = change["NewImage"]["photo_id"]["S"] = photo(number)
+    return {"Records": batch}
 
 
 class NoBody(io.BytesIO):
@@ -70,11 +95,13 @@ class Calls:
     """Counts a client's requests, and answers them before they leave."""
 
     def __init__(self, client: Any) -> None:
-        self.count = 0
+        self.count = self.put_units = 0
         client.meta.events.register("before-send.dynamodb", self.answer)
 
-    def answer(self, **_: object) -> AWSResponse:
+    def answer(self, request: Any, **_: object) -> AWSResponse:
         self.count += 1
+        if item := json.loads(request.body).get("Item"):
+            self.put_units += math.ceil(size(item) / 1024)
         return AWSResponse("https://dynamodb", 200, HTTPHeaders(), NoBody())
 
 
@@ -193,6 +220,46 @@ def write_units(batches: int) -> tuple[float, float]:
     return spent[0] / batches, spent[1] / batches
 
 
+def counting_units(batch: dict[str, list[stream.Record]]) -> int:
+    """Write units of the first batch of a minute: those of its transactions."""
+    tables, units = Tables(Views=("photo_id", "period")), 0
+    for segment in cut(read_batch(batch["Records"]).views):
+        tables.transact_write_items(TransactItems=transaction("Views", segment, NOW.isoformat()))
+        units += sum(2 * math.ceil(size(item) / 1024) for item in tables.items("Views"))
+    return units
+
+
+def whole_handlers(console: Console, counted: Calls, runs: int) -> None:
+    """Print what both handlers take per batch of each size, by processor time."""
+    replicated = Calls(catalog_replicator.dynamodb)
+    functions = {
+        "view_counter": (view_counter.handler, views, counted),
+        "catalog_replicator": (catalog_replicator.handler, changes, replicated),
+    }
+    table = Table(title="whole handlers by size of the batch", title_justify="left")
+    for column in ("function", "events", "events/s and core", "calls/event", "write units/event"):
+        table.add_column(column, justify="left" if column == "function" else "right")
+    for records in BATCHES:
+        for name, (handler, make, calls) in functions.items():
+            batch = make(records)
+            spent = []
+            for _ in range(max(1, min(runs, 10_000 // records))):
+                calls.count = calls.put_units = 0
+                began = time.process_time()
+                with contextlib.redirect_stdout(io.StringIO()):
+                    answer = handler(batch, Context(Clock(60)))
+                spent.append(time.process_time() - began)
+                if answer["batchItemFailures"]:
+                    sys.exit(f"{name} did not finish a batch of {records} events: {answer}")
+            units = counting_units(views(records)) if name == "view_counter" else calls.put_units
+            per_event = (calls.count / records, units / records)
+            rate = records / statistics.median(spent)
+            table.add_row(
+                name, f"{records:,}", f"{rate:,.0f}", *(f"{each:.4g}" for each in per_event)
+            )
+    console.print(table)
+
+
 def timed(contenders: dict[str, Callable[[], object]], runs: int) -> dict[str, float]:
     """The median seconds of each contender, run in turns."""
     times: dict[str, list[float]] = {name: [] for name in contenders}
@@ -215,6 +282,7 @@ def main() -> int:
     runs = parser.parse_args().runs
     ours, theirs = Calls(view_counter.view_counter.dynamodb), Calls(dynamodb)
     view_counter.logger.setLevel("CRITICAL")
+    catalog_replicator.logger.registered_handler.setStream(io.StringIO())
     core_times = timed({"core": core, "tight": tight_loop}, runs * 10)
     with contextlib.redirect_stdout(io.StringIO()):
         calls = {}
@@ -257,6 +325,7 @@ def main() -> int:
         f" {first[1]:.0f} in conditional updates; on average of 60 in a minute: {spread[0]:.0f}"
         f" and {spread[1]:.0f}"
     )
+    whole_handlers(console, ours, runs)
     return 0 if all(targets) else 1
 
 

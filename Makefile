@@ -150,7 +150,7 @@ format: install ## let ruff format the code and fix what it can
 lock: install ## compile the requirement files again, with the newest versions allowed
 	@for name in layers/shared/requirements layers/imaging/requirements requirements/uv requirements/dev \
 	  requirements/ministack requirements/runtime requirements/checkers requirements/guard requirements/audit \
-	  requirements/fuzz; do \
+	  requirements/fuzz requirements/bench; do \
 	  echo "$$name.txt"; \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes \
 	    $$(test $$name != requirements/guard || echo --no-deps) \
@@ -174,6 +174,7 @@ INSTALL = .venv/bin/python tools/install.py $(@D)
 
 # ministack: the AWS APIs of the laptop. runtime: what functions run in, the packages of Lambda's runtime. audit: what lists
 # the built artifacts and looks for vulnerabilities. fuzz: atheris, which has wheels for Linux only.
+# bench: what bench/api.py compares the API with.
 .venv-%/installed: requirements/%.txt | .venv/installed
 	@echo "Installing $< into $(@D), once"
 	@$(PYTHON) -m venv --clear --without-pip $(@D)
@@ -192,6 +193,6 @@ INSTALL = .venv/bin/python tools/install.py $(@D)
 	@touch $@
 
 clean: ## remove the environments and everything built
-	rm -rf .venv .venv-ministack .venv-runtime .venv-checkers .venv-audit .venv-fuzz .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-ministack .venv-runtime .venv-checkers .venv-audit .venv-fuzz .venv-bench .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .PHONY: help demo up down build audit test test-slow check check-code check-templates check-policies check-examples examples format lock install invoke redrive publish preflight deploy destroy prune rotate-origin-secret report trace dashboard cost e2e attack chaos fuzz openapi extract remove-flow clean

@@ -85,7 +85,7 @@ class Royalties:
             found = self._lambda.get_durable_execution(DurableExecutionArn=arn)
             return None if found["Status"] == "RUNNING" else found
 
-        return awaited(execution)
+        return awaited(execution, 280)  # eight processes start one after the other under the kills
 
     def events(self, arn: str, kind: str) -> list[dict[str, Any]]:
         pages = self._lambda.get_paginator("get_durable_execution_history").paginate(

@@ -137,8 +137,17 @@ const button = ([label, act]) =>
 const sum = (journey) =>
   STEPS.reduce((total, [name]) => total + (measure(journey, name) ?? 0), 0);
 
-/** All bars on one scale, at most ten seconds, so that an outlier does not hide the others. */
+let barsAreOld = false;
+
+/** Draw the bars once after all changes of rows that are under way. */
 function drawBars() {
+  if (!barsAreOld) queueMicrotask(drawBarsNow);
+  barsAreOld = true;
+}
+
+/** All bars on one scale, at most ten seconds, so that an outlier does not hide the others. */
+function drawBarsNow() {
+  barsAreOld = false;
   const scale = Math.min(10_000, Math.max(1_000, ...[...rows.keys()].map(sum)));
   for (const [journey, row] of rows) {
     let start = 0;

@@ -136,9 +136,9 @@ async function continueLater(journey) {
   await follow(journey);
 }
 
-/** After sign-in, show own photos that are not in the gallery; after sign-out, no failed ones. */
+/** After sign-in, show own photos that are not in the gallery; after sign-out, none of them. */
 async function onSessionChange() {
-  if (!userName()) return journeysIn("failed").forEach(discard);
+  if (!userName()) return journeys.filter(isOwn).forEach(discard);
   try {
     await until(async () => (await load(() => import("./own_photos.js"))).showOwnPhotos());
   } catch (error) {
@@ -146,9 +146,12 @@ async function onSessionChange() {
   }
 }
 
-/** Add a journey of a photo at the place of its age. */
+const isOwn = ({ own, state }) => own || state === "failed";
+
+/** Add a journey of an own photo at the place of its age. */
 export function addByAge(photo) {
   const journey = fromPhoto(photo, "pending");
+  journey.own = true;
   const place = journeys.findIndex((other) => idOf(other) && idOf(other) < photo.photo_id);
   journeys.splice(place < 0 ? journeys.length : place, 0, journey);
   show();

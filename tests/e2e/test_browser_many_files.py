@@ -64,8 +64,12 @@ def test_failed_files_come_first_and_are_retried_together(
             return route.fulfill(status=403, json={"detail": "Refused by this test."})
         return route.fallback()
 
+    def no_own_photos(route: Route) -> None:
+        route.fulfill(json={"photos": [], "cursor": None})
+
     with visit(browser, url, expected=("status of 403",)) as page:
         page.goto("/")
+        page.route("**/api/me/photos", no_own_photos)
         sign_in(page)
         page.route("**/api/photos", refuse_late)
         page.locator("#files").set_input_files(files)

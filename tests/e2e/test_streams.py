@@ -37,11 +37,14 @@ def photo_id(gallery: Gallery, event_sources: EventSources) -> str:
 
 
 def listed_photo(gallery: Gallery, event_sources: EventSources) -> str:
+    """A new photo, in the list as CloudFront answers it to the page too."""
     data = jpeg(320, 240)
     created = gallery.create_photo("Seen", "image/jpeg", len(data))
     gallery.upload(created["upload"], data)
     photo_id = str(gallery.settled(created["photo"]["photo_id"])["photo_id"])
     event_sources.await_drained(30)
+    page = {"limit": "30"}  # as web/grid.js asks: each query has a cached answer of its own
+    awaited(lambda: photo_id in gallery.request("GET", "/photos", params=page).text)
     return photo_id
 
 

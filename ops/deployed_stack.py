@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import boto3
 import msgspec
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
 from samcli.yamlhelper import yaml_parse
 
 
@@ -95,13 +95,21 @@ class DeployedStack:
         """Read the stack's outputs and resources.
 
         Raises:
-            StackError: the stack does not exist.
+            StackError: the stack does not exist, or the environment leads to no account.
         """
         self.name = name
         # Not the default session, which remembers older credentials. boto3 reads no AWS_REGION.
         self.session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
-        cloudformation = self.session.client("cloudformation")
-        description = describe_stack(cloudformation, name)
+        try:
+            cloudformation = self.session.client("cloudformation")
+            description = describe_stack(cloudformation, name)
+        except (NoRegionError, NoCredentialsError) as error:
+            raise StackError(
+                f"Stack {name} is looked for in an AWS account, but the environment leads to none"
+                f" ({str(error).rstrip('.').lower()}): set AWS_PROFILE, or AWS_REGION and"
+                " credentials. docs/operate.md lists the commands that without STACK mean the"
+                " laptop cloud."
+            ) from None
         if description is None:
             region = cloudformation.meta.region_name
             raise StackError(f"Stack {name} does not exist in {region}: pass another STACK.")

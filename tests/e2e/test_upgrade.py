@@ -280,8 +280,8 @@ def test_redrive_replays_what_the_previous_release_could_not_process(upgraded: U
     assert len([key for key in waited if key.startswith("quarantine/view_counter/")]) == 3
     assert redrive.main(["--stack", STACK, "--rate", "100"]) == 1, "real poison stays"
     with upgraded.gallery() as gallery:
-        totals = [gallery.views(each)["total"] for each in (seen, batched, quarantined)]
-        assert totals == [5, 4, 2]
+        for photo_id, views in ((seen, 5), (batched, 4), (quarantined, 2)):
+            awaited(lambda id_=photo_id, n=views: gallery.views(id_)["total"] == n)
         event = upgraded.before["event"]["photo"]["photo_id"]
         assert gallery.settled(event)["status"] == "READY"
     assert len(waiting(upgraded.cloud, upgraded.outputs, "")) == 1

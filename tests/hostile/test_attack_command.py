@@ -12,7 +12,7 @@ from tests.hostile.__main__ import report
 from tests.hostile.browser_cases import NOT_RUN
 from tests.hostile.case import Case
 from tests.hostile.cases import CASES
-from tests.hostile.outcomes import api_outcome, outcome
+from tests.hostile.outcomes import PUBLIC_READ, api_outcome, outcome
 from tests.hostile.raw_http import Address, Answer
 
 PROBLEM = {"content-type": "application/problem+json", "cache-control": "no-store"}
@@ -69,6 +69,8 @@ def test_report_prints_every_case_and_fails_unless_all_were_withstood(
         (404, PROBLEM | {"content-type": "text/html"}, b"", "404 as text/html"),
         (404, PROBLEM | {"cache-control": "max-age=1"}, b"", "404 that may be cached"),
         (200, {}, b"", "200 that may be cached"),
+        (200, {"cache-control": PUBLIC_READ}, b"", "200"),
+        (404, PROBLEM | {"cache-control": PUBLIC_READ}, b"", "404 that may be cached"),
         (500, PROBLEM, b'{"type":"about:blank","title":"x"}', "500: "),
         (200, PROBLEM, b"the secret", "200 with 'secret'"),
     ],

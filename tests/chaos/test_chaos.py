@@ -103,10 +103,12 @@ def _check_pages(gallery: Gallery) -> None:
     photos = gallery.found().photos.values()
     with demo.client.Gallery(gallery.url) as visitor:
         ready = {photo.photo_id for photo in photos if photo.status is Status.READY}
-        assert {photo["photo_id"] for photo in visitor.photos()} == ready
+        # CloudFront keeps lists and photos for some seconds.
+        awaited(lambda: {photo["photo_id"] for photo in visitor.photos()} == ready)
         deleted = {photo.photo_id for photo in photos if photo.status is Status.DELETED}
         for photo_id in sorted(deleted):
-            assert visitor.request("GET", f"/photos/{photo_id}").status_code == NOT_FOUND
+            for path in (f"/photos/{photo_id}", f"/photos/{photo_id}/views"):
+                awaited(lambda p=path: visitor.request("GET", p).status_code == NOT_FOUND)
             if path := gallery.ledger.renditions.get(photo_id):
                 awaited(lambda path=path: visitor.fetch(path).status_code == NOT_FOUND)
 

@@ -16,6 +16,7 @@ from tests.e2e.browser_page import launched_browser, sign_in, tile, visit
 from tests.e2e.conftest import free_port
 from tests.e2e.test_streams import listed_photo
 from tests.e2e.test_thumbnails import jpeg
+from tests.support.waiting import awaited
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +131,7 @@ def test_slow_api_gets_the_same_request_again_and_makes_one_photo(
         page.evaluate("slow = false")
         expect(page.locator("#journeys [data-state=complete]")).to_contain_text("slow")
     with Gallery(url, id_token) as gallery:
+        awaited(lambda: "slow" in {each["title"] for each in gallery.photos()})
         assert [each["title"] for each in gallery.photos()].count("slow") == 1
 
 

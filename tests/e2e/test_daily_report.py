@@ -206,6 +206,6 @@ def test_role_lets_the_report_settle_and_remove_what_it_finds(
     assert (failed["status"], failed["error"]) == ("FAILED", "never uploaded")
     assert not any(is_there(cloud, bucket, key) for bucket, key in orphans)
     event_sources.await_drained(30)
-    in_feed = {photo["photo_id"] for photo in gallery.photos()}
-    assert {listed, lost["photo"]["photo_id"]} <= in_feed
-    assert extra not in in_feed
+    there = {listed, lost["photo"]["photo_id"]}
+    awaited(lambda: there <= {photo["photo_id"] for photo in gallery.photos()} - {extra})
+    assert extra not in {photo["photo_id"] for photo in gallery.photos()}

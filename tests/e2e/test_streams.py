@@ -119,6 +119,7 @@ def test_views_by_the_api_are_counted(gallery: Gallery, event_sources: EventSour
 
 
 def test_catalog_lists_ready_photos_as_they_are(gallery: Gallery, photo_id: str):
+    awaited(lambda: photo_id in {photo["photo_id"] for photo in gallery.photos()})
     listed = {photo["photo_id"]: photo for photo in gallery.photos()}
     assert listed[photo_id].pop("replicated_at")
     photo = gallery.photo(photo_id)

@@ -296,9 +296,11 @@ def test_new_photo_and_a_deletion_of_an_old_one(upgraded: Upgrade):
         assert gallery.settled(photo_id)["status"] == "READY"
         gallery.delete_photo(old["photo_id"])
         upgraded.event_sources.await_drained(30)
-        listed = {each["photo_id"] for each in gallery.photos()}
-        assert photo_id in listed
-        assert old["photo_id"] not in listed
+
+        def listed() -> set[str]:
+            return {each["photo_id"] for each in gallery.photos()}
+
+        awaited(lambda: photo_id in listed() and old["photo_id"] not in listed())
         path = old["renditions"]["thumb"]["path"]
         awaited(lambda: gallery.fetch(path).status_code == 404)
 

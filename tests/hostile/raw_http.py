@@ -1,5 +1,6 @@
 """HTTP/1.1 requests written byte by byte, as no well-behaved client sends them."""
 
+import contextlib
 import http.client
 import ipaddress
 import socket
@@ -53,9 +54,12 @@ def ask(
 
 
 def converse(address: Address, data: bytes) -> bytes:
-    """Everything that the server sends for these bytes until it closes the connection."""
+    """Everything that the server sends for these bytes until it closes the connection.
+
+    A server that refuses a request before it has read all of it resets the connection.
+    """
     received = bytearray()
-    with _connection(address) as connection:
+    with _connection(address) as connection, contextlib.suppress(ConnectionError):
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
         while chunk := connection.recv(65536):

@@ -9,6 +9,7 @@ log() { # LEVEL MESSAGE KEY: to the standard output of the runtime, which Lambda
 
 s3() { # CURL'S ARGUMENTS…: a signed request, which ends a second before the invocation does
   local seconds=$((DEADLINE_MS / 1000 - $(date +%s) - 1))
+  ((seconds > 0)) || { echo "no time is left for a request to S3" >&2; return 1; } # 0: no limit
   curl --silent --show-error --fail --max-time "$seconds" \
     --aws-sigv4 "aws:amz:$AWS_REGION:s3" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
     --header "x-amz-security-token: $AWS_SESSION_TOKEN" \

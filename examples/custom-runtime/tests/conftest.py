@@ -24,6 +24,7 @@ class FakeAws(ThreadingHTTPServer):
         self.reports: queue.Queue[tuple[str, str | None, bytes]] = queue.Queue()
         self.objects: dict[str, bytes] = {}
         self.authorizations: list[str | None] = []
+        self.seconds_per_invocation = 60
 
     def report(self) -> tuple[str, str | None, bytes]:
         return self.reports.get(timeout=60)
@@ -38,7 +39,7 @@ class _Requests(BaseHTTPRequestHandler):
             found = self.server.objects.get(self.path)
             self._answer(404 if found is None else 200, found or b"")
             return
-        deadline = str(int(time.time() * 1000) + 60_000)
+        deadline = str(int(time.time() + self.server.seconds_per_invocation) * 1000)
         headers = {"Lambda-Runtime-Aws-Request-Id": "r-1", "Lambda-Runtime-Deadline-Ms": deadline}
         self._answer(200, self.server.events.get(), headers)
 

@@ -47,6 +47,15 @@ def test_event_of_another_kind_is_refused(aws: FakeAws, bootstrap: Bootstrap) ->
     assert json.loads(body)["errorMessage"] == "the event names no bucket"
 
 
+def test_request_to_s3_is_not_made_in_the_last_second(aws: FakeAws, bootstrap: Bootstrap) -> None:
+    aws.seconds_per_invocation = 1
+    bootstrap.start()
+    aws.events.put(EVENT)
+    _, _, body = aws.report()
+    assert json.loads(body)["errorMessage"] == "no time is left for a request to S3"
+    assert aws.authorizations == []
+
+
 def test_missing_variable_is_an_error_of_the_initialization(
     aws: FakeAws, bootstrap: Bootstrap
 ) -> None:

@@ -87,6 +87,10 @@ def test_failing_function_shows_no_detail_and_the_next_request_works_after_a_fix
     use("postage.missing")
     broken = get(api_url(postage))
     assert (broken.status_code, broken.json()) == (500, {"message": "Internal Server Error"})
+    url = function_url(postage)
+    broken = get(url, signed(boto3.session.Session("test", "test"), url))
+    assert broken.status_code == 502
+    assert "missing" not in broken.text
     use("postage.handler")
     assert get(api_url(postage)).status_code == 200
 

@@ -18,7 +18,7 @@ def test_unit_tests_pass_in_a_copy(name: str, tmp_path: Path):
     copy = tmp_path / name
     ignored = shutil.ignore_patterns(".*", "__pycache__")
     shutil.copytree(ROOT / "examples" / name, copy, ignore=ignored)
-    environment = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}
+    environment = {each: os.environ[each] for each in ("HOME", "PATH") if each in os.environ}
     done = subprocess.run(
         # Without the plugins that this environment has for the gallery's tests.
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],

@@ -24,7 +24,7 @@ RETRIED: Final = StepConfig(
 
 @durable_execution
 def handler(event: dict[str, Any], context: DurableContext) -> dict[str, Any]:
-    """Runs again from the top after each wait or failure; steps that are done do not."""
+    """Lambda runs it from the top after each wait or failure, without the steps that are done."""
     period: str = event["period"]
     shares: dict[str, int] = context.step(read_shares(period), config=RETRIED)
     for author, cents in sorted(shares.items()):
@@ -36,13 +36,13 @@ def handler(event: dict[str, Any], context: DurableContext) -> dict[str, Any]:
 
 @durable_step
 def read_shares(_: StepContext, period: str) -> dict[str, int]:
-    """A step, so that a sale that comes later changes nothing in this execution."""
+    """Read the shares once per execution, so that a later sale changes nothing in it."""
     return ledger.shares(period)
 
 
 @durable_step
 def pay(step: StepContext, period: str, author: str, cents: int) -> bool:
-    """At least once: the process can end between the payment and the checkpoint of this step."""
+    """Pay an author; it runs again if the process ends between the payment and the checkpoint."""
     paid = ledger.pay(period, author, cents)
     step.logger.info("paid" if paid else "paid before", extra={"author": author, "cents": cents})
     return paid
@@ -50,5 +50,5 @@ def pay(step: StepContext, period: str, author: str, cents: int) -> bool:
 
 @durable_step
 def close(_: StepContext, period: str) -> None:
-    """After the wait."""
+    """Close the period; to repeat it changes nothing."""
     ledger.close(period)

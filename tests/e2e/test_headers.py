@@ -12,6 +12,7 @@ from localcloud.cloud import Cloud
 from localcloud.event_sources.poller import EventSources
 from tests.e2e.conftest import free_port
 from tests.e2e.test_streams import listed_photo
+from tests.support.public_reads import PUBLIC_READ
 from tests.support.waiting import awaited
 
 EVERYWHERE: Final = {
@@ -44,7 +45,6 @@ SHORT: Final = "public, max-age=0, s-maxage=60"
 BRIEF: Final = "public, max-age=0, s-maxage=1"
 IMMUTABLE: Final = "public, max-age=31536000, s-maxage=86400, immutable"
 NO_STORE: Final = "no-store"
-PUBLIC_READ: Final = "max-age=0, s-maxage=1, stale-while-revalidate=2, stale-if-error=30"
 UNKNOWN: Final = "01900000-0000-7000-8000-000000000000"
 PRELOAD: Final = {"Link": '<{large}>; rel=preload; as=image; type="image/webp"; fetchpriority=high'}
 NOINDEX: Final = {"X-Robots-Tag": "noindex"}

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from tests.hostile.raw_http import Answer
+from tests.support.public_reads import PUBLIC_READ
 
 PROBLEM: Final = "application/problem+json"
-PUBLIC_READ: Final = "max-age=0, s-maxage=1, stale-while-revalidate=2, stale-if-error=30"
 _MEMBERS: Final = {"type", "title", "status", "detail", "instance", "errors"}
 _INTERNALS: Final = re.compile(
     rb"Traceback|File \"|\.py\b|arn:aws|/var/task|/opt/python|\w+Error\b|\w+Exception\b"

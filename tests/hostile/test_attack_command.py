@@ -12,8 +12,9 @@ from tests.hostile.__main__ import report
 from tests.hostile.browser_cases import NOT_RUN
 from tests.hostile.case import Case
 from tests.hostile.cases import CASES
-from tests.hostile.outcomes import PUBLIC_READ, api_outcome, outcome
+from tests.hostile.outcomes import api_outcome, outcome
 from tests.hostile.raw_http import Address, Answer
+from tests.support.public_reads import PUBLIC_READ
 
 PROBLEM = {"content-type": "application/problem+json", "cache-control": "no-store"}
 

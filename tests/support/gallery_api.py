@@ -9,12 +9,12 @@ from shared.dynamodb import from_item, to_item
 from shared.photos import Photo, Status
 from shared.security_headers import api_headers
 from tests.support.moto_stack import REGION, MotoStack
+from tests.support.public_reads import PUBLIC_READ
 from tests.support.repository import ROOT
 
 EVENTS = ROOT / "events"
 OWNER = "3f1c2b7a-90d4-4c1e-8f0a-5d6e7f809112"  # who is signed in, in the events
 STRANGER = "b8e1f6d2-0c3a-4e57-9d41-7a2b3c4d5e6f"
-CACHED = "max-age=0, s-maxage=1, stale-while-revalidate=2, stale-if-error=30"
 REQUEST_ID = "5f1f3d5e-0d5b-4f5c-9f0a-1f2e3d4c5b6a"
 CORRELATION_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"  # the gateway's request id, in the events
 
@@ -60,7 +60,7 @@ class Api:
         answer = self.handler(event, Context(remaining_time_in_millis=milliseconds))
         assert answer["isBase64Encoded"] is False
         headers = answer["multiValueHeaders"]
-        assert headers["Cache-Control"] == [CACHED if "ETag" in headers else "no-store"]
+        assert headers["Cache-Control"] == [PUBLIC_READ if "ETag" in headers else "no-store"]
         assert {name: [text] for name, text in api_headers().items()}.items() <= headers.items()
         if answer["statusCode"] in {204, 304}:
             assert answer["body"] == ""

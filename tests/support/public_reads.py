@@ -1,0 +1,5 @@
+"""The `Cache-Control` of the API's answers that CloudFront may keep, as every test expects it."""
+
+from typing import Final
+
+PUBLIC_READ: Final = "max-age=0, s-maxage=1, stale-while-revalidate=2, stale-if-error=30"

@@ -1,6 +1,7 @@
 """The gallery on a running laptop cloud."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import msgspec
 
@@ -16,3 +17,9 @@ class DeployedGallery(msgspec.Struct, frozen=True):
     event_sources: EventSources
     url: str
     id_token: str
+
+    def scan(self, table: str) -> Iterator[dict[str, Any]]:
+        """Every item of a table; `table` is the name of the output that has its name."""
+        paginator = self.cloud.client("dynamodb").get_paginator("scan")
+        for page in paginator.paginate(TableName=self.outputs[table]):
+            yield from page["Items"]

@@ -120,18 +120,12 @@ def _day_old_photo(title: str) -> Photo:
 
 def _differences(deployed: DeployedGallery) -> set[str]:
     """The photos whose row differs from the expected one, from full scans of both tables."""
-    dynamodb = deployed.cloud.client("dynamodb")
-
-    def scan(table: str) -> list[Any]:
-        pages = dynamodb.get_paginator("scan").paginate(TableName=deployed.outputs[table])
-        return [item for page in pages for item in page["Items"]]
-
     now = datetime.now(UTC)
-    photos = [from_item(item, Photo) for item in scan("PhotosTableName")]
+    photos = [from_item(item, Photo) for item in deployed.scan("PhotosTableName")]
     wanted = {photo.photo_id: _timeless(catalog_row(photo, now)) for photo in photos}
     rows = {
         row["photo_id"]: _timeless(row)
-        for row in (from_item(item, dict[str, Any]) for item in scan("CatalogTableName"))
+        for row in (from_item(item, dict[str, Any]) for item in deployed.scan("CatalogTableName"))
     }
     return {
         photo_id

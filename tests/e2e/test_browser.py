@@ -22,7 +22,7 @@ from demo.client import Gallery
 from demo.samples import PHOTOS
 from localcloud.event_sources.poller import EventSources
 from tests.e2e.browser_page import launched_browser, sign_in, tile, visit
-from tests.e2e.test_streams import listed_photo
+from tests.e2e.test_streams import is_listed, listed_photo
 from tests.e2e.test_thumbnails import jpeg
 from tests.support.waiting import awaited
 
@@ -188,8 +188,10 @@ def test_photos_are_uploaded_watched_viewed_and_deleted(
             expect(gone).to_have_count(0)
             page.reload()
         expect(page.locator("#notice")).to_have_text("")
-    # Another browser has not stored the deletion.
-    awaited(lambda: gone_id not in [photo["photo_id"] for photo in gallery.photos()])
+    # Another browser has not stored the deletion, and gets what CloudFront still keeps.
+    assert gone_id is not None
+    awaited(lambda: not is_listed(gallery, gone_id))
+    awaited(lambda: gallery.request("GET", f"/photos/{gone_id}").status_code == 404)
     with visit(browser, url, expected=(r"status of 404 .*/photos/",)) as page:
         page.goto("/")
         expect(tile(page, kept_id)).to_contain_class("loaded")

@@ -206,6 +206,6 @@ def test_role_lets_the_report_settle_and_remove_what_it_finds(
     assert (failed["status"], failed["error"]) == ("FAILED", "never uploaded")
     assert not any(is_there(cloud, bucket, key) for bucket, key in orphans)
     event_sources.await_drained(30)
-    there = {listed, lost["photo"]["photo_id"]}
-    awaited(lambda: there <= {photo["photo_id"] for photo in gallery.photos()} - {extra})
-    assert extra not in {photo["photo_id"] for photo in gallery.photos()}
+    wanted = {listed, lost["photo"]["photo_id"]}
+    among = wanted | {extra}
+    awaited(lambda: {each["photo_id"] for each in gallery.photos()} & among == wanted)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import filelock
 import msgspec
 import pytest
+from playwright.sync_api import Browser
 from xdist.scheduler import LoadScopeScheduling
 
 from demo import application
@@ -27,6 +28,7 @@ from localcloud.cloud import STATE, Cloud, running
 from localcloud.event_sources import poller
 from localcloud.event_sources.poller import EventSources
 from ops import publish_site
+from tests.e2e.browser_page import launched_browser
 from tests.support.repository import ROOT
 from tools.vetting.grants import granted_stack
 
@@ -200,6 +202,12 @@ def cdn(cloud: Cloud, stack: dict[str, str]) -> Iterator[cloudfront.Served]:
 def url(cdn: cloudfront.Served) -> str:
     """The gallery's URL at the laptop's CloudFront."""
     return cdn.url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched_browser(required=bool(OWN_ENVIRONMENT.get("CI"))) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

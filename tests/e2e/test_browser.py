@@ -1,7 +1,6 @@
 """The page in a real browser: a photo from upload to deletion, and accessibility."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from playwright.sync_api import (
 from demo.client import Gallery
 from demo.samples import PHOTOS
 from localcloud.event_sources.poller import EventSources
-from tests.e2e.browser_page import launched_browser, sign_in, tile, visit
+from tests.e2e.browser_page import sign_in, tile, visit
 from tests.e2e.test_streams import is_listed, listed_photo
 from tests.e2e.test_thumbnails import jpeg
 from tests.support.waiting import awaited
@@ -109,12 +108,6 @@ def isolated(title: str) -> str:
 def is_dark(page: Page) -> bool:
     paper = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     return all(int(channel) < 128 for channel in re.findall(r"\d+", paper)[:3])
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The page without a connection, with a slow API, and with photos that are not listed."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,16 +11,10 @@ from demo.sign_in import PASSWORD, USER
 from localcloud import cloudfront
 from localcloud.cloud import Cloud
 from localcloud.event_sources.poller import EventSources
-from tests.e2e.browser_page import launched_browser, sign_in, tile, visit
+from tests.e2e.browser_page import sign_in, tile, visit
 from tests.e2e.conftest import free_port
 from tests.e2e.test_streams import listed_photo
 from tests.e2e.test_thumbnails import jpeg
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

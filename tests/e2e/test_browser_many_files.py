@@ -1,7 +1,6 @@
 """Many files at once: what fails is retried together, and tiles are laid out together."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from demo.client import Gallery
 from localcloud.event_sources.poller import EventSources
-from tests.e2e.browser_page import launched_browser, sign_in, tile, visit
+from tests.e2e.browser_page import sign_in, tile, visit
 from tests.e2e.test_streams import listed_photo
 from tests.e2e.test_thumbnails import jpeg
 
@@ -38,12 +37,6 @@ async (id) => {
   return changed;
 }
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """A photo's page: its neighbors, its size on the screen, and the chart of its views."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from demo.client import Gallery
 from localcloud.event_sources.poller import EventSources
-from tests.e2e.browser_page import launched_browser, sign_in, visit
+from tests.e2e.browser_page import sign_in, visit
 from tests.e2e.test_streams import listed_photo
 
 # The texts and the bars of a chart for an hour with one view so many minutes ago.
@@ -31,12 +30,6 @@ async (ago) => {
   };
 }
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

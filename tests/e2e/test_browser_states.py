@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from demo.client import Gallery
 from localcloud.event_sources.poller import EventSources
-from tests.e2e.browser_page import launched_browser, sign_in, tile, visit
+from tests.e2e.browser_page import sign_in, tile, visit
 from tests.e2e.test_streams import listed_photo
 from tests.e2e.test_thumbnails import jpeg
 
@@ -146,12 +146,6 @@ STATES: list[Callable[[Shown], None]] = [
     *(full, empty, uploading, failed, signed_out, signing_in, offline),
     *(photo, own_photo, deleting, waiting_photo, failed_photo, missing_photo, missing_page),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -52,11 +52,17 @@ def test_every_function_has_its_limits(functions: dict[str, MeasuredFunction]):
     assert functions.keys() == LIMITS.keys() == TIMES_THE_EMPTY_HANDLER.keys()
 
 
+@pytest.fixture(scope="module")
+def starts(functions: dict[str, MeasuredFunction]) -> dict[str, tuple[Counts, list[str]]]:
+    """What the start of each function imports and reads, and the files of its modules."""
+    return {name: counted(function) for name, function in functions.items()}
+
+
 @pytest.mark.parametrize("name", LIMITS)
 def test_start_loads_opens_and_reads_no_more_than_its_limits(
-    name: str, functions: dict[str, MeasuredFunction]
+    name: str, starts: dict[str, tuple[Counts, list[str]]]
 ):
-    found, limit = counted(functions[name])[0], LIMITS[name]
+    found, limit = starts[name][0], LIMITS[name]
     assert found.modules <= limit.modules, found
     assert found.files <= limit.files, found
     assert found.bytes <= limit.bytes, found
@@ -64,13 +70,13 @@ def test_start_loads_opens_and_reads_no_more_than_its_limits(
 
 @pytest.mark.parametrize("name", LIMITS)
 def test_no_module_comes_from_the_sdk_of_the_runtime(
-    name: str, functions: dict[str, MeasuredFunction]
+    name: str, starts: dict[str, tuple[Counts, list[str]]]
 ):
     """Its boto3 would load the botocore of the layer, which has another version and is trimmed."""
     of_the_client = {"awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py"}
     packages = {
         file.partition("site-packages/")[2].partition("/")[0].partition(".")[0]
-        for file in counted(functions[name])[1]
+        for file in starts[name][1]
         if ".venv-runtime" in file
     }
     assert packages <= of_the_client

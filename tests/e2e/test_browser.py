@@ -337,6 +337,7 @@ def test_focus_stays_where_the_work_continues(browser: Browser, url: str, tmp_pa
         expect(page.locator("#delete")).to_be_visible()
         page.locator("#delete").focus()
         press("Enter")
+        expect(focused).to_have_text("Cancel")
         press("Escape")
         expect(focused).to_have_id("delete")
         press("Enter")

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from ops.arguments import add_parameters
 from ops.cost.abuse import abuse_table
+from ops.cost.edge_cache_table import edge_cache_table
 from ops.cost.figures import FigureError, Figures, load_figures
 from ops.cost.limits import limits
 from ops.cost.prices import Price, load_prices
@@ -30,6 +31,7 @@ STAGES: Final = ("dev", "prod")
 COMMITTED: Final = ("hobby", "million", "internet")
 DOCUMENTS: Final = ROOT / "docs" / "cost"
 SECURITY: Final = ROOT / "docs" / "security.md"
+README: Final = DOCUMENTS / "README.md"
 DEPLOY: Final = ROOT / "docs" / "deploy.md"
 
 
@@ -77,7 +79,9 @@ def documents() -> dict[Path, str]:
     }
     stack = read_stack_settings(_template(), {"Stage": "prod"})
     abuse = abuse_table(load_scenario("million"), stack, figures, prices)
+    caches = edge_cache_table(load_scenario("internet"), stack, figures, prices)
     return reports | {
+        README: with_table(README.read_text(), "caches", caches),
         SECURITY: with_table(SECURITY.read_text(), "cost of abuse", abuse),
         DEPLOY: with_table(DEPLOY.read_text(), "costs", cost_tables(found.values(), prices)),
     }
@@ -110,6 +114,7 @@ def as_json(found: CostEstimate, prices: dict[str, Price]) -> dict[str, Any]:
                 "used": limit.used,
                 "limit": limit.quota.limit,
                 "unit": limit.quota.unit,
+                "raised_by": limit.quota.raised_by,
                 "then": limit.quota.remedy,
             }
             for limit in found.limits

@@ -60,3 +60,8 @@ def load_figures(changes: Mapping[str, str]) -> Figures:
             raise FigureError(f"{name} is {text}: expected a finite number of at least 0")
         figures[name] = Figure(value, f"{_ASSUMED}: on the command line")
     return Figures(figures)
+
+
+def with_figure(figures: Figures, name: str, value: float) -> Figures:
+    """The figures with another value of one of them."""
+    return Figures({**figures.all, name: Figure(value, f"{_ASSUMED}: for a comparison")})

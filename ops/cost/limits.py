@@ -4,7 +4,7 @@ import math
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -27,6 +27,7 @@ class Quota(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     what: str
     limit: float
     unit: str
+    raised_by: Literal["quota", "parameter", "template", "design"]
     remedy: str
     source: str
     seen: str
@@ -91,7 +92,7 @@ def _used(
         quota = quotas[name]
         return name, (quota if limit is None else msgspec.structs.replace(quota, limit=limit), used)
 
-    for route, rate in load.routes.items():
+    for route, rate in load.fetches.items():
         yield f"throttle {route}", (_throttle(route, stack), rate)
     yield of("api_account", load.api_requests)
     hottest = load.counting.hottest
@@ -102,8 +103,7 @@ def _used(
     yield of("shard_of_hottest", hottest.views)
     yield of("parallel_batches", 100 * load.counting.busy_share * shards / present)
     yield of("hottest_writes", hottest.write_units)
-    polls = load.routes["GET /photos/{photo_id}/views"] / load.views if load.views else 0
-    yield of("hottest_reads", hottest.views * polls * hottest.read_units_per_poll)
+    yield of("hottest_reads", load.hottest_reads)
     yield of("feed_writes", load.feed_writes)
     yield of("feed_reads", load.feed_reads)
     for kind, units in (("writes", load.write_units), ("reads", load.read_units)):
@@ -145,6 +145,7 @@ def _throttle(route: str, stack: StackSettings) -> Quota:
         what=f"the template's throttle of {route}",
         limit=stack.throttles[route if own else "* /*"],
         unit="requests/s",
+        raised_by="template",
         remedy="MethodSettings in template.yaml" + ("" if own else " (the default throttle)"),
         source="template.yaml",
         seen="MethodSettings",

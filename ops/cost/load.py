@@ -1,10 +1,13 @@
 """Computes from a scenario the load of each part of the stack, per second."""
 
 import math
+import operator
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
+from ops.cost.edge_caching import NO_CACHES, EdgeCaches
 from ops.cost.figures import Figures
 from ops.cost.scenario import Scenario
 from ops.cost.stack_settings import Function, StackSettings
@@ -26,12 +29,16 @@ _LIST_ITEMS: Final = 31  # a page, and one more item that shows whether another 
 
 
 class Load(msgspec.Struct, frozen=True):
-    """Rates and units per second, seconds per invocation, and bytes stored."""
+    """Rates and units per second, seconds per invocation, and bytes stored.
+
+    `requests` are those of viewers by route, and `fetches` the ones that reach the API.
+    """
 
     uploads: float
     deletions: float
     views: float
-    routes: dict[str, float]
+    requests: dict[str, float]
+    fetches: dict[str, float]
     page_requests: float
     image_requests: float
     page_misses: float
@@ -45,6 +52,7 @@ class Load(msgspec.Struct, frozen=True):
     counting: ViewCounting
     read_units: dict[str, float]
     write_units: dict[str, float]
+    hottest_reads: float
     feed_reads: float
     feed_writes: float
     seconds: dict[str, float]
@@ -54,8 +62,8 @@ class Load(msgspec.Struct, frozen=True):
 
     @property
     def api_requests(self) -> float:
-        """Requests of all routes per second."""
-        return sum(self.routes.values())
+        """Requests of all routes per second that reach the API."""
+        return sum(self.fetches.values())
 
     @property
     def edge_runs(self) -> float:
@@ -65,7 +73,7 @@ class Load(msgspec.Struct, frozen=True):
     @property
     def cdn_requests(self) -> float:
         """Requests of viewers per second."""
-        return self.page_requests + self.image_requests + self.api_requests
+        return self.page_requests + self.image_requests + sum(self.requests.values())
 
     def concurrency(self, *functions: str) -> float:
         """Concurrent executions of these functions."""
@@ -96,18 +104,32 @@ def load_of(
     page_views = scenario.views_per_day / DAY * factor
     views = page_views + uploads  # the uploader's page sends a view too
     visits = scenario.visits_per_day / DAY * factor
-    polls = page_views * polls_per_view(scenario, figures)
-    routes = {
+    looks = page_views * polls_per_view(scenario, figures)
+    lists = visits * scenario.lists_per_visit
+    requests = {
         "POST /photos": uploads,
-        "GET /photos": visits * scenario.lists_per_visit + uploads * figures.lists_per_upload,
+        "GET /photos": lists + uploads * figures.lists_per_upload,
         "GET /photos/{photo_id}": page_views + uploads * figures.polls_per_upload,
         "DELETE /photos/{photo_id}": deletions,
         "GET /me/photos": page_views * scenario.signed_in_share,
         "POST /photos/{photo_id}/views": views,
-        "GET /photos/{photo_id}/views": polls + uploads * figures.polls_per_upload,
+        "GET /photos/{photo_id}/views": looks + uploads * figures.polls_per_upload,
     }
-    api = sum(routes.values())
-    lists = routes["GET /photos"] + routes["GET /me/photos"]
+    caches = _caches(stack, figures)
+    photos = popularity(round(scenario.photos_viewed), scenario.popularity)
+    looks_fetched = [caches.fetches(looks * share) for _, share in photos]
+    first_lists = min(lists, visits)
+    # An uploader's requests are for a photo that is not cached yet, and the second page of a list
+    # has a cursor that hardly anyone else has.
+    fetches = requests | {
+        "GET /photos": requests["GET /photos"] - first_lists + caches.fetches(first_lists),
+        "GET /photos/{photo_id}": uploads * figures.polls_per_upload
+        + _total(photos, (caches.fetches(page_views * share) for _, share in photos)),
+        "GET /photos/{photo_id}/views": uploads * figures.polls_per_upload
+        + _total(photos, looks_fetched),
+    }
+    api = sum(fetches.values())
+    list_answers = requests["GET /photos"] + requests["GET /me/photos"]
     gallery_requests = visits * figures.gallery_files
     photo_page_requests = page_views * figures.photo_page_files
     image_requests = visits * scenario.tiles_per_visit + page_views
@@ -140,12 +162,14 @@ def load_of(
         "DailyReportFunction": max(1.0, report_seconds / steps),
     }
     list_units = list_read_units(figures)
+    look_units = counting.read_units_per_look
     report = 1 / DAY * EVENTUAL / READ_UNIT
     return Load(
         uploads=uploads,
         deletions=deletions,
         views=views,
-        routes=routes,
+        requests=requests,
+        fetches=fetches,
         page_requests=gallery_requests + photo_page_requests,
         image_requests=image_requests,
         page_misses=(gallery_requests + photo_page_requests - page_views)
@@ -157,8 +181,8 @@ def load_of(
             * (visits * figures.gallery_bytes + page_views * figures.photo_page_bytes)
             + visits * scenario.tiles_per_visit * scenario.tile_bytes
             + page_views * scenario.large_bytes
-            + lists * figures.list_answer_bytes
-            + (api - lists) * figures.answer_bytes
+            + list_answers * figures.list_answer_bytes
+            + (sum(requests.values()) - list_answers) * figures.answer_bytes
         ),
         bytes_to_origin=api * figures.request_bytes,
         sign_ins=scenario.sign_ins_per_day / DAY * factor,
@@ -166,17 +190,18 @@ def load_of(
         replicator_batches=changes / batch,
         counting=counting,
         read_units={
-            "PhotosTable": routes["GET /photos/{photo_id}"]
-            + routes["GET /photos/{photo_id}/views"] * EVENTUAL
-            + routes["GET /me/photos"] * list_units
+            "PhotosTable": fetches["GET /photos/{photo_id}"]
+            + fetches["GET /photos/{photo_id}/views"] * EVENTUAL
+            + fetches["GET /me/photos"] * list_units
             + uploads
             # The daily report reads the record of each original and of each rendition.
             + 2 * scenario.photos_stored * EVENTUAL / DAY
             + tables["PhotosTable"] * report,
-            "CatalogTable": routes["GET /photos"] * list_units
+            "CatalogTable": fetches["GET /photos"] * list_units
             + (views + photo_html_misses) * EVENTUAL
             + tables["CatalogTable"] * report,
-            "ViewsTable": routes["GET /photos/{photo_id}/views"] * counting.read_units_per_poll
+            "ViewsTable": _total(photos, map(operator.mul, looks_fetched, look_units))
+            + uploads * figures.polls_per_upload * look_units[-1]
             + deletions * steady.rows_per_photo * figures.view_minute_bytes / READ_UNIT
             + tables["ViewsTable"] * report,
             "IdempotencyTable": 0.0,
@@ -189,7 +214,8 @@ def load_of(
             "IdempotencyTable": uploads * (1 + math.ceil(figures.idempotency_item_bytes / 1024))
             + steps / DAY,
         },
-        feed_reads=routes["GET /photos"] * list_units,
+        hottest_reads=looks_fetched[0] * look_units[0],
+        feed_reads=fetches["GET /photos"] * list_units,
         feed_writes=ready + deletions,
         seconds=seconds,
         invocations={
@@ -202,6 +228,17 @@ def load_of(
         stored=tables,
         report_seconds=report_seconds,
     )
+
+
+def _caches(stack: StackSettings, figures: Figures) -> EdgeCaches:
+    if not stack.at_the_edge:
+        return NO_CACHES
+    return EdgeCaches(figures.regional_caches, figures.public_read_seconds)
+
+
+def _total(photos: list[tuple[float, float]], of_each: Iterable[float]) -> float:
+    """The sum over all photos of a value that each group of photos has per photo."""
+    return sum(count * value for (count, _), value in zip(photos, of_each, strict=True))
 
 
 def list_read_units(figures: Figures) -> float:

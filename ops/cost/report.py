@@ -3,6 +3,7 @@
 import io
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -83,9 +84,14 @@ def summary(found: list[Limit]) -> str:
         )
     return (
         f"The stack does NOT process this traffic: its peak exceeds {len(exceeded)} of"
-        f" {len(found)} limits. The first is reached at {times(first.times)} times this traffic:"
-        f" {first.quota.what}."
+        f" {len(found)} limits, {_raised(exceeded)}. The first is reached at"
+        f" {times(first.times)} times this traffic: {first.quota.what}."
     )
+
+
+def _raised(exceeded: Iterable[Limit]) -> str:
+    counts = Counter(limit.quota.raised_by for limit in exceeded)
+    return ", ".join(f"{count} to be raised by {what}" for what, count in counts.most_common())
 
 
 def bars(bill: Bill, prices: Mapping[str, Price]) -> dict[str, float]:
@@ -219,6 +225,7 @@ def _limits_table(found: list[Limit]) -> Table:
     table.add_column("at … times", justify="right")
     table.add_column("limit", ratio=5)
     table.add_column("peak use", justify="right", no_wrap=True)
+    table.add_column("raised by", no_wrap=True)
     table.add_column("what to do", ratio=5)
     for limit in _near(found):
         quota = limit.quota
@@ -227,6 +234,7 @@ def _limits_table(found: list[Limit]) -> Table:
             times(limit.times),
             quota.what + mark,
             f"{_scaled(limit.used, quota.limit)} {quota.unit}",
+            quota.raised_by,
             quota.remedy,
             style="red" if limit.is_exceeded else "",
         )

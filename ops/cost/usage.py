@@ -184,7 +184,7 @@ def _api_and_cdn(
         yield "cloudfront_out", "pages, photos, answers", load.bytes_out * MONTH
         yield "cloudfront_requests", "files of pages", load.page_requests * MONTH
         yield "cloudfront_requests", "photos", load.image_requests * MONTH
-        yield "cloudfront_requests", "API", load.api_requests * MONTH
+        yield "cloudfront_requests", "API", sum(load.requests.values()) * MONTH
         yield "cloudfront_to_origin", "API", load.bytes_to_origin * MONTH
         yield (
             "cloudfront_invalidations",

@@ -52,7 +52,6 @@ class Hottest(msgspec.Struct, frozen=True):
 
     views: float
     write_units: float
-    read_units_per_poll: float
 
 
 class ViewCounting(msgspec.Struct, frozen=True):
@@ -62,7 +61,7 @@ class ViewCounting(msgspec.Struct, frozen=True):
     records_per_batch: float
     seconds_per_batch: float
     write_units: float
-    read_units_per_poll: float
+    read_units_per_look: list[float]  # for each group of photos
     table_bytes: float
     rows_per_photo: float
     hottest: Hottest
@@ -93,8 +92,9 @@ def count_views(
     """The load of counting `rate` views per second, in total and for the most viewed photo."""
     concurrent = shards * reader.parallel_batches
     batches, records, seconds = _batches(rate, shares, concurrent, reader, work)
-    write_units = table_bytes = rows_kept = read_units = 0.0
-    hottest = Hottest(0, 0, 0)
+    write_units = table_bytes = rows_kept = 0.0
+    read_units = []
+    hottest = Hottest(0, 0)
     for number, (count, share) in enumerate(shares):
         views = rate * share
         written = _batches_with(views, (rate - views) / concurrent, reader, seconds)
@@ -102,12 +102,12 @@ def count_views(
         receipts = max(1.0, 60 * written / minute_rows) if minute_rows else 1.0
         units = written * _TRANSACTIONAL * (1 + _mean_units(rows, receipts))
         minute_bytes = rows.minute + rows.receipt * receipts
-        poll = 0.5 * max(1, math.ceil((rows.total + 60 * minute_rows * minute_bytes) / READ_UNIT))
+        read = rows.total + 60 * minute_rows * minute_bytes
+        read_units.append(0.5 * max(1, math.ceil(read / READ_UNIT)))
         kept = _MINUTES_KEPT * minute_rows
         if number == 0:
-            hottest = Hottest(views, units, poll)
+            hottest = Hottest(views, units)
         write_units += count * units
-        read_units += count * share * poll
         rows_kept += count * (1 + kept)
         table_bytes += count * (rows.total + kept * minute_bytes)
     return ViewCounting(
@@ -115,7 +115,7 @@ def count_views(
         records_per_batch=records,
         seconds_per_batch=seconds,
         write_units=write_units,
-        read_units_per_poll=read_units,
+        read_units_per_look=read_units,
         table_bytes=table_bytes,
         rows_per_photo=rows_kept / sum(count for count, _ in shares),
         hottest=hottest,

@@ -103,6 +103,8 @@ def figures(**changes: float) -> Figures:
         "log_bytes_per_invocation": 1400,
         "log_compression": 0.15,
         "access_log_bytes": 500,
+        "public_read_seconds": 1,
+        "regional_caches": 2,
         "gallery_files": 17,
         "gallery_bytes": 30_000,
         "photo_page_files": 12,

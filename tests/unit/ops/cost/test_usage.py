@@ -60,7 +60,7 @@ def test_load_above_provisioned_concurrency_costs_the_on_demand_price():
     lines = bill(small_gallery(), STACK, of, PRICES).lines
     api = {line.meter: line.quantity for line in lines if line.what == "gallery_api"}
     on_provisioned, elsewhere = api["lambda_on_provisioned_arm64"], api["lambda_arm64"]
-    at_once = 8.59333 * 0.5104
+    at_once = 8.58857 * 0.5104
     assert on_provisioned / (on_provisioned + elsewhere) == pytest.approx(2 / at_once, rel=1e-3)
 
 
@@ -87,11 +87,11 @@ def test_access_logs_are_ingested_and_stored():
         quantities(small_gallery()),
         quantities(small_gallery(), stack(access_logs=True)),
     )
-    a_month = 8.59333 * 500 * 2_628_000
+    a_month = 8.58857 * 500 * 2_628_000
     assert "access_logs_in" not in quiet
     assert talking["access_logs_in"] == pytest.approx(a_month, rel=1e-4)
     kept = talking["logs_stored"] - quiet["logs_stored"]
-    assert kept == pytest.approx(8.59333 * 500 * 86_400 * 90 * 0.15, rel=1e-4)
+    assert kept == pytest.approx(8.58857 * 500 * 86_400 * 90 * 0.15, rel=1e-4)
 
 
 def test_originals_stay_standard_without_the_lifecycle():

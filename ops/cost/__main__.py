@@ -46,24 +46,27 @@ def answer(
 ) -> CostEstimate:
     """The bill, the idle cost and the limits of a scenario on a stage of template.yaml.
 
+    The stack has the scenario's parameters, unless `parameters` has others.
+
     Raises:
         ValueError: a parameter is not valid.
     """
     template = _template()
-    stacks = {
-        name: read_stack_settings(template, {**(parameters or {}), "Stage": name})
-        for name in STAGES
-    }
+    given = parameters or {}
+    stacks = {name: read_stack_settings(template, {**given, "Stage": name}) for name in STAGES}
+    used = {**scenario.parameters, **given}
+    stack = read_stack_settings(template, {**used, "Stage": stage})
     return CostEstimate(
         scenario=scenario,
         stage=stage,
+        parameters=used,
         free_tier=free_tier,
-        bill=bill(scenario, stacks[stage], figures, prices, free_tier=free_tier),
+        bill=bill(scenario, stack, figures, prices, free_tier=free_tier),
         idle={
             name: bill(without_traffic(scenario), stack, figures, prices, free_tier=free_tier)
             for name, stack in stacks.items()
         },
-        limits=limits(scenario, stacks[stage], figures),
+        limits=limits(scenario, stack, figures),
     )
 
 
@@ -100,6 +103,7 @@ def as_json(found: CostEstimate, prices: dict[str, Price]) -> dict[str, Any]:
     return {
         "scenario": msgspec.to_builtins(found.scenario),
         "stage": found.stage,
+        "parameters": found.parameters,
         "free_tier": found.free_tier,
         "usd": found.bill.usd,
         "lines": [

@@ -13,7 +13,6 @@ import msgspec
 from ops.cost.figures import Figures
 from ops.cost.limits import load_quotas
 from ops.cost.load import (
-    DAY,
     EVENTUAL,
     api_seconds,
     invocation_seconds,
@@ -21,7 +20,7 @@ from ops.cost.load import (
     load_of,
 )
 from ops.cost.prices import Price
-from ops.cost.scenario import Scenario, without_traffic
+from ops.cost.scenario import DAY, Scenario, without_traffic
 from ops.cost.stack_settings import EDGE, StackSettings
 from ops.cost.usage import MONTH, SAMPLED
 from ops.cost.view_counting import READ_UNIT

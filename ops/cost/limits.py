@@ -27,10 +27,12 @@ class Quota(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     what: str
     limit: float
     unit: str
-    raised_by: Literal["quota", "parameter", "template", "design"]
+    raised_by: Literal["quota", "parameter", "design"]
     remedy: str
     source: str
     seen: str
+    service: str = ""
+    code: str = ""
 
     @property
     def is_verified(self) -> bool:
@@ -112,6 +114,9 @@ def _used(
             what = f"{quota.what} {table.removesuffix('Table').lower()}"
             yield f"{kind} {table}", (msgspec.structs.replace(quota, what=what), used)
     yield of("concurrency", load.concurrency(*load.invocations))
+    if stack.reserved_thumbnailers is not None:
+        used = load.concurrency("ThumbnailerFunction")
+        yield of("thumbnailers", used, stack.reserved_thumbnailers)
     yield of("replicator", 100 * load.concurrency("CatalogReplicatorFunction"))
     if stack.at_the_edge:
         yield of("edge_requests", load.edge_runs)
@@ -145,8 +150,8 @@ def _throttle(route: str, stack: StackSettings) -> Quota:
         what=f"the template's throttle of {route}",
         limit=stack.throttles[route if own else "* /*"],
         unit="requests/s",
-        raised_by="template",
-        remedy="MethodSettings in template.yaml" + ("" if own else " (the default throttle)"),
+        raised_by="parameter",
+        remedy="a larger ExpectedViewsPerSecond",
         source="template.yaml",
         seen="MethodSettings",
     )

@@ -9,7 +9,7 @@ import msgspec
 
 from ops.cost.edge_caching import NO_CACHES, EdgeCaches
 from ops.cost.figures import Figures
-from ops.cost.scenario import Scenario
+from ops.cost.scenario import DAY, Scenario
 from ops.cost.stack_settings import Function, StackSettings
 from ops.cost.view_counting import (
     READ_UNIT,
@@ -20,7 +20,6 @@ from ops.cost.view_counting import (
     popularity,
 )
 
-DAY: Final = 86_400.0
 SHARD_RECORDS: Final = 1000.0  # per second
 _WHOLE_CORE: Final = 1769  # megabytes of memory for one vCPU
 _ON_DEMAND_LEAST: Final = 4  # shards of a new stream

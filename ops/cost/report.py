@@ -34,6 +34,7 @@ class CostEstimate(msgspec.Struct, frozen=True):
 
     scenario: Scenario
     stage: str
+    parameters: dict[str, str]
     free_tier: bool
     bill: Bill
     idle: dict[str, Bill]
@@ -53,8 +54,8 @@ def render(answer: CostEstimate, prices: Mapping[str, Price], figures: Figures) 
     return Group(
         Text(answer.scenario.title, style="bold"),
         Text(
-            f"Stage {answer.stage} in us-east-1, on-demand list prices as of {prices_as_of()},"
-            f" {free}; a month has 730 hours."
+            f"Stage {answer.stage}{_given(answer.parameters)} in us-east-1, on-demand list prices"
+            f" as of {prices_as_of()}, {free}; a month has 730 hours."
         ),
         Text(f"\n{dollars(answer.bill.usd)} per month, if all exceeded limits are raised.\n"),
         _bill_table(answer.bill, prices),
@@ -72,6 +73,11 @@ def render(answer: CostEstimate, prices: Mapping[str, Price], figures: Figures) 
         Text("Assumed, not measured: " + ", ".join(_assumed(figures)) + "."),
         *([Text(_EDGE_LOGS)] if any(each.meter == _EDGE for each in answer.bill.lines) else []),
     )
+
+
+def _given(parameters: Mapping[str, str]) -> str:
+    given = ", ".join(f"{name}={value}" for name, value in parameters.items())
+    return f" with {given}" if given else ""
 
 
 def summary(found: list[Limit]) -> str:
@@ -207,7 +213,11 @@ def _parts(idle: Bill, prices: Mapping[str, Price]) -> str:
 
 
 def _idle_table(idle: Mapping[str, Bill], prices: Mapping[str, Price]) -> Table:
-    table = Table(title="Idle cost: no requests, nothing stored", title_justify="left", width=WIDTH)
+    table = Table(
+        title="Idle cost: no requests, nothing stored, without the scenario's parameters",
+        title_justify="left",
+        width=WIDTH,
+    )
     table.add_column("stage")
     table.add_column("USD per month", justify="right")
     table.add_column("parts", ratio=1)

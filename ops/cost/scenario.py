@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+DAY: Final = 86_400.0
 SCENARIOS: Final = Path(__file__).parent / "scenarios"
 
 type Count = Annotated[float, msgspec.Meta(ge=0)]
@@ -47,6 +48,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     notifications_per_month: Count
     cold_start_share: Share
     peak_factor: AtLeastOne
+    parameters: dict[str, str] = {}
 
     def scaled(self, factor: float) -> "Scenario":
         """The scenario with `factor` times the users, photos and views."""
@@ -55,6 +57,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return msgspec.structs.replace(self, **changes)
 
 
+_SETTABLE: Final = [name for name in Scenario.__struct_fields__ if name != "parameters"]
 _SCALING: Final = (
     "photos_per_day",
     "photos_stored",
@@ -83,8 +86,8 @@ def load_scenario(name: str, changes: Mapping[str, str] | None = None) -> Scenar
     except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise ScenarioError(f"{path}: {error}") from error
     for field, text in (changes or {}).items():
-        if field not in Scenario.__struct_fields__:
-            fields = ", ".join(Scenario.__struct_fields__)
+        if field not in _SETTABLE:
+            fields = ", ".join(_SETTABLE)
             raise ScenarioError(f"unknown field {field!r}: expected one of {fields}")
         values[field] = text if field == "title" else _number(field, text)
     for field, value in values.items():
@@ -94,6 +97,11 @@ def load_scenario(name: str, changes: Mapping[str, str] | None = None) -> Scenar
         return msgspec.convert(values, Scenario)
     except msgspec.ValidationError as error:
         raise ScenarioError(f"{path}: {error}") from error
+
+
+def with_peak_views(scenario: Scenario, views_per_second: float) -> Scenario:
+    """The scenario, scaled so that the busiest second has this number of views."""
+    return scenario.scaled(views_per_second * DAY / scenario.views_per_day / scenario.peak_factor)
 
 
 def without_traffic(scenario: Scenario) -> Scenario:

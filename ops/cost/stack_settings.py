@@ -43,6 +43,7 @@ class StackSettings(msgspec.Struct, frozen=True):
     functions: dict[str, Function]
     provisioned_minimum: int
     provisioned_maximum: int
+    reserved_thumbnailers: int | None
     shards: int
     on_demand_stream: bool
     views: EventSourceSettings
@@ -76,6 +77,7 @@ def read_stack_settings(
         name: _function(each, {} if "IgnoreGlobals" in template["Resources"][name] else common)
         for name, each in declared.items()
     }
+    reserved = declared["ThumbnailerFunction"].get("ReservedConcurrentExecutions")
     least, most = _provisioned(resolver, declared["GalleryApiFunction"])
     [stream] = resolver.resources("AWS::Kinesis::Stream").values()
     [api] = resolver.resources("AWS::Serverless::Api").values()
@@ -94,6 +96,7 @@ def read_stack_settings(
         functions=functions,
         provisioned_minimum=least,
         provisioned_maximum=most,
+        reserved_thumbnailers=None if reserved is None else int(reserved),
         shards=int(stream.get("ShardCount", 0)),
         on_demand_stream=stream["StreamModeDetails"]["StreamMode"] == "ON_DEMAND",
         views=_reader(declared["ViewCounterFunction"], "Kinesis"),

@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 
 from ops.cost.figures import Figures
-from ops.cost.load import DAY, Load, load_of, shards_needed
+from ops.cost.load import Load, load_of, shards_needed
 from ops.cost.prices import Price
-from ops.cost.scenario import Scenario
+from ops.cost.scenario import DAY, Scenario
 from ops.cost.stack_settings import EDGE, StackSettings
 
 HOURS: Final = 730.0

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ops.concurrency import RESERVED
 from ops.deployed_stack import StackDescription
 from ops.preflight import account as account_checks
-from ops.preflight import names, parameters, stream
+from ops.preflight import names, parameters, quotas, stream
 from ops.preflight import stack as stack_checks
 from ops.preflight.findings import CheckResult, Finding, blocked, not_checked
 from ops.preflight.machine import check_python, check_sam
@@ -27,6 +27,7 @@ _OF_ACCOUNT: Final[tuple[tuple[Check, str, str], ...]] = (
     (names.check_names, "Names", "cloudfront:ListCachePolicies"),
     (account_checks.check_artifacts, "Artifacts", "s3:ListBucket"),
     (account_checks.check_concurrency, "Lambda quota", "lambda:GetAccountSettings"),
+    (quotas.check_quotas, "Quotas", "servicequotas:GetServiceQuota"),
     (stream.check_stream, "Views stream", "kinesis:DescribeStreamSummary"),
     (account_checks.check_cloudfront, "CloudFront", "cloudfront:ListDistributions"),
     (account_checks.check_certificate, "Certificate", "acm:DescribeCertificate"),

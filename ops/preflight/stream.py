@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from ops.preflight.findings import Finding, blocked, ready, warning
 from ops.preflight.target import DeployedTarget
 
 _CHECK: Final = "Views stream"
+_COUNT: Final = "ViewsShardCount"
 _MODE_CHANGES: Final = "Kinesis allows two changes of the mode in 24 hours."
 
 
@@ -26,10 +27,19 @@ def resharding_steps(current: int, wanted: int) -> list[int]:
     return steps
 
 
+def shard_count(template: dict[str, Any], parameters: dict[str, str]) -> int:
+    """The shards that the parameters name, or that ExpectedViewsPerSecond needs."""
+    count = int(parameters[_COUNT])
+    if count:
+        return count
+    expected = parameters["ExpectedViewsPerSecond"]
+    return int(template["Mappings"]["ExpectedViews"][expected]["Shards"])
+
+
 def check_stream(target: DeployedTarget) -> Iterator[Finding]:
     """Whether one deployment can change the existing stream to mode and count of the parameters."""
     mode = target.parameters["ViewsStreamMode"]
-    wanted = int(target.parameters["ViewsShardCount"])
+    wanted = shard_count(target.template, target.parameters)
     existing = target.existing.get("ViewsStream")
     if not existing:
         yield _new_stream(target, mode, wanted)
@@ -40,7 +50,10 @@ def check_stream(target: DeployedTarget) -> Iterator[Finding]:
     now = found["StreamModeDetails"]["StreamMode"]
     current = found["OpenShardCount"]
     before = target.deployed.parameters if target.deployed else {}
-    unchanged = before.get("ViewsShardCount") == str(wanted)  # CloudFormation compares with this
+    # CloudFormation compares with the count of the last deployment.
+    unchanged = (
+        _COUNT in before and shard_count(target.template, target.parameters | before) == wanted
+    )
     if mode == now == "PROVISIONED":
         if unchanged or current == wanted:
             yield _unchanged(current, wanted)
@@ -83,7 +96,7 @@ def _unchanged(current: int, wanted: int) -> Finding:
     return warning(
         _CHECK,
         f"The stream has {_shards(current)}, so it was resharded outside CloudFormation."
-        f" ViewsShardCount is {wanted} as in the last deployment, so CloudFormation does not change"
+        f" The last deployment had {_shards(wanted)} too, so CloudFormation does not change"
         f" the stream. Pass ViewsShardCount={current} to keep the present count.",
     )
 

@@ -169,13 +169,50 @@ def test_throttles_are_of_routes_that_exist(resources: Resources):
     settings = resources["GalleryApiapiStage"]["Properties"]["MethodSettings"]
     paths = resources["GalleryApi"]["Properties"]["Body"]["paths"]
     for each in settings:
-        assert 0 < each["ThrottlingRateLimit"] <= each["ThrottlingBurstLimit"]
         path = "/" + each["ResourcePath"].removeprefix("/").replace("~1", "/").removeprefix("/")
         if path != "/*":
             assert each["HttpMethod"].lower() in paths[path], path
     own = {(each["HttpMethod"], each["ResourcePath"]) for each in settings}
     for method, path in SIGNED_IN:
         assert (method, "/" + path.replace("/", "~1")) in own
+
+
+EXPECTED = load_template()["Parameters"]["ExpectedViewsPerSecond"]
+
+
+def test_every_expected_number_of_views_has_its_limits():
+    mapping = load_template()["Mappings"]["ExpectedViews"]
+    assert list(mapping) == [str(each) for each in EXPECTED["AllowedValues"]]
+    for expected, limits in mapping.items():
+        assert limits.keys() == mapping[str(EXPECTED["Default"])].keys()
+        assert limits["Views"] >= int(expected)
+        assert limits["Shards"] * 1000 >= int(expected)
+        for name in ("Writes", "Others", "Own", "Views"):
+            assert limits[f"{name}Burst"] == 2 * limits[name]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "throttle", "shards"),
+    [
+        ({}, 500, 1),
+        ({"ExpectedViewsPerSecond": "50000"}, 100_000, 64),
+        ({"ExpectedViewsPerSecond": "50000", "ViewsShardCount": "7"}, 100_000, 7),
+        ({"ExpectedViewsPerSecond": "50000", "ViewsStreamMode": "ON_DEMAND"}, 100_000, None),
+    ],
+)
+def test_throttles_and_shards_follow_the_expected_views(
+    parameters: dict[str, str], throttle: int, shards: int | None
+):
+    resolver = Resolver(load_template(), parameters)
+    [api] = resolver.resources("AWS::Serverless::Api").values()
+    [views] = [
+        each["ThrottlingRateLimit"]
+        for each in api["MethodSettings"]
+        if each["ResourcePath"].endswith("views") and each["HttpMethod"] == "POST"
+    ]
+    [stream] = resolver.resources("AWS::Kinesis::Stream").values()
+    assert views == throttle
+    assert stream.get("ShardCount") == (str(shards) if "ViewsShardCount" in parameters else shards)
 
 
 def test_users_are_invited_and_send_their_password_only_at_sign_in(resources: Resources):

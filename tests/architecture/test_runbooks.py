@@ -13,10 +13,12 @@ import pytest
 from tests.architecture.test_alarms import RUNBOOKS, Alarms, level, statistic
 from tests.architecture.test_template import Resources, of_type
 from tests.support.repository import ROOT, load_template
+from tools.intrinsics import Resolver
 from tools.translate import translate
 
 PAGES = {path.name: path.read_text() for path in sorted(RUNBOOKS.glob("*.md"))}
 HEADINGS = ["What it means", "Look here", "Do this", "Redrive"]
+RESOLVER = Resolver(load_template(), {})
 SIGNS = {
     "GreaterThanThreshold": ">",
     "GreaterThanOrEqualToThreshold": "≥",
@@ -122,7 +124,8 @@ def rows(alarms: Alarms, budget: dict[str, Any]) -> list[str]:
         page = alarm["AlarmDescription"].rpartition("/")[2]
         minutes = alarm["Period"] * alarm["EvaluationPeriods"] // 60
         sign = SIGNS[alarm["ComparisonOperator"]]
-        rule = f"{statistic(alarm)} of `{alarm['MetricName']}` {sign} {alarm['Threshold']:,}"
+        threshold = RESOLVER.value(alarm["Threshold"])
+        rule = f"{statistic(alarm)} of `{alarm['MetricName']}` {sign} {threshold:,}"
         found.append((level(alarm), name, f"{rule} for {minutes} min", page))
     for each in budget["NotificationsWithSubscribers"]:
         topic = each["Subscribers"][0]["Address"]["Ref"]

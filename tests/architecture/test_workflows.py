@@ -283,6 +283,8 @@ def test_the_role_allows_the_calls_of_preflight():
         "budgets:DescribeBudgets": "budgets:ViewBudget",
         "s3:HeadBucket": "s3:ListBucket",
         "s3:ListObjectVersions": "s3:ListBucketVersions",
+        "service-quotas:GetAWSDefaultServiceQuota": "servicequotas:GetAWSDefaultServiceQuota",
+        "service-quotas:GetServiceQuota": "servicequotas:GetServiceQuota",
         "sts:GetCallerIdentity": None,  # everybody may
     }
     calls = {

@@ -16,6 +16,7 @@ from ops.preflight.examine import (
     examine_account,
 )
 from ops.preflight.findings import CheckResult, Finding
+from ops.preflight.quotas import check_quotas
 from ops.preflight.table import findings_table
 from ops.preflight.target import DeployedTarget
 from ops.stacks import find_stack, read_stage
@@ -25,8 +26,8 @@ from tools.translate import load_template
 PROD = read_stage("prod")
 EVERY_CHECK = {
     "Python", "sam", "Parameters", "Template", "Credentials", "Region", "Stack", "Leftovers",
-    "Names", "Artifacts", "Lambda quota", "Reserved concurrency", "Views stream", "CloudFront",
-    "Budget", "API access logs",
+    "Names", "Artifacts", "Lambda quota", "Quotas", "Reserved concurrency", "Views stream",
+    "CloudFront", "Budget", "API access logs",
 }  # fmt: skip
 
 
@@ -71,6 +72,7 @@ def test_preflight_of_a_new_account_names_everything_missing_and_the_remedy():
         "Lambda quota": CheckResult.BLOCKED,
         "CloudFront": CheckResult.WARNING,
         "Budget": CheckResult.BLOCKED,
+        "Quotas": CheckResult.WARNING,
         "Reserved concurrency": CheckResult.WARNING,
         "API access logs": CheckResult.WARNING,
     }
@@ -89,6 +91,7 @@ def test_new_account_passes_after_the_advice_is_followed():
     assert not examination.is_blocked
     assert results(examination) == {
         "Lambda quota": CheckResult.WARNING,
+        "Quotas": CheckResult.WARNING,
         "Reserved concurrency": CheckResult.WARNING,
     }
     assert "as in new accounts" in by_check(examination)["Lambda quota"].sentence
@@ -103,6 +106,21 @@ def test_complete_account_has_no_warnings():
     assert examination.target.parameters["ApiAccessLogs"] == "with-the-accounts-role"
     assert examination.target.parameters["ThumbnailerReservedConcurrency"] == "-1"
     assert not [call for call in recorded.calls if re.search(r"\.(Create|Put|Update|Delete)", call)]
+
+
+def test_quotas_that_the_expected_views_exceed_are_named_with_the_request():
+    target = {"ExpectedViewsPerSecond": "50000", "ViewsStreamMode": "ON_DEMAND"}
+    account = RecordedAccount("complete").account
+    given = DeployedTarget(account, PROD, PROD.stack, target, find_stack(account, PROD.stack))
+    found = list(check_quotas(given))
+    assert {each.result for each in found} == {CheckResult.WARNING}
+    [api] = [each.sentence for each in found if each.sentence.startswith("API Gateway")]
+    assert "50,000 views per second need about" in api
+    assert "the account has 10,000" in api
+    assert "--service-code apigateway --quota-code L-8A5B8E43 --desired-value" in api
+    assert any("L-B99A9384" in each.sentence for each in found)
+    usual = DeployedTarget(account, PROD, PROD.stack, {}, find_stack(account, PROD.stack))
+    assert [each.result for each in check_quotas(usual)] == [CheckResult.READY]
 
 
 def test_leftovers_are_named_and_a_taken_name_prevents_the_deployment():
@@ -178,6 +196,7 @@ def test_missing_permission_is_a_warning_that_names_the_action():
         "CloudFront": "cloudformation:ListStackResources",
         "Artifacts": "s3:HeadBucket",
         "Lambda quota": "lambda:GetAccountSettings",
+        "Quotas": "service-quotas:GetServiceQuota",
         "API access logs": "apigateway:GetAccount",
     }
 

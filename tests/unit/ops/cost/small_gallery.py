@@ -18,6 +18,7 @@ STACK = StackSettings(
     },
     provisioned_minimum=2,
     provisioned_maximum=2,
+    reserved_thumbnailers=50,
     shards=1,
     on_demand_stream=False,
     views=EventSourceSettings(batch_size=1000, window_seconds=1, parallel_batches=2),

@@ -38,6 +38,7 @@ BY_HAND = {
         PEAK_API * 0.018401 + 0.01 * 0.54 + 0.02 * 0.01191 + 0.66525 * 0.02695 + 290.48 / 86_400,
         1000,
     ),
+    "thumbnailer, reserved concurrency": (0.01 * 0.54, 50),
     "catalog_replicator, one shard of the photos table's stream": (100 * 0.02 * 0.01191, 100),
     "Lambda@Edge, runs": (2.07, 10_000),
     "Lambda@Edge, concurrent executions if all in one region": (1.57 * 0.002 + 0.5 * 0.06, 1000),

@@ -56,7 +56,7 @@ def test_every_step_is_one_that_kinesis_allows():
     [
         ("Architecture", "riscv", "expected one of arm64, x86_64"),
         ("ViewsShardCount", "two", "expected a whole number"),
-        ("ViewsShardCount", "0", "expected 1 or more"),
+        ("ViewsShardCount", "-1", "expected 0 or more"),
         ("CertificateArn", "arn:aws:acm:eu-west-1:123456789012:certificate/1", "matches"),
         ("ReportSchedule", "every night", "such as cron(0 3 * * ? *)"),
         ("ReportSchedule", "cron(0 3 * * ?)", "such as cron(0 3 * * ? *)"),

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from ops.arguments import stage_parser
 from ops.deployed_stack import StackDescription, StackResource, deployed_template
+from ops.function_versions import is_replicated
 from ops.leftovers import DATA, Leftover, delete, empty, find_artifacts, find_data, find_log_groups
 from ops.stacks import (
     Account,
@@ -237,7 +238,7 @@ def _raise_unless_replicas(live: StackDescription, events: list[dict[str, Any]])
         for each in events
         if each["ResourceStatus"] == "DELETE_FAILED" and each.get("PhysicalResourceId") != live.id
     }
-    others = {name: why for name, why in failed.items() if "replicated function" not in why}
+    others = {name: why for name, why in failed.items() if not is_replicated(why)}
     if others or not failed:
         reasons = [f"{name}: {why}" for name, why in others.items()]
         lines = [f"CloudFormation cannot delete {live.name}. Fix this, then run the command again:"]

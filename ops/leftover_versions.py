@@ -5,19 +5,16 @@ and moves the alias to it. Lambda does not publish a version that equals the new
 deployment of that code then fails with "A version for this Lambda function exists".
 """
 
-from typing import Any, Final
+from typing import Any
 
 import msgspec
-from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.markup import escape
 
 from ops.deployed_stack import StackDescription, StackResource, deployed_template
+from ops.function_versions import LATEST, delete_version, list_versions
 from ops.stack_states import is_continued, is_new
 from ops.stacks import Account, OperationError, list_resources
-
-_LATEST: Final = "$LATEST"
-_REPLICATED: Final = "replicated function"
 
 
 class Alias(msgspec.Struct, frozen=True):
@@ -97,9 +94,8 @@ def _compare(
     client: Any, function: StackResource, version: int, alias: str | None, *, half_deployed: bool
 ) -> FunctionDrift:
     name = function.physical_id
-    pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
-    published = {each["Version"]: each for page in pages for each in page["Versions"]}
-    latest = _code(published.pop(_LATEST))
+    published = list_versions(client, name)
+    latest = _code(published.pop(LATEST))
     in_stack = published.get(str(version))
     return FunctionDrift(
         logical_id=function.logical_id,
@@ -154,7 +150,7 @@ def restore_functions(
             _restore_code(account, deployed, each)
             _say(f"{each.logical_id}: $LATEST has the code of version {each.version}", console)
         for version in each.later:
-            if _delete_version(client, each, version):
+            if delete_version(client, each.function, version):
                 _say(f"{each.logical_id}: version {version} is deleted", console)
                 continue
             kept[each.logical_id] = version
@@ -192,20 +188,6 @@ def _restore_code(account: Account, deployed: StackDescription, drift: FunctionD
     if _layers(latest) != _layers(own):
         client.update_function_configuration(FunctionName=drift.function, Layers=_layers(own))
         updated.wait(FunctionName=drift.function)
-
-
-def _delete_version(client: Any, drift: FunctionDrift, version: int) -> bool:
-    """Delete a version. Returns False if CloudFront still has replicas of it."""
-    try:
-        client.delete_function(FunctionName=drift.function, Qualifier=str(version))
-    except ClientError as error:
-        message = error.response["Error"]["Message"]
-        if _REPLICATED in message:
-            return False
-        raise OperationError(
-            f"Lambda refused to delete version {version} of {drift.function}: {message}"
-        ) from error
-    return True
 
 
 def _versions(numbers: tuple[int, ...]) -> str:

@@ -16,10 +16,9 @@ from rich.markup import escape
 
 from ops.arguments import add_confirmation, stack_parser
 from ops.deployed_stack import DeployedStack, StackError, StackResource
+from ops.function_versions import LATEST, delete_version, list_versions
 from ops.stacks import OperationError, answer_to
 
-_LATEST: Final = "$LATEST"
-_REPLICATED: Final = "replicated function"
 _KEPT: Final = 3
 
 
@@ -72,14 +71,12 @@ def find_unused(resources: list[StackResource], client: Any, keep: int) -> list[
 
 
 def _unused_of_function(client: Any, name: str, of_stack: set[int], keep: int) -> tuple[int, ...]:
-    pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
-    published = {int(each["Version"]) for page in pages for each in page["Versions"]
-        if each["Version"] != _LATEST}  # fmt: skip
+    published = {int(each) for each in list_versions(client, name) if each != LATEST}
     used = set(of_stack)
     for page in client.get_paginator("list_aliases").paginate(FunctionName=name):
         for alias in page["Aliases"]:
             weights = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
-            used |= {int(each) for each in (alias["FunctionVersion"], *weights) if each != _LATEST}
+            used |= {int(each) for each in (alias["FunctionVersion"], *weights) if each != LATEST}
     if not used:  # nothing says which version is in use
         return ()
     before = sorted(each for each in published if each < min(used))
@@ -109,20 +106,15 @@ def _layers_in_use(client: Any) -> set[str]:
 def delete(client: Any, unused: UnusedVersions, console: Console) -> None:
     """Delete the versions; those that CloudFront still has replicas of stay for now."""
     for version in unused.versions:
-        try:
-            if unused.is_layer:
-                client.delete_layer_version(LayerName=unused.name, VersionNumber=version)
-            else:
-                client.delete_function(FunctionName=unused.name, Qualifier=str(version))
-        except ClientError as error:
-            if _REPLICATED not in error.response["Error"]["Message"]:
-                raise
+        if unused.is_layer:
+            client.delete_layer_version(LayerName=unused.name, VersionNumber=version)
+        elif not delete_version(client, unused.name, version):
             console.print(
                 f"[yellow]![/] {unused.logical_id}: version {version} stays, because CloudFront"
                 " has replicas of it. Try again after some hours."
             )
-        else:
-            console.print(f"[green]✓[/] {unused.logical_id}: version {version} is deleted")
+            continue
+        console.print(f"[green]✓[/] {unused.logical_id}: version {version} is deleted")
 
 
 def prune(options: argparse.Namespace, console: Console) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import moto
 import pytest
+from botocore.exceptions import ClientError
 from rich.console import Console
 
 from ops.deployed_stack import StackResource
@@ -130,3 +131,22 @@ def test_unused_versions_of_a_function_are_deleted(client: Any):
     left = client.list_versions_by_function(FunctionName="api")["Versions"]
     assert [each["Version"] for each in left] == ["$LATEST", "2", "3"]
     assert find_unused(stack(arn, 3), client, keep=1) == []
+
+
+def test_version_with_replicas_at_cloudfront_stays(client: Any, monkeypatch: pytest.MonkeyPatch):
+    message = (
+        "Lambda was unable to delete arn:aws:lambda:us-east-1:123456789012:function:api:1"
+        " because it is a replicated function."
+    )
+    refusal: Any = {"Error": {"Code": "InvalidParameterValueException", "Message": message}}
+
+    def refuse(**_: object) -> None:
+        raise ClientError(refusal, "DeleteFunction")
+
+    monkeypatch.setattr(client, "delete_function", refuse)
+    output = io.StringIO()
+    delete(
+        client, UnusedVersions("Edge", "api", is_layer=False, versions=(1,)), Console(file=output)
+    )
+    assert "Edge: version 1 stays, because CloudFront has replicas of it." in output.getvalue()
+    assert "is deleted" not in output.getvalue()

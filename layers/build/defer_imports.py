@@ -57,6 +57,9 @@ def lazy_package(source: str, package: str, folder: Path) -> str:
 
     An import stays if the module uses one of its names itself. It also stays if one of its names is
     a submodule's: an import of the submodule elsewhere would bind the name to that.
+
+    Raises:
+        DeferError: no import can wait.
     """
     tree = ast.parse(source)
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
@@ -84,7 +87,7 @@ def moved_into_functions(source: str, names: list[str], module: str) -> str:
     Raises:
         DeferError: it does not import one of them, or uses one outside of functions.
     """
-    tree = ast.parse(source)
+    tree, lines = ast.parse(source), source.splitlines()
     statements: dict[str, str] = {}
     edits: list[Edit] = []
     for node in tree.body:
@@ -102,10 +105,12 @@ def moved_into_functions(source: str, names: list[str], module: str) -> str:
         inner = {id(each) for statement in function.body for each in ast.walk(statement)}
         used = {node.id for node in uses if id(node) in inner}
         uses = [node for node in uses if id(node) not in inner]
-        if used:
-            edits.append(insertion(function, [statements[name] for name in sorted(used)]))
-        if used and source.splitlines()[edits[-1][0]][: function.body[0].col_offset].strip():
+        if not used:
+            continue
+        line, _, _ = edit = insertion(function, [statements[name] for name in sorted(used)])
+        if lines[line][: function.body[0].col_offset].strip():
             raise DeferError(f"{module} has a function on one line, {function.lineno}")
+        edits.append(edit)
     if uses:
         raise DeferError(f"{module} uses {uses[0].id} in line {uses[0].lineno}, not in a function")
     return edited(source, edits)
@@ -121,7 +126,7 @@ def functions_in(tree: ast.Module | ast.ClassDef) -> Iterator[ast.FunctionDef]:
 
 
 def insertion(function: ast.FunctionDef, statements: list[str]) -> Edit:
-    """The statements at the begin of the function, after its docstring."""
+    """The statements at the beginning of the function, after its docstring."""
     first, *others = function.body
     if ast.get_docstring(function, clean=False) is not None and others:
         first = others[0]
@@ -149,7 +154,10 @@ def main() -> int:
     try:
         defer(Path(sys.argv[1]), listed)
     except DeferError as error:
-        print(f"defer_imports.py: {error}. Change deferred_imports.toml.", file=sys.stderr)
+        print(
+            f"defer_imports.py: {error}. Change layers/build/deferred_imports.toml.",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

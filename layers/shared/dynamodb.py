@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 # The range of DynamoDB's numbers; without it, a power such as 1E+999999999 would be an integer of
 # as many digits.
-_FRACTIONS: Final = Context(
+_NUMBER_RANGE: Final = Context(
     Emin=-128, Emax=126, prec=38, traps=[Clamped, Inexact, InvalidOperation, Overflow, Rounded]
 )
 
@@ -82,6 +82,6 @@ def _number(text: str) -> int | Decimal | _UnreadableValue:
     except ValueError:  # a fraction, or more digits than Python converts
         pass
     try:
-        return _FRACTIONS.create_decimal(text)
+        return _NUMBER_RANGE.create_decimal(text)
     except ArithmeticError:
         return _UnreadableValue()

@@ -139,7 +139,7 @@ def test_what_cannot_wait_fails_the_build(
     done = packages.defer()
     assert done.returncode == 1
     assert message in done.stderr
-    assert done.stderr.endswith(". Change deferred_imports.toml.\n")
+    assert done.stderr.endswith(". Change layers/build/deferred_imports.toml.\n")
 
 
 @pytest.mark.parametrize("missing", ["packages = ['stall']", "[functions]\n'shop/a.py' = ['b']"])

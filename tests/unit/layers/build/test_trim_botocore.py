@@ -33,6 +33,7 @@ s3 = ["GetObject", "ListObjectsV2"]
 [paginators]
 s3 = ["ListObjectsV2"]
 """
+ENDPOINT_PARTS = {"Bucket": "a-bucket", "StreamARN": "arn:aws:kinesis:eu-central-1:1:stream/s"}
 
 
 class Trimmed:
@@ -67,20 +68,18 @@ def trimmed(tmp_path: Path) -> Trimmed:
 
 def sample(shape: Any, name: str = "a-name", depth: int = 3) -> Any:
     """A value of the shape that has all members, to some depth."""
-    if name in {"Bucket", "StreamARN"}:  # parts of the endpoint
-        return {"Bucket": "a-bucket", "StreamARN": "arn:aws:kinesis:eu-central-1:1:stream/s"}[name]
+    if name in ENDPOINT_PARTS:
+        return ENDPOINT_PARTS[name]
     if values := getattr(shape, "enum", []):
         return values[0]
     match shape.type_name:
         case "structure":
             if depth == 0:
                 return {}
-            members = dict(
-                list(shape.members.items())[
-                    : 1 if getattr(shape, "is_tagged_union", False) else None
-                ]
-            )
-            return {key: sample(each, key, depth - 1) for key, each in members.items()}
+            members = list(shape.members.items())
+            if shape.is_tagged_union:
+                members = members[:1]
+            return {key: sample(each, key, depth - 1) for key, each in members}
         case "list":
             return [sample(shape.member, name, depth)]
         case "map":
@@ -93,9 +92,7 @@ def sample(shape: Any, name: str = "a-name", depth: int = 3) -> Any:
             return True
         case "integer" | "long" | "float" | "double":
             return 3
-    return (
-        "a-bucket" if name == "Bucket" else ("a-value" * 9)[: max(shape.metadata.get("min", 1), 9)]
-    )
+    return "a-value".ljust(shape.metadata.get("min", 1), "-")
 
 
 def request(loader: Loader, service: str, operation: str) -> Any:

@@ -80,8 +80,6 @@ _ANSWER_HEADERS: Final[dict[int, dict[str, Any]]] = {
         for status in (409, 429, 503)
     },
 }
-
-
 _UNCHANGED: Final = "Not Modified: `If-None-Match` has the ETag of the current answer"
 
 
@@ -126,7 +124,7 @@ def _route(node: ast.FunctionDef, method: str, path: str) -> ApiRoute:
         model=wrapped[1] if wrapped else ast.unparse(node.returns),
         status=HTTPStatus[statuses[0]] if statuses else HTTPStatus.OK,
         tag=next((tag for tag in TAGS if path.endswith(f"/{tag}")), "photos"),
-        is_cached="cached(" in ast.unparse(node),
+        is_cached=bool(re.search(r"\bcached\(", ast.unparse(node))),
     )
 
 

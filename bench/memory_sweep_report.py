@@ -1,6 +1,5 @@
 """Prints and draws what `bench/memory_sweep.py` measured."""
 
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ mpl.use("svg")
 from matplotlib import pyplot as plt
 from rich.console import Console
 from rich.table import Table
+from samcli.yamlhelper import yaml_parse
 
 ROOT = Path(__file__).parent.parent
 PRICES = tomllib.loads((ROOT / "ops" / "cost" / "prices.toml").read_text())
@@ -55,11 +55,13 @@ class Sweep:
 
 def in_template() -> dict[str, int]:
     """The memory of each function in template.yaml, by its folder."""
-    found = re.findall(
-        r"CodeUri: functions/(\w+)\n(?:(?!.*CodeUri).*\n)*?\s+MemorySize: (\d+)",
-        (ROOT / "template.yaml").read_text(),
-    )
-    return {folder: int(memory) for folder, memory in found}
+    template = yaml_parse((ROOT / "template.yaml").read_text())
+    functions = [
+        resource["Properties"]
+        for resource in template["Resources"].values()
+        if resource.get("Type") == "AWS::Serverless::Function"
+    ]
+    return {Path(each["CodeUri"]).name: each["MemorySize"] for each in functions}
 
 
 def print_sweeps(sweeps: Mapping[str, Sweep]) -> None:
@@ -126,14 +128,12 @@ def plot(sweeps: Mapping[str, Sweep], file: Path) -> None:
         cost.set_ylabel("$ for a million invocations", color="C1")
         cost.set_ylim(bottom=0)
         axis.axvspan(memories[0], max(memories[0], sweep.least_mb), color="0.9")
-        for label, memory, style in (
-            ("cheapest", sweep.cheapest, "C1--"),
-            ("fastest", sweep.fastest, "C0--"),
-            ("template.yaml", chosen[sweep.function], "k-"),
+        for label, memory, color, style in (
+            ("cheapest", sweep.cheapest, "C1", "--"),
+            ("fastest", sweep.fastest, "C0", "--"),
+            ("template.yaml", chosen[sweep.function], "black", "-"),
         ):
-            axis.axvline(
-                memory, color=style[:-1].rstrip("-"), ls=style[2:] or "-", lw=1, label=label
-            )
+            axis.axvline(memory, color=color, ls=style, lw=1, label=label)
     axes.flat[0].legend(fontsize=8)
     figure.supxlabel("memory in MB; in gray less than the function needs")
     figure.savefig(file)

@@ -24,6 +24,7 @@ from typing import Annotated, Any
 
 import boto3
 import msgspec
+from aws_answers import answer
 from aws_lambda_powertools.utilities.batch import (
     BatchProcessor,
     EventType,
@@ -31,7 +32,6 @@ from aws_lambda_powertools.utilities.batch import (
 )
 from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import KinesisStreamRecord
 from botocore.awsrequest import AWSResponse
-from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from rich.console import Console
 from rich.table import Table
@@ -81,16 +81,6 @@ def changes(records: int) -> dict[str, list[dict[str, Any]]]:
     return {"Records": batch}
 
 
-class NoBody(io.BytesIO):
-    """An empty JSON answer."""
-
-    def __init__(self) -> None:
-        super().__init__(b"{}")
-
-    def stream(self, **_: object) -> list[bytes]:
-        return [self.read()]
-
-
 class Calls:
     """Counts a client's requests, and answers them before they leave."""
 
@@ -102,7 +92,7 @@ class Calls:
         self.count += 1
         if item := json.loads(request.body).get("Item"):
             self.put_units += math.ceil(size(item) / 1024)
-        return AWSResponse("https://dynamodb", 200, HTTPHeaders(), NoBody())
+        return answer("https://dynamodb", b"{}")
 
 
 class _ComparedView(msgspec.Struct, gc=False):
@@ -247,10 +237,10 @@ def whole_handlers(console: Console, counted: Calls, runs: int) -> None:
                 calls.count = calls.put_units = 0
                 began = time.process_time()
                 with contextlib.redirect_stdout(io.StringIO()):
-                    answer = handler(batch, Context(Clock(60)))
+                    answered = handler(batch, Context(Clock(60)))
                 spent.append(time.process_time() - began)
-                if answer["batchItemFailures"]:
-                    sys.exit(f"{name} did not finish a batch of {records} events: {answer}")
+                if answered["batchItemFailures"]:
+                    sys.exit(f"{name} did not finish a batch of {records} events: {answered}")
             units = counting_units(views(records)) if name == "view_counter" else calls.put_units
             per_event = (calls.count / records, units / records)
             rate = records / statistics.median(spent)

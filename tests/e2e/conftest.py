@@ -1,7 +1,7 @@
-"""One laptop cloud for all of these tests, with the stack that the real sam deploys.
+"""One laptop cloud for all tests of a worker, with the stack that the real sam deploys.
 
-With two workers of pytest-xdist the tests of the gallery run in one. Those of other clouds and
-tests/applications run in the other, and the last of their files in the one that is free first.
+Workers of pytest-xdist take one scope after the other: the tests of the page, those of the rest of
+the gallery, and each file of tests/applications and of tests that start clouds of their own.
 """
 
 import contextlib
@@ -77,7 +77,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse a test that would deploy the gallery a second time."""
+    """Refuse a test that would have another worker deploy the gallery, too."""
     for item in items:
         file, fixtures = file_of(item.nodeid), getattr(item, "fixturenames", ())
         if has_another_cloud(file) and "built" in fixtures:
@@ -94,12 +94,14 @@ def has_another_cloud(file: str) -> bool:
 
 
 class ByCloud(LoadScopeScheduling):
-    """One scope for the gallery, so that it is not deployed twice, and one per file of others."""
+    """Two scopes for the gallery, so that two workers deploy it once each; others by file."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = file_of(nodeid)
         if has_another_cloud(file):
             return file
+        if file.startswith("tests/e2e/test_browser"):
+            return "page"
         return "gallery" if file.startswith("tests/e2e/") else nodeid
 
 

@@ -142,6 +142,7 @@ def live_versions(cloud: Cloud) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("neighbor", "quick")
+@pytest.mark.slow
 def test_stack_is_deployed_updated_and_deleted_without_leftovers(
     cloud: Cloud, capfd: pytest.CaptureFixture[str]
 ):

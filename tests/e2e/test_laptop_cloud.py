@@ -171,6 +171,7 @@ def test_ctrl_c_ends_everything():
     awaited(lambda: not any(child.is_running() for child in started))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads environments of processes in /proc")
 def test_demo_after_a_killed_one_works_and_gets_nothing_of_a_persons_aws(
     persons_environment: dict[str, str],

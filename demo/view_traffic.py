@@ -11,6 +11,7 @@ import msgspec
 
 from demo.client import Gallery, GalleryError
 from localcloud.cloud import Cloud
+from shared.view_rows import SUFFIXES
 
 _BURST: Final = 500  # the limit of PutRecords
 POISON: Final = (b"not JSON", b"\xf3\x89\x9a\xc2 aggregated", b'{"photo_id": 7}', b"[]", b"")
@@ -26,7 +27,10 @@ class Sent(msgspec.Struct, frozen=True):
 def send_views(
     cloud: Cloud, stack: Mapping[str, str], gallery: Gallery, photo_ids: list[str], count: int
 ) -> Sent:
-    """Send one view per photo by the API, and the rest into the stream with poison records."""
+    """Send one view per photo by the API, and the rest into the stream with poison records.
+
+    The most viewed photo's are spread over its partition keys, as the API does it for such a photo.
+    """
     views: Counter[str] = Counter()
     for photo_id in photo_ids:
         gallery.record_view(photo_id)
@@ -39,7 +43,8 @@ def send_views(
         photo_id = photo_ids[place]
         views[photo_id] += 1
         view = json.dumps({"photo_id": photo_id, "viewed_at": now}).encode()
-        records.append({"Data": view, "PartitionKey": photo_id})
+        suffix = "" if place else SUFFIXES[number % len(SUFFIXES)]
+        records.append({"Data": view, "PartitionKey": f"{photo_id}{suffix}"})
     for number, data in enumerate(POISON):
         records.insert(number * len(records) // len(POISON), {"Data": data, "PartitionKey": "x"})
     kinesis = cloud.client("kinesis")

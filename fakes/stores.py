@@ -184,7 +184,7 @@ def fits(request: dict[str, Any], key: tuple[str, ...]) -> bool:
     if "FilterExpression" not in request:
         return True
     values = request["ExpressionAttributeValues"]
-    return key[1] == values[":total"]["S"] or key[1].startswith(values[":day"]["S"])
+    return key[1].startswith((values[":total"]["S"], values[":day"]["S"]))
 
 
 class Buckets:

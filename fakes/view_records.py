@@ -135,18 +135,19 @@ class Counting:
 
 
 def totals(items: Iterable[dict[str, Any]]) -> dict[str, int]:
-    """Totals by photo."""
-    return {
-        item["photo_id"]["S"]: int(item["views"]["N"])
-        for item in items
-        if item["period"]["S"] == "total"
-    }
+    """Totals by photo: the sums of its partition keys."""
+    found: Counter[str] = Counter()
+    for item in items:
+        if item["period"]["S"].startswith("total"):
+            found[item["photo_id"]["S"]] += int(item["views"]["N"])
+    return found
 
 
 def minutes(items: Iterable[dict[str, Any]]) -> dict[tuple[str, str], int]:
-    """Counts by photo and minute key."""
-    return {
-        (item["photo_id"]["S"], item["period"]["S"]): int(item["views"]["N"])
-        for item in items
-        if item["period"]["S"] != "total"
-    }
+    """Counts by photo and minute key: the sums of the photo's partition keys."""
+    found: Counter[tuple[str, str]] = Counter()
+    for item in items:
+        minute, z, _ = item["period"]["S"].partition("Z")
+        if z:
+            found[item["photo_id"]["S"], minute + z] += int(item["views"]["N"])
+    return found

@@ -29,9 +29,14 @@ _PHASES: Final[dict[str, dict[str, Positions]]] = {
 
 
 class Part(msgspec.Struct):
-    """What one reader has read in one step."""
+    """What one reader has read in one step.
+
+    A photo's totals, one for each of its partition keys, are adjacent. `last_total` is the sum of
+    those that were read last: the next page may have more of them.
+    """
 
     positions: Positions
+    last_total: tuple[int, str] | None = None
     counts: Counter[str] = msgspec.field(default_factory=Counter)
     findings: list[Finding] = []
     pairs: Pairs = msgspec.field(default_factory=Pairs)
@@ -43,6 +48,20 @@ class Part(msgspec.Struct):
             del self.positions[source]
         else:
             self.positions[source] = next_position
+
+    def add_total(self, views: int, photo_id: str) -> None:
+        """Add the total of one partition key of a photo."""
+        if self.last_total and self.last_total[1] == photo_id:
+            self.last_total = (self.last_total[0] + views, photo_id)
+        else:
+            self.close_total()
+            self.last_total = (views, photo_id)
+
+    def close_total(self) -> None:
+        """Rank the photo that was read last: all its totals have been read."""
+        if self.last_total:
+            self.views = heapq.nlargest(MOST_VIEWED, [*self.views, self.last_total])
+            self.last_total = None
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -66,6 +85,7 @@ class State(msgspec.Struct):
     counts: dict[str, int] = {}
     examples: dict[str, list[str]] = {}
     top_photos: list[tuple[int, str]] = []
+    last_totals: dict[str, tuple[int, str]] = {}  # `Part.last_total` by reader
     todo: list[Finding] = []
     report: str | None = None
     skipped: str | None = None
@@ -89,8 +109,12 @@ class State(msgspec.Struct):
     def take(self, reader: str, part: Part) -> None:
         """Add what a reader has read in this step."""
         self.cursor[reader] = part.positions
+        self.last_totals.pop(reader, None)
         if not part.positions:
             del self.cursor[reader]
+            part.close_total()
+        elif part.last_total:
+            self.last_totals[reader] = part.last_total
         self.counts = dict(Counter(self.counts) + part.counts)
         self.top_photos = heapq.nlargest(MOST_VIEWED, self.top_photos + part.views)
         # A photo and its row may be in different segments, so both may report the same finding.

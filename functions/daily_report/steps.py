@@ -1,6 +1,5 @@
 """One step of the report: repair what the last step found, then continue reading."""
 
-import heapq
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from daily_report.reconciliation import REPLICATED, ScannedRecord, is_expired
 from daily_report.repairing import Repairer
 from daily_report.report import make_report, report_key
 from daily_report.settings import Settings
-from daily_report.state import MOST_VIEWED, Part, State
+from daily_report.state import Part, State
 from shared.dynamodb import to_item
 from shared.photos import MEDIA_PREFIX, UPLOAD_PREFIX, Status
 from shared.view_rows import TOTAL, day_prefix
@@ -35,7 +34,7 @@ _QUEUE_LENGTH: Final = "ApproximateNumberOfMessages"
 
 
 class _ViewRow(msgspec.Struct, frozen=True):
-    """A row of the views table: a photo's total, or its views in one minute."""
+    """A row of the views table: the total of a partition key, or its views in one minute."""
 
     photo_id: str
     period: str
@@ -150,7 +149,7 @@ class DailyReport:
         }[state.phase]
 
         def read(reader: str) -> Part:
-            part = Part(dict(state.cursor[reader]))
+            part = Part(dict(state.cursor[reader]), last_total=state.last_totals.get(reader))
             while part.positions and len(part.findings) < _MOST_FINDINGS and time_left() > 0:
                 read_page(part, reader, state)
             part.findings += self._judge.findings(part.pairs.give_up(0), state.run.started_at)
@@ -201,15 +200,15 @@ class DailyReport:
             "views",
             segment,
             _ViewRow,
-            FilterExpression="#period = :total OR begins_with(#period, :day)",
+            FilterExpression="begins_with(#period, :total) OR begins_with(#period, :day)",
             ExpressionAttributeValues=to_item({":total": TOTAL, ":day": day_before}),
         )
         for row in rows:
-            if row.period != TOTAL:
+            if not row.period.startswith(TOTAL):
                 part.counts["views.day_before"] += row.views
             elif row.expires_at is None:
                 part.counts["views.total"] += row.views
-                part.views = heapq.nlargest(MOST_VIEWED, [*part.views, (row.views, row.photo_id)])
+                part.add_total(row.views, row.photo_id)
 
     def _list_objects(self, part: Part, listing: str, state: State) -> None:
         """Count a page of objects, and find those that no record needs."""

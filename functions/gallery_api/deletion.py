@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from shared.dynamodb import from_item, to_item
 from shared.photos import MEDIA_PREFIX, TOMBSTONE_LIFETIME, Photo, Status, upload_key
-from shared.view_rows import TOTAL
+from shared.view_rows import TOTAL, TOTALS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -64,16 +64,17 @@ def remove_objects(s3: "S3Client", uploads: str, media: str, photo_id: str) -> I
 def remove_views(
     dynamodb: "DynamoDBClient", table: str, photo_id: str, now: datetime
 ) -> Iterator[None]:
-    """Replace the total by a tombstone and remove the rows of minutes, the latest first.
+    """Replace the totals by tombstones and remove the rows of minutes, the latest first.
 
     Views that are still in the stream, or that are replayed, are counted later. Their rows have a
-    TTL: view_counter adds to the tombstone, which keeps its own. Yields before each step.
+    TTL: view_counter adds to the tombstones, which keep their own. Each partition key that a view
+    of the photo can have gets one. Yields before each step.
 
     Raises:
         TimeoutError: DynamoDB has left some rows unprocessed `_TRIES` times.
     """
     end = int((now + TOMBSTONE_LIFETIME).timestamp())
-    tombstone = {"photo_id": photo_id, "period": TOTAL, "views": 0, "expires_at": end}
+    tombstone = {"photo_id": photo_id, "views": 0, "expires_at": end}
     pages = dynamodb.get_paginator("query").paginate(
         TableName=table,
         KeyConditionExpression="photo_id = :photo_id AND period < :total",
@@ -83,7 +84,7 @@ def remove_views(
         ConsistentRead=True,
     )
     writes = chain(
-        [{"PutRequest": {"Item": to_item(tombstone)}}],
+        ({"PutRequest": {"Item": to_item(tombstone | {"period": total})}} for total in TOTALS),
         ({"DeleteRequest": {"Key": row}} for page in pages for row in page["Items"]),
     )
     for requests in batched(writes, _MOST_WRITES, strict=False):

@@ -43,7 +43,7 @@ class CountResult(msgspec.Struct):
 
 
 class _NotCountedError(Exception):
-    """A transaction was refused, unanswered or not begun; `reasons` are by photo id."""
+    """A transaction was refused, unanswered or not begun; `reasons` are by partition key."""
 
     def __init__(self, reasons: dict[str, str]) -> None:
         self.reasons = reasons
@@ -84,10 +84,10 @@ class ViewCounter(msgspec.Struct, frozen=True):
                 try:
                     new = self._write(rest, time_left, read_receipts=read_receipts)
                 except _NotCountedError as error:
-                    busy = {photo for photo, why in error.reasons.items() if why != MAY_BE_COUNTED}
+                    busy = {key for key, why in error.reasons.items() if why != MAY_BE_COUNTED}
                     result.reasons |= set(error.reasons.values())
-                    result.not_counted += [view for view in rest if view.photo_id in busy]
-                    rest = [view for view in rest if view.photo_id not in busy]
+                    result.not_counted += [view for view in rest if view.partition_key in busy]
+                    rest = [view for view in rest if view.partition_key not in busy]
                     read_receipts = read_receipts or MAY_BE_COUNTED in error.reasons.values()
                 else:
                     result.new += len(new)
@@ -107,7 +107,7 @@ class ViewCounter(msgspec.Struct, frozen=True):
             seen = {(item["photo_id"]["S"], item["period"]["S"]): item for item in items}
             views = without_receipt(views, seen)
             if time_left() <= 0:  # the read used up the time
-                raise _NotCountedError({view.photo_id: "no time is left" for view in views})
+                raise _NotCountedError({view.partition_key: "no time is left" for view in views})
         if views:
             actions = transaction(self.table, views, iso_milliseconds(self.clock()), seen)
             _transact(self.dynamodb.transact_write_items, actions)

@@ -20,6 +20,7 @@ from shared.logs import make_logger
 from shared.photo_ids import is_photo_id
 from shared.quarantine import Poison, quarantine
 from shared.settings import load_settings
+from shared.view_rows import split_key
 from view_counter.counting import ViewCounter
 from view_counter.view_records import read_batch, records_in
 
@@ -78,10 +79,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def _quarantine(poison: Poison) -> bool:
     """Whether the record is in quarantine now."""
-    key = poison.record["kinesis"]["partitionKey"]
+    photo_id, _ = split_key(poison.record["kinesis"]["partitionKey"])
     fields = {
         "position": poison.position,
-        "photo_id": key if is_photo_id(key) else None,
+        "photo_id": photo_id if is_photo_id(photo_id) else None,
         "reason": poison.reason,
     }
     try:

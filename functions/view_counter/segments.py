@@ -1,7 +1,9 @@
 """The transactions that count views, and what DynamoDB's answers to them mean.
 
-A photo has one row for its total and one for each minute. A transaction that adds views to the row
-of a minute also adds a receipt to it: the first and the last sequence number that it counted.
+A partition key has one row for its total and one for each minute: the photo id, and each further
+key of a photo whose views are spread. Only sequence numbers of one partition key are in an order
+that a range of them can describe, so keys share no row. A transaction that adds views to the row of
+a minute also adds a receipt to it: the first and the last sequence number that it counted.
 
 The row of the total has `last_sequence`, the highest sequence number that has been counted. A view
 above it is new, and no receipt has to be read to know that.
@@ -15,7 +17,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
 
-from shared.view_rows import TOTAL, minute_key
+from shared.view_rows import TOTAL, key_suffix, minute_key
 from view_counter.view_records import View
 
 LIFETIME_SECONDS: Final = 30 * 24 * 60 * 60  # of receipts: twice as long as failed batches are kept
@@ -34,13 +36,14 @@ def cut(views: Iterable[View]) -> Iterator[list[View]]:
     segment: list[View] = []
     keys: set[object] = set()
     for view in views:
-        key = (view.photo_id, view.minute)
-        if key not in keys:
-            new_keys = {key, view.photo_id} - keys  # the minute's row, and the total's
+        total = view.partition_key
+        minute = (total, view.minute)
+        if minute not in keys:
+            new_keys = {minute, total} - keys  # a row each
             if len(keys) + len(new_keys) > _MOST_ROWS:
                 yield segment
                 segment, keys = [], set()
-            keys |= {key, view.photo_id}
+            keys |= {minute, total}
         segment.append(view)
     if segment:
         yield segment
@@ -49,61 +52,65 @@ def cut(views: Iterable[View]) -> Iterator[list[View]]:
 def transaction(
     table: str, segment: Iterable[View], now: str, seen: Rows | None = None
 ) -> list[Action]:
-    """The actions that count a segment, all or none of them, on a condition for each photo.
+    """The actions that count a segment, all or none of them, on a condition for each partition key.
 
-    Without `seen`, the condition is that the views are above the photo's `last_sequence`. `seen`
-    are rows that have been read and have no receipt for these views. The condition is then that
-    the photo's total has not changed since.
+    Without `seen`, the condition is that the views are above the key's `last_sequence`. `seen` are
+    rows that have been read and have no receipt for these views. The condition is then that the
+    key's total has not changed since.
     """
-    photos: dict[str, dict[int, list[View]]] = defaultdict(lambda: defaultdict(list))
+    keys: dict[tuple[str, str], dict[int, list[View]]] = defaultdict(lambda: defaultdict(list))
     for view in segment:
-        photos[view.photo_id][view.minute].append(view)
+        keys[view.photo_id, view.suffix][view.minute].append(view)
     actions: list[Action] = []
-    for photo_id, minutes in photos.items():
+    for (photo_id, suffix), minutes in keys.items():
+        total_key = (photo_id, TOTAL + suffix)
         numbers = [view.sequence for views in minutes.values() for view in views]
         added = sum(map(_added, minutes.values()))
         last = _padded(max(numbers))
         if seen is None:
             guard, bound = "last_sequence < :bound", {"S": _padded(min(numbers))}
         else:
-            total = _NOTHING_COUNTED | dict(seen.get((photo_id, TOTAL), {}))
+            total = _NOTHING_COUNTED | dict(seen.get(total_key, {}))
             guard, bound = "version = :bound", total["version"]
             last = max(last, total["last_sequence"]["S"])
         values: dict[str, Any] = {":one": {"N": "1"}, ":last": {"S": last}, ":now": {"S": now}}
         more = ", version :one SET last_sequence = :last, counted_at = :now"
-        update = _add(table, (photo_id, TOTAL), added, more, values | {":bound": bound})
+        update = _add(table, total_key, added, more, values | {":bound": bound})
         update["ConditionExpression"] = f"attribute_not_exists(version) OR {guard}"
         actions.append({"Update": update})
         for minute, views in minutes.items():
             end = {"N": str(minute * 60 + LIFETIME_SECONDS)}
             values = {":receipts": {"BS": _receipts(views)}, ":end": end}
             more = ", receipts :receipts SET expires_at = :end"
-            update = _add(table, (photo_id, period(minute)), _added(views), more, values)
+            update = _add(table, _minute_row(views[0]), _added(views), more, values)
             actions.append({"Update": update})
     return actions
 
 
 def refusals(actions: Iterable[Action], reasons: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Why a transaction failed, by photo; MAY_BE_COUNTED if some of its views may have receipts."""
-    keys = [request["Key"] for action in actions for request in action.values()]
+    """Why a transaction failed, by partition key.
+
+    The reason is MAY_BE_COUNTED if some of its views may have receipts.
+    """
+    rows = [request["Key"] for action in actions for request in action.values()]
     return {
-        key["photo_id"]["S"]: reason["Code"]
-        for key, reason in zip(keys, reasons, strict=True)
+        f"{row['photo_id']['S']}{key_suffix(row['period']['S'])}": reason["Code"]
+        for row, reason in zip(rows, reasons, strict=True)
         if reason["Code"] != "None"
     }
 
 
 def reads(table: str, segment: Iterable[View]) -> list[Action]:
     """The reads, in one transaction, of all rows that the segment would be added to."""
-    keys = {(view.photo_id, row) for view in segment for row in (TOTAL, period(view.minute))}
-    return [{"Get": {"TableName": table, "Key": _key(*key)}} for key in keys]
+    rows = {row for view in segment for row in (_total_row(view), _minute_row(view))}
+    return [{"Get": {"TableName": table, "Key": _key(*row)}} for row in rows]
 
 
 def without_receipt(segment: Iterable[View], seen: Rows) -> list[View]:
     """The views without a receipt: they have not been counted."""
 
     def is_covered(view: View) -> bool:
-        row = seen.get((view.photo_id, period(view.minute)), {"receipts": {"BS": ()}})
+        row = seen.get(_minute_row(view), {"receipts": {"BS": ()}})
         number = _octets(view.sequence)
         return any(receipt[:24] <= number <= receipt[24:] for receipt in row["receipts"]["BS"])
 
@@ -112,8 +119,16 @@ def without_receipt(segment: Iterable[View], seen: Rows) -> list[View]:
 
 @functools.lru_cache(maxsize=1024)
 def period(minute: int) -> str:
-    """The sort key of a minute's row; minutes are numbered from 1970."""
+    """The sort key of a minute's row, without suffix; minutes are numbered from 1970."""
     return minute_key(datetime.fromtimestamp(minute * 60, UTC))
+
+
+def _total_row(view: View) -> tuple[str, str]:
+    return view.photo_id, TOTAL + view.suffix
+
+
+def _minute_row(view: View) -> tuple[str, str]:
+    return view.photo_id, period(view.minute) + view.suffix
 
 
 def _add(

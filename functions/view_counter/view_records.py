@@ -12,6 +12,7 @@ import msgspec
 from shared.events import check_event
 from shared.photo_ids import is_photo_id
 from shared.quarantine import Poison, refuse_broken_release
+from shared.view_rows import SUFFIXES, split_key
 
 FUNCTION: Final = "view_counter"
 _RETENTION_SECONDS: Final = 24 * 60 * 60
@@ -22,10 +23,10 @@ _POISON: Final = (binascii.Error, msgspec.MsgspecError, RecursionError, UnicodeD
 class View(msgspec.Struct, frozen=True, gc=False):
     """One view of a photo; minutes are numbered from 1970.
 
-    `run` is how many poison records of the photo are before the view in the batch. A receipt covers
-    views of one run only: it must not cover poison, because a redrive may count that later. A view
-    that is `left_out` repeats another of the same viewer in the batch. It gets a receipt and adds
-    nothing to the count.
+    `suffix` is what its partition key has after the photo id. `run` is how many poison records of
+    the partition key are before the view in the batch. A receipt covers views of one run only: it
+    must not cover poison, because a redrive may count that later. A view that is `left_out` repeats
+    another of the same viewer in the batch. It gets a receipt and adds nothing to the count.
     """
 
     sequence: int
@@ -33,6 +34,12 @@ class View(msgspec.Struct, frozen=True, gc=False):
     minute: int
     run: int
     left_out: bool = False
+    suffix: str = ""
+
+    @property
+    def partition_key(self) -> str:
+        """The key of its record: within a shard, its sequence numbers are in order."""
+        return f"{self.photo_id}{self.suffix}"
 
 
 class ViewBatch(msgspec.Struct, frozen=True):
@@ -103,7 +110,8 @@ def read_batch(records: Iterable[Mapping[str, Any]]) -> ViewBatch:
     for sequence in sorted(by_sequence):
         record = by_sequence[sequence]
         kinesis = record["kinesis"]
-        photo_id = kinesis["partitionKey"]
+        key = kinesis["partitionKey"]
+        photo_id, suffix = split_key(key)
         try:
             minute, viewer = _read(kinesis)
         except _POISON as error:
@@ -113,11 +121,11 @@ def read_batch(records: Iterable[Mapping[str, Any]]) -> ViewBatch:
             reason = f"the function raised {error!r}"
         else:
             repeated = viewer is not None and (photo_id, viewer) in viewers
-            views.append(View(sequence, photo_id, minute, runs[photo_id], repeated))
+            views.append(View(sequence, photo_id, minute, runs[key], repeated, suffix))
             if viewer is not None:
                 viewers.add((photo_id, viewer))
             continue
-        runs[photo_id] += 1
+        runs[key] += 1
         position = f"{record['eventID'].partition(':')[0]}/{sequence}"
         poison.append((sequence, Poison(FUNCTION, position, reason, record)))
     refuse_broken_release(unexpected)
@@ -132,8 +140,9 @@ def _read(kinesis: Mapping[str, Any]) -> tuple[int, str | None]:
     if not isinstance(arrived, int | float) or not math.isfinite(arrived):
         raise msgspec.ValidationError("approximateArrivalTimestamp is not a number")
     event = _decode(binascii.a2b_base64(data))
-    if event.photo_id != kinesis["partitionKey"] or not is_photo_id(event.photo_id):
-        raise msgspec.ValidationError("photo_id is malformed, or is not the partition key")
+    photo_id, suffix = split_key(kinesis["partitionKey"])
+    if event.photo_id != photo_id or suffix not in SUFFIXES or not is_photo_id(photo_id):
+        raise msgspec.ValidationError("photo_id is malformed, or the partition key is not its own")
     # Keep this rule stable until failed batches expire: receipts are stored per minute.
     moment = event.viewed_at.timestamp()
     counted = moment if abs(moment - arrived) <= _RETENTION_SECONDS else arrived

@@ -1,10 +1,29 @@
-"""Range keys of the views table: a photo has one row for its total and one for each minute."""
+"""Partition keys of the views stream, and range keys of the views table.
+
+A view has its photo's id as partition key, or one of the photo's `SPREAD` further keys while one
+shard cannot take all its views: `<photo_id>#0` to `<photo_id>#f`. Each of these keys has rows of
+its own, whose range keys end like it: one for its total and one for each minute.
+"""
 
 from datetime import UTC, date, datetime
 from typing import Final
 
+SPREAD: Final = 16
+SUFFIXES: Final = ("", *(f"#{number:x}" for number in range(SPREAD)))  # of partition keys
 TOTAL: Final = "total"  # sorts after every minute
+TOTALS: Final = tuple(f"{TOTAL}{suffix}" for suffix in SUFFIXES)
 _MINUTE: Final = "minute#"
+_ID_LENGTH: Final = 36
+
+
+def split_key(partition_key: str) -> tuple[str, str]:
+    """The photo id and the suffix of a partition key; either may be wrong."""
+    return partition_key[:_ID_LENGTH], partition_key[_ID_LENGTH:]
+
+
+def key_suffix(period: str) -> str:
+    """The suffix of the partition key to which the row with this range key belongs."""
+    return period[-2:] if period[-2] == "#" else ""
 
 
 def iso_minute(moment: datetime) -> str:
@@ -13,7 +32,7 @@ def iso_minute(moment: datetime) -> str:
 
 
 def minute_key(moment: datetime) -> str:
-    """The row of the moment's minute, `minute#2026-11-20T12:34Z`."""
+    """The row of the moment's minute, `minute#2026-11-20T12:34Z`, of the photo's own key."""
     return f"{_MINUTE}{iso_minute(moment)}"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from fakes.view_records import minutes, totals
 from shared.photos import Status, upload_key
+from shared.view_rows import split_key
 from tests.chaos.found import Found
 from tests.chaos.ledger import Ledger
 from tests.simulation.photos_world import row_of
@@ -38,7 +39,8 @@ def _stream(ledger: Ledger, found: Found) -> Iterator[str]:
     maybe = Counter(ledger.maybe_put)
     by_api = Counter[str]()
     for record, count in others.items():
-        by_api[record[0]] += max(count - maybe[record], 0)
+        photo_id, _ = split_key(record[0])
+        by_api[photo_id] += max(count - maybe[record], 0)
     for photo_id in by_api.keys() | ledger.api_views.keys():
         least = ledger.api_views[photo_id]
         most = least + ledger.unanswered_views[photo_id]
@@ -54,7 +56,7 @@ def _counts(ledger: Ledger, found: Found) -> Iterator[str]:
     """Totals and minutes are those of the views in the stream; a deleted photo's rows expire."""
     kept = {id_ for id_, photo in found.photos.items() if photo.status is not Status.DELETED}
     good = [record for record in found.stream.values() if record not in ledger.poison]
-    views = [json.loads(data) for key, data in good if key in kept]
+    views = [json.loads(data) for key, data in good if split_key(key)[0] in kept]
     items = [item for item in found.views if item["photo_id"]["S"] in kept]
     yield from _differences(
         "total", Counter(view["photo_id"] for view in views), Counter(totals(items))

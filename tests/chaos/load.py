@@ -19,6 +19,7 @@ from localcloud.clients import root_client
 from localcloud.cloud import Cloud
 from localcloud.execution.time_limits import TimeLimits
 from shared.timestamps import iso_milliseconds
+from shared.view_rows import SUFFIXES
 from tests.chaos.ledger import Ledger
 from tests.chaos.plan import (
     VIEWS_PER_PUT,
@@ -191,7 +192,8 @@ class Client:
             photo_id = self._chance.choice(listed)
             moment = iso_milliseconds(now + timedelta(seconds=self._chance.choice(_OFFSETS)))
             view = {"photo_id": photo_id, "viewed_at": moment}
-            records.append((photo_id, json.dumps(view).encode()))
+            key = photo_id + self._chance.choice(("", *SUFFIXES))
+            records.append((key, json.dumps(view).encode()))
         kinds = poison(self._chance.choice(listed), iso_milliseconds(now))
         spoilt = [kinds[(number + place) % len(kinds)] for place in range(bad)]
         for each in spoilt:

@@ -149,11 +149,13 @@ def test_redrive_corrects_every_count_after_a_broken_release_and_poison(
     """A release that raises on everything, one that raises on some records, and real poison."""
     failed, quarantined = (listed_photo(gallery, event_sources) for _ in range(2))
     before = waiting(cloud, stack, "quarantine/")
-    put(cloud, stack, failed, *views(failed, 3))
+    put(cloud, stack, failed, *views(failed, 2))
+    put(cloud, stack, f"{failed}#7", *views(failed, 1))
     event_sources.await_drained(30)
 
     release(cloud, stack, built, handler=BROKEN)
-    put(cloud, stack, failed, *views(failed, 40))
+    put(cloud, stack, failed, *views(failed, 25))
+    put(cloud, stack, f"{failed}#7", *views(failed, 15))
     event_sources.await_drained(60)
     batches = waiting(cloud, stack, "aws/lambda/")
     assert sum(len(json.loads(batch["payload"])["Records"]) for batch in batches.values()) == 40

@@ -48,33 +48,35 @@ def last_sequence_that_only_rises(function: Function, patch: pytest.MonkeyPatch)
 
 def stretches(function: Function, patch: pytest.MonkeyPatch) -> None:
     """Receipts claim the poison between two views."""
-    read = function.module.read_batch
+    _change_views(function, patch, run=0)
 
-    def read_batch(records: Any) -> Any:
-        batch = read(records)
-        views = [msgspec.structs.replace(view, run=0) for view in batch.views]
-        return msgspec.structs.replace(batch, views=views)
 
-    patch.setattr(function.module, "read_batch", read_batch)
+def rows_by_photo(function: Function, patch: pytest.MonkeyPatch) -> None:
+    """All partition keys of a photo share the rows of the photo id."""
+    _change_views(function, patch, suffix="")
+
+
+def receipts_by_photo(function: Function, patch: pytest.MonkeyPatch) -> None:
+    """All partition keys of a photo share the rows of minutes, and so their receipts."""
+    segments = function.part("segments")
+    patch.setattr(
+        segments, "_minute_row", lambda view: (view.photo_id, segments.period(view.minute))
+    )
 
 
 def receipts_below_the_last_sequence(function: Function, patch: pytest.MonkeyPatch) -> None:
     """Views up to `last_sequence` count as counted, without a check of the receipts."""
-    counting = function.part("counting")
-    write = counting.ViewCounter._write
 
-    def _write(self: Any, views: list[Any], time_left: Any, *, exactly: bool) -> int:
-        try:
-            new: int = write(self, views, time_left, exactly=exactly)
-        except counting._NotCountedError as error:
-            why = error.reasons
-            rest = [view for view in views if why.get(view.photo_id) != counting.MAY_BE_COUNTED]
-            if exactly or len(rest) == len(views):
-                raise
-            return _write(self, rest, time_left, exactly=False) if rest else 0
-        return new
+    def above_the_last_sequence(views: Any, seen: Any) -> list[Any]:
+        nothing = {"last_sequence": {"S": ""}}
+        return [
+            view
+            for view in views
+            if f"{view.sequence:056}"
+            > seen.get((view.photo_id, f"total{view.suffix}"), nothing)["last_sequence"]["S"]
+        ]
 
-    patch.setattr(counting.ViewCounter, "_write", _write)
+    patch.setattr(function.part("counting"), "without_receipt", above_the_last_sequence)
 
 
 def report_of_the_lowest(function: Function, patch: pytest.MonkeyPatch) -> None:
@@ -194,6 +196,8 @@ MUTATIONS: dict[str, list[Mutation]] = {
         redrive_condition,
         last_sequence_that_only_rises,
         stretches,
+        rows_by_photo,
+        receipts_by_photo,
         receipts_below_the_last_sequence,
         report_of_the_lowest,
         key_groups_by_key,
@@ -210,6 +214,17 @@ MUTATIONS: dict[str, list[Mutation]] = {
         caller_reference_of_all_records,
     ],
 }
+
+
+def _change_views(function: Function, patch: pytest.MonkeyPatch, **changes: Any) -> None:
+    read = function.module.read_batch
+
+    def read_batch(records: Any) -> Any:
+        batch = read(records)
+        views = [msgspec.structs.replace(view, **changes) for view in batch.views]
+        return msgspec.structs.replace(batch, views=views)
+
+    patch.setattr(function.module, "read_batch", read_batch)
 
 
 def _change_transactions(

@@ -110,6 +110,7 @@ def test_report_does_not_depend_on_interruptions_of_its_steps(order: str):
     report, _ = make(calm, taken(calm, plenty))
     interruptions = Interruptions(faulty, most_looks=40, risk=0.005)
     assert make(faulty, interruptions)[0] == report
+    assert [top["views"] for top in report["top_photos"][:2]] == [2 * 9990, 2 * 9980]
     assert interruptions.deaths
     assert writes(faulty) == writes(calm)
     for table in ("photos", "catalog"):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from fakes.memory_stream import MemoryStream
-from fakes.view_records import minutes, photo, totals
+from fakes.view_records import photo
 from shared.timestamps import iso_milliseconds
 from tests.simulation import tally
 from tests.simulation.call_faults import THREAD
@@ -19,6 +19,7 @@ from tests.simulation.world import World
 TABLE: Final = "ViewsTable"
 DAY: Final = 24 * 60 * 60
 OFFSETS: Final = (0, -40, -90, 30, DAY + 61, -DAY - 61)  # of a view's time from its arrival
+KEYS: Final = ("", "#0", "#3", "", "#f")  # what the partition key has after the photo id
 VIEWERS: Final = (None, "maria", None, "maria", "otto")  # pseudonyms, where a view has one
 STRANGER: Final = "not-a-photo"
 
@@ -37,12 +38,17 @@ def poison(photo_id: str, viewed_at: str) -> list[tuple[str, bytes]]:
         (photo_id, json.dumps(view | {"viewed_at": viewed_at.removesuffix("Z")}).encode()),
         (photo_id, json.dumps({"photo_id": photo_id}).encode()),
         ("a foreign key", json.dumps(view).encode()),
+        (f"{photo_id}#g", json.dumps(view).encode()),
+        (f"{photo_id}#", json.dumps(view).encode()),
+        (f"{photo_id}#00", json.dumps(view).encode()),
+        (f"{photo(99)}#0", json.dumps(view).encode()),
+        (f"{photo_id}#0", b"not JSON"),
         (STRANGER, json.dumps(view | {"photo_id": STRANGER}).encode()),
     ]
 
 
 class Views(World):
-    """`good` is what must be counted, photo and minute by sequence number.
+    """`good` is what must be counted, photo and minute's row by sequence number.
 
     `viewers` has the pseudonym of a view that has one. `settled` says of each view with a receipt
     whether it was counted (True) or left out, by the rule for the batch in which it got it.
@@ -57,7 +63,7 @@ class Views(World):
         self.tables = FaultyTables(self.history_context, **{TABLE: ("photo_id", "period")})
         self.tables.throttled = self.throttled
         self.tables.watch = self._watch
-        self._guards: dict[str, str] = {}
+        self._guards: dict[tuple[str, str], str] = {}
         self.viewers: dict[str, str] = {}
         self.settled: dict[str, bool] = {}
         self._rules: list[tuple[dict[str, Any], set[str]]] = []  # by request of a transaction
@@ -90,18 +96,19 @@ class Views(World):
         """Some views, of one photo or of several."""
         for place in range(1 + which % 6):
             photo_id = self.photos[(which // 6 + place * (which // 24 % 2)) % 4]
+            suffix = KEYS[(which // 5 + place) % len(KEYS)]
             text = _iso(self.now + OFFSETS[(which // 48 + place // 3) % len(OFFSETS)])
             data = {"photo_id": photo_id, "viewed_at": text}
             viewer = VIEWERS[(which // 7 + place) % len(VIEWERS)]
             if viewer:
                 data["viewer"] = viewer
-            record = self.stream.put(photo_id, json.dumps(data).encode())
+            record = self.stream.put(photo_id + suffix, json.dumps(data).encode())
             if viewer:
                 self.viewers[record.sequence_number] = viewer
             viewed, arrived = datetime.fromisoformat(text).timestamp(), round(self.now, 3)
             minute = int((viewed if abs(viewed - arrived) <= DAY else arrived) // 60)
             period = datetime.fromtimestamp(minute * 60, UTC).strftime("minute#%Y-%m-%dT%H:%MZ")
-            self.good[record.sequence_number] = (photo_id, period)
+            self.good[record.sequence_number] = (photo_id, period + suffix)
             if (which + place) % 4 == 0:
                 self.failing_records.add(record.sequence_number)
             self.note(record)
@@ -137,12 +144,10 @@ class Views(World):
         settled = self._receipted()
         assert settled == self.settled.keys(), "a receipt without a transaction"
         counted = [number for number in settled if self.settled[number]]
-        assert Counter(self._totals()) == Counter(self.good[n][0] for n in counted), (
-            "totals are wrong"
-        )
-        assert Counter(self._minutes()) == Counter(self.good[n] for n in counted), (
-            "minutes are wrong"
-        )
+        minutes = [self.good[number] for number in counted]
+        totals = [(photo_id, "total" + period.partition("Z")[2]) for photo_id, period in minutes]
+        assert self._views("total") == Counter(totals), "totals are wrong"
+        assert self._views("minute") == Counter(minutes), "minutes are wrong"
         assert all(self.settled[n] for n in settled - self.viewers.keys()), "left out without rule"
         seen = {(self.good[n][0], self.viewers[n]) for n in counted if n in self.viewers}
         for number in settled & self.viewers.keys():
@@ -154,25 +159,30 @@ class Views(World):
     def poisonous(self) -> set[str]:
         return self.sent.keys() - self.good.keys()
 
-    def _totals(self) -> dict[str, int]:
-        return totals(self.tables.items(TABLE))
-
-    def _minutes(self) -> dict[tuple[str, str], int]:
-        return minutes(self.tables.items(TABLE))
+    def _views(self, kind: str) -> Counter[tuple[str, str]]:
+        """The counts in rows of this kind, by photo and range key."""
+        return Counter(
+            {
+                (row["photo_id"]["S"], row["period"]["S"]): int(row["views"]["N"])
+                for row in self.tables.items(TABLE)
+                if row["period"]["S"].startswith(kind)
+            }
+        )
 
     def _watch(self, operation: str, request: dict[str, Any], call: Callable[[], Any]) -> Any:
-        """Check that a photo's `last_sequence` never decreases."""
+        """Check that the `last_sequence` of a partition key never decreases."""
         context = THREAD.clock
         assert isinstance(context, Context)
         self._rules.append((request, context.left_out))
         answer = call()
         if operation == "TransactWriteItems":
             for row in self.tables.items(TABLE):
-                if row["period"]["S"] == "total":
-                    photo_id, guard = row["photo_id"]["S"], row["last_sequence"]["S"]
-                    if guard < self._guards.get(photo_id, ""):
+                if row["period"]["S"].startswith("total"):
+                    key = (row["photo_id"]["S"], row["period"]["S"])
+                    guard = row["last_sequence"]["S"]
+                    if guard < self._guards.get(key, ""):
                         self.violations.append("a guard went back")
-                    self._guards[photo_id] = guard
+                    self._guards[key] = guard
         return answer
 
     def _settle(self, operation: str, request: dict[str, Any]) -> None:
@@ -201,11 +211,11 @@ class Views(World):
         THREAD.clock.left -= seconds
 
     def _receipted(self) -> set[str]:
-        """Good records that a receipt of their photo and minute covers."""
+        """Good records that a receipt of their partition key and minute covers."""
         receipts: dict[tuple[str, str], list[bytes]] = {
             (row["photo_id"]["S"], row["period"]["S"]): row["receipts"]["BS"]
             for row in self.tables.items(TABLE)
-            if row["period"]["S"] != "total"
+            if row["period"]["S"].startswith("minute")
         }
         return {
             number

@@ -16,7 +16,7 @@ from shared.dynamodb import from_item, to_item
 from shared.photo_ids import is_photo_id
 from shared.photos import Status
 from shared.timestamps import iso_milliseconds
-from shared.view_rows import TOTAL
+from shared.view_rows import TOTALS
 
 router = APIGatewayRouter()
 
@@ -49,11 +49,11 @@ def get_views(photo_id: str) -> Response[PhotoViews]:
     # One page, unless the receipts that view_counter keeps in the rows exceed 1 MB.
     pages = resources.dynamodb.get_paginator("query").paginate(
         TableName=resources.settings.views_table,
-        KeyConditionExpression="photo_id = :photo_id AND period BETWEEN :first AND :total",
+        KeyConditionExpression="photo_id = :photo_id AND period BETWEEN :first AND :last",
         ProjectionExpression="period, #views, counted_at",
         ExpressionAttributeNames={"#views": "views"},
         ExpressionAttributeValues=to_item(
-            {":photo_id": photo_id, ":first": first_period(now), ":total": TOTAL}
+            {":photo_id": photo_id, ":first": first_period(now), ":last": TOTALS[-1]}
         ),
     )
     rows = (from_item(item, dict) for page in pages for item in page["Items"])

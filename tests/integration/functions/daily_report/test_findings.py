@@ -6,6 +6,7 @@ from types import ModuleType
 import pytest
 
 from shared.photos import Status
+from shared.view_rows import TOTALS
 from tests.integration.functions.daily_report.gallery import Gallery
 
 TOMORROW = timedelta(days=1, hours=1)
@@ -208,6 +209,24 @@ def test_malformed_records_are_reported_and_stay_unchanged(gallery: Gallery):
     assert gallery.rows()["malformed-row"]["version"] == "two"
     assert gallery.keys("UploadsBucket") == ["uploads/malformed-photo"]
     assert len(gallery.keys("MediaBucket")) == 1
+
+
+def test_most_viewed_photo_may_have_its_views_under_several_keys(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+):
+    """Also if a page of the scan, or a step, ends among its rows."""
+    monkeypatch.setattr("daily_report.reading.PAGE_SIZE", 3)
+    for number in range(40):
+        gallery.put_views(gallery.put_photo().photo_id, "total", 1000 + number)
+    spread = gallery.put_photo().photo_id
+    for total in TOTALS:
+        gallery.put_views(spread, total, 100)
+    gallery.put_views(spread, "minute#2026-11-20T00:00Z#3", 7)
+    report = gallery.report(gallery.event(scheduled_at="2026-11-21T03:00:00Z"))
+    assert report["top_photos"][0] == {"photo_id": spread, "views": 1700}
+    assert [top["views"] for top in report["top_photos"][1:]] == list(range(1039, 1030, -1))
+    assert report["views"]["total"] == 1700 + sum(range(1000, 1040))
+    assert report["views"]["day_before"] == 7
 
 
 def test_report_has_the_day_in_numbers(gallery: Gallery):

@@ -10,6 +10,7 @@ import pytest
 from fakes.view_records import Clock, Context, photo, record
 from shared.dynamodb import from_item
 from shared.photos import Status
+from shared.view_rows import TOTALS
 from tests.support.faults import once
 from tests.support.gallery_api import Api, put
 from tests.support.moto_stack import MotoStack
@@ -28,8 +29,8 @@ def view_counter(stack: MotoStack, function: Api) -> ModuleType:  # noqa: ARG001
 
 @pytest.fixture(params=BATCHES.values(), ids=BATCHES)
 def count(view_counter: ModuleType, request: pytest.FixtureRequest) -> Callable[..., None]:
-    def count(*numbers: int) -> None:
-        event = request.param([record(number) for number in numbers])
+    def count(*numbers: int, suffix: str = "") -> None:
+        event = request.param([record(number, key=PHOTO_ID + suffix) for number in numbers])
         answer = view_counter.handler(event, Context(Clock(60)))
         assert answer["batchItemFailures"] == []
 
@@ -49,24 +50,25 @@ def assert_all_expire(stack: MotoStack) -> None:
     for period, row in rows(stack).items():
         assert row.get("expires_at", latest + 1) <= latest, f"{period} stays for ever"
     replayed = (now + timedelta(days=29)).timestamp()
-    assert rows(stack)["total"]["expires_at"] > replayed
+    assert all(rows(stack)[total]["expires_at"] > replayed for total in TOTALS)
 
 
 @pytest.mark.parametrize("before", [0, 2])
+@pytest.mark.parametrize("suffix", ["", "#0", "#f"])
 def test_views_that_are_counted_after_the_deletion_disappear(
-    stack: MotoStack, api: Api, count: Callable[..., None], before: int
+    stack: MotoStack, api: Api, count: Callable[..., None], before: int, suffix: str
 ):
     put(stack, photo_id=PHOTO_ID, status=Status.READY)
     if before:
-        count(*range(1, 1 + before))
+        count(*range(1, 1 + before), suffix=suffix)
     assert api.delete(PHOTO_ID).status == 204
     assert_all_expire(stack)
     for _ in range(2):
-        count(*range(1 + before, 4 + before))
+        count(*range(1 + before, 4 + before), suffix=suffix)
         assert_all_expire(stack)
-    assert rows(stack)["total"]["views"] == 3
+    assert rows(stack)[f"total{suffix}"]["views"] == 3
     assert api.delete(PHOTO_ID).status == 204, "the owner repeats the request"
-    assert rows(stack).keys() == {"total"}
+    assert rows(stack).keys() == {*TOTALS}
     assert_all_expire(stack)
 
 

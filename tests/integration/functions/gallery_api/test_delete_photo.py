@@ -12,6 +12,7 @@ from gallery_api.routes.photos import DELETION_RESERVE_SECONDS
 from shared.catalog import catalog_row
 from shared.dynamodb import to_item
 from shared.photos import Photo, Rendition, Status, rendition_key, upload_key
+from shared.view_rows import TOTALS
 from tests.support.faults import At, CrashError, once, raising, refusal
 from tests.support.gallery_api import (
     CORRELATION_ID,
@@ -43,7 +44,8 @@ MOMENTS = [
 
 
 def is_tombstone(row: Mapping[str, Any]) -> bool:
-    return row["period"] == {"S": "total"} and row["views"] == {"N": "0"} and "expires_at" in row
+    is_total = row["period"]["S"] in TOTALS
+    return is_total and row["views"] == {"N": "0"} and "expires_at" in row
 
 
 class Belongings:
@@ -62,7 +64,8 @@ class Belongings:
             self._stack.s3.put_object(Bucket=self._media, Key=key, Body=b"rendition")
         start = datetime(2026, 11, 20, tzinfo=UTC)
         times = (start + timedelta(minutes=number) for number in range(minutes))
-        for period in ("total", *(f"minute#{time:%Y-%m-%dT%H:%MZ}" for time in times)):
+        periods = [f"minute#{time:%Y-%m-%dT%H:%MZ}" for time in times]
+        for period in ("total", "total#5", *periods, *(f"{each}#5" for each in periods[:1])):
             row = to_item({"photo_id": photo_id, "period": period, "views": 1})
             self._stack.dynamodb.put_item(TableName=self._views, Item=row)
 
@@ -371,7 +374,7 @@ def test_view_rows_of_many_pages_and_batches_are_deleted(
     belongings.assert_deleted(photo)
 
 
-def test_total_is_replaced_first_and_then_the_latest_minutes_go(
+def test_totals_are_replaced_first_and_then_the_latest_minutes_go(
     api: Api, at: At, belongings: Belongings, photo: Photo
 ):
     belongings.add(photo.photo_id, minutes=60)
@@ -379,8 +382,8 @@ def test_total_is_replaced_first_and_then_the_latest_minutes_go(
     with at("after-call.dynamodb.BatchWriteItem", crash), pytest.raises(CrashError):
         api.delete(PHOTO_ID)
     left = sorted(belongings.of(PHOTO_ID))
-    assert len(left) == 36
-    assert left[-1] == "minute#2026-11-20T00:35Z"
+    assert len(left) == 61 - 8, "17 totals are replaced, and 8 minutes deleted"
+    assert left[-1] == "minute#2026-11-20T00:51Z"
 
 
 def test_step_that_may_not_end_in_time_is_not_begun(api: Api, belongings: Belongings, photo: Photo):

@@ -28,6 +28,21 @@ def test_total_says_when_it_was_counted():
     assert (views.total, views.counted_at) == (7, counted_at)
 
 
+def test_rows_of_all_partition_keys_are_added():
+    minute = "minute#2026-03-01T00:10Z"
+    rows = [
+        row(minute, 1),
+        row(f"{minute}#0", 2),
+        row(f"{minute}#f", 4),
+        row(TOTAL, 10, counted_at="2026-03-01T00:10:57.000Z"),
+        row(f"{TOTAL}#0", 20, counted_at="2026-03-01T00:10:58.000Z"),
+        row(f"{TOTAL}#f", 40),
+    ]
+    views = photo_views(PHOTO_ID, rows, NOW)
+    assert (views.total, views.counted_at) == (70, "2026-03-01T00:10:58.000Z")
+    assert views.minutes[-1].views == sum(minute.views for minute in views.minutes) == 7
+
+
 def test_minutes_end_with_this_one_across_midnight():
     minutes = [minute.minute for minute in photo_views(PHOTO_ID, [], NOW).minutes]
     assert minutes[0] == "2026-02-28T23:11Z"

@@ -160,6 +160,26 @@ def test_photo_that_moves_to_a_child_shard_is_counted(counting: Counting):
     counting.assert_counted(*parent, *discarded, *child)
 
 
+def test_keys_of_a_photo_in_shards_whose_numbers_overlap_are_counted(counting: Counting):
+    """The range of one key covers sequence numbers that are another key's in another shard."""
+    own = [record(number) for number in (0, 10, 20)]
+    spread = [record(number, key=f"{photo(0)}#3", shard="shardId-1") for number in (5, 15, 25)]
+    counting.deliver(*own)
+    assert counting.deliver(*spread).new == 3
+    assert counting.replay(*own, *spread).new == 0
+    counting.assert_counted(*own, *spread)
+
+
+def test_busy_key_of_a_photo_holds_back_no_other_key(counting: Counting):
+    own, spread = record(1), record(2, key=f"{photo(0)}#3")
+    counting.tables.busy = lambda action: (
+        "ThrottlingError" if action["Key"]["period"]["S"] == "total#3" else None
+    )
+    result = counting.deliver(own, spread)
+    assert [view.partition_key for view in result.not_counted] == [f"{photo(0)}#3"]
+    counting.assert_counted(own)
+
+
 def test_replay_twice_counts_once(counting: Counting):
     counting.deliver(*batch(0, 7))
     assert counting.replay(*batch()).new == 13

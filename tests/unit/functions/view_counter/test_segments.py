@@ -1,7 +1,8 @@
 import pytest
 
 from fakes.view_records import FIRST_SEQUENCE, NOW, TABLE, Record, photo, poison, record
-from view_counter.segments import LIFETIME_SECONDS, cut, period, transaction
+from shared.view_rows import SUFFIXES
+from view_counter.segments import LIFETIME_SECONDS, cut, period, refusals, transaction
 from view_counter.view_records import View, read_batch
 
 MINUTE = int(NOW.timestamp()) // 60
@@ -46,8 +47,9 @@ def test_fifty_photos_of_one_minute_are_one_full_transaction():
         (in_minutes(*range(250)), [99, 99, 52]),
         (in_minutes(*range(99), *range(99)), [198]),
         (views_of([record(number, photo(number)) for number in range(51)]), [50, 1]),
+        (views_of([record(n, key=photo(0) + SUFFIXES[n]) for n in range(17)]) * 2, [34]),
     ],
-    ids=["none", "full", "one too many", "three", "minutes again", "a photo too many"],
+    ids=["none", "full", "one too many", "three", "minutes again", "a photo too many", "keys"],
 )
 def test_segments_fill_transactions(views: list[View], sizes: list[int]):
     segments = list(cut(views))
@@ -71,6 +73,19 @@ def test_no_receipt_spans_poison_of_its_photo():
         record(7),
     ]
     assert receipts_of(records) == {(1, 2), (5, 7)}
+
+
+def test_partition_keys_of_a_photo_share_no_row_and_no_receipt():
+    keys = [photo(0), f"{photo(0)}#0", f"{photo(0)}#f"]
+    records = [record(number, key=keys[number % 3]) for number in range(6)]
+    actions = transaction(TABLE, views_of(records), "now")
+    rows = [action["Update"]["Key"]["period"]["S"] for action in actions]
+    minute = "minute#2026-11-20T12:34Z"
+    assert rows == ["total", minute, "total#0", f"{minute}#0", "total#f", f"{minute}#f"]
+    assert receipts_of(records) == {(0, 3), (1, 4), (2, 5)}
+    assert refusals(
+        actions, [{"Code": "None"}] * 3 + [{"Code": "Busy"}] + [{"Code": "None"}] * 2
+    ) == {f"{photo(0)}#0": "Busy"}
 
 
 def test_last_sequence_is_compared_as_text_of_fixed_length():

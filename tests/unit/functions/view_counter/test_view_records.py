@@ -8,6 +8,7 @@ import view_counter.view_records as core
 from fakes.view_records import FIRST_SEQUENCE, SHARD, Record, photo, poison, record
 from shared.events import UnexpectedEventError
 from shared.quarantine import BrokenReleaseError
+from shared.view_rows import SUFFIXES
 from view_counter.view_records import View, read_batch, records_in
 
 ARRIVED = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -23,6 +24,30 @@ def minute_of(viewed_at: datetime) -> int:
 def test_view_is_of_its_photo_and_minute():
     [view] = read_batch([record(7, photo(3), viewed_at=ARRIVED + timedelta(seconds=59.999))]).views
     assert view == View(FIRST_SEQUENCE + 7, photo(3), MINUTE, 0)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_view_has_any_partition_key_of_its_photo(suffix: str):
+    [view] = read_batch([record(7, photo(3), key=f"{photo(3)}{suffix}")]).views
+    assert (view.photo_id, view.partition_key) == (photo(3), f"{photo(3)}{suffix}")
+
+
+def test_run_of_a_view_counts_poison_of_its_partition_key():
+    own, spread = photo(0), f"{photo(0)}#0"
+    records = [
+        record(1, key=spread),
+        record(2, data=b"poison"),
+        record(3, key=spread),
+        record(4, key=spread, data=b"poison"),
+        record(5, key=own),
+        record(6, key=spread),
+    ]
+    assert [view.run for view in read_batch(records).views] == [0, 0, 1, 1]
+
+
+def test_repeated_view_is_left_out_under_any_key_of_the_photo():
+    records = [record(1, viewer="maria"), record(2, key=f"{photo(0)}#a", viewer="maria")]
+    assert [view.left_out for view in read_batch(records).views] == [False, True]
 
 
 @pytest.mark.parametrize("hours", [-24, 0, 24])
@@ -90,6 +115,12 @@ POISON: dict[str, Record] = {
     ),
     "two documents": record(1, data=b"{}{}"),
     "foreign partition key": record(1, photo(0), key=photo(1)),
+    "spread key of another photo": record(1, photo(0), key=f"{photo(1)}#0"),
+    "no spread key": record(1, key=f"{photo(0)}#g"),
+    "spread key of two digits": record(1, key=f"{photo(0)}#00"),
+    "spread key in capitals": record(1, key=f"{photo(0)}#A"),
+    "spread key without a digit": record(1, key=f"{photo(0)}#"),
+    "id is a spread key": record(1, f"{photo(0)}#0"),
     "UUIDv4": record(1, "5f0c0a3e-8a43-4f0c-9d5d-0e3f6a3b2c1d"),
     "capitals": record(1, photo(10).upper()),
     "braces": record(1, f"{{{photo(0)}}}"),

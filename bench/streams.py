@@ -54,6 +54,7 @@ from catalog_replicator import handler as catalog_replicator  # noqa: E402
 from fakes import view_records as stream  # noqa: E402
 from fakes.tables import Item, Tables  # noqa: E402 - only now are they found
 from fakes.view_records import NOW, Clock, Context, photo  # noqa: E402
+from shared.view_rows import pack_minutes  # noqa: E402
 from view_counter import handler as view_counter  # noqa: E402
 from view_counter.segments import cut, transaction  # noqa: E402
 from view_counter.view_records import read_batch  # noqa: E402
@@ -68,6 +69,14 @@ def views(records: int) -> dict[str, list[stream.Record]]:
 
 
 EVENT = views(RECORDS)
+MINUTE = int(NOW.timestamp()) // 60
+TOTAL_ROW: Item = {
+    "views": {"N": "123456"},
+    "version": {"N": "12345"},
+    "last_sequence": {"S": "0" * 56},
+    "counted_at": {"S": "2026-11-20T12:34:55.123Z"},
+    "recent": {"S": pack_minutes(dict.fromkeys(range(MINUTE - 60, MINUTE + 1), 20))},
+}
 CHANGE = json.loads((ROOT / "events" / "dynamodb_photo_ready.json").read_text())["Records"][0]
 
 
@@ -82,7 +91,10 @@ def changes(records: int) -> dict[str, list[dict[str, Any]]]:
 
 
 class Calls:
-    """Counts a client's requests, and answers them before they leave."""
+    """Counts a client's requests, and answers them before they leave.
+
+    Each item that is read is a total with an hour of minutes.
+    """
 
     def __init__(self, client: Any) -> None:
         self.count = self.put_units = 0
@@ -90,9 +102,15 @@ class Calls:
 
     def answer(self, request: Any, **_: object) -> AWSResponse:
         self.count += 1
-        if item := json.loads(request.body).get("Item"):
+        asked = json.loads(request.body)
+        if item := asked.get("Item"):
             self.put_units += math.ceil(size(item) / 1024)
-        return answer("https://dynamodb", b"{}")
+        found = [
+            {"Item": TOTAL_ROW | action["Get"]["Key"]}
+            for action in asked.get("TransactItems", ())
+            if "Get" in action
+        ]
+        return answer("https://dynamodb", json.dumps({"Responses": found}).encode())
 
 
 class _ComparedView(msgspec.Struct, gc=False):
@@ -116,7 +134,7 @@ def tight_loop() -> dict[tuple[str, float], int]:
 def core() -> int:
     """From the event to the transactions that count it."""
     segments = cut(read_batch(EVENT["Records"]).views)
-    return sum(len(transaction("Views", segment, "now")) for segment in segments)
+    return sum(len(transaction("Views", segment, NOW, {})) for segment in segments)
 
 
 dynamodb = boto3.client("dynamodb", config=Config(retries={"total_max_attempts": 2}))
@@ -202,7 +220,8 @@ def write_units(batches: int) -> tuple[float, float]:
             for index in range(RECORDS)
         ]
         [segment] = cut(read_batch(records).views)
-        ours.transact_write_items(TransactItems=transaction("Views", segment, NOW.isoformat()))
+        seen = {(row["photo_id"]["S"], row["period"]["S"]): row for row in ours.items("Views")}
+        ours.transact_write_items(TransactItems=transaction("Views", segment, NOW, seen))
         spent[0] += sum(2 * math.ceil(size(item) / 1024) for item in ours.items("Views"))
         for update in conditional_updates(number):
             theirs.transact_write_items(TransactItems=[{"Update": update}])
@@ -214,7 +233,7 @@ def counting_units(batch: dict[str, list[stream.Record]]) -> int:
     """Write units of the first batch of a minute: those of its transactions."""
     tables, units = Tables(Views=("photo_id", "period")), 0
     for segment in cut(read_batch(batch["Records"]).views):
-        tables.transact_write_items(TransactItems=transaction("Views", segment, NOW.isoformat()))
+        tables.transact_write_items(TransactItems=transaction("Views", segment, NOW, {}))
         units += sum(2 * math.ceil(size(item) / 1024) for item in tables.items("Views"))
     return units
 
@@ -300,7 +319,7 @@ def main() -> int:
 
     ratio = core_times["core"] / core_times["tight"]
     gain = times["one"] / times["handler"]
-    targets = (ratio <= 2, gain >= 20, calls["handler"] == 1)
+    targets = (ratio <= 2, gain >= 20, calls["handler"] == 2)
     row("tight msgspec loop", core_times["tight"])
     row("core", core_times["core"], "", f"{ratio:.2f}x (at most 2)", verdict(met=targets[0]))
     row("Powertools, one write a record", times["one"], calls["one"])
@@ -309,7 +328,7 @@ def main() -> int:
     row("two conditional updates per photo", times["two"], calls["two"])
     console = Console()
     console.print(table)
-    console.print(f"calls of the handler: {calls['handler']} (exactly 1)", verdict(met=targets[2]))
+    console.print(f"calls of the handler: {calls['handler']} (exactly 2)", verdict(met=targets[2]))
     console.print(
         f"write units a batch, the first of a minute: {first[0]:.0f} in the transaction,"
         f" {first[1]:.0f} in conditional updates; on average of 60 in a minute: {spread[0]:.0f}"

@@ -1,42 +1,32 @@
-"""The answer of `GET /photos/{photo_id}/views`, from the rows of the views table."""
+"""The answer of `GET /photos/{photo_id}/views`, from the totals of the photo's partition keys."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from gallery_api.models import MinuteViews, PhotoViews
-from shared.view_rows import TOTAL, iso_minute, key_suffix, minute_key
+from shared.view_rows import iso_minute, unpack_minutes
 
 MINUTES: Final = 60
 
 
-def first_period(now: datetime) -> str:
-    """The key of the earliest row that `photo_views` needs."""
-    return minute_key(_last_hour(now)[0])
-
-
-def photo_views(photo_id: str, rows: Iterable[Mapping[str, Any]], now: datetime) -> PhotoViews:
+def photo_views(photo_id: str, totals: Iterable[Mapping[str, Any]], now: datetime) -> PhotoViews:
     """The total, and the views in each minute of the last hour; the minute of `now` is the last.
 
-    Each partition key of the photo has rows of its own.
+    A total that an earlier release has written has no `recent`: it adds to no minute.
     """
-    views: Counter[str] = Counter()
-    counted_at: list[str] = []
+    rows = list(totals)
+    views: Counter[int] = Counter()
     for row in rows:
-        period = row["period"].removesuffix(key_suffix(row["period"]))
-        views[period] += row["views"]
-        if "counted_at" in row:
-            counted_at.append(row["counted_at"])
+        views.update(unpack_minutes(row.get("recent", "")))
+    last = int(now.timestamp()) // 60
     return PhotoViews(
         photo_id=photo_id,
-        total=views[TOTAL],
-        counted_at=max(counted_at, default=None),
+        total=sum(row["views"] for row in rows),
+        counted_at=max((row["counted_at"] for row in rows if "counted_at" in row), default=None),
         minutes=[
-            MinuteViews(iso_minute(minute), views[minute_key(minute)]) for minute in _last_hour(now)
+            MinuteViews(iso_minute(datetime.fromtimestamp(minute * 60, UTC)), views[minute])
+            for minute in range(last - MINUTES + 1, last + 1)
         ],
     )
-
-
-def _last_hour(now: datetime) -> list[datetime]:
-    return [now - timedelta(minutes=age) for age in reversed(range(MINUTES))]

@@ -4,18 +4,19 @@ This is also true if a record is delivered again or replayed, the function crash
 refuses a transaction.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.timestamps import iso_milliseconds
 from view_counter.segments import (
-    MAY_BE_COUNTED,
+    CHANGED,
     Action,
+    Rows,
     cut,
+    may_have_receipts,
     reads,
     refusals,
     transaction,
@@ -79,16 +80,15 @@ class ViewCounter(msgspec.Struct, frozen=True):
     def _try(self, result: CountResult, time_left: Callable[[], float], *, replay: bool) -> None:
         views, result.not_counted = result.not_counted, []
         for segment in cut(views):
-            rest, read_receipts = segment, replay
+            rest = segment
             while rest and time_left() > 0:
                 try:
-                    new = self._write(rest, time_left, read_receipts=read_receipts)
+                    new = self._add(rest, time_left, replay=replay)
                 except _NotCountedError as error:
-                    busy = {key for key, why in error.reasons.items() if why != MAY_BE_COUNTED}
+                    busy = {key for key, why in error.reasons.items() if why != CHANGED}
                     result.reasons |= set(error.reasons.values())
                     result.not_counted += [view for view in rest if view.partition_key in busy]
                     rest = [view for view in rest if view.partition_key not in busy]
-                    read_receipts = read_receipts or MAY_BE_COUNTED in error.reasons.values()
                 else:
                     result.new += len(new)
                     result.left_out += sum(view.left_out for view in new)
@@ -96,25 +96,34 @@ class ViewCounter(msgspec.Struct, frozen=True):
                     rest = []
             result.not_counted += rest
 
-    def _write(
-        self, views: list[View], time_left: Callable[[], float], *, read_receipts: bool
+    def _add(
+        self, views: list[View], time_left: Callable[[], float], *, replay: bool
     ) -> list[View]:
         """Add one segment in one transaction; returns its views that were new."""
-        seen = None
-        if read_receipts:
-            found = _transact(self.dynamodb.transact_get_items, reads(self.table, views))
-            items = [response["Item"] for response in found["Responses"] if response.get("Item")]
-            seen = {(item["photo_id"]["S"], item["period"]["S"]): item for item in items}
-            views = without_receipt(views, seen)
-            if time_left() <= 0:  # the read used up the time
-                raise _NotCountedError({view.partition_key: "no time is left" for view in views})
-        if views:
-            actions = transaction(self.table, views, iso_milliseconds(self.clock()), seen)
-            _transact(self.dynamodb.transact_write_items, actions)
-        return views
+        seen = self._read(views, time_left, with_receipts=replay)
+        if not replay and may_have_receipts(views, seen):
+            seen = self._read(views, time_left, with_receipts=True)
+        new = without_receipt(views, seen)
+        if new:
+            actions = transaction(self.table, new, self.clock(), seen)
+            _transact(self.dynamodb.transact_write_items, actions, time_left)
+        return new
+
+    def _read(
+        self, views: list[View], time_left: Callable[[], float], *, with_receipts: bool
+    ) -> Rows:
+        """The rows to which the views are added, as they are at one moment."""
+        actions = reads(self.table, views, with_receipts=with_receipts)
+        found = _transact(self.dynamodb.transact_get_items, actions, time_left)
+        items = [response["Item"] for response in found["Responses"] if response.get("Item")]
+        return {(item["photo_id"]["S"], item["period"]["S"]): item for item in items}
 
 
-def _transact(operation: Callable[..., Any], actions: Sequence[Action]) -> Any:
+def _transact(
+    operation: Callable[..., Any], actions: list[Action], time_left: Callable[[], float]
+) -> Any:
+    if time_left() <= 0:
+        raise _NotCountedError(refusals(actions, [{"Code": "no time is left"}] * len(actions)))
     try:
         return operation(TransactItems=actions)
     except (BotoCoreError, ClientError) as error:

@@ -6,7 +6,8 @@ that a range of them can describe, so keys share no row. A transaction that adds
 a minute also adds a receipt to it: the first and the last sequence number that it counted.
 
 The row of the total has `last_sequence`, the highest sequence number that has been counted. A view
-above it is new, and no receipt has to be read to know that.
+above it is new, and no receipt has to be read to know that. It also has the counts of the last
+hour's minutes (`recent`), so that a reader needs no row of a minute.
 """
 
 import functools
@@ -17,15 +18,21 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
 
-from shared.view_rows import TOTAL, key_suffix, minute_key
+from shared.timestamps import iso_milliseconds
+from shared.view_rows import TOTAL, key_suffix, minute_key, pack_minutes, unpack_minutes
 from view_counter.view_records import View
 
 LIFETIME_SECONDS: Final = 30 * 24 * 60 * 60  # of receipts: twice as long as failed batches are kept
-MAY_BE_COUNTED: Final = "ConditionalCheckFailed"
+CHANGED: Final = "ConditionalCheckFailed"  # a row has changed since it was read
 _MOST_ROWS: Final = 100  # in one transaction
+_RECENT_MINUTES: Final = 60 + 1  # one more than are read: the reader's clock may be behind
 
 # The defaults of a total that does not exist, and of the tombstone of a deleted photo.
-_NOTHING_COUNTED: Final = {"last_sequence": {"S": ""}, "version": {"N": "0"}}
+_NOTHING_COUNTED: Final[dict[str, Any]] = {
+    "last_sequence": {"S": ""},
+    "version": {"N": "0"},
+    "recent": {"S": ""},
+}
 
 type Action = dict[str, Any]
 type Rows = dict[tuple[str, str], Mapping[str, Any]]  # by photo and period
@@ -49,14 +56,11 @@ def cut(views: Iterable[View]) -> Iterator[list[View]]:
         yield segment
 
 
-def transaction(
-    table: str, segment: Iterable[View], now: str, seen: Rows | None = None
-) -> list[Action]:
+def transaction(table: str, segment: Iterable[View], now: datetime, seen: Rows) -> list[Action]:
     """The actions that count a segment, all or none of them, on a condition for each partition key.
 
-    Without `seen`, the condition is that the views are above the key's `last_sequence`. `seen` are
-    rows that have been read and have no receipt for these views. The condition is then that the
-    key's total has not changed since.
+    `seen` are the rows as they were read, with the total of each key; no receipt in them covers one
+    of these views. The condition is that the key's total has not changed since.
     """
     keys: dict[tuple[str, str], dict[int, list[View]]] = defaultdict(lambda: defaultdict(list))
     for view in segment:
@@ -64,34 +68,31 @@ def transaction(
     actions: list[Action] = []
     for (photo_id, suffix), minutes in keys.items():
         total_key = (photo_id, TOTAL + suffix)
-        numbers = [view.sequence for views in minutes.values() for view in views]
-        added = sum(map(_added, minutes.values()))
-        last = _padded(max(numbers))
-        if seen is None:
-            guard, bound = "last_sequence < :bound", {"S": _padded(min(numbers))}
-        else:
-            total = _NOTHING_COUNTED | dict(seen.get(total_key, {}))
-            guard, bound = "version = :bound", total["version"]
-            last = max(last, total["last_sequence"]["S"])
-        values: dict[str, Any] = {":one": {"N": "1"}, ":last": {"S": last}, ":now": {"S": now}}
-        more = ", version :one SET last_sequence = :last, counted_at = :now"
-        update = _add(table, total_key, added, more, values | {":bound": bound})
-        update["ConditionExpression"] = f"attribute_not_exists(version) OR {guard}"
+        total = _NOTHING_COUNTED | dict(seen.get(total_key, {}))
+        added = {minute: _added(views) for minute, views in minutes.items()}
+        last = _padded(max(view.sequence for views in minutes.values() for view in views))
+        values: dict[str, Any] = {
+            ":one": {"N": "1"},
+            ":last": {"S": max(last, total["last_sequence"]["S"])},
+            ":now": {"S": iso_milliseconds(now)},
+            ":recent": {"S": _recent(total["recent"]["S"], added, now)},
+            ":version": total["version"],
+        }
+        more = ", version :one SET last_sequence = :last, counted_at = :now, recent = :recent"
+        update = _add(table, total_key, sum(added.values()), more, values)
+        update["ConditionExpression"] = "attribute_not_exists(version) OR version = :version"
         actions.append({"Update": update})
         for minute, views in minutes.items():
             end = {"N": str(minute * 60 + LIFETIME_SECONDS)}
             values = {":receipts": {"BS": _receipts(views)}, ":end": end}
             more = ", receipts :receipts SET expires_at = :end"
-            update = _add(table, _minute_row(views[0]), _added(views), more, values)
+            update = _add(table, _minute_row(views[0]), added[minute], more, values)
             actions.append({"Update": update})
     return actions
 
 
 def refusals(actions: Iterable[Action], reasons: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Why a transaction failed, by partition key.
-
-    The reason is MAY_BE_COUNTED if some of its views may have receipts.
-    """
+    """Why a transaction failed, by partition key."""
     rows = [request["Key"] for action in actions for request in action.values()]
     return {
         f"{row['photo_id']['S']}{key_suffix(row['period']['S'])}": reason["Code"]
@@ -100,10 +101,23 @@ def refusals(actions: Iterable[Action], reasons: Iterable[Mapping[str, Any]]) ->
     }
 
 
-def reads(table: str, segment: Iterable[View]) -> list[Action]:
-    """The reads, in one transaction, of all rows that the segment would be added to."""
-    rows = {row for view in segment for row in (_total_row(view), _minute_row(view))}
+def reads(table: str, segment: Iterable[View], *, with_receipts: bool) -> list[Action]:
+    """The reads, in one transaction, of the rows that the segment would be added to.
+
+    `with_receipts` are also those of minutes, otherwise only totals.
+    """
+    rows = set()
+    for view in segment:
+        rows.add(_total_row(view))
+        if with_receipts:
+            rows.add(_minute_row(view))
     return [{"Get": {"TableName": table, "Key": _key(*row)}} for row in rows]
+
+
+def may_have_receipts(segment: Iterable[View], seen: Rows) -> bool:
+    """Whether one of the views may have been counted, by the totals in `seen`."""
+    last = {row: total["last_sequence"]["S"] for row, total in seen.items() if "version" in total}
+    return any(_padded(view.sequence) <= last.get(_total_row(view), "") for view in segment)
 
 
 def without_receipt(segment: Iterable[View], seen: Rows) -> list[View]:
@@ -141,6 +155,15 @@ def _add(
         "ExpressionAttributeNames": {"#views": "views"},
         "ExpressionAttributeValues": {":views": {"N": str(views)}, **values},
     }
+
+
+def _recent(before: str, added: Mapping[int, int], now: datetime) -> str:
+    """The attribute `recent` after `added` is added, without the minutes that are too old."""
+    views = unpack_minutes(before)
+    for minute, number in added.items():
+        views[minute] = views.get(minute, 0) + number
+    first = int(now.timestamp()) // 60 - _RECENT_MINUTES + 1
+    return pack_minutes({minute: views[minute] for minute in views if minute >= first})
 
 
 def _added(views: Iterable[View]) -> int:

@@ -18,14 +18,24 @@ from tests.simulation.functions import Function
 type Mutation = Callable[[Function, pytest.MonkeyPatch], None]
 
 
-def last_sequence_condition(function: Function, patch: pytest.MonkeyPatch) -> None:
-    """Deliveries add without a condition."""
-    _change_transactions(function, patch, lambda seen: seen is None)
+def condition_of_deliveries(function: Function, patch: pytest.MonkeyPatch) -> None:
+    """A delivery writes although the totals may have changed since it read them."""
+    _change_transactions(function, patch, lambda seen: not _has_receipts(seen))
 
 
-def redrive_condition(function: Function, patch: pytest.MonkeyPatch) -> None:
+def condition_after_receipts(function: Function, patch: pytest.MonkeyPatch) -> None:
     """A replay writes although the rows may have changed since it read them."""
-    _change_transactions(function, patch, lambda seen: seen is not None)
+    _change_transactions(function, patch, _has_receipts)
+
+
+def check_of_the_last_sequence(function: Function, patch: pytest.MonkeyPatch) -> None:
+    """A delivery reads no receipts, although its views may have some."""
+    patch.setattr(function.part("counting"), "may_have_receipts", lambda *_: False)
+
+
+def minutes_of_the_total(function: Function, patch: pytest.MonkeyPatch) -> None:
+    """A total keeps only the minutes of its last transaction."""
+    patch.setattr(function.part("segments"), "unpack_minutes", lambda _: {})
 
 
 def receipts(function: Function, patch: pytest.MonkeyPatch) -> None:
@@ -39,8 +49,8 @@ def last_sequence_that_only_rises(function: Function, patch: pytest.MonkeyPatch)
     make = counting.transaction
     nothing = {"last_sequence": {"S": ""}}
 
-    def transaction(table: str, segment: Any, now: str, seen: Any = None) -> Any:
-        forgotten = seen and {key: {**row, **nothing} for key, row in seen.items()}
+    def transaction(table: str, segment: Any, now: Any, seen: Any) -> Any:
+        forgotten = {key: {**row, **nothing} for key, row in seen.items()}
         return make(table, segment, now, forgotten)
 
     patch.setattr(counting, "transaction", transaction)
@@ -191,9 +201,11 @@ def children_after_parents(_: Function, patch: pytest.MonkeyPatch) -> None:
 MISSED: dict[int, list[dict[str, str]]] = {}
 MUTATIONS: dict[str, list[Mutation]] = {
     "view_counter": [
-        last_sequence_condition,
+        condition_of_deliveries,
+        condition_after_receipts,
+        check_of_the_last_sequence,
+        minutes_of_the_total,
         receipts,
-        redrive_condition,
         last_sequence_that_only_rises,
         stretches,
         rows_by_photo,
@@ -216,6 +228,11 @@ MUTATIONS: dict[str, list[Mutation]] = {
 }
 
 
+def _has_receipts(seen: Any) -> bool:
+    """Whether rows of minutes were read."""
+    return any(period.startswith("minute") for _, period in seen)
+
+
 def _change_views(function: Function, patch: pytest.MonkeyPatch, **changes: Any) -> None:
     read = function.module.read_batch
 
@@ -233,7 +250,7 @@ def _change_transactions(
     counting = function.part("counting")
     make = counting.transaction
 
-    def transaction(table: str, segment: Any, now: str, seen: Any = None) -> Any:
+    def transaction(table: str, segment: Any, now: Any, seen: Any) -> Any:
         actions = make(table, segment, now, seen)
         for action in actions if which(seen) else ():
             action["Update"].pop("ConditionExpression", None)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from fakes.memory_stream import MemoryStream
 from fakes.view_records import photo
+from fakes.view_records import recent as minutes_of_totals
 from shared.timestamps import iso_milliseconds
 from tests.simulation import tally
 from tests.simulation.call_faults import THREAD
@@ -107,8 +108,7 @@ class Views(World):
                 self.viewers[record.sequence_number] = viewer
             viewed, arrived = datetime.fromisoformat(text).timestamp(), round(self.now, 3)
             minute = int((viewed if abs(viewed - arrived) <= DAY else arrived) // 60)
-            period = datetime.fromtimestamp(minute * 60, UTC).strftime("minute#%Y-%m-%dT%H:%MZ")
-            self.good[record.sequence_number] = (photo_id, period + suffix)
+            self.good[record.sequence_number] = (photo_id, _period(minute * 60) + suffix)
             if (which + place) % 4 == 0:
                 self.failing_records.add(record.sequence_number)
             self.note(record)
@@ -148,6 +148,15 @@ class Views(World):
         totals = [(photo_id, "total" + period.partition("Z")[2]) for photo_id, period in minutes]
         assert self._views("total") == Counter(totals), "totals are wrong"
         assert self._views("minute") == Counter(minutes), "minutes are wrong"
+        last_hour = _period(self.now - 60 * 60)
+        recent = Counter(
+            (photo_id, minute)
+            for photo_id, period in minutes
+            if (minute := period[: len(last_hour)]) > last_hour
+        )
+        assert minutes_of_totals(self.tables.items(TABLE), last_hour) == recent, (
+            "the minutes in totals are wrong"
+        )
         assert all(self.settled[n] for n in settled - self.viewers.keys()), "left out without rule"
         seen = {(self.good[n][0], self.viewers[n]) for n in counted if n in self.viewers}
         for number in settled & self.viewers.keys():
@@ -225,6 +234,10 @@ class Views(World):
                 for each in receipts.get(row, ())
             )
         }
+
+
+def _period(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("minute#%Y-%m-%dT%H:%MZ")
 
 
 def _iso(seconds: float) -> str:

@@ -12,6 +12,7 @@ from msgspec.structs import force_setattr
 
 from shared.dynamodb import to_item
 from shared.photos import Status
+from shared.view_rows import TOTALS, pack_minutes
 from tests.integration.functions.gallery_api.conftest import Publish, Recorded
 from tests.support.faults import once, raising
 from tests.support.gallery_api import Answer, Api, assert_problem, put
@@ -215,13 +216,13 @@ def test_answer_has_the_total_and_the_last_60_minutes(stack: MotoStack, api: Api
     photo = put(stack)
     other = "019aa1a0-0000-7d11-8a7b-3f2c9d4e5f60"
     counted_at = "2026-11-20T13:33:58.123Z"
-    count(stack, photo.photo_id, "total", 1234, counted_at=counted_at, last_sequence="0" * 56)
-    count(stack, photo.photo_id, "minute#2026-11-20T12:33Z", 100, expires_at=1797776096)
-    count(stack, photo.photo_id, "minute#2026-11-20T12:34Z", 3, expires_at=1797776096)
-    count(stack, photo.photo_id, "minute#2026-11-20T13:33Z", 5, expires_at=1797776096)
-    count(stack, photo.photo_id, "minute#2026-11-20T13:34Z", 100, expires_at=1797776096)
-    count(stack, other, "total", 7)
-    count(stack, other, "minute#2026-11-20T13:30Z", 7)
+    minute = int(now.timestamp()) // 60
+    own = pack_minutes({minute - 60: 100, minute - 59: 3, minute: 1, minute + 1: 100})
+    count(stack, photo.photo_id, "total", 1000, counted_at="2026-11-20T13:00:00Z", recent=own)
+    spread = {"counted_at": counted_at, "recent": pack_minutes({minute: 4})}
+    count(stack, photo.photo_id, "total#f", 234, last_sequence="0" * 56, **spread)
+    count(stack, photo.photo_id, "minute#2026-11-20T13:32Z", 100)
+    count(stack, other, "total", 7, recent=own)
 
     answer = ask(api, photo.photo_id)
 
@@ -262,17 +263,20 @@ def test_photo_that_is_not_ready_has_zeros(stack: MotoStack, api: Api, status: S
     assert (answer.status, answer.body["total"]) == (200, 0)
 
 
-def test_rows_on_several_pages_are_all_counted(stack: MotoStack, api: Api, now: datetime):
+def test_totals_of_all_keys_are_read_by_one_query(
+    stack: MotoStack, api: Api, now: datetime, monkeypatch: pytest.MonkeyPatch
+):
     photo = put(stack)
-    receipts = {bytes([number]) * 100_000 for number in range(3)}
-    for age in range(60):
-        period = f"minute#{now - timedelta(minutes=age):%Y-%m-%dT%H:%MZ}"
-        row = {"photo_id": photo.photo_id, "period": period, "views": 1}
-        item = to_item(row) | {"receipts": {"BS": sorted(receipts)}}
-        stack.dynamodb.put_item(TableName=stack.names["ViewsTable"], Item=item)
-    count(stack, photo.photo_id, "total", 60)
-    answer = ask(api, photo.photo_id)
-    assert answer.body["total"] == sum(each["views"] for each in answer.body["minutes"]) == 60
+    for total in TOTALS:
+        recent = pack_minutes(dict.fromkeys(range(int(now.timestamp()) // 60 - 60, 30_000_000), 7))
+        count(stack, photo.photo_id, total, 10**9, recent=recent[:900])
+    asked: list[object] = []
+    query = api.resources.dynamodb.query
+    monkeypatch.setattr(
+        api.resources.dynamodb, "query", lambda **request: asked.append(1) or query(**request)
+    )
+    assert ask(api, photo.photo_id).body["total"] == 17 * 10**9
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("call", ["GetItem", "Query"])

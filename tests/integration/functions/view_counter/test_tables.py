@@ -54,19 +54,17 @@ def test_random_transactions_have_the_same_outcome(stack: MotoStack, seed: int):
     refused = 0
     for _ in range(20):
         segment = views(chance)
-        seen = None
-        if chance.random() < 0.5:
-            keys = [view.photo_id for view in segment]
-            seen = {
-                (item["photo_id"]["S"], item["period"]["S"]): item
-                for item in memory.items(TABLE)
-                if item["photo_id"]["S"] in keys and chance.random() < 0.8
-            }
-        write = transaction(TABLE, segment, "now", seen)
+        keys = [view.photo_id for view in segment]
+        seen = {
+            (item["photo_id"]["S"], item["period"]["S"]): item
+            for item in memory.items(TABLE)
+            if item["photo_id"]["S"] in keys and chance.random() < 0.8
+        }
+        write = transaction(TABLE, segment, NOW, seen)
         expected = outcome(stack.dynamodb.transact_write_items, write)
         assert outcome(memory.transact_write_items, write) == expected
         refused += bool(expected)
-        read = reads(TABLE, segment)
+        read = reads(TABLE, segment, with_receipts=chance.random() < 0.5)
         assert outcome(memory.transact_get_items, read) == outcome(
             stack.dynamodb.transact_get_items, read
         )
@@ -76,7 +74,7 @@ def test_random_transactions_have_the_same_outcome(stack: MotoStack, seed: int):
 @pytest.mark.parametrize("photos", [51, 0])
 def test_transaction_of_more_rows_or_of_one_row_twice_is_refused(stack: MotoStack, photos: int):
     segment = [View(1, photo(number), MINUTE, 0) for number in range(photos or 1)]
-    write = transaction(TABLE, segment, "now") * (1 if photos else 2)
+    write = transaction(TABLE, segment, NOW, {}) * (1 if photos else 2)
     for client in (stack.dynamodb, Tables(**{TABLE: ("photo_id", "period")})):
         with pytest.raises(ClientError, match="ValidationException"):
             client.transact_write_items(TransactItems=write)

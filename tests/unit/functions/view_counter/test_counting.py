@@ -10,7 +10,7 @@ from fakes.view_records import Counting, Record, photo, poison, record
 from tests.support.faults import CrashError, raising, refusal
 from view_counter.view_records import read_batch
 
-WRITE = "TransactWriteItems"
+READ, WRITE = "TransactGetItems", "TransactWriteItems"
 
 
 @pytest.fixture
@@ -40,23 +40,34 @@ def at_call(number: int, act: Callable[[], object], operation: str = WRITE) -> A
     return hook
 
 
-def test_batch_of_one_minute_is_one_call(counting: Counting):
+def test_batch_of_one_minute_is_one_read_and_one_write(counting: Counting):
     records = batch(count=1000, photos=50)
     result = counting.deliver(*records)
     assert (result.new, result.already_counted, result.not_counted) == (1000, 0, [])
-    assert counting.tables.calls == {WRITE: 1}
+    assert counting.tables.calls == {READ: 1, WRITE: 1}
     counting.assert_counted(*records)
 
 
 def test_number_of_calls_is_that_of_segments(counting: Counting):
     counting.deliver(*long_batch())
-    assert counting.tables.calls == {WRITE: 5}  # 50 photos each of 240 views in a round of 120
+    # 50 photos each of 240 views in a round of 120
+    assert counting.tables.calls == {READ: 5, WRITE: 5}
     counting.assert_counted(*long_batch())
 
 
 def test_empty_batch_is_no_call(counting: Counting):
     counting.deliver()
     assert not counting.tables.calls
+
+
+def test_views_that_may_be_counted_need_the_receipts(counting: Counting):
+    counting.deliver(*batch())
+    counting.tables.calls.clear()
+    counting.deliver(*batch())
+    assert counting.tables.calls == {READ: 2}, "the totals, then also the receipts"
+    counting.tables.calls.clear()
+    counting.replay(*batch())
+    assert counting.tables.calls == {READ: 1}
 
 
 def test_redelivery_counts_nothing(counting: Counting):
@@ -270,7 +281,7 @@ def test_busy_photo_is_removed_and_tried_again(counting: Counting, code: str):
     counting.tables.busy = busy(photo(2), code=code)
     result = counting.deliver(*batch())
     assert (result.new, result.not_counted) == (20, [])
-    assert counting.tables.calls == {WRITE: 3}, "refused, the rest, the photo"
+    assert counting.tables.calls == {READ: 3, WRITE: 3}, "refused, the rest, the photo"
     assert counting.clock.pauses == [0.1]
     counting.assert_counted(*batch())
 
@@ -357,8 +368,8 @@ def test_no_call_begins_when_the_time_is_over(counting: Counting, replay: bool):
 
 
 def test_lack_of_time_between_segments_leaves_the_rest(counting: Counting):
-    def pass_time(*_: object) -> None:
-        counting.clock.left -= 20
+    def pass_time(operation: str, _: object) -> None:
+        counting.clock.left -= 20 * (operation == WRITE)
 
     counting.tables.before = pass_time
     result = counting.deliver(*long_batch())

@@ -1,8 +1,17 @@
+from typing import Any
+
 import pytest
 
 from fakes.view_records import FIRST_SEQUENCE, NOW, TABLE, Record, photo, poison, record
-from shared.view_rows import SUFFIXES
-from view_counter.segments import LIFETIME_SECONDS, cut, period, refusals, transaction
+from shared.view_rows import SUFFIXES, pack_minutes
+from view_counter.segments import (
+    LIFETIME_SECONDS,
+    cut,
+    may_have_receipts,
+    period,
+    refusals,
+    transaction,
+)
 from view_counter.view_records import View, read_batch
 
 MINUTE = int(NOW.timestamp()) // 60
@@ -24,7 +33,7 @@ def receipts_of(records: list[Record]) -> set[tuple[int, int]]:
             int.from_bytes(receipt[:24]) - FIRST_SEQUENCE,
             int.from_bytes(receipt[24:]) - FIRST_SEQUENCE,
         )
-        for action in transaction(TABLE, views_of(records), "now")
+        for action in transaction(TABLE, views_of(records), NOW, {})
         for receipt in action["Update"]["ExpressionAttributeValues"].get(":receipts", {"BS": ()})[
             "BS"
         ]
@@ -35,7 +44,7 @@ def test_fifty_photos_of_one_minute_are_one_full_transaction():
     views = views_of([record(number, photo(number % 50)) for number in range(1000)])
     [segment] = cut(views)
     assert segment == views
-    assert len(transaction(TABLE, segment, "now")) == 100
+    assert len(transaction(TABLE, segment, NOW, {})) == 100
 
 
 @pytest.mark.parametrize(
@@ -55,7 +64,7 @@ def test_segments_fill_transactions(views: list[View], sizes: list[int]):
     segments = list(cut(views))
     assert [len(segment) for segment in segments] == sizes
     assert [view for segment in segments for view in segment] == views
-    assert all(len(transaction(TABLE, segment, "now")) <= 100 for segment in segments)
+    assert all(len(transaction(TABLE, segment, NOW, {})) <= 100 for segment in segments)
 
 
 def test_receipt_has_the_first_and_last_record_of_a_minute():
@@ -78,7 +87,7 @@ def test_no_receipt_spans_poison_of_its_photo():
 def test_partition_keys_of_a_photo_share_no_row_and_no_receipt():
     keys = [photo(0), f"{photo(0)}#0", f"{photo(0)}#f"]
     records = [record(number, key=keys[number % 3]) for number in range(6)]
-    actions = transaction(TABLE, views_of(records), "now")
+    actions = transaction(TABLE, views_of(records), NOW, {})
     rows = [action["Update"]["Key"]["period"]["S"] for action in actions]
     minute = "minute#2026-11-20T12:34Z"
     assert rows == ["total", minute, "total#0", f"{minute}#0", "total#f", f"{minute}#f"]
@@ -88,18 +97,48 @@ def test_partition_keys_of_a_photo_share_no_row_and_no_receipt():
     ) == {f"{photo(0)}#0": "Busy"}
 
 
+def total_after(views: list[View], **total: Any) -> dict[str, Any]:
+    """The values with which the total of a photo is updated."""
+    seen = {(photo(0), "total"): total}
+    [update, *_] = transaction(TABLE, views, NOW, seen)
+    return dict(update["Update"]["ExpressionAttributeValues"])
+
+
 def test_last_sequence_is_compared_as_text_of_fixed_length():
-    [total, _] = transaction(
-        TABLE, [View(9, photo(0), MINUTE, 0), View(10, photo(0), MINUTE, 0)], ""
+    views = [View(9, photo(0), MINUTE, 0), View(10, photo(0), MINUTE, 0)]
+    assert total_after(views)[":last"]["S"] == "10".zfill(56)
+    assert len(total_after(views_of([record(0)]))[":last"]["S"]) == 56
+    for last, has in (("8", False), ("9", True), ("10", True), ("100", True)):
+        total = {"version": {"N": "1"}, "last_sequence": {"S": last.zfill(56)}}
+        assert may_have_receipts(views, {(photo(0), "total"): total}) == has
+    assert not may_have_receipts(views, {(photo(0), "total#0"): total})
+
+
+def test_tombstone_shows_no_counted_views():
+    tombstone = {"views": {"N": "0"}, "expires_at": {"N": "1"}}
+    assert not may_have_receipts(in_minutes(MINUTE), {(photo(0), "total"): tombstone})
+
+
+def test_total_has_the_minutes_of_the_last_hour():
+    views = in_minutes(MINUTE, MINUTE, MINUTE - 2, MINUTE - 61, MINUTE + 3)
+    recent = {"S": f"{MINUTE - 62} 9 8 7{' 0' * 58} 4"}
+    assert total_after(views, recent=recent)[":recent"]["S"] == (
+        f"{MINUTE - 60} 7{' 0' * 57} 1 4 2 0 0 1"
     )
-    values = total["Update"]["ExpressionAttributeValues"]
-    assert (values[":bound"]["S"], values[":last"]["S"]) == ("9".zfill(56), "10".zfill(56))
-    [total, _] = transaction(TABLE, views_of([record(0)]), "")
-    assert len(total["Update"]["ExpressionAttributeValues"][":last"]["S"]) == 56
+
+
+def test_left_out_view_adds_no_minute():
+    view = View(1, photo(0), MINUTE, 0, left_out=True)
+    assert total_after([view])[":recent"]["S"] == ""
+
+
+def test_total_with_all_its_minutes_is_one_write_unit():
+    recent = pack_minutes(dict.fromkeys(range(MINUTE - 60, MINUTE + 1), 60_000))
+    assert len(recent) < 1024 - 200, "the rest of the row has less than 200 bytes"
 
 
 def test_minutes_expire_and_totals_do_not():
-    total, minute = transaction(TABLE, in_minutes(MINUTE), "now")
+    total, minute = transaction(TABLE, in_minutes(MINUTE), NOW, {})
     assert "expires_at" not in total["Update"]["UpdateExpression"]
     end = int(minute["Update"]["ExpressionAttributeValues"][":end"]["N"])
     assert end - MINUTE * 60 == LIFETIME_SECONDS

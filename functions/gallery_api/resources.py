@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 from botocore.config import Config
 from botocore.session import get_session
 
+from gallery_api.hot_photos import HotPhotos
 from gallery_api.idempotency_store import IdempotencyStore
 from gallery_api.viewers import Pseudonyms
 from shared.client_config import client_config
@@ -49,6 +50,7 @@ class Resources(msgspec.Struct, frozen=True):
     s3: "S3Client"
     answers: IdempotencyStore
     pseudonyms: Pseudonyms
+    hot_photos: HotPhotos
     logger: Logger
     metrics: Metrics
     region: str
@@ -76,6 +78,7 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
     # caller gets a 503 before Lambda's timeout. One that takes over a claim makes a fourth.
     config = client_config(connect=1, read=2, attempts=2, environment=environment)
     # One attempt: Kinesis may have taken a record whose answer was lost, and would count it twice.
+    # A view makes a second call only after a refusal, which is an answer.
     kinesis_config = client_config(connect=1, read=1, attempts=1, environment=environment)
     # By default botocore signs for the bucket's global host. While a bucket is new, that host
     # redirects to the region, and a browser's upload does not follow the redirect.
@@ -98,6 +101,7 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
             settings.idempotency_table, dynamodb, lambda: new_photo_id(clock()), clock
         ),
         pseudonyms=Pseudonyms(dynamodb, settings.idempotency_table, clock),
+        hot_photos=HotPhotos(clock),
         logger=logger,
         metrics=Metrics(),
         region=environment["AWS_REGION"],

@@ -97,7 +97,7 @@ class Views(World):
         """Some views, of one photo or of several."""
         for place in range(1 + which % 6):
             photo_id = self.photos[(which // 6 + place * (which // 24 % 2)) % 4]
-            suffix = KEYS[(which // 5 + place) % len(KEYS)]
+            suffix = KEYS[which // 5 % len(KEYS)]
             text = _iso(self.now + OFFSETS[(which // 48 + place // 3) % len(OFFSETS)])
             data = {"photo_id": photo_id, "viewed_at": text}
             viewer = VIEWERS[(which // 7 + place) % len(VIEWERS)]

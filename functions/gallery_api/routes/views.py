@@ -31,11 +31,7 @@ def record_view(photo_id: str) -> Response[RecordedView]:
     record = msgspec.to_builtins(view)
     if resources.settings.repeated_views == "left-out" and (address := _viewer_address()):
         record["viewer"] = resources.pseudonyms.of(address)
-    resources.kinesis.put_record(
-        StreamName=resources.settings.views_stream,
-        PartitionKey=photo_id,
-        Data=msgspec.json.encode(record),
-    )
+    _put(photo_id, msgspec.json.encode(record))
     return Response(status_code=HTTPStatus.ACCEPTED, content_type="application/json", body=view)
 
 
@@ -53,6 +49,27 @@ def get_views(photo_id: str) -> Response[PhotoViews]:
     )
     totals = [from_item(item, dict) for item in found["Items"]]
     return cached(photo_views(photo_id, totals, resources.clock()))
+
+
+def _put(photo_id: str, data: bytes) -> None:
+    """Put a record into the stream; if its shard takes no more, once more under another key.
+
+    Raises:
+        BotoCoreError, ClientError: the stream may have the record, or has refused it twice.
+    """
+    resources = resources_of(router)
+    stream = resources.settings.views_stream
+    hot_photos = resources.hot_photos
+    try:
+        resources.kinesis.put_record(
+            StreamName=stream, PartitionKey=hot_photos.partition_key(photo_id), Data=data
+        )
+    except resources.kinesis.exceptions.ProvisionedThroughputExceededException:
+        hot_photos.spread(photo_id)
+        resources.logger.warning("views_spread", photo_id=photo_id)
+        resources.kinesis.put_record(
+            StreamName=stream, PartitionKey=hot_photos.partition_key(photo_id), Data=data
+        )
 
 
 def _viewer_address() -> str:

@@ -12,7 +12,7 @@ from msgspec.structs import force_setattr
 
 from shared.dynamodb import to_item
 from shared.photos import Status
-from shared.view_rows import TOTALS, pack_minutes
+from shared.view_rows import SUFFIXES, TOTALS, pack_minutes
 from tests.integration.functions.gallery_api.conftest import Publish, Recorded
 from tests.support.faults import once, raising
 from tests.support.gallery_api import Answer, Api, assert_problem, put
@@ -156,13 +156,12 @@ def kinesis_refusal(code: str, status: int) -> ClientError:
 @pytest.mark.parametrize(
     "fault",
     [
-        kinesis_refusal("ProvisionedThroughputExceededException", 400),
         kinesis_refusal("KMSThrottlingException", 400),
         kinesis_refusal("InternalFailure", 500),
         ReadTimeoutError(endpoint_url="https://kinesis"),
         ConnectTimeoutError(endpoint_url="https://kinesis"),
     ],
-    ids=["throttled", "key throttled", "outage", "hangs", "unreachable"],
+    ids=["key throttled", "outage", "hangs", "unreachable"],
 )
 def test_view_that_the_stream_refuses_is_answered_503(
     api: Api, publish: Publish, recorded: Recorded, fault: Exception
@@ -174,6 +173,57 @@ def test_view_that_the_stream_refuses_is_answered_503(
     assert answer.headers["Retry-After"] == ["1"]
     assert "1234" not in str(answer.body)
     assert recorded() == []
+
+
+def shard_is_full(api: Api) -> Exception:
+    refused = kinesis_refusal("ProvisionedThroughputExceededException", 400)
+    response: Any = refused.response
+    return api.resources.kinesis.exceptions.ProvisionedThroughputExceededException(
+        response, "PutRecord"
+    )
+
+
+@pytest.fixture
+def no_hot_photos(api: Api) -> Iterator[None]:
+    yield
+    api.resources.hot_photos.until.clear()
+
+
+@pytest.mark.usefixtures("no_hot_photos")
+def test_view_whose_shard_is_full_and_the_next_ones_get_other_keys_of_the_photo(
+    api: Api, publish: Publish, recorded: Recorded
+):
+    photo, other = publish(), publish(photo_id="019aa1a0-0000-7d11-8a7b-3f2c9d4e5f60")
+    with once(api.resources.kinesis, "before-call.kinesis.PutRecord", raising(shard_is_full(api))):
+        assert view(api, photo.photo_id).status == 202
+    assert [line["message"] for line in api.logged()] == ["views_spread", "request_answered"]
+    assert view(api, photo.photo_id).status == 202
+    assert view(api, other.photo_id).status == 202
+    first, second, third = (record["PartitionKey"] for record in recorded())
+    assert {first, second} <= {f"{photo.photo_id}{suffix}" for suffix in SUFFIXES[1:]}
+    assert third == other.photo_id
+
+
+@pytest.mark.usefixtures("no_hot_photos")
+def test_view_that_two_shards_refuse_is_answered_503(
+    api: Api, publish: Publish, recorded: Recorded
+):
+    photo = publish()
+    tries: list[object] = []
+
+    def refuse(**_: object) -> None:
+        tries.append(1)
+        raise shard_is_full(api)
+
+    hooks = api.resources.kinesis.meta.events
+    hooks.register("before-call.kinesis.PutRecord", refuse)
+    try:
+        answer = view(api, photo.photo_id)
+    finally:
+        hooks.unregister("before-call.kinesis.PutRecord", refuse)
+    assert_problem(answer, 503)
+    assert answer.headers["Retry-After"] == ["1"]
+    assert (len(tries), recorded()) == (2, [])
 
 
 def test_permanent_refusal_is_answered_500(api: Api, publish: Publish):

@@ -48,6 +48,8 @@ PAGE = Response(
     (("Content-Type", "text/html"), ("ETag", '"a"'), ("Content-Length", "4")),
     b"page",
 )
+MISSING = Response(404, (("Content-Type", "application/xml"),), b"<Error/>")
+BROKEN = Response(500, (), b"broken")
 
 
 def distribution(
@@ -78,6 +80,15 @@ def cf_headers(**given: str) -> dict[str, list[dict[str, str]]]:
     """Headers as an event has them; `_` in a name stands for `-`."""
     names = {name.replace("_", "-"): value for name, value in given.items()}
     return {name: [{"key": name.title(), "value": value}] for name, value in names.items()}
+
+
+def raising(error: Exception) -> Callable[[Any], Any]:
+    """An origin or a function that fails."""
+
+    def fail(_: Any) -> Any:
+        raise error
+
+    return fail
 
 
 def result(response: Response) -> str:

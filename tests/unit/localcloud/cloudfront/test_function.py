@@ -1,14 +1,13 @@
 """When localcloud's CloudFront runs the function, and how it uses the answers."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from localcloud.cloudfront.answers import FunctionError
 from localcloud.cloudfront.behaviours import Trigger
 from localcloud.cloudfront.messages import Response
-from tests.support.distributions import PAGE, World, cf_headers, distribution, result
+from tests.support.distributions import PAGE, World, cf_headers, distribution, raising, result
 
 
 def test_function_runs_before_the_cache_and_not_on_hits():
@@ -77,11 +76,7 @@ def test_invalid_answer_of_the_function_is_502_and_not_cached():
 @pytest.mark.parametrize("kind", ["LambdaExecutionError", "LambdaLimitExceeded"])
 def test_function_that_fails_is_503(kind: str):
     world = World(settings=distribution(triggers=[Trigger.ORIGIN_RESPONSE]))
-
-    def fail(_: dict[str, Any]) -> object:
-        raise FunctionError(503, kind, "Traceback: secret")
-
-    world.function = fail
+    world.function = raising(FunctionError(503, kind, "Traceback: secret"))
     response = world.get("/a")
     assert (response.status, result(response)) == (503, kind)
     assert b"secret" not in response.body

@@ -9,7 +9,15 @@ import pytest
 from localcloud.cloudfront.behaviours import CachePolicy, RequestPolicy, Selection, Trigger
 from localcloud.cloudfront.messages import Response
 from localcloud.cloudfront.origins import OriginError
-from tests.support.distributions import BUCKET, PAGE, World, cf_headers, distribution, result
+from tests.support.distributions import (
+    BUCKET,
+    PAGE,
+    World,
+    cf_headers,
+    distribution,
+    raising,
+    result,
+)
 
 BY_LANGUAGE = CachePolicy(
     0, 60, 600, RequestPolicy(headers=Selection("whitelist", frozenset(["x-language"])))
@@ -158,10 +166,8 @@ def test_viewer_response_does_not_run_on_errors(status: int):
 
 
 def test_viewer_response_does_not_run_where_the_origin_has_no_answer():
-    def unreachable(_: object) -> Response:
-        raise OriginError(502, "refused")
-
-    visited = world(Trigger.VIEWER_RESPONSE, origin=unreachable, function=unchanged)
+    refused = raising(OriginError(502, "refused"))
+    visited = world(Trigger.VIEWER_RESPONSE, origin=refused, function=unchanged)
     assert visited.get("/a").status == 502
     assert visited.events == []
 

@@ -180,19 +180,19 @@ class Edge:
         now = self._clock()
         if cached is None or not cached.is_served_while_revalidated(now):
             return None
-        with self._lock:
-            is_asked_for = visit.key() in self._under_way
-        if not is_asked_for:
+        if self._begin(visit.key()) is None:
             self._run_in_background(lambda: self._revalidate(visit))
         return _hit(cached, now)
 
     def _revalidate(self, visit: _Visit) -> None:
+        """Ask the origin with GET, since only its answer is cached; the request has begun."""
         try:
-            with self._one_at_a_time(visit.key()):
-                if self._fresh(visit) is None:
-                    self._missed(visit)
+            if self._fresh(visit) is None:
+                self._missed(replace(visit, request=replace(visit.request, method="GET")))
         except FunctionError as error:
             self._report(f"{visit.request.method} {visit.request.path}: {error}")
+        finally:
+            self._end(visit.key())
 
     def _missed(self, visit: _Visit) -> _Outcome:
         stale = self._cache.get(visit.key())
@@ -261,19 +261,26 @@ class Edge:
     @contextlib.contextmanager
     def _one_at_a_time(self, key: CacheKey) -> Iterator[None]:
         """Run the block for the first of several equal requests; the others wait until it ends."""
-        with self._lock:
-            first = self._under_way.get(key)
-            mine = self._under_way.setdefault(key, threading.Event())
-        if first:
+        if first := self._begin(key):
             first.wait(_LONGEST_WAIT)
             yield
             return
         try:
             yield
         finally:
-            with self._lock:
-                del self._under_way[key]
-            mine.set()
+            self._end(key)
+
+    def _begin(self, key: CacheKey) -> threading.Event | None:
+        """Begin a request, or return the event that ends an equal one that is under way."""
+        with self._lock:
+            if key in self._under_way:
+                return self._under_way[key]
+            self._under_way[key] = threading.Event()
+            return None
+
+    def _end(self, key: CacheKey) -> None:
+        with self._lock:
+            self._under_way.pop(key).set()
 
     def _finished(self, visit: _Visit, outcome: _Outcome) -> Response:
         request, response = visit.request, outcome.response

@@ -5,7 +5,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,6 +72,18 @@ def application(edge: Edge, log: logging.Logger) -> ASGIApp:
     return app
 
 
+def in_background(task: Callable[[], None], log: logging.Logger) -> None:
+    """Run a task in a thread that the end of the server does not wait for."""
+
+    def run() -> None:
+        try:
+            task()
+        except Exception:
+            log.exception("A request for an expired object failed")
+
+    threading.Thread(target=run, name="edge-background", daemon=True).start()
+
+
 async def _request(http: HttpRequest, path: str) -> Request | None:
     """The viewer's request, or None if its body is too large."""
     body = bytearray()
@@ -136,7 +148,7 @@ def running(cloud: Cloud, port: int, distribution_id: str | None = None) -> Iter
             invoke=api.invoke,
             clock=time.time,
             report=log.warning,
-            run_in_background=lambda run: threading.Thread(target=run, daemon=True).start(),
+            run_in_background=lambda task: in_background(task, log),
         )
         cleanup.enter_context(_following(edge, api, cache, log))
         cleanup.enter_context(_serving(application(edge, log), listener))

@@ -15,6 +15,7 @@ from localcloud import cloud, cloudfront
 from localcloud.cloud import CloudError
 from localcloud.cloudfront import server
 from localcloud.cloudfront.behaviours import Distribution, NotModelledError, Trigger
+from localcloud.cloudfront.request_log import request_log
 from tests.integration.localcloud.cloudfront.stub_cloud import StubCloud, stub_cloud
 from tests.support.distributions import cf_headers, distribution
 from tests.support.waiting import awaited
@@ -158,6 +159,16 @@ def test_bug_is_answered_500_without_a_stack_trace_and_logged(
     log = (stub.cloud.folder / "edge.log").read_text()
     assert "GET /bug: localcloud's CloudFront failed" in log
     assert "a bug of our own, with a secret" in log
+
+
+def test_bug_in_a_request_in_the_background_is_logged(tmp_path: Path):
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    file = tmp_path / "edge.log"
+    with request_log(file) as log:
+        server.in_background(fail, log)
+        awaited(lambda: "ZeroDivisionError" in file.read_text())
 
 
 def test_distribution_is_followed_again_after_an_unexpected_error(

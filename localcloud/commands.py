@@ -110,23 +110,25 @@ def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--template", type=Path, default=Path("template.yaml"))
     shared.add_argument("--port", type=port_number, help="of the AWS APIs")
-    value: dict[str, Any] = {
+    name_and_value: dict[str, Any] = {
         "type": parameter,
         "action": "append",
         "default": [],
         "metavar": "NAME=VALUE",
     }
     given = argparse.ArgumentParser(add_help=False)
-    given.add_argument("--parameter", **value)
+    given.add_argument("--parameter", **name_and_value)
     up = commands.add_parser("up", parents=[shared, given], help="run the application")
     up.add_argument("--cdn-port", type=port_number, help="of CloudFront")
     up.add_argument("--host", type=listening_address, default="127.0.0.1")
     up.add_argument("--stack-name")
     up.add_argument(
-        "--ssm-parameter", help="a parameter of Parameter Store that the template reads", **value
+        "--ssm-parameter",
+        help="a parameter of Parameter Store that the template reads",
+        **name_and_value,
     )
     up.add_argument(
-        "--export", help="an export of another stack that the template imports", **value
+        "--export", help="an export of another stack that the template imports", **name_and_value
     )
     up.add_argument(
         "--debug",

@@ -101,8 +101,12 @@ def request_answer(
     if len(uri) + len(query) > _LONGEST_URI:
         raise InvalidAnswerError(f"uri and querystring have more than {_LONGEST_URI:,} characters")
     lower = tuple((name.lower(), value) for name, value in headers)
-    hidden = tuple(each for each in request.headers if HIDDEN.fullmatch(each[0].lower()))
-    return replace(request, path=uri, query=query, headers=(*lower, *hidden))
+    return replace(request, path=uri, query=query, headers=(*lower, *_hidden(request.headers)))
+
+
+def _hidden(headers: Headers) -> Headers:
+    """The headers that the function neither sees nor changes."""
+    return tuple(each for each in headers if HIDDEN.fullmatch(each[0].lower()))
 
 
 def _changed(
@@ -126,8 +130,7 @@ def response_answer(trigger: Trigger, answer: object, response: Response) -> Res
     status = _status(given)
     if trigger is Trigger.VIEWER_RESPONSE and (status != response.status or "body" in given):
         raise InvalidAnswerError("the function changed the status or the body, which are read-only")
-    hidden = tuple(each for each in response.headers if HIDDEN.fullmatch(each[0].lower()))
-    new = Response(status, (*headers, *hidden), _body(given, response.body))
+    new = Response(status, (*headers, *_hidden(response.headers)), _body(given, response.body))
     if new.body == response.body:
         return new
     return new.with_header("Content-Length", str(len(new.body)))

@@ -1,5 +1,6 @@
 """Cache keys, lifetimes and the cache itself."""
 
+import math
 import re
 import threading
 from collections import OrderedDict
@@ -39,11 +40,11 @@ class StaleLimits:
     """Until when an expired object may be served.
 
     `while_revalidated`: at once, while CloudFront asks the origin for it in the background.
-    `if_error`: in place of a 5xx of the origin; None, without the directive, is without a limit.
+    `if_error`: in place of a 5xx of the origin; without the directive there is no limit.
     """
 
     while_revalidated: float = 0
-    if_error: float | None = None
+    if_error: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -58,17 +59,17 @@ class Cached:
     stored_at: float
     fresh_until: float
     tags: frozenset[str] = frozenset()
-    stale: StaleLimits = StaleLimits()
+    limits: StaleLimits = StaleLimits()
 
     def is_fresh(self, now: float) -> bool:
         """Whether it has not expired; false if it was stored before the clock was set back."""
         return self.stored_at <= now < self.fresh_until
 
     def is_served_while_revalidated(self, now: float) -> bool:
-        return self.fresh_until <= now < self.stale.while_revalidated
+        return self.fresh_until <= now < self.limits.while_revalidated
 
     def replaces_an_error(self, now: float) -> bool:
-        return self.stale.if_error is None or now < self.stale.if_error
+        return now < self.limits.if_error
 
 
 def cache_key(request: Request, policy: CachePolicy) -> CacheKey:
@@ -135,13 +136,13 @@ def stale_limits(
     """
     directives = _directives(response)
 
-    def limit(name: str) -> float | None:
+    def limit(name: str, otherwise: float) -> float:
         text = directives.get(name, "")
         if not text.isdecimal():
-            return None
+            return otherwise
         return stored_at + min(seconds + int(text), max(policy.max_ttl, seconds))
 
-    return StaleLimits(limit("stale-while-revalidate") or 0, limit("stale-if-error"))
+    return StaleLimits(limit("stale-while-revalidate", 0), limit("stale-if-error", math.inf))
 
 
 def _origin_lifetime(response: Response, directives: Mapping[str, str], now: float) -> float | None:
@@ -189,7 +190,13 @@ def cache_tags(response: Response, header: str | None) -> frozenset[str]:
 
 
 def refreshed(
-    cached: Cached, not_modified: Response, now: float, seconds: float, tag_header: str | None
+    cached: Cached,
+    not_modified: Response,
+    policy: CachePolicy,
+    *,
+    now: float,
+    seconds: float,
+    tag_header: str | None,
 ) -> Cached:
     """A stale object after the origin's 304, whose headers replace the older ones."""
     headers = without(not_modified.headers, {"content-length", "content-encoding", "etag", "vary"})
@@ -203,6 +210,7 @@ def refreshed(
         stored_at=now,
         fresh_until=now + seconds,
         tags=cache_tags(response, tag_header),
+        limits=stale_limits(response, policy, now, seconds),
     )
 
 

@@ -205,14 +205,12 @@ class Edge:
         tag_header = visit.distribution.tag_header
         seconds = lifetime(response, policy, error_ttls, now)
         if stale and response.status >= 500 and stale.replaces_an_error(now):
-            asked_again_at = now + seconds
-            if stale.stale.if_error is not None:
-                asked_again_at = min(asked_again_at, stale.stale.if_error)
-            kept = replace(stale, fresh_until=asked_again_at)
+            kept = replace(stale, fresh_until=min(now + seconds, stale.limits.if_error))
             outcome = _hit(stale, now)
         elif stale and response.status == 304:
-            kept = refreshed(stale, response, now, seconds, tag_header)
-            kept = replace(kept, stale=stale_limits(kept.response, policy, now, seconds))
+            kept = refreshed(
+                stale, response, policy, now=now, seconds=seconds, tag_header=tag_header
+            )
             outcome = _Outcome(kept.response, "RefreshHit")
         else:
             etag = response.header("etag")

@@ -1,5 +1,6 @@
 """What localcloud's CloudFront caches, for how long, and under which key."""
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -40,15 +41,15 @@ def at(path: str, query: str = "", **headers: str) -> Request:
 @pytest.mark.parametrize(
     ("cache_control", "expected"),
     [
-        ("max-age=3", StaleLimits(0, None)),
-        ("max-age=3, stale-while-revalidate=5", StaleLimits(NOW + 8, None)),
+        ("max-age=3", StaleLimits(0, math.inf)),
+        ("max-age=3, stale-while-revalidate=5", StaleLimits(NOW + 8, math.inf)),
         ("max-age=3, stale-if-error=60", StaleLimits(0, NOW + 63)),
         ("max-age=3, stale-if-error=0", StaleLimits(0, NOW + 3)),
         (
             "max-age=3, stale-while-revalidate=5000, stale-if-error=5000",
             StaleLimits(NOW + 1_000, NOW + 1_000),
         ),
-        ("max-age=3, stale-while-revalidate=soon", StaleLimits(0, None)),
+        ("max-age=3, stale-while-revalidate=soon", StaleLimits(0, math.inf)),
     ],
 )
 def test_stale_limits_end_with_the_maximum_ttl(cache_control: str, expected: StaleLimits):

@@ -129,6 +129,18 @@ def test_head_revalidates_the_object_that_viewers_get():
     assert response.body == b"new"
 
 
+def test_object_that_is_confirmed_gets_new_time_for_its_revalidation():
+    world = World(origin=with_cache_control("max-age=3, stale-while-revalidate=5"))
+    world.get("/a")
+    world.now += 4
+    world.origin = Response(304, (("ETag", '"a"'),))
+    world.get("/a")
+    world.background[0]()
+    world.now += 86_400 + 4
+    assert len(world.sent) == 2
+    assert result(world.get("/a")) == "Hit"
+
+
 def test_object_is_not_served_after_the_time_for_its_revalidation():
     world = World(origin=with_cache_control("max-age=3, stale-while-revalidate=5"))
     world.get("/a")

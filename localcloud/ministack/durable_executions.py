@@ -2,12 +2,14 @@
 
 ministack starts one only for a function whose DurableConfig has a member `Enabled`, which Lambda's
 has not. It does not resume an asynchronous execution, does not repeat an invocation that failed,
-and does not count the retries of a step. Checkpoints, timers and the history are ministack's.
+does not count the retries of a step, and resumes an execution for a callback although its function
+still runs. Checkpoints, timers and the history are ministack's.
 https://docs.aws.amazon.com/lambda/latest/dg/durable-execution-sdk-retries.html
 """
 
 import contextvars
 import json
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -21,6 +23,10 @@ type Json = dict[str, Any]
 
 _ATTEMPTS: Final = 6  # in a row, as in AWS's testing package; Lambda's number is not documented
 _WAIT_SECONDS: Final = 1.0  # like the first retry of an asynchronous invocation
+_STATUSES: Final = ("SUCCEEDED", "FAILED", "PENDING")
+_NO_ERROR: Final = {"ErrorType": "Unknown", "ErrorMessage": ""}  # ministack takes {} for success
+
+_invoked: Final[set[str]] = set()  # the ARNs of executions whose function runs or is invoked again
 
 
 def install() -> None:
@@ -31,6 +37,7 @@ def install() -> None:
     """
     invoke, invoke_later = lambda_svc._invoke, lambda_svc.invoke_async_with_retry  # noqa: SLF001
     apply_update = lambda_durable._apply_update  # noqa: SLF001
+    resume = lambda_durable._resume_execution  # noqa: SLF001
 
     async def invoke_durable(
         name: str,
@@ -71,12 +78,19 @@ def install() -> None:
         elif update["Action"] == "START":
             step["StepDetails"].pop("NextAttemptTimestamp", None)
 
+    def resume_between_invocations(arn: str, *scope: str) -> None:
+        execution = lambda_durable._executions.get(arn) or {}  # noqa: SLF001
+        is_over = time.time() >= execution.get("_TimeoutDeadline", math.inf)
+        if is_over or arn not in _invoked:  # else what is due is scheduled after the invocation
+            resume(arn, *scope)
+
     lambda_svc._invoke = invoke_durable  # noqa: SLF001
     lambda_svc.invoke_async_with_retry = invoke_durable_later
     lambda_svc.invoke_durable_resume = lambda _name, arn, _event: _continue(
         lambda_durable._executions[arn]  # noqa: SLF001
     )
     lambda_durable._apply_update = apply_update_of_retry  # noqa: SLF001
+    lambda_durable._resume_execution = resume_between_invocations  # noqa: SLF001
 
 
 def _is_durable(config: Json | None) -> bool:
@@ -107,29 +121,51 @@ def _start(config: Json, event: Any, name: str | None = None) -> Json:
 
 def _continue(execution: Json) -> None:
     """Invoke the function in the background until the execution waits or ends."""
+    _invoked.add(execution["DurableExecutionArn"])
     context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(_invoke_until, execution), daemon=True).start()
+    threading.Thread(target=context.run, args=(_invoke, execution), daemon=True).start()
 
 
-def _invoke_until(execution: Json) -> None:
+def _invoke(execution: Json) -> None:
     arn = execution["DurableExecutionArn"]
+    try:
+        output = _output(execution)
+    finally:
+        _invoked.discard(arn)
+    match output["Status"]:
+        case "PENDING":
+            lambda_durable.schedule_resume(arn)
+        case "SUCCEEDED":
+            lambda_durable.mark_execution_completed(arn, output.get("Result"), None)
+        case _:
+            lambda_durable.mark_execution_completed(arn, None, output.get("Error") or _NO_ERROR)
+
+
+def _output(execution: Json) -> Json:
+    """What the function returns; a failure if it has failed too often, or the execution ended."""
+    arn = execution["DurableExecutionArn"]
+    failure: Json = {"Status": "FAILED"}
     for attempt in range(_ATTEMPTS):
         if attempt:
             time.sleep(_WAIT_SECONDS)
         if execution["Status"] != "RUNNING":
-            return
+            break
         started, result = time.time(), _invoke_once(execution)
-        error = _error(result) if result.get("error") or result.get("throttle") else None
+        error = _error(result)
         lambda_durable.record_invocation_completed(arn, started, new_uuid(), error)
         if error is None:
-            _finish(arn, result["body"])
-            return
-    lambda_durable.mark_execution_completed(arn, None, error)
+            output: Json = result["body"]
+            return output
+        failure["Error"] = error
+    return failure
 
 
 def _invoke_once(execution: Json) -> Json:
     name = execution["FunctionArn"].rsplit(":", 1)[-1]
     function, _ = lambda_svc._get_func_record_for_qualifier(name, execution["Version"])  # noqa: SLF001
+    if function is None:
+        message = f"The function {name} does not exist."
+        return {"error": True, "body": {"errorType": "NotFound", "errorMessage": message}}
     # From now on an earlier invocation, if it still runs, can write no checkpoint.
     execution["CheckpointToken"] = lambda_durable.new_checkpoint_token()
     event = {
@@ -156,22 +192,19 @@ def _operations(execution: Json) -> list[Json]:
     return operations
 
 
-def _finish(arn: str, output: Json) -> None:
-    match output["Status"]:
-        case "PENDING":
-            lambda_durable.schedule_resume(arn)
-        case "SUCCEEDED":
-            lambda_durable.mark_execution_completed(arn, output.get("Result"), None)
-        case _:
-            lambda_durable.mark_execution_completed(arn, None, output.get("Error") or {})
-
-
-def _error(result: Json) -> Json:
-    body = result.get("body") or {}
-    return {
-        "ErrorType": body.get("errorType", "Unknown"),
-        "ErrorMessage": body.get("errorMessage", str(body)),
-    }
+def _error(result: Json) -> Json | None:
+    """Why an invocation failed, if it did: also if the handler is not one of a durable function."""
+    body = result.get("body")
+    output: Json = body if isinstance(body, dict) else {}
+    if result.get("error") or result.get("throttle"):
+        return {
+            "ErrorType": output.get("errorType", "Unknown"),
+            "ErrorMessage": output.get("errorMessage", str(body)),
+        }
+    if output.get("Status") in _STATUSES:
+        return None
+    message = "The handler returned no status of a durable execution: is it decorated?"
+    return {"ErrorType": "InvalidParameterValueException", "ErrorMessage": message}
 
 
 def _wait(execution: Json) -> None:

@@ -77,6 +77,59 @@ def test_execution_fails_after_six_failures_in_a_row():
     assert invocations == 6
 
 
+def test_handler_that_returns_no_status_has_failed():
+    error, kind, invocations = run("""
+    outputs += [{"body": {"sold": 1}}] * 3 + [{"body": "text"}] * 3
+    status, headers, answer = invoke()
+    print(json.dumps([headers["X-Amz-Function-Error"], answer["errorType"], len(events)]))
+    """)
+    assert (error, kind, invocations) == ("Unhandled", "InvalidParameterValueException", 6)
+
+
+def test_execution_fails_if_its_function_is_deleted():
+    error = run("""
+    def delete(event):
+        with request_scope("000000000000", "us-east-1"):
+            del lambda_svc._functions["f"]
+        return failed
+    outputs += [delete]
+    print(json.dumps(invoke()[2]["errorMessage"]))
+    """)
+    assert error == "The function f does not exist."
+
+
+def test_failure_without_an_error_is_a_failure():
+    error = run("""
+    outputs += [{"body": {"Status": "FAILED"}}]
+    print(json.dumps(invoke()[1]["X-Amz-Function-Error"]))
+    """)
+    assert error == "Unhandled"
+
+
+def test_callback_that_arrives_while_the_function_runs_starts_no_second_invocation():
+    statuses, invocations, callback = run("""
+    def send_callback(event):
+        arn = event["DurableExecutionArn"]
+        with request_scope("000000000000", "us-east-1"):
+            token = event["CheckpointToken"]
+            checkpoint(token, Id="c", Type="CALLBACK", Action="START")
+            execution = lambda_durable._executions[arn]
+            token = execution["CheckpointToken"]
+            [_, operation] = execution["Operations"]
+            lambda_durable.handle_callback_success(operation["CallbackDetails"]["CallbackId"], b"1")
+            lambda_durable._resume_execution(arn)
+            answers.append(checkpoint(token, Id="s", Type="STEP", Action="SUCCEED"))
+            answers.append(len(events))
+        return {"body": {"Status": "PENDING"}}
+    answers = []
+    outputs += [send_callback, done]
+    invoke()
+    operations = events[1]["InitialExecutionState"]["Operations"]
+    print(json.dumps([answers, len(events), operations[1]["Status"]]))
+    """)
+    assert (statuses, invocations, callback) == ([200, 1], 2, "SUCCEEDED")
+
+
 def test_asynchronous_execution_continues_after_a_wait_with_what_is_done():
     status, execution, operations = run("""
     def wait(event):

@@ -23,3 +23,16 @@ def inside_ministack(program: str) -> Any:
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def answer_in_account(helpers: str, program: str) -> Any:
+    """What a program that uses these helpers assigns to `answer`, in the scope of an account."""
+    body = textwrap.indent(textwrap.dedent(program), "    ")
+    return inside_ministack(f"""
+import json
+from ministack.core.responses import request_scope
+{helpers}
+with request_scope("000000000000", "us-east-1"):
+{body}
+    print(json.dumps(answer))
+""")

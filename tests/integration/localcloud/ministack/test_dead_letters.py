@@ -1,15 +1,12 @@
 """Dead letters of subscriptions and of rules, in ministack's functions."""
 
-import textwrap
 from typing import Any
 
-from tests.support.ministack_process import inside_ministack
+from tests.support.ministack_process import answer_in_account
 
 HELPERS = """
-import json
 import os
 os.environ["AUTH"] = "true"  # services are refused what no policy allows
-from ministack.core.responses import request_scope
 from ministack.services import eventbridge, sns, sqs
 from localcloud.ministack import rule_targets, subscriptions
 
@@ -48,10 +45,7 @@ def send_event(**target):
 
 
 def answer_of(program: str) -> Any:
-    """What a program in the scope of an account assigns to `answer`."""
-    body = textwrap.indent(textwrap.dedent(program), "    ")
-    scope = 'with request_scope("000000000000", "us-east-1"):'
-    return inside_ministack(f"{HELPERS}\n{scope}{body}\n    print(json.dumps(answer))")
+    return answer_in_account(HELPERS, program)
 
 
 def test_message_that_the_subscribed_queue_does_not_allow_reaches_the_dead_letter_queue():

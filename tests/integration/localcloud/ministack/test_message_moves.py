@@ -1,15 +1,13 @@
 """Message move tasks of SQS, in ministack's functions."""
 
-import textwrap
 from typing import Any
 
 import pytest
 
-from tests.support.ministack_process import inside_ministack
+from tests.support.ministack_process import answer_in_account
 
 HELPERS = """
-import asyncio, json
-from ministack.core.responses import request_scope
+import asyncio
 from ministack.services import sqs
 from localcloud.ministack import message_moves
 
@@ -43,10 +41,7 @@ def fail(url):
 
 
 def answer_of(program: str) -> Any:
-    """What a program in the scope of an account assigns to `answer`."""
-    body = textwrap.indent(textwrap.dedent(program), "    ")
-    scope = 'with request_scope("000000000000", "us-east-1"):'
-    return inside_ministack(f"{HELPERS}\n{scope}{body}\n    print(json.dumps(answer))")
+    return answer_in_account(HELPERS, program)
 
 
 def test_dead_letters_are_new_messages_of_the_queue_that_they_came_from():

@@ -26,7 +26,7 @@ def install() -> None:
             # It asks the policy for any source ARN, although it is named for provisioning hooks.
             record = iot._provisioning_hook_function(arn, iot._topic_rule_arn(rule))  # noqa: SLF001
             if record is None:
-                raise PermissionError(f"the policy of {arn} does not allow rule {rule} to invoke")
+                raise PermissionError(f"{arn} does not exist, or its policy does not allow {rule}")
             lambda_svc.invoke_async_with_retry(record, event)
 
     iot._dispatch_rule_action = dispatch_as_iot_does  # noqa: SLF001

@@ -139,7 +139,7 @@ class _S3(msgspec.Struct):
 
 class _S3Record(msgspec.Struct, rename="camel"):
     event_source: Literal["aws:s3"]
-    event_name: Annotated[str, msgspec.Meta(pattern="^ObjectCreated:")]
+    event_name: Annotated[str, msgspec.Meta(pattern="^Object(Created|Removed):")]
     s3: _S3
 
 
@@ -174,7 +174,7 @@ def failed_event(message: Mapping[str, Any], targets: Targets) -> Failure:
         target = targets.thumbnailer
         _check_function(kept.request_context.function_arn, target)
         for record in msgspec.convert(kept.request_payload, _Event[_S3Record]).records:
-            _check_upload(record.s3, target)
+            _check_object(record.s3, target)
         return Failure(
             kind="event",
             target=target,
@@ -226,7 +226,7 @@ def _check_records(event: Mapping[str, Any], targets: Targets, target: Target) -
         _check_source(record.event_source_arn, target)
 
 
-def _check_upload(s3: _S3, target: Target) -> None:
+def _check_object(s3: _S3, target: Target) -> None:
     if s3.bucket.name != target.source:
         raise ValueError(f"it names the bucket {s3.bucket.name}, not {target.source}")
     if not unquote_plus(s3.object.key).startswith(UPLOAD_PREFIX):

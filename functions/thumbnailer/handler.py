@@ -1,4 +1,4 @@
-"""Make the renditions of an uploaded photo, and set its record to READY or FAILED."""
+"""Make the renditions of an uploaded photo, set its record, and report a missing original."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from shared.client_config import client_config
 from shared.clients import make_client
 from shared.logs import make_logger
 from shared.settings import load_settings
-from thumbnailer.notifications import uploads_in
+from thumbnailer.notifications import RemovedObject, UploadedObject, objects_in
 from thumbnailer.uploads import Thumbnailer, ThumbnailingError, UploadOutcome
 
 if TYPE_CHECKING:
@@ -45,29 +45,40 @@ thumbnailer = Thumbnailer(
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: "LambdaContext") -> None:  # noqa: ARG001
-    """Process every upload of the event; raise at the end if any of them failed."""
-    for outcome in UploadOutcome:
-        metrics.add_metric(outcome, MetricUnit.Count, 0)
-    uploads = uploads_in(event)
+    """Process every record of the event; raise at the end if any of them failed."""
+    for name in (*UploadOutcome, "OriginalsMissing"):
+        metrics.add_metric(name, MetricUnit.Count, 0)
+    objects = objects_in(event)
     faults: list[tuple[str, Exception]] = []
-    for upload in uploads:
-        with logger.append_context_keys(
-            photo_id=upload.photo_id, key=upload.key, correlation_id=None
-        ):
+    for each in objects:
+        with logger.append_context_keys(photo_id=each.photo_id, key=each.key, correlation_id=None):
             try:
-                result = thumbnailer.process(upload)
+                if isinstance(each, RemovedObject):
+                    _check_removal(each)
+                else:
+                    _process_upload(each)
             except Exception as fault:
-                logger.exception("upload_failed")
-                faults.append((upload.key, fault))
-            else:
-                log = logger.warning if result.outcome is UploadOutcome.FAILED else logger.info
-                log("upload_processed", outcome=result.outcome, reason=result.reason)
-                metrics.add_metric(result.outcome, MetricUnit.Count, 1)
-                if result.outcome is UploadOutcome.READY:
-                    age = (thumbnailer.clock() - upload.uploaded_at) / timedelta(milliseconds=1)
-                    metrics.add_metric("ThumbnailAge", MetricUnit.Milliseconds, age)
+                is_removal = isinstance(each, RemovedObject)
+                logger.exception("removal_failed" if is_removal else "upload_failed")
+                faults.append((each.key, fault))
     if faults:
         # The failed-events queue keeps only the message, so it contains the causes.
         causes = "; ".join(f"{key}: {fault}" for key, fault in faults)
-        message = f"{len(faults)} of {len(uploads)} uploads failed: {causes}"
+        message = f"{len(faults)} of {len(objects)} records failed: {causes}"
         raise ThumbnailingError(message, [fault for _, fault in faults])
+
+
+def _process_upload(upload: UploadedObject) -> None:
+    result = thumbnailer.process(upload)
+    log = logger.warning if result.outcome is UploadOutcome.FAILED else logger.info
+    log("upload_processed", outcome=result.outcome, reason=result.reason)
+    metrics.add_metric(result.outcome, MetricUnit.Count, 1)
+    if result.outcome is UploadOutcome.READY:
+        age = (thumbnailer.clock() - upload.uploaded_at) / timedelta(milliseconds=1)
+        metrics.add_metric("ThumbnailAge", MetricUnit.Milliseconds, age)
+
+
+def _check_removal(removed: RemovedObject) -> None:
+    if thumbnailer.is_missing(removed):
+        logger.error("original_missing", removed_by=removed.removed_by)
+        metrics.add_metric("OriginalsMissing", MetricUnit.Count, 1)

@@ -28,7 +28,7 @@ from shared.dynamodb import from_item, to_item
 from shared.photos import MEDIA_PREFIX, Photo, Rendition, Status, rendition_key
 from shared.timestamps import iso_milliseconds
 from thumbnailer.decoding import check_size
-from thumbnailer.notifications import UploadedObject
+from thumbnailer.notifications import RemovedObject, UploadedObject
 from thumbnailer.renditions import RenderedPhoto, UnusablePhotoError, render
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ CACHE_CONTROL: Final = "public, max-age=31536000, s-maxage=86400, immutable"
 
 
 class ThumbnailingError(ExceptionGroup[Exception]):
-    """The failures of uploads that may succeed when Lambda repeats the event."""
+    """The failures of records that may succeed when Lambda repeats the event."""
 
 
 class _UploadGoneError(Exception):
@@ -128,6 +128,32 @@ class Thumbnailer(msgspec.Struct, frozen=True):
             return self._ignore(photo_id, upload, from_item(old, Photo) if old else None)
         self._remove_renditions(photo_id, renditions.values())
         return result
+
+    def is_missing(self, removed: RemovedObject) -> bool:
+        """Whether a READY photo has lost its original.
+
+        The API marks a photo DELETED before it removes the original. So if the photo is READY
+        before and after S3 answers that the object does not exist, something else has removed it.
+
+        Raises:
+            BotoCoreError, ClientError: a call to AWS failed. It is safe to call this again.
+        """
+        photo_id = removed.photo_id
+        return (
+            photo_id is not None
+            and _is_ready(self._find(photo_id))
+            and not self._exists(removed)
+            and _is_ready(self._find(photo_id))
+        )
+
+    def _exists(self, removed: RemovedObject) -> bool:
+        try:
+            self.s3.head_object(Bucket=removed.bucket, Key=removed.key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "404":
+                raise
+            return False
+        return True
 
     def _find(self, photo_id: str) -> Photo | None:
         answer = self.dynamodb.get_item(
@@ -218,3 +244,7 @@ class Thumbnailer(msgspec.Struct, frozen=True):
 
 def _is_pending(photo: Photo | None) -> bool:
     return photo is not None and photo.status is Status.PENDING
+
+
+def _is_ready(photo: Photo | None) -> bool:
+    return photo is not None and photo.status is Status.READY

@@ -134,11 +134,7 @@ def load_of(
     image_requests = visits * scenario.tiles_per_visit + page_views
     photo_html_misses = page_views * (1 - scenario.photo_page_hit_share)
     seconds = {
-        "ThumbnailerFunction": invocation_seconds(
-            stack.functions["ThumbnailerFunction"],
-            figures.thumbnailer_cpu_ms,
-            figures.thumbnailer_wait_ms,
-        ),
+        "ThumbnailerFunction": _thumbnailer_seconds(scenario, stack, figures),
         "GalleryApiFunction": api_seconds(stack, figures, uploads / api if api else 0),
     }
     counting = steady = _count(scenario, stack, figures, views, shards)
@@ -192,6 +188,7 @@ def load_of(
             "PhotosTable": fetches["GET /photos/{photo_id}"]
             + fetches["GET /photos/{photo_id}/views"] * EVENTUAL
             + fetches["GET /me/photos"] * list_units
+            + deletions  # by the thumbnailer, for the event of the removed original
             + uploads
             # The daily report reads the record of each original and of each rendition.
             + 2 * scenario.photos_stored * EVENTUAL / DAY
@@ -218,7 +215,7 @@ def load_of(
         feed_writes=ready + deletions,
         seconds=seconds,
         invocations={
-            "ThumbnailerFunction": uploads,
+            "ThumbnailerFunction": uploads + deletions,
             "GalleryApiFunction": api,
             "CatalogReplicatorFunction": changes / batch,
             "ViewCounterFunction": counting.batches,
@@ -259,6 +256,15 @@ def api_seconds(stack: StackSettings, figures: Figures, upload_share: float) -> 
     """Seconds of an average API request, of which `upload_share` are `POST /photos`."""
     cpu = figures.api_cpu_ms + upload_share * (figures.api_upload_cpu_ms - figures.api_cpu_ms)
     return invocation_seconds(stack.functions["GalleryApiFunction"], cpu, figures.api_wait_ms)
+
+
+def _thumbnailer_seconds(scenario: Scenario, stack: StackSettings, figures: Figures) -> float:
+    """Seconds of an average invocation: for a removed original, those of a read by the API."""
+    function = stack.functions["ThumbnailerFunction"]
+    upload = invocation_seconds(function, figures.thumbnailer_cpu_ms, figures.thumbnailer_wait_ms)
+    removal = invocation_seconds(function, figures.api_cpu_ms, figures.api_wait_ms)
+    share = scenario.deleted_share / (1 + scenario.deleted_share)
+    return upload + share * (removal - upload)
 
 
 def _count(

@@ -260,6 +260,13 @@ def test_report_waits_longer_than_any_event_is_retried():
     assert timedelta(seconds=seconds + thumbnailer["Timeout"]) < EVENT_LIFETIME
 
 
+def test_no_lifecycle_rule_deletes_originals():
+    """S3 would send `s3:LifecycleExpiration:*`, to which nothing listens."""
+    uploads = load_template()["Resources"]["UploadsBucket"]["Properties"]
+    for rule in uploads["LifecycleConfiguration"]["Rules"]:
+        assert not [name for name in rule if "Expiration" in name], rule
+
+
 @pytest.mark.parametrize(
     ("parameters", "expected"),
     [

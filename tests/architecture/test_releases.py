@@ -76,14 +76,15 @@ def test_events_and_failure_destinations_belong_to_the_alias(prod: Resources):
         assert mapping["Properties"]["FunctionName"]["Ref"].endswith("Aliaslive"), name
     for name, config in of_type(prod, "AWS::Lambda::EventInvokeConfig").items():
         assert config["Properties"]["Qualifier"] == "live", name
-    [notified] = [
+    notified = [
         each["Function"]
         for bucket in of_type(prod, "AWS::S3::Bucket").values()
         for each in bucket["Properties"]
         .get("NotificationConfiguration", {})
         .get("LambdaConfigurations", [])
     ]
-    assert notified == {"Ref": "ThumbnailerFunctionAliaslive"}
+    created_and_removed = [{"Ref": "ThumbnailerFunctionAliaslive"}] * 2
+    assert notified == created_and_removed
     [machine] = of_type(prod, "AWS::StepFunctions::StateMachine").values()
     task = machine["Properties"]["DefinitionSubstitutions"]["DailyReportFunctionArn"]
     assert task == {"Ref": "DailyReportFunctionAliaslive"}

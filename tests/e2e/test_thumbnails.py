@@ -8,9 +8,11 @@ import httpx
 import pytest
 from PIL import Image
 
+from demo.application import STACK
 from demo.client import Gallery
 from demo.samples import landscape, upright_landscape
 from localcloud.cloud import Cloud
+from localcloud.stack import Stack
 from tests.support.throttles import throttles
 from tests.support.waiting import awaited
 
@@ -116,6 +118,32 @@ def test_original_that_is_put_back_after_the_deletion_is_removed(
     gallery.upload(created["upload"], data)
     awaited(lambda: original(cloud, stack, photo_id) is None)
     assert media(cloud, stack, photo_id) == {}
+
+
+def test_original_that_is_removed_by_hand_sets_off_an_alarm_and_a_deletion_does_not(
+    cloud: Cloud, stack: dict[str, str], gallery: Gallery
+):
+    data = jpeg()
+    created = [gallery.create_photo("Lost", "image/jpeg", len(data)) for _ in range(2)]
+    deleted, lost = (each["photo"]["photo_id"] for each in created)
+    for each in created:
+        gallery.upload(each["upload"], data)
+        gallery.settled(each["photo"]["photo_id"])
+    gallery.delete_photo(deleted)
+    cloud.client("s3").delete_object(Bucket=stack["UploadsBucketName"], Key=f"uploads/{lost}")
+    alarm = Stack(cloud, STACK).of_type("AWS::CloudWatch::Alarm")["OriginalsMissing"]
+    describe = cloud.client("cloudwatch").describe_alarms
+    awaited(lambda: describe(AlarmNames=[alarm])["MetricAlarms"][0]["StateValue"] == "ALARM")
+
+    def reports(photo_id: str) -> list[str]:
+        messages = _messages(cloud, stack["ThumbnailerLogGroupName"])
+        return [each for each in messages if photo_id in each and "original_missing" in each]
+
+    [report] = awaited(lambda: reports(lost))
+    assert json.loads(report)["level"] == "ERROR"
+    assert json.loads(report)["correlation_id"]
+    assert reports(deleted) == []
+    assert gallery.photo(lost)["status"] == "READY"
 
 
 @pytest.mark.parametrize("size", [999, 1001, 0])

@@ -54,13 +54,15 @@ def seeds(target: str) -> list[bytes]:
         "created_at": view["viewed_at"],
         "renditions": {},
     }
-    notification = json.loads((ROOT / "events" / "s3_photo_uploaded.json").read_text())
     body = {"title": "Dusk", "content_type": "image/png", "bytes": 1}
     match target:
         case "photo":
             return list(photos().values())
         case "cursors":
             return [b"AZqhoF48fRGKez8snU5fYA"]
+        case "uploads":
+            names = ("s3_photo_uploaded", "s3_original_removed")
+            return [(ROOT / "events" / f"{name}.json").read_bytes() for name in names]
         case "pages":
             return [
                 b"photo.html?id=x",
@@ -68,5 +70,5 @@ def seeds(target: str) -> list[bytes]:
                 b"index.html?text/html",
             ]
         case _:
-            known = {"uploads": notification, "views": view, "changes": record, "bodies": body}
+            known = {"views": view, "changes": record, "bodies": body}
             return [json.dumps(known[target]).encode()]

@@ -19,7 +19,7 @@ from shared.dynamodb import to_item
 from shared.events import UnexpectedEventError
 from shared.quarantine import Poison
 from tests.fuzz.seeds import PHOTO_ID
-from thumbnailer.notifications import uploads_in
+from thumbnailer.notifications import objects_in
 from thumbnailer.renditions import RENDITION_SIZES, UnusablePhotoError, render
 from view_counter.view_records import read_batch
 
@@ -37,7 +37,7 @@ def uploads(data: bytes) -> None:
     event = _json(data)
     if isinstance(event, dict):
         with suppress(UnexpectedEventError):
-            uploads_in(event)
+            objects_in(event)
 
 
 def views(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Deliveries, uploads and the owner's delete in any order, cut between any two calls of AWS.
+"""Deliveries, uploads, removals and the owner's delete in any order, cut between any two calls.
 
 Each run is a thread that waits before its every call until the episode lets it go on, crashes it or
 refuses the call, so that nothing but the seed decides. `SEEDS=100000:200000` tries others.
@@ -22,7 +22,7 @@ import thumbnailer.uploads as core
 from shared.dynamodb import from_item, to_item
 from shared.photos import Photo, Status, upload_key
 from tests.support.faults import CrashError, refusal
-from thumbnailer.notifications import UploadedObject
+from thumbnailer.notifications import RemovedObject, UploadedObject
 from thumbnailer.renditions import EncodedRendition, RenderedPhoto, UnusablePhotoError
 
 PHOTO_ID = "019a9fb2-0c7b-7c3e-9a52-6f0d3b1e8a41"
@@ -30,6 +30,9 @@ NOW = datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC)
 FAULT_ERRORS = (CrashError, ClientError, ReadTimeoutError)
 FAULTS = ("crashes", "is refused", "crashes after", "times out after", "is sent twice")
 OWNER = None
+REMOVED = RemovedObject("uploads", upload_key(PHOTO_ID), "AWS:EXAMPLE")
+
+type Event = UploadedObject | RemovedObject
 
 
 def render(data: bytes) -> RenderedPhoto:
@@ -103,6 +106,9 @@ class Aws:
         self.item: dict[str, Any] | None = to_item(photo)
         self.upload: tuple[str, bytes] | None = None
         self.media: set[str] = set()
+        self.removals = 0  # of uploads
+        self.was_missing = False  # whether the photo was READY without its original at any time
+        self.settled_late = False  # whether its original was removed before it was settled
 
     @property
     def photo(self) -> Photo | None:
@@ -126,6 +132,8 @@ class Aws:
         pairs = [assignment.split(" = ") for assignment in assignments]
         version = {"N": str(int(self.item["version"]["N"]) + 1)}
         self.item = self.item | {"version": version} | {names[n]: values[v] for n, v in pairs}
+        self.settled_late = self.upload is None
+        self._notice()
 
     def get_object(self, *, IfMatch: str, **_: object) -> dict[str, Any]:  # noqa: N803
         return Run.current.run.call(lambda: self._get(IfMatch.strip('"')))
@@ -148,7 +156,25 @@ class Aws:
 
     def _remove(self, etag: str) -> None:
         self._get(etag)  # the same refusals
+        self.remove_upload()
+
+    def head_object(self, **_: object) -> None:
+        Run.current.run.call(self._head)
+
+    def _head(self) -> None:
+        if self.upload is None:
+            raise refusal("404")
+
+    def remove_upload(self) -> None:
+        """S3 may send an event also if there was no object."""
         self.upload = None
+        self.removals += 1
+        self._notice()
+
+    def _notice(self) -> None:
+        photo = self.photo
+        if photo and photo.status is Status.READY and self.upload is None:
+            self.was_missing = True
 
     def get_paginator(self, _: str) -> "Aws":
         return self
@@ -162,7 +188,7 @@ class Aws:
         photo = Run.current.run.call(self._mark_deleted)
         for rendition in photo.renditions.values():
             self.delete_object(Key=rendition.key)
-        Run.current.run.call(lambda: setattr(self, "upload", None))
+        Run.current.run.call(self.remove_upload)
 
     def _mark_deleted(self) -> Photo:
         photo = self.photo
@@ -188,24 +214,37 @@ class Episode:
             found=lambda _: None,
         )
         self.uploads: list[UploadedObject] = []
-        self.owed: list[UploadedObject] = []
-        self.runs: list[tuple[str, Run, UploadedObject | None]] = []
+        self.sent: list[Event] = []
+        self.owed: list[Event] = []
+        self.runs: list[tuple[str, Run, Event | None]] = []
         self.deleted = False
+        self.reported = False
         self.replaces = self.random.random() < 0.5
 
     def live(self) -> None:
         """Random moves first; then S3 and Lambda deliver until everything is processed."""
-        happenings = (self.upload, self.deliver, self.deliver_again, self.go_on, self.delete)
+        happenings = (
+            self.upload,
+            self.deliver,
+            self.deliver_again,
+            self.go_on,
+            self.delete,
+            self.remove_original,
+        )
         # Each episode has its own weights, so that different kinds of moves dominate.
-        weights = [1, 2, self.random.choice((0, 1)), 4, self.random.choice((0, 1))]
+        weights = [1, 2, *(self.random.choice(each) for each in ((0, 1), (4,), (0, 1), (0, 1)))]
         self.upload()
         for _ in range(self.random.randint(2, 15)):
             self.random.choices(happenings, weights)[0]()
-        while self.runs or self.owed:
+            self.owe_removals()
+        while self.runs or self.owed or self.is_abandoned():
             if self.runs:
                 self.advance(self.random.choice(self.runs), "goes on")
-            else:
+            elif self.owed:
                 self.deliver()
+            else:
+                self.upload()
+            self.owe_removals()
         self.check_end_state()
 
     def upload(self) -> None:
@@ -216,21 +255,49 @@ class Episode:
         etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
         self.aws.upload = (etag, data)
         self.uploads.append(UploadedObject("uploads", upload_key(PHOTO_ID), etag, NOW))
-        self.owed.append(self.uploads[-1])
+        self.owe(self.uploads[-1])
         self.history.append(f"upload {data!r} with ETag {etag[:4]}")
+
+    def remove_original(self) -> None:
+        """What a person does by hand."""
+        if self.aws.upload:
+            self.aws.remove_upload()
+            self.history.append("the original is removed by hand")
+
+    def owe_removals(self) -> None:
+        while self.aws.removals:
+            self.aws.removals -= 1
+            self.owe(REMOVED)
+
+    def owe(self, event: Event) -> None:
+        self.sent.append(event)
+        self.owed.append(event)
+
+    def is_abandoned(self) -> bool:
+        """Whether the upload was removed before it was processed."""
+        photo = self.aws.photo
+        return photo is not None and photo.status is Status.PENDING and self.aws.upload is None
 
     def deliver(self) -> None:
         if self.owed:
             self.start(self.owed.pop(self.random.randrange(len(self.owed))))
 
     def deliver_again(self) -> None:
-        if self.uploads:
-            self.start(self.random.choice(self.uploads))
+        if self.sent:
+            self.start(self.random.choice(self.sent))
 
-    def start(self, upload: UploadedObject) -> None:
-        name = f"run {len(self.history)} of {upload.etag[:4]}"
+    def start(self, event: Event) -> None:
+        kind = event.etag[:4] if isinstance(event, UploadedObject) else "a removal"
+        name = f"run {len(self.history)} of {kind}"
         self.history.append(name)
-        self.runs.append((name, Run(lambda: self.thumbnailer.process(upload)), upload))
+        self.runs.append((name, Run(lambda: self.handle(event)), event))
+
+    def handle(self, event: Event) -> None:
+        if isinstance(event, UploadedObject):
+            self.thumbnailer.process(event)
+        elif self.thumbnailer.is_missing(event):
+            self.reported = True
+            assert self.aws.was_missing, "an original is reported that was never missing"
 
     def delete(self) -> None:
         if not self.deleted:
@@ -249,18 +316,18 @@ class Episode:
             if self.random.random() < 0.7:
                 self.advance(chosen, self.random.choice(FAULTS))
 
-    def advance(self, chosen: tuple[str, Run, UploadedObject | None], fault: str) -> None:
-        name, run, upload = chosen
+    def advance(self, chosen: tuple[str, Run, Event | None], fault: str) -> None:
+        name, run, event = chosen
         if chosen not in self.runs:
             return
-        fault = fault if upload else "goes on"
+        fault = fault if event else "goes on"
         if run.alive:
             run.advance(fault)
         self.history.append(f"  {name} {fault}{'' if run.alive else ' and ends'}")
         if not run.alive:
             self.runs.remove(chosen)
-            if upload and isinstance(run.error, FAULT_ERRORS):
-                self.owed.append(upload)
+            if event and isinstance(run.error, FAULT_ERRORS):
+                self.owed.append(event)
             elif run.error:
                 raise run.error
         if (photo := self.aws.photo) and photo.status is Status.READY:
@@ -282,7 +349,10 @@ class Episode:
         original = self.aws.upload and self.aws.upload[0]
         if self.deleted:
             assert original is None, "the original of a deleted photo"
-        elif photo and not (self.replaces and original is None):
+        elif photo and original is None:
+            seen = self.reported or self.aws.settled_late or photo.status is Status.FAILED
+            assert seen, "a missing original is not reported"
+        elif photo:
             assert original == photo.etag, "an original of other renditions"
 
 

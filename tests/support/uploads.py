@@ -95,6 +95,18 @@ class Uploads:
         self.make_true(event["Records"][0], upload_key(photo_id), data)
         return event
 
+    def remove_original(self, photo_id: str) -> dict[str, Any]:
+        """Remove the original by hand, and return the event that S3 would send."""
+        self._stack.s3.delete_object(Bucket=self._bucket, Key=upload_key(photo_id))
+        return self.removal(photo_id)
+
+    def removal(self, photo_id: str) -> dict[str, Any]:
+        """The event about a removed original."""
+        event = load_event("s3_original_removed")
+        event["Records"][0]["s3"]["bucket"]["name"] = self._bucket
+        event["Records"][0]["s3"]["object"]["key"] = upload_key(photo_id)
+        return event
+
     def make_true(self, record: dict[str, Any], key: str, data: bytes) -> None:
         """Put the object of a record, and correct the record's size and ETag."""
         answer = self._stack.s3.put_object(Bucket=self._bucket, Key=key, Body=data)

@@ -142,6 +142,11 @@ def test_event_of_the_thumbnailer_is_accepted(qualifier: str):
     assert failure.records == event("s3_photo_uploaded")["Records"]
 
 
+def test_removal_of_an_original_is_accepted():
+    body = message() | {"requestPayload": event("s3_original_removed")}
+    assert read_message(body).records == event("s3_original_removed")["Records"]
+
+
 def test_event_that_expired_has_no_answer():
     body = message() | {"responsePayload": None}
     assert read_message(body).reason == "RetriesExhausted"
@@ -289,8 +294,8 @@ MESSAGES: dict[str, tuple[Change, str]] = {
         lambda body: body["requestPayload"]["Records"][0]["s3"]["object"].update(key="photos/1"),
         "it names the object photos/1, not one below uploads/",
     ),
-    "an object that was removed": (
-        lambda body: body["requestPayload"]["Records"][0].update(eventName="ObjectRemoved:Delete"),
+    "an object that was restored": (
+        lambda body: body["requestPayload"]["Records"][0].update(eventName="ObjectRestore:Post"),
         "eventName",
     ),
     "records of a stream": (

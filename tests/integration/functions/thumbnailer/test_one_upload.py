@@ -115,22 +115,25 @@ def test_upload_without_a_record_is_ignored(uploads: Uploads, invoke: Invoke, ou
     assert written.count("UploadsIgnored") == 1
 
 
-REMOVED: dict[str, Any] = load_event("s3_photo_uploaded")
-REMOVED["Records"][0]["eventName"] = "ObjectRemoved:Delete"
+RESTORED: dict[str, Any] = load_event("s3_photo_uploaded")
+RESTORED["Records"][0]["eventName"] = "ObjectRestore:Completed"
+WITHOUT_ETAG: dict[str, Any] = load_event("s3_photo_uploaded")
+del WITHOUT_ETAG["Records"][0]["s3"]["object"]["eTag"]
 
 
 @pytest.mark.parametrize(
     "event",
     [
         load_event("s3_notifications_set_up"),
-        REMOVED,
+        RESTORED,
+        WITHOUT_ETAG,
         {},
         {"httpMethod": "GET"},
         {"Records": [{}]},
     ],
 )
 def test_event_that_is_not_a_notification_raises(invoke: Invoke, event: dict[str, Any]):
-    expected = "thumbnailer expects S3 notifications of created objects"
+    expected = "thumbnailer expects S3 notifications of created and removed objects"
     with pytest.raises(Exception, match=expected) as raised:
         invoke(event)
     assert type(raised.value).__name__ == "UnexpectedEventError"

@@ -105,4 +105,5 @@ def test_every_count_is_published_with_the_service_as_its_only_dimension(
         "PhotosFailed": 0,
         "UploadsIgnored": 0,
         "UploadsRepeated": 0,
+        "OriginalsMissing": 0,
     }

@@ -82,18 +82,6 @@ def test_event_gets_the_answer_of_the_table(
 
 
 @pytest.mark.enable_socket
-def test_daily_report_runs_one_step(
-    bridge: tuple[Cloud, dict[str, str]], capfd: pytest.CaptureFixture[str]
-):
-    cloud, _ = bridge
-    assert invoke(cloud, "DailyReportFunction", "scheduler_daily.json") == 0
-    answer = json.loads(capfd.readouterr().out.strip().splitlines()[-1])
-    event = json.loads((ROOT / "events/scheduler_daily.json").read_text())
-    assert answer["date"] == event["scheduled_at"][:10]
-    assert answer["report"] == f"reports/{answer['date']}.json", "so small a gallery takes one step"
-
-
-@pytest.mark.enable_socket
 def test_edge_function_fails_open(
     bridge: tuple[Cloud, dict[str, str]], capfd: pytest.CaptureFixture[str]
 ):

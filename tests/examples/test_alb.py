@@ -64,7 +64,7 @@ def test_failing_function_is_a_bad_gateway_without_details_until_it_is_fixed(
     assert get(readers, "/preferences").status_code == 200
 
 
-def test_load_balancer_may_invoke_the_function_before_it_is_a_target(readers: RunningApplication):
+def test_load_balancer_may_invoke_the_function(readers: RunningApplication):
     name = readers.stack.function_name("PreferencesFunction")
     policy = readers.cloud.client("lambda").get_policy(FunctionName=name)["Policy"]
     assert "elasticloadbalancing.amazonaws.com" in policy

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from localcloud.running_application import RunningApplication
 from tests.examples.conftest import running
+from tests.support.permissions import denied
 
 pytestmark = pytest.mark.slow
 PASSWORD = "correct horse battery 1 Staple!"
@@ -105,13 +106,9 @@ def test_nobody_gets_a_token_without_claims_while_the_table_cannot_be_read(
 ):
     user = User(clinic)
     user.employ()
-    iam, role = clinic.cloud.client("iam"), clinic.stack.of_type("AWS::IAM::Role")["AddClaimsRole"]
-    policy = {"RoleName": role, "PolicyName": "AddClaims"}
-    document = iam.get_role_policy(**policy)["PolicyDocument"]
-    iam.delete_role_policy(**policy)
-    try:
-        with pytest.raises(ClientError, match=r"UserLambdaValidationException.*dynamodb:GetItem"):
-            user.sign_in()
-    finally:
-        iam.put_role_policy(**policy, PolicyDocument=json.dumps(document))
+    with (
+        denied(clinic, "AddClaimsRole", "dynamodb:GetItem"),
+        pytest.raises(ClientError, match=r"UserLambdaValidationException.*dynamodb:GetItem"),
+    ):
+        user.sign_in()
     assert claims(user.sign_in()["AccessToken"])["clinic"] == "north"

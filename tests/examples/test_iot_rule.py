@@ -9,6 +9,7 @@ import pytest
 
 from localcloud.running_application import RunningApplication
 from tests.examples.conftest import running
+from tests.support.permissions import denied
 from tests.support.waiting import awaited
 
 pytestmark = pytest.mark.slow
@@ -60,17 +61,9 @@ def test_only_what_the_sql_selects_is_stored(freezers: RunningApplication):
 def test_measurement_that_fails_three_times_waits_in_the_queue_and_is_sent_again(
     freezers: RunningApplication,
 ):
-    iam, role = freezers.cloud.client("iam"), freezers.stack.of_type("AWS::IAM::Role")
-    policy = {"RoleName": role["StoreThawRole"], "PolicyName": "StoreThaw"}
-    document = iam.get_role_policy(**policy)["PolicyDocument"]
-    writes, *others = document["Statement"]
-    assert writes["Action"] == "dynamodb:PutItem"
-    iam.put_role_policy(**policy, PolicyDocument=json.dumps({**document, "Statement": others}))
-    try:
+    with denied(freezers, "StoreThawRole", "dynamodb:PutItem"):
         publish(freezers, "freezers/b/measured", {"celsius": -9, "measured_at": 5})
         record = failed(freezers)
-    finally:
-        iam.put_role_policy(**policy, PolicyDocument=json.dumps(document))
     assert record["requestContext"]["condition"] == "RetriesExhausted"
     assert record["requestContext"]["approximateInvokeCount"] == 3
     assert not row(freezers, "b", 5)

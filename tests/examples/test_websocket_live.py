@@ -23,6 +23,7 @@ from awscrt.websocket import (
 
 from localcloud.running_application import RunningApplication
 from tests.examples.conftest import running
+from tests.support.permissions import denied
 from tests.support.waiting import awaited
 
 pytestmark = pytest.mark.slow
@@ -150,20 +151,11 @@ def test_connection_that_is_gone_is_removed_with_the_next_push(poll: RunningAppl
 
 
 def test_failed_push_is_reported_and_the_next_one_has_the_whole_count(poll: RunningApplication):
-    iam, role = poll.cloud.client("iam"), poll.stack.of_type("AWS::IAM::Role")["PushRole"]
-    policy = {"RoleName": role, "PolicyName": "Push"}
-    document = iam.get_role_policy(**policy)["PolicyDocument"]
-    others = [
-        each for each in document["Statement"] if each["Action"] != "execute-api:ManageConnections"
-    ]
     sqs, url = poll.cloud.client("sqs"), poll.outputs["FailedPushes"]
     with pages(poll, 1) as [page]:
-        iam.put_role_policy(**policy, PolicyDocument=json.dumps({**document, "Statement": others}))
-        try:
+        with denied(poll, "PushRole", "execute-api:ManageConnections"):
             page.send(action="vote", dish="pasta", voter="ada")
             [message] = awaited(lambda: sqs.receive_message(QueueUrl=url).get("Messages"))
-        finally:
-            iam.put_role_policy(**policy, PolicyDocument=json.dumps(document))
         condition = json.loads(message["Body"])["requestContext"]["condition"]
         assert condition == "RetryAttemptsExhausted"
         page.send(action="vote", dish="pasta", voter="bob")

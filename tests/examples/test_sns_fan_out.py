@@ -8,9 +8,12 @@ import pytest
 
 from localcloud.running_application import RunningApplication
 from tests.examples.conftest import running
+from tests.support.permissions import denied
+from tests.support.repository import ROOT
 from tests.support.waiting import awaited
 
 pytestmark = pytest.mark.slow
+READING = json.loads((ROOT / "examples" / "sns-fan-out" / "events" / "reading.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,7 @@ def set_attribute(station: RunningApplication, queue: str, name: str, value: str
 def publish(station: RunningApplication, at: str, celsius: float, kind: str = "public") -> None:
     station.cloud.client("sns").publish(
         TopicArn=station.outputs["Topic"],
-        Message=json.dumps({"station": "roof", "at": at, "celsius": celsius}),
+        Message=json.dumps(READING | {"at": at, "celsius": celsius}),
         MessageAttributes={"kind": {"DataType": "String", "StringValue": kind}},
     )
 
@@ -48,7 +51,8 @@ def reading(station: RunningApplication, at: str) -> dict[str, Any]:
     return (
         station.cloud.client("dynamodb")
         .get_item(
-            TableName=station.outputs["Table"], Key={"station": {"S": "roof"}, "at": {"S": at}}
+            TableName=station.outputs["Table"],
+            Key={"station": {"S": READING["station"]}, "at": {"S": at}},
         )
         .get("Item", {})
     )
@@ -97,15 +101,10 @@ def test_message_that_the_topic_cannot_deliver_is_redriven(station: RunningAppli
 
 
 def test_message_that_the_function_cannot_process_is_redriven(station: RunningApplication):
-    iam = station.cloud.client("iam")
-    role = station.stack.of_type("AWS::IAM::Role")["KeepReadingRole"]
-    outage = {"Effect": "Deny", "Action": "dynamodb:UpdateItem", "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [outage]})
-    iam.put_role_policy(RoleName=role, PolicyName="Outage", PolicyDocument=document)
-    publish(station, "unprocessed", 45)
-    await_dead_letter(station, "HistoryDeadLetterQueue", "unprocessed")
-    awaited(lambda: "alert" in reading(station, "unprocessed"))
-    assert "celsius" not in reading(station, "unprocessed")
-    iam.delete_role_policy(RoleName=role, PolicyName="Outage")
+    with denied(station, "KeepReadingRole", "dynamodb:UpdateItem"):
+        publish(station, "unprocessed", 45)
+        await_dead_letter(station, "HistoryDeadLetterQueue", "unprocessed")
+        awaited(lambda: "alert" in reading(station, "unprocessed"))
+        assert "celsius" not in reading(station, "unprocessed")
     redrive(station, "HistoryDeadLetterQueue", "HistoryQueue")
     awaited(lambda: "celsius" in reading(station, "unprocessed"))

@@ -66,9 +66,7 @@ class Royalties:
         for number, (author, cents) in enumerate(SALES):
             item = {"author": {"S": author}, "cents": {"N": str(cents)}}
             key = {"group": {"S": period}, "item": {"S": f"sale#{number}"}}
-            self._dynamodb.put_item(
-                TableName=self.application.outputs["Royalties"], Item=key | item
-            )
+            self._dynamodb.put_item(TableName=self._table, Item=key | item)
 
     def start(self, period: str, name: str = "first") -> str:
         answer = self._lambda.invoke(

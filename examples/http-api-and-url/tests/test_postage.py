@@ -1,4 +1,4 @@
-"""Both addresses get the same answer; the function refuses what is no letter."""
+"""Both addresses get the same answer; the function refuses wrong requests."""
 
 import json
 from pathlib import Path

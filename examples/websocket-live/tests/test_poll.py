@@ -1,4 +1,4 @@
-"""A voter counts once per dish; what is no vote is refused."""
+"""A voter counts once per dish; an invalid vote is refused."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ def test_vote_adds_the_voter_to_a_set(context: LambdaContext) -> None:
 @pytest.mark.parametrize(
     "message", [{"dish": "cake"}, {"dish": None}, {"voter": ""}, {"voter": 7}, {"voter": "x" * 37}]
 )
-def test_what_is_no_vote_is_refused(context: LambdaContext, message: dict[str, object]) -> None:
+def test_invalid_vote_is_refused(context: LambdaContext, message: dict[str, object]) -> None:
     with Stubber(poll.dynamodb):
         status, body = answered(context, **message)
     assert (status, body.keys()) == (400, {"error"})

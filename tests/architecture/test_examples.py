@@ -51,6 +51,13 @@ def test_example_is_complete(name: str):
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
+def test_sample_events_that_the_readme_invokes_have_a_test(name: str):
+    if "localcloud invoke" in (FOLDER / name / "README.md").read_text():
+        test = ROOT / "tests" / "examples" / f"test_{name.replace('-', '_')}.py"
+        assert "documented_answers(" in test.read_text(), f"{test} does not test the answers"
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_template_and_functions_are_short(name: str):
     assert lines(FOLDER / name / "template.yaml") <= 150
     for path in modules(name):

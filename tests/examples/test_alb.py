@@ -1,12 +1,13 @@
 """A load balancer with a function as its target: repeated parameters and headers."""
 
+import json
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from localcloud.running_application import RunningApplication
-from tests.examples.conftest import running
+from tests.examples.conftest import documented_answers, running
 
 pytestmark = pytest.mark.slow
 
@@ -68,3 +69,9 @@ def test_load_balancer_may_invoke_the_function(readers: RunningApplication):
     name = readers.stack.function_name("PreferencesFunction")
     policy = readers.cloud.client("lambda").get_policy(FunctionName=name)["Policy"]
     assert "elasticloadbalancing.amazonaws.com" in policy
+
+
+def test_sample_event_of_the_readme_sets_both_cookies(readers: RunningApplication):
+    [answer] = documented_answers(readers, "alb")
+    cookies = json.loads(answer.payload)["multiValueHeaders"]["set-cookie"]
+    assert [each.partition(";")[0] for each in cookies] == ["language=de.fr", "theme=dark"]

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localcloud.running_application import RunningApplication
-from tests.examples.conftest import running
+from tests.examples.conftest import documented_answers, running
 from tests.support.permissions import denied
 
 pytestmark = pytest.mark.slow
@@ -112,3 +112,9 @@ def test_nobody_gets_a_token_without_claims_while_the_table_cannot_be_read(
     ):
         user.sign_in()
     assert claims(user.sign_in()["AccessToken"])["clinic"] == "north"
+
+
+def test_user_of_the_readmes_sample_event_gets_no_claims(clinic: RunningApplication):
+    [answer] = documented_answers(clinic, "cognito-trigger")
+    assert not answer.function_error
+    assert json.loads(answer.payload)["response"] == {"claimsAndScopeOverrideDetails": None}

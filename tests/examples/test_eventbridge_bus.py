@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from localcloud.running_application import RunningApplication
-from tests.examples.conftest import running
+from tests.examples.conftest import documented_answers, running
 from tests.support.permissions import denied
 from tests.support.repository import ROOT
 from tests.support.waiting import awaited
@@ -114,3 +114,9 @@ def test_event_that_the_rule_cannot_deliver_waits_in_the_dead_letter_queue(
     )
     assert json.loads(message["Body"])["detail"]["event_id"] == "e4"
     assert message["MessageAttributes"]["TARGET_ARN"]["StringValue"].endswith(function)
+
+
+def test_rental_of_the_readmes_sample_event_is_billed(rentals: RunningApplication):
+    [answer] = documented_answers(rentals, "eventbridge-bus")
+    assert not answer.function_error
+    assert item(rentals, "Bills", "R1")["cents"] == {"N": "500"}

@@ -11,7 +11,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 from localcloud.running_application import RunningApplication
-from tests.examples.conftest import running
+from tests.examples.conftest import documented_answers, running
 from tests.support.waiting import awaited
 
 pytestmark = pytest.mark.slow
@@ -112,3 +112,8 @@ def test_requests_are_in_the_log_with_their_route_and_status(postage: RunningApp
 def test_everyone_may_call_the_url_if_the_parameter_says_so():
     with running("http-api-and-url", {"UrlAuth": "NONE"}) as public:
         assert get(function_url(public)).json() == {"euros": "4.20"}
+
+
+def test_sample_event_of_the_readme_is_answered(postage: RunningApplication):
+    [answer] = documented_answers(postage, "http-api-and-url")
+    assert json.loads(answer.payload)["statusCode"] == 200

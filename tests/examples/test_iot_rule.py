@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from localcloud.running_application import RunningApplication
-from tests.examples.conftest import running
+from tests.examples.conftest import documented_answers, running
 from tests.support.permissions import denied
 from tests.support.waiting import awaited
 
@@ -97,3 +97,9 @@ def test_message_waits_in_the_queue_while_the_rule_may_not_invoke(freezers: Runn
         freezers, record["topic"], json.loads(base64.b64decode(record["base64OriginalPayload"]))
     )
     assert awaited(lambda: row(freezers, "c", 6))["celsius"] == {"N": "-8"}
+
+
+def test_measurement_of_the_readmes_sample_event_is_stored(freezers: RunningApplication):
+    [answer] = documented_answers(freezers, "iot-rule")
+    assert not answer.function_error
+    assert row(freezers, "hall-3", 1795946400)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from localcloud.running_application import RunningApplication
-from tests.examples.conftest import running
+from tests.examples.conftest import documented_answers, running
 from tests.support.permissions import denied
 from tests.support.repository import ROOT
 from tests.support.waiting import awaited
@@ -108,3 +108,9 @@ def test_message_that_the_function_cannot_process_is_redriven(station: RunningAp
         assert "celsius" not in reading(station, "unprocessed")
     redrive(station, "HistoryDeadLetterQueue", "HistoryQueue")
     awaited(lambda: "celsius" in reading(station, "unprocessed"))
+
+
+def test_second_reading_of_the_readmes_sample_event_fails(station: RunningApplication):
+    [answer] = documented_answers(station, "sns-fan-out")
+    [failure] = json.loads(answer.payload)["batchItemFailures"]
+    assert failure["itemIdentifier"].endswith("2")

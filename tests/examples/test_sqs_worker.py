@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from localcloud.running_application import RunningApplication
-from tests.examples.conftest import running
+from tests.examples.conftest import documented_answers, running
 from tests.support.waiting import awaited
 
 pytestmark = pytest.mark.slow
@@ -109,3 +109,8 @@ def test_scans_of_a_parcel_that_is_registered_later_are_applied_in_order_after_a
     redrive(parcels, "ScansDeadLetterQueue")
     awaited(lambda: item(parcels, "late").get("place") == {"S": "door"})
     assert item(parcels, "late")["last_scan"] == {"N": "3"}
+
+
+def test_scans_of_the_readmes_sample_event_fail_without_their_parcels(parcels: RunningApplication):
+    [answer] = documented_answers(parcels, "sqs-worker")
+    assert b"BatchProcessingError" in answer.payload

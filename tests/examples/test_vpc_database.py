@@ -18,7 +18,7 @@ from pg8000.native import Connection, DatabaseError
 
 from localcloud.running_application import RunningApplication
 from tests.e2e.conftest import free_port
-from tests.examples.conftest import running
+from tests.examples.conftest import documented_answers, running
 from tests.support.repository import ROOT
 
 pytestmark = pytest.mark.slow
@@ -197,3 +197,9 @@ def test_rotated_password_is_read_when_the_old_one_is_refused(library: Library):
     library.server.start()
     assert library.request("GET", "saw")[0] == 404
     assert "Password refused; reading the secret again" in library.messages()
+
+
+def test_sample_events_of_the_readme_create_the_schema_and_lend_a_tool(library: Library):
+    schema, lend = documented_answers(library.application, "vpc-database")
+    assert not schema.function_error
+    assert json.loads(lend.payload)["statusCode"] == 200

@@ -109,9 +109,25 @@ def test_requests_are_in_the_log_with_their_route_and_status(postage: RunningApp
     assert line["service"] == "postage"
 
 
-def test_everyone_may_call_the_url_if_the_parameter_says_so():
-    with running("http-api-and-url", {"UrlAuth": "NONE"}) as public:
-        assert get(function_url(public)).json() == {"euros": "4.20"}
+def test_everyone_may_call_the_url_if_the_parameter_says_so(postage: RunningApplication):
+    def use(auth: str) -> None:
+        client = postage.cloud.client("cloudformation")
+        client.update_stack(
+            StackName=postage.application.stack,
+            UsePreviousTemplate=True,
+            Parameters=[{"ParameterKey": "UrlAuth", "ParameterValue": auth}],
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )
+        client.get_waiter("stack_update_complete").wait(
+            StackName=postage.application.stack, WaiterConfig={"Delay": 1}
+        )
+
+    use("NONE")
+    try:
+        assert get(function_url(postage)).json() == {"euros": "4.20"}
+    finally:
+        use("AWS_IAM")
+    assert get(function_url(postage)).status_code == 403
 
 
 def test_sample_event_of_the_readme_is_answered(postage: RunningApplication):

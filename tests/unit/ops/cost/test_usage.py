@@ -109,6 +109,19 @@ def test_a_deletion_writes_a_tombstone_twice_and_each_row_of_views():
     assert some["cloudfront_invalidations"] == pytest.approx(0.005 * 4 * 2_628_000)
 
 
+def test_a_deletion_invokes_the_thumbnailer_for_as_long_as_a_read():
+    """0.01 uploads a second, and 0.005 removed originals."""
+    none, some = (
+        load_of(small_gallery(deleted_share=share), STACK, figures(), shards=1)
+        for share in (0, 0.5)
+    )
+    name = "ThumbnailerFunction"
+    assert some.invocations[name] == pytest.approx(0.015)
+    longer = some.concurrency(name) - none.concurrency(name)
+    wanted = (figures().api_cpu_ms + figures().api_wait_ms) / 1000
+    assert longer == pytest.approx(0.005 * wanted)
+
+
 def test_a_stack_outside_us_east_1_has_no_cdn():
     found = quantities(small_gallery(), stack(at_the_edge=False))
     assert not [meter for meter in found if meter.startswith(("cloudfront", "edge"))]

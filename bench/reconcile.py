@@ -4,28 +4,45 @@
 time and the pause `--latency`. Read units are counted as DynamoDB bills them. Normally both tables
 are scanned in the order of the keys' hashes. With "own orders" the orders differ, which DynamoDB
 does not exclude.
+
+A second table has the CPU time of the report's calls through botocore, with answers from memory.
 """
 
 import argparse
+import io
+import json
+import os
 import statistics
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from botocore.awsrequest import AWSResponse
+from botocore.session import get_session
 from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "functions"), str(ROOT / "layers")]
 
-from daily_report.state import State  # noqa: E402 - only now are they found
+from daily_report.reading import Reader  # noqa: E402 - only now are they found
+from daily_report.reconciliation import ScannedRecord  # noqa: E402
+from daily_report.state import State  # noqa: E402
 from fakes.large_gallery import LargeGallery  # noqa: E402
 from fakes.stores import NOW  # noqa: E402
+from shared.client_config import client_config  # noqa: E402
+from shared.clients import make_client  # noqa: E402
 from shared.dynamodb import from_item  # noqa: E402
+from shared.photos import Photo  # noqa: E402
+
+for _name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+    os.environ.setdefault(_name, "none")
+os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+_SESSION = get_session()
 
 HEALTHY = {"deleted": 20, "failed": 10, "pending": 10}
 DRIFTED = HEALTHY | {"missing": 3, "stale": 3, "extra": 3}
@@ -94,6 +111,66 @@ def peak_of(work: Work, gallery: LargeGallery) -> float:
         tracemalloc.stop()
 
 
+class _Answer(io.BytesIO):
+    """The body of an answer, as botocore reads it."""
+
+    def stream(self) -> Iterator[bytes]:
+        yield self.read()
+
+
+def client(name: str, body: bytes) -> Any:
+    """A client that gets this answer to every request."""
+    found = make_client(_SESSION, name, client_config(connect=1, read=3, attempts=2))
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        return AWSResponse(request.url, 200, {}, _Answer(body))  # type: ignore[arg-type]
+
+    found.meta.events.register("before-send.*.*", answer)
+    return found
+
+
+def cpu_ms(work: Callable[[], object], runs: int) -> float:
+    """Milliseconds of CPU of one run, the median."""
+    times = []
+    for _ in range(runs + 1):
+        started = time.process_time()
+        work()
+        times.append(1000 * (time.process_time() - started))
+    return statistics.median(times[1:])
+
+
+def calls(runs: int = 30) -> dict[str, float]:
+    """Milliseconds of CPU of each of the report's calls, by what it reads."""
+    event = json.loads((ROOT / "events" / "dynamodb_photo_ready.json").read_text())
+    item = event["Records"][0]["dynamodb"]["NewImage"]
+    fields = {field.name for field in msgspec.structs.fields(ScannedRecord)}
+    scanned = {name: value for name, value in item.items() if name in fields}
+    ids = [f"{number:036d}" for number in range(100)]
+    photos = [item | {"photo_id": {"S": photo_id}} for photo_id in ids]
+    key = "photos/019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60/0123456789abcdef0123456789abcdef/thumb.webp"
+    listed = (
+        f"<Contents><Key>{key}</Key><LastModified>2026-11-20T12:00:00.000Z</LastModified>"
+        "<ETag>&quot;d41d8cd98f00b204e9800998ecf8427e&quot;</ETag><Size>51000</Size>"
+        "<StorageClass>STANDARD</StorageClass></Contents>"
+    )
+    page = f"<ListBucketResult><IsTruncated>true</IsTruncated>{listed * 1000}</ListBucketResult>"
+    s3 = client("s3", page.encode())
+    scans = client("dynamodb", json.dumps({"Items": [scanned] * 200}).encode())
+    batch = {"Responses": {"photos": photos}, "UnprocessedKeys": {}}
+    batches = client("dynamodb", json.dumps(batch).encode())
+    return {
+        "200 records, scanned": cpu_ms(
+            lambda: Reader(scans, s3).scan("photos", "0/4", "", ScannedRecord), runs
+        ),
+        "100 records, by key": cpu_ms(
+            lambda: Reader(batches, s3).get("photos", ids, Photo, consistent=False), runs
+        ),
+        "1,000 keys, listed": cpu_ms(
+            lambda: Reader(scans, s3).list_objects("media", "photos/", ""), runs
+        ),
+    }
+
+
 def main() -> int:
     """Return 0 if memory is constant, and tables without drift cost hardly more than a scan."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -131,6 +208,12 @@ def main() -> int:
                 more = (f"{spent / items:.3f}", f"{peak:.1f}")
                 table.add_row(f"{size:,}", pair, name, *figures, *more)
     Console().print(table)
+    found = calls()
+    scanned, by_key, listed = found.values()
+    for what, spent in found.items():
+        Console().print(f"{what}: {spent:.1f} ms of CPU")
+    photo = 2 * scanned / 200 + 2 * by_key / 100 + 4 * listed / 1000
+    Console().print(f"a photo with its row, its original and three renditions: {photo:.2f} ms")
     growth = {
         pair: peaks[f"daily report, {pair}", asked.photos * 10]
         / peaks[f"daily report, {pair}", asked.photos]

@@ -6,6 +6,7 @@ DynamoDB bills them.
 
 import bisect
 import hashlib
+import io
 import json
 import math
 import threading
@@ -101,6 +102,12 @@ class ScannedTables(Tables):
             return answer
 
         return self._call("Scan", request, act)
+
+    def describe_table(self, **request: Any) -> dict[str, Any]:
+        def act() -> dict[str, Any]:
+            return {"Table": {"ItemCount": len(self._items[request["TableName"]])}}
+
+        return self._call("DescribeTable", request, act)
 
     def batch_get_item(self, **request: Any) -> dict[str, Any]:
         def act() -> dict[str, Any]:
@@ -226,7 +233,8 @@ class Buckets:
             start = bisect.bisect_left(keys, request["Prefix"])
             if after := request.get("StartAfter"):
                 start = max(start, bisect.bisect_right(keys, after))
-            page = keys[start : start + request["MaxKeys"] + 1]
+            most = request.get("MaxKeys", 1000)
+            page = keys[start : start + most + 1]
             page = [key for key in page if key.startswith(request["Prefix"])]
             stored = self._objects.get(request["Bucket"], {})
             contents = [
@@ -235,14 +243,20 @@ class Buckets:
                     "Size": len(stored[key]["Body"]),
                     "LastModified": stored[key]["LastModified"],
                 }
-                for key in page[: request["MaxKeys"]]
+                for key in page[:most]
             ]
-            return {"Contents": contents, "IsTruncated": len(page) > request["MaxKeys"]}
+            return {"Contents": contents, "IsTruncated": len(page) > most}
 
         return self._call("ListObjectsV2", request, act)
 
     def head_object(self, **request: Any) -> dict[str, Any]:
         return self._call("HeadObject", request, lambda: dict(self._stored(request)))
+
+    def get_object(self, **request: Any) -> dict[str, Any]:
+        def act() -> dict[str, Any]:
+            return {"Body": io.BytesIO(self._stored(request, "NoSuchKey")["Body"])}
+
+        return self._call("GetObject", request, act)
 
     def put_object(self, **request: Any) -> dict[str, Any]:
         def act() -> dict[str, Any]:
@@ -322,3 +336,7 @@ def steps(
         assert len(text) < 256 * 1024, "more than Step Functions hands on"
         event = json.loads(text)
         yield event
+        if event["phase"] == "shares":
+            for share in event["shares"]:
+                child = {"run": event["run"], "scheduled_at": event["scheduled_at"]}
+                yield from steps(step, {**child, "share": share})

@@ -1,6 +1,6 @@
 """Finds what is wrong with photos, rows and objects, from what is stored now."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ import msgspec
 
 from daily_report import abandoned
 from daily_report.reading import Reader
-from daily_report.reconciliation import ScannedRecord, drift
+from daily_report.reconciliation import ScannedRecord, drift, is_counted_for
 from daily_report.settings import Settings
 from daily_report.state import Finding
 from shared.photos import Photo, upload_key
@@ -33,14 +33,20 @@ class Judge(msgspec.Struct, frozen=True):
     reader: Reader
     settings: Settings
 
-    def findings(self, photo_ids: Iterable[str], now: datetime) -> list[Finding]:
+    def findings(self, unpaired: Mapping[str, Container[str]], now: datetime) -> list[Finding]:
         """What is wrong with these photos, confirmed by consistent reads.
+
+        The values are the tables whose records have found no counterpart.
 
         Eventually consistent reads come first: they cost half, and nearly all photos are right.
         """
-        suspects = [each.photo_id for each in self.discrepancies(photo_ids, now, consistent=False)]
+        suspects = [each.photo_id for each in self.discrepancies(unpaired, now, consistent=False)]
         confirmed = self.discrepancies(suspects, now, consistent=True)
-        return [(each.name, each.photo_id) for each in confirmed]
+        return [
+            (each.name, each.photo_id)
+            for each in confirmed
+            if is_counted_for(each.name, unpaired[each.photo_id])
+        ]
 
     def discrepancies(
         self, photo_ids: Iterable[str], now: datetime, *, consistent: bool

@@ -50,7 +50,10 @@ class Reader(msgspec.Struct, frozen=True):
     def scan[T: msgspec.Struct](
         self, table: str, segment: str, position: str, row_type: type[T], **options: Any
     ) -> RowPage[T]:
-        """A page of a table's segment, which is written as in `2/4`; only the fields of `T`."""
+        """A page of a table's segment, which is written as in `2/4`; only the fields of `T`.
+
+        `options` may have another `Limit`.
+        """
         number, total = segment.split("/")
         fields = [field.name for field in msgspec.structs.fields(row_type)]
         if position:
@@ -59,10 +62,9 @@ class Reader(msgspec.Struct, frozen=True):
             TableName=table,
             Segment=int(number),
             TotalSegments=int(total),
-            Limit=PAGE_SIZE,
             ProjectionExpression=", ".join(f"#{name}" for name in fields),
             ExpressionAttributeNames={f"#{name}": name for name in fields},
-            **options,
+            **{"Limit": PAGE_SIZE, **options},
         )
         rows: list[T] = []
         malformed_ids: list[str] = []
@@ -93,12 +95,27 @@ class Reader(msgspec.Struct, frozen=True):
                 request = answer["UnprocessedKeys"]
         return records
 
-    def list_objects(self, bucket: str, prefix: str, position: str) -> ObjectPage:
-        """A page of a bucket's objects under a prefix, in the order of their keys."""
+    def list_objects(
+        self, bucket: str, prefix: str, position: str, end: str | None = None
+    ) -> ObjectPage:
+        """A page of a bucket's objects under a prefix, in the order of their keys, until `end`."""
         options: Any = {"StartAfter": position} if position else {}
-        page = self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=PAGE_SIZE, **options)
+        page = self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix, **options)
         objects = page.get("Contents", [])
-        return ObjectPage(objects, objects[-1]["Key"] if page["IsTruncated"] else None)
+        next_position = objects[-1]["Key"] if page["IsTruncated"] else None
+        if end and objects and objects[-1]["Key"] > end:
+            objects = [each for each in objects if each["Key"] <= end]
+            next_position = None
+        return ObjectPage(objects, next_position)
+
+    def oldest_object(self, bucket: str, prefix: str) -> str | None:
+        """The first key under a prefix; None if there is none."""
+        page = self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+        return next((each["Key"] for each in page.get("Contents", [])), None)
+
+    def number_of_rows(self, table: str) -> int:
+        """The number of a table's items, which DynamoDB updates every six hours."""
+        return self.dynamodb.describe_table(TableName=table)["Table"].get("ItemCount", 0)
 
     def head_object(self, bucket: str, key: str) -> "HeadObjectOutputTypeDef | None":
         """The metadata of an object; None if there is no such object."""

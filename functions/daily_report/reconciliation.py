@@ -1,5 +1,7 @@
 """Differences between photos and their catalog rows, by key and version."""
 
+from collections import defaultdict
+from collections.abc import Container
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -31,6 +33,15 @@ class Drift(StrEnum):
     MISSING = "drift.missing"
     STALE = "drift.stale"
     EXTRA = "drift.extra"
+
+
+def is_counted_for(name: str, tables: Container[str]) -> bool:
+    """Whether a finding belongs to a record of one of these tables.
+
+    A photo and its row may be in segments that are read at the same time. Each finding belongs to
+    one of them, so that it is counted once.
+    """
+    return ("catalog" if name == Drift.EXTRA else "photos") in tables
 
 
 def is_expired(record: ScannedRecord | Photo, now: datetime) -> bool:
@@ -79,12 +90,16 @@ class Pairs:
         else:
             self.waiting[table][record.photo_id] = record.version
 
-    def give_up(self, kept: int) -> list[str]:
-        """Remove and return the ids that have waited longest, until at most `kept` are waiting."""
-        given_up: set[str] = set()
+    def give_up(self, kept: int) -> dict[str, set[str]]:
+        """Remove the records that have waited longest, until at most `kept` are waiting.
+
+        Returns:
+            The tables of the removed records, by photo id.
+        """
+        given_up: dict[str, set[str]] = defaultdict(set)
         while sum(map(len, self.waiting.values())) > kept:
-            longest = max(self.waiting.values(), key=len)
-            photo_id = next(iter(longest))
-            del longest[photo_id]
-            given_up.add(photo_id)
-        return sorted(given_up)
+            table = max(self.waiting, key=lambda table: len(self.waiting[table]))
+            photo_id = next(iter(self.waiting[table]))
+            del self.waiting[table][photo_id]
+            given_up[photo_id].add(table)
+        return dict(sorted(given_up.items()))

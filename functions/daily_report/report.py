@@ -25,6 +25,11 @@ def report_key(date: str) -> str:
     return f"reports/{date}.json"
 
 
+def part_key(date: str, number: int) -> str:
+    """The key of what a share has found, in the reports bucket."""
+    return f"parts/{date}/{number}.json"
+
+
 def make_report(state: State, made_at: datetime) -> dict[str, Any]:
     """Counts by subject, up to twenty ids or keys per finding, and the most viewed photos.
 

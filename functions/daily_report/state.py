@@ -8,24 +8,16 @@ from typing import Annotated, Final
 import msgspec
 
 from daily_report.reconciliation import Pairs
+from daily_report.shares import PHOTOS_PER_SHARE, Positions, Share
 
 MOST_VIEWED: Final = 10
-MOST_REMOVED: Final = 1000  # orphans of a kind: an emptied table must not empty the buckets
+MOST_REMOVED: Final = 1000  # of a kind, in a share: an emptied table must not empty the buckets
 _EXAMPLES: Final = 20
 
 type Time = Annotated[datetime, msgspec.Meta(tz=True)]
 type Finding = tuple[str, str]  # the name that it is counted under; a photo's id or an object's key
-type Positions = dict[str, str]  # where to continue, by table or listing that has not ended
 
-_SEGMENTS: Final = [f"{segment}/4" for segment in range(4)]
-_LISTINGS: Final = ("uploads", "renditions", "failed_batches", "quarantine")
-_PHASES: Final[dict[str, dict[str, Positions]]] = {
-    "begin": {},
-    "photos": {segment: {"photos": "", "catalog": ""} for segment in _SEGMENTS},
-    "views": {segment: {"views": ""} for segment in _SEGMENTS},
-    "objects": {listing: {"objects": ""} for listing in _LISTINGS},
-    "report": {},
-}
+_READING: Final = ("begin", "photos", "views", "objects")
 
 
 class Part(msgspec.Struct):
@@ -64,6 +56,15 @@ class Part(msgspec.Struct):
             self.last_total = None
 
 
+class Found(msgspec.Struct, frozen=True):
+    """What a share has found, as its execution stores it for the report."""
+
+    execution: str
+    counts: dict[str, int]
+    examples: dict[str, list[str]]
+    top_photos: list[tuple[int, str]]
+
+
 class Run(msgspec.Struct, frozen=True):
     """The execution of the state machine. Every step judges as of its start."""
 
@@ -81,12 +82,16 @@ class State(msgspec.Struct):
     run: Run
     scheduled_at: Time | None = None
     phase: str = "begin"
+    photos_per_share: Annotated[int, msgspec.Meta(ge=1)] = PHOTOS_PER_SHARE
+    shares: list[Share] = []  # the state machine runs one execution for each
+    share: Share | None = None  # of such an execution
     cursor: dict[str, Positions] = {}  # by reader, until it has read everything
     counts: dict[str, int] = {}
     examples: dict[str, list[str]] = {}
     top_photos: list[tuple[int, str]] = []
     last_totals: dict[str, tuple[int, str]] = {}  # `Part.last_total` by reader
     todo: list[Finding] = []
+    part: str | None = None  # the key of what a share has found
     report: str | None = None
     skipped: str | None = None
 
@@ -98,13 +103,24 @@ class State(msgspec.Struct):
     @property
     def done(self) -> bool:
         """Whether there is no further step."""
-        return bool(self.report or self.skipped)
+        return bool(self.part or self.report or self.skipped)
 
     def enter_next_phase(self) -> None:
         """Enter the phase that follows one whose readers have read everything."""
-        phases = list(_PHASES)
-        self.phase = phases[phases.index(self.phase) + 1]
-        self.cursor = {**_PHASES[self.phase]}
+        share = self.share or Share()
+        *_, last = _READING
+        if self.phase == last:
+            self.phase = "part" if self.share else "report"
+        else:
+            self.phase = _READING[_READING.index(self.phase) + 1]
+            self.cursor = share.readers(self.phase)
+
+    def merge(self, part: Found) -> None:
+        """Add what a share has found."""
+        self.counts = dict(Counter(self.counts) + Counter(part.counts))
+        self.top_photos = heapq.nlargest(MOST_VIEWED, self.top_photos + part.top_photos)
+        for name, subjects in part.examples.items():
+            self.examples[name] = sorted(self.examples.get(name, []) + subjects)[:_EXAMPLES]
 
     def take(self, reader: str, part: Part) -> None:
         """Add what a reader has read in this step."""

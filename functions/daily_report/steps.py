@@ -14,10 +14,12 @@ from daily_report.judging import Judge
 from daily_report.reading import Reader
 from daily_report.reconciliation import REPLICATED, ScannedRecord, is_expired
 from daily_report.repairing import Repairer
-from daily_report.report import make_report, report_key
+from daily_report.report import make_report, part_key, report_key
 from daily_report.settings import Settings
-from daily_report.state import Part, State
+from daily_report.shares import Share, make_shares
+from daily_report.state import Found, Part, State
 from shared.dynamodb import to_item
+from shared.photo_ids import created_at, is_photo_id
 from shared.photos import MEDIA_PREFIX, UPLOAD_PREFIX, Status
 from shared.view_rows import TOTAL, day_prefix
 
@@ -30,6 +32,10 @@ LEASE: Final = timedelta(minutes=15)  # longer than a step takes with all its re
 # Limits of one reader in one step. They keep the state below the 256 KB that Step Functions takes.
 _MOST_UNPAIRED: Final = 600
 _MOST_FINDINGS: Final = 100
+_VIEWS_PAGE_SIZE: Final = 5000  # most rows are old minutes, which the filter leaves out
+_PARTS_AT_ONCE: Final = 10
+ROWS_OF_VIEWS: Final = 30
+"""Rows of views that take about as long to read as a photo with its row and objects."""
 _QUEUE_LENGTH: Final = "ApproximateNumberOfMessages"
 
 
@@ -80,17 +86,26 @@ class DailyReport:
             BotoCoreError, ClientError: AWS failed. The step can be repeated from the same state.
         """
         key = report_key(state.date)
-        is_first = state.phase == "begin"
+        is_first = state.phase == "begin" and not state.share
         if is_first and self._reader.head_object(self._settings.reports_bucket, key):
             state.skipped = f"{key} exists already"
         elif not self._claim(state):
             state.skipped = "another execution is making the report of this date"
+        elif state.phase == "shares":
+            self._merge_parts(state)
+        elif is_first:
+            state.shares = self._shares(state)
+            if state.shares:
+                state.phase = "shares"
+                return
         while state.todo and not state.done and time_left() > 0:
             self._repairer.repair(state.todo[0], state.run.started_at)
             del state.todo[0]
         while not (state.todo or state.done) and time_left() > 0:
             if state.phase == "report":
                 self._publish(state, key)
+            elif state.phase == "part" and state.share:
+                self._store_part(state, state.share)
             elif not state.cursor:
                 state.enter_next_phase()
             else:
@@ -119,6 +134,51 @@ class DailyReport:
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return False
         return True
+
+    def _shares(self, state: State) -> list[Share]:
+        """The shares that read the tables in parallel; none if one execution can read them."""
+        photos = self._reader.number_of_rows(self._settings.photos_table)
+        rows = self._reader.number_of_rows(self._settings.views_table)
+        bucket, prefix = self._listings["uploads"]
+        first = self._reader.oldest_object(bucket, prefix)
+        owner = abandoned.owner_of(first) if first else None
+        newest = state.run.started_at
+        oldest = created_at(owner) if owner and is_photo_id(owner) else newest
+        return make_shares(
+            max(photos, rows // ROWS_OF_VIEWS), state.photos_per_share, oldest, newest
+        )
+
+    def _store_part(self, state: State, share: Share) -> None:
+        key = part_key(state.date, share.number)
+        found = Found(state.run.execution, state.counts, state.examples, state.top_photos)
+        self._s3.put_object(
+            Bucket=self._settings.reports_bucket,
+            Key=key,
+            Body=msgspec.json.encode(found),
+            ContentType="application/json",
+        )
+        state.part = key
+
+    def _merge_parts(self, state: State) -> None:
+        """Add what all shares have found.
+
+        Raises:
+            RuntimeError: a part is of another execution.
+        """
+
+        def part(share: Share) -> Found:
+            key = part_key(state.date, share.number)
+            answer = self._s3.get_object(Bucket=self._settings.reports_bucket, Key=key)
+            found = msgspec.json.decode(answer["Body"].read(), type=Found)
+            if found.execution != state.run.execution:
+                raise RuntimeError(f"{key} is of the execution {found.execution}: start a new one")
+            return found
+
+        with ThreadPoolExecutor(_PARTS_AT_ONCE) as pool:
+            for found in pool.map(part, state.shares):
+                state.merge(found)
+        state.shares = []
+        state.phase = "report"
 
     def _publish(self, state: State, key: str) -> None:
         queue = self._sqs.get_queue_attributes(
@@ -200,6 +260,7 @@ class DailyReport:
             "views",
             segment,
             _ViewRow,
+            Limit=_VIEWS_PAGE_SIZE,
             FilterExpression="begins_with(#period, :total) OR begins_with(#period, :day)",
             ExpressionAttributeValues=to_item({":total": TOTAL, ":day": day_before}),
         )
@@ -213,11 +274,17 @@ class DailyReport:
     def _list_objects(self, part: Part, listing: str, state: State) -> None:
         """Count a page of objects, and find those that no record needs."""
         bucket, prefix = self._listings[listing]
-        page = self._reader.list_objects(bucket, prefix, part.positions["objects"])
-        part.move("objects", page.next_position)
-        part.counts[f"{listing}.count"] += len(page.objects)
-        part.counts[f"{listing}.bytes"] += sum(stored["Size"] for stored in page.objects)
+        end = (state.share or Share()).end_of(listing)
+        page = self._reader.list_objects(bucket, prefix, part.positions["objects"], end)
+        objects, next_position = page.objects, page.next_position
         before = state.run.started_at - abandoned.ABANDONED_AFTER
-        keys = [stored["Key"] for stored in page.objects if stored["LastModified"] < before]
+        keys = [stored["Key"] for stored in objects if stored["LastModified"] < before]
         orphans = self._judge.orphans(keys, consistent=False)
+        if len(orphans) > _MOST_FINDINGS:
+            orphans = orphans[:_MOST_FINDINGS]
+            next_position = orphans[-1]
+            objects = [stored for stored in objects if stored["Key"] <= next_position]
+        part.move("objects", next_position)
+        part.counts[f"{listing}.count"] += len(objects)
+        part.counts[f"{listing}.bytes"] += sum(stored["Size"] for stored in objects)
         part.findings += [(f"orphans.{listing}", key) for key in orphans]

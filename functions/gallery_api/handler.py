@@ -1,6 +1,7 @@
 """The API: answers a request of API Gateway with the answer of its route, or with a problem."""
 
 import os
+import random
 from http import HTTPStatus
 from typing import Any
 
@@ -88,13 +89,22 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     answer = app.resolve(event, context)
     answer["multiValueHeaders"] = _HEADERS | answer["multiValueHeaders"]
     answer = with_etag(answer, event.get("headers"))
-    logger.info(
-        "request_answered",
-        method=event["httpMethod"],
-        path=event["path"],
-        status=answer["statusCode"],
-        viewer_address=viewer_address(
-            event, behind_cloudfront=resources.settings.api_callers == "cloudfront"
-        ),
-    )
+    if _is_logged(event["httpMethod"], event["path"], answer["statusCode"]):
+        logger.info(
+            "request_answered",
+            method=event["httpMethod"],
+            path=event["path"],
+            status=answer["statusCode"],
+            viewer_address=viewer_address(
+                event, behind_cloudfront=resources.settings.api_callers == "cloudfront"
+            ),
+        )
     return answer
+
+
+def _is_logged(method: str, path: str, status: int) -> bool:
+    """Of reads and views a share is logged; every change and every error is."""
+    is_frequent = method == "GET" or path.endswith("/views")
+    if not is_frequent or status >= HTTPStatus.BAD_REQUEST:
+        return True
+    return random.random() < resources.settings.logged_share  # noqa: S311

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast
 
 import msgspec
 from aws_lambda_powertools import Logger, Metrics
@@ -39,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True):
     idempotency_table: str
     api_callers: Literal["cloudfront", "anyone"]
     repeated_views: Literal["counted", "left-out"]
+    logged_share: Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class Resources(msgspec.Struct, frozen=True):

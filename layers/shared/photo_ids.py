@@ -19,6 +19,17 @@ def new_photo_id(moment: datetime) -> str:
     return str(UUID(bytes=bytes(octets)))
 
 
+def id_prefix(moment: datetime) -> str:
+    """The prefix below which all ids sort that were created before `moment`."""
+    digits = f"{(moment - _EPOCH) // timedelta(milliseconds=1):012x}"
+    return f"{digits[:8]}-{digits[8:]}"
+
+
+def created_at(photo_id: str) -> datetime:
+    """When a photo with this id was created; it must be a photo's id."""
+    return _EPOCH + timedelta(milliseconds=int(photo_id[:8] + photo_id[9:13], 16))
+
+
 def is_photo_id(text: str) -> bool:
     """Whether `text` has the form that `new_photo_id` writes."""
     return PHOTO_ID.fullmatch(text) is not None

@@ -25,6 +25,7 @@ from ops.cost.report import WIDTH, CostEstimate, as_text, cost_tables, render, w
 from ops.cost.scenario import Scenario, ScenarioError, load_scenario, without_traffic
 from ops.cost.stack_settings import read_stack_settings
 from ops.cost.usage import bill
+from ops.cost.view_paths import view_paths_table
 from tools.translate import ROOT, load_template
 
 STAGES: Final = ("dev", "prod")
@@ -82,9 +83,13 @@ def documents() -> dict[Path, str]:
     }
     stack = read_stack_settings(_template(), {"Stage": "prod"})
     abuse = abuse_table(load_scenario("million"), stack, figures, prices)
-    caches = edge_cache_table(load_scenario("internet"), stack, figures, prices)
+    internet = load_scenario("internet")
+    large = read_stack_settings(_template(), {**internet.parameters, "Stage": "prod"})
+    caches = edge_cache_table(internet, large, figures, prices)
+    paths = view_paths_table(internet, large, figures, prices)
+    readme = with_table(README.read_text(), "caches", caches)
     return reports | {
-        README: with_table(README.read_text(), "caches", caches),
+        README: with_table(readme, "view paths", paths),
         SECURITY: with_table(SECURITY.read_text(), "cost of abuse", abuse),
         DEPLOY: with_table(DEPLOY.read_text(), "costs", cost_tables(found.values(), prices)),
     }

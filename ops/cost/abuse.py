@@ -22,7 +22,7 @@ from ops.cost.load import (
 from ops.cost.prices import Price
 from ops.cost.scenario import DAY, Scenario, without_traffic
 from ops.cost.stack_settings import EDGE, StackSettings
-from ops.cost.usage import MONTH, SAMPLED
+from ops.cost.usage import MONTH
 from ops.cost.view_counting import READ_UNIT
 from shared.photos import MAX_UPLOAD_BYTES
 
@@ -106,7 +106,7 @@ def _request(stack: StackSettings, figures: Figures, upload_share: float = 0) ->
         * function.gigabytes,
         "logs_in": figures.log_bytes_per_invocation,
         "access_logs_in": figures.access_log_bytes if stack.access_logs else 0.0,
-        "traces": 2 * SAMPLED,
+        "traces": 2 * stack.traced_share,
     }
 
 

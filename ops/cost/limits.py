@@ -16,6 +16,7 @@ from ops.cost.usage import traced
 
 _FILE: Final = Path(__file__).with_name("quotas.toml")
 _LEAST, _MOST = 1e-9, 1e9  # factors of the traffic between which a limit is searched for
+_PARTITION: Final = 10e9  # bytes, of DynamoDB
 _PRECISION: Final = 0.001
 _GUESSES: Final = 8  # of the secant method, before bisection
 _ON_DEMAND_SHARDS: Final = 10_000  # 10 GB/s, the maximum of an on-demand stream in us-east-1
@@ -117,7 +118,9 @@ def _used(
     if stack.reserved_thumbnailers is not None:
         used = load.concurrency("ThumbnailerFunction")
         yield of("thumbnailers", used, stack.reserved_thumbnailers)
-    yield of("replicator", 100 * load.concurrency("CatalogReplicatorFunction"))
+    # The table has an index of the same size, and a shard of its stream for each partition.
+    partitions = max(1, load.stored["PhotosTable"] / 2 // _PARTITION)
+    yield of("replicator", 100 * load.concurrency("CatalogReplicatorFunction") / partitions)
     if stack.at_the_edge:
         yield of("edge_requests", load.edge_runs)
         photo_pages = load.photo_page_misses * figures.edge_photo_page_ms
@@ -127,7 +130,9 @@ def _used(
         yield of("cdn_bits", 8 * load.bytes_out)
         paths = load.deletions * figures.paths_per_deletion
         yield of("invalidations", paths * figures.seconds_per_invalidation)
-    yield of("bucket_reads", load.image_misses)
+    # Ids sort by time, so the newest photos are always in the same prefix. Each regional cache
+    # fetches each of their renditions once. S3 splits the prefixes of older photos.
+    yield of("bucket_reads", 3 * load.uploads * figures.regional_caches)
     yield of("bucket_writes", 3 * load.uploads)
     yield of("sign_ins", load.sign_ins)
     # API Gateway records one segment per request, and Lambda two per invocation.
@@ -140,7 +145,7 @@ def _segments(load: Load, stack: StackSettings) -> float:
     for name, rate in load.invocations.items():
         if stack.functions[name].traced:
             behind_gateway = name == "GalleryApiFunction" and stack.api_traced
-            total += traced(rate) * (3 if behind_gateway else 2)
+            total += traced(name, rate, stack) * (3 if behind_gateway else 2)
     return total
 
 

@@ -21,6 +21,10 @@ from ops.cost.view_counting import (
 )
 
 SHARD_RECORDS: Final = 1000.0  # per second
+PHOTOS_PER_SHARE: Final = 1_000_000
+ROWS_OF_VIEWS: Final = 30
+MOST_SHARES: Final = 1000
+SHARES_AT_ONCE: Final = 200
 _WHOLE_CORE: Final = 1769  # megabytes of memory for one vCPU
 _ON_DEMAND_LEAST: Final = 4  # shards of a new stream
 EVENTUAL: Final = 0.5  # read units of a small item, read with eventual consistency
@@ -57,7 +61,8 @@ class Load(msgspec.Struct, frozen=True):
     seconds: dict[str, float]
     invocations: dict[str, float]
     stored: dict[str, float]
-    report_seconds: float
+    report_seconds: float  # until the report is there
+    report_shares: int
 
     @property
     def api_requests(self) -> float:
@@ -149,8 +154,9 @@ def load_of(
     )
     batch = min(float(stack.changes.batch_size), 1 + changes * stack.changes.window_seconds)
     tables = _stored(scenario, figures, steady)
-    report_seconds = _report_seconds(scenario, figures, tables["ViewsTable"])
-    steps = max(1, math.ceil(report_seconds / figures.report_step_seconds))
+    report_seconds = _report_seconds(scenario, stack, figures, steady)
+    shares = _report_shares(scenario, steady)
+    steps = max(1, math.ceil(report_seconds / shares / figures.report_step_seconds)) * shares
     seconds |= {
         "CatalogReplicatorFunction": change * batch,
         "ViewCounterFunction": counting.seconds_per_batch,
@@ -222,7 +228,8 @@ def load_of(
             "DailyReportFunction": steps / DAY,
         },
         stored=tables,
-        report_seconds=report_seconds,
+        report_seconds=report_seconds / min(shares, SHARES_AT_ONCE),
+        report_shares=shares,
     )
 
 
@@ -296,9 +303,19 @@ def _stored(scenario: Scenario, figures: Figures, counting: ViewCounting) -> dic
     }
 
 
-def _report_seconds(scenario: Scenario, figures: Figures, views_bytes: float) -> float:
-    records = 2 * scenario.photos_stored * figures.photo_item_bytes
-    objects = 4 * scenario.photos_stored
-    return (records + views_bytes) / figures.report_bytes_per_second + (
-        objects / figures.report_objects_per_second
-    )
+def _report_seconds(
+    scenario: Scenario, stack: StackSettings, figures: Figures, counting: ViewCounting
+) -> float:
+    """The seconds of all steps of a daily report, in all shares together."""
+    slowdown = _slowdown(stack.functions["DailyReportFunction"])
+    photo = figures.report_cpu_ms_per_photo * slowdown + figures.report_wait_ms_per_photo
+    row = figures.report_cpu_us_per_row * slowdown + figures.report_wait_us_per_row
+    rows = counting.rows_per_photo * scenario.photos_viewed if counting.batches else 0.0
+    return scenario.photos_stored * photo / 1e3 + rows * row / 1e6
+
+
+def _report_shares(scenario: Scenario, counting: ViewCounting) -> int:
+    """As `make_shares` of functions/daily_report/shares.py divides the tables."""
+    rows = counting.rows_per_photo * scenario.photos_viewed if counting.batches else 0.0
+    photos = max(scenario.photos_stored, rows / ROWS_OF_VIEWS)
+    return max(1, min(MOST_SHARES, math.ceil(photos / PHOTOS_PER_SHARE)))

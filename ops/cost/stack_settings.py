@@ -8,6 +8,7 @@ import msgspec
 
 from tools.intrinsics import Resolver
 
+DEFAULT_SHARE: Final = 0.05  # of X-Ray's default rule, beyond one trace a second
 EDGE: Final = "EdgeHeadersFunction"
 _ALARMS: Final = "AWS::CloudWatch::Alarm"
 _SCALING: Final = "AWS::ApplicationAutoScaling::ScalingPolicy"
@@ -50,6 +51,8 @@ class StackSettings(msgspec.Struct, frozen=True):
     changes: EventSourceSettings
     throttles: dict[str, float]
     api_traced: bool
+    traced_share: float
+    logged_share: float
     access_logs: bool
     log_days: int
     alarm_metrics: int
@@ -78,6 +81,8 @@ def read_stack_settings(
         for name, each in declared.items()
     }
     reserved = declared["ThumbnailerFunction"].get("ReservedConcurrentExecutions")
+    sampling = list(resolver.resources("AWS::XRay::SamplingRule").values())
+    environment = declared["GalleryApiFunction"]["Environment"]["Variables"]
     least, most = _provisioned(resolver, declared["GalleryApiFunction"])
     [stream] = resolver.resources("AWS::Kinesis::Stream").values()
     [api] = resolver.resources("AWS::Serverless::Api").values()
@@ -105,6 +110,8 @@ def read_stack_settings(
             _route(each): float(each["ThrottlingRateLimit"]) for each in api["MethodSettings"]
         },
         api_traced=bool(api.get("TracingEnabled")),
+        traced_share=float(sampling[0]["SamplingRule"]["FixedRate"]) if sampling else DEFAULT_SHARE,
+        logged_share=float(environment["LOGGED_SHARE"]),
         access_logs="AccessLogSetting" in api,
         log_days=int(logs["RetentionInDays"]),
         alarm_metrics=sum(map(_metrics, resolver.resources(_ALARMS).values()))

@@ -11,7 +11,7 @@ from ops.cost.figures import Figures
 from ops.cost.load import Load, load_of, shards_needed
 from ops.cost.prices import Price
 from ops.cost.scenario import DAY, Scenario
-from ops.cost.stack_settings import EDGE, StackSettings
+from ops.cost.stack_settings import DEFAULT_SHARE, EDGE, StackSettings
 
 HOURS: Final = 730.0
 MONTH: Final = HOURS * 3600
@@ -19,7 +19,6 @@ _API: Final = "GalleryApiFunction"
 _UTILISATION: Final = 0.7  # target value of provisioned concurrency's utilization
 _BILLED_RECORD: Final = 1024.0  # bytes to which an on-demand stream rounds up each record
 _KMS_CALLS_AN_HOUR: Final = 12.0  # for each set of credentials
-SAMPLED: Final = 0.05  # share of traces beyond one per second
 
 type Quantities = Iterator[tuple[str, str, float]]
 
@@ -144,9 +143,11 @@ def _streams(
     yield "queue_requests", "failed events", 3 * load.uploads * scenario.failed_share * MONTH
     yield "emails", "alarms", scenario.notifications_per_month
     yield "schedules", "daily report", MONTH / DAY
-    # The states Begin and Done, and for each step a task and a choice.
+    # The states Begin and Done, and for each step a task and a choice. Shares add the map, the end
+    # of each, and the first and the last step.
     steps = load.invocations["DailyReportFunction"] * MONTH
-    yield "transitions", "daily report", 2 * steps + 2 * MONTH / DAY
+    shares = load.report_shares + 5 if load.report_shares > 1 else 0
+    yield "transitions", "daily report", 2 * steps + (2 + shares) * MONTH / DAY
 
 
 def _stores(load: Load, scenario: Scenario, stack: StackSettings) -> Quantities:
@@ -170,7 +171,7 @@ def _stores(load: Load, scenario: Scenario, stack: StackSettings) -> Quantities:
     yield "s3_standard", "renditions", scenario.photos_stored * scenario.renditions_bytes
     # An upload makes one PUT, three PUTs of renditions and one LIST; a deletion makes one LIST.
     yield "s3_writes", "photos", (5 * load.uploads + load.deletions) * MONTH
-    yield "s3_writes", "daily report", (4 * scenario.photos_stored / 200 + 5) * MONTH / DAY
+    yield "s3_writes", "daily report", (4 * scenario.photos_stored / 1000 + 5) * MONTH / DAY
     yield "s3_reads", "photos", load.uploads * MONTH
     yield "s3_reads", "cache misses of CloudFront", load.edge_runs * MONTH
 
@@ -194,10 +195,12 @@ def _api_and_cdn(
 
 
 def _observability(load: Load, stack: StackSettings, figures: Figures) -> Quantities:
+    kept = 0.0
     for name, rate in load.invocations.items():
-        logged = rate * MONTH * figures.log_bytes_per_invocation
-        yield "logs_in", _folder(name), logged
-    kept = sum(load.invocations.values()) * figures.log_bytes_per_invocation
+        left_out = figures.request_log_bytes * (1 - stack.logged_share) if name == _API else 0
+        logged = rate * (figures.log_bytes_per_invocation - left_out)
+        yield "logs_in", _folder(name), logged * MONTH
+        kept += logged
     if stack.access_logs:
         access = load.api_requests * figures.access_log_bytes
         yield "access_logs_in", "", access * MONTH
@@ -217,12 +220,16 @@ def _observability(load: Load, stack: StackSettings, figures: Figures) -> Quanti
     yield "secrets", "", float(stack.secrets)
     for name, rate in load.invocations.items():
         if stack.functions[name].traced:
-            yield "traces", _folder(name), traced(rate) * MONTH
+            yield "traces", _folder(name), traced(name, rate, stack) * MONTH
 
 
-def traced(rate: float) -> float:
-    """Traces per second that X-Ray's default rule records: one, and 5 % of the others."""
-    return min(rate, 1.0) + SAMPLED * max(0.0, rate - 1)
+def traced(function: str, rate: float, stack: StackSettings) -> float:
+    """Traces per second that X-Ray records: one, and a share of the others.
+
+    Only the share of requests to the API can be changed.
+    """
+    share = stack.traced_share if function == _API else DEFAULT_SHARE
+    return min(rate, 1.0) + share * max(0.0, rate - 1)
 
 
 def _folder(function: str) -> str:

@@ -182,9 +182,9 @@ EXPECTED = load_template()["Parameters"]["ExpectedViewsPerSecond"]
 
 def test_every_expected_number_of_views_has_its_limits():
     mapping = load_template()["Mappings"]["ExpectedViews"]
-    assert list(mapping) == [str(each) for each in EXPECTED["AllowedValues"]]
+    assert list(mapping) == EXPECTED["AllowedValues"]
     for expected, limits in mapping.items():
-        assert limits.keys() == mapping[str(EXPECTED["Default"])].keys()
+        assert limits.keys() == mapping[EXPECTED["Default"]].keys()
         assert limits["Views"] >= int(expected)
         assert limits["Shards"] * 1000 >= int(expected)
         for name in ("Writes", "Others", "Own", "Views"):

@@ -16,7 +16,7 @@ MANY_MAY_HAVE_IT = {
     "AWS::Lambda::LayerVersion": "a layer's name gets a new version",
     "AWS::Logs::QueryDefinition": "queries have ids",
 }
-OF_SOMETHING_ELSE = {"AttributeName", "MetricName"}
+OF_SOMETHING_ELSE = {"AttributeName", "MetricName", "ServiceName"}
 
 
 def chosen_names(properties: dict[str, Any], depth: int = 0) -> Iterator[str]:

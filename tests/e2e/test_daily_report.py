@@ -143,6 +143,41 @@ def test_second_report_of_a_day_is_the_first(
     assert (tmp_path / "days.png").read_bytes().startswith(b"\x89PNG")
 
 
+def ended(client: Any, execution: str) -> str | None:
+    """The status of an execution that has ended."""
+    status = str(client.describe_execution(executionArn=execution)["status"])
+    return None if status == "RUNNING" else status
+
+
+def test_report_in_shares_is_the_one_without(
+    cloud: Cloud, stack: dict[str, str], gallery: Gallery, event_sources: EventSources
+):
+    """For two days on which nothing else makes a report."""
+    for title in ("One", "Two", "Three"):
+        data = jpeg(300, 200)
+        created = gallery.create_photo(title, "image/jpeg", len(data))
+        gallery.upload(created["upload"], data)
+        gallery.settled(created["photo"]["photo_id"])
+    event_sources.await_drained(30)
+    client, s3 = cloud.client("stepfunctions"), cloud.client("s3")
+    reports = []
+    for day, more in (("01", {}), ("02", {"photos_per_share": 1})):
+        arn = client.start_execution(
+            stateMachineArn=stack["DailyReportStateMachineArn"],
+            input=json.dumps({"scheduled_at": f"2026-01-{day}T03:00:00Z", **more}),
+        )["executionArn"]
+        assert awaited(lambda arn=arn: ended(client, arn)) == "SUCCEEDED"
+        key = f"reports/2026-01-{day}.json"
+        answer = s3.get_object(Bucket=stack["ReportsBucketName"], Key=key)
+        reports.append(json.loads(answer["Body"].read()))
+        s3.delete_object(Bucket=stack["ReportsBucketName"], Key=key)
+    for report_of_day in reports:
+        del report_of_day["date"], report_of_day["made_at"]
+    assert reports[0] == reports[1]
+    parts = s3.list_objects_v2(Bucket=stack["ReportsBucketName"], Prefix="parts/2026-01-02/")
+    assert parts["KeyCount"] >= 3
+
+
 def test_failed_execution_is_reported_without_a_traceback(
     cloud: Cloud, stack: dict[str, str], capsys: pytest.CaptureFixture[str]
 ):

@@ -78,6 +78,8 @@ class MotoStack:
                 return self.names[name]
             case {"Fn::If": [_, _, otherwise]}:
                 return self._plain(otherwise)
+            case {"Fn::FindInMap": [mapping, key, name]}:
+                return str(self.template["Mappings"][mapping][self._plain(key)][name])
             case _:
                 return str(value)
 

@@ -206,6 +206,8 @@ class Deployment:
             return self.arn(name)
         if attribute == "StreamArn":
             return f"{self.arn(name)}/stream/2026-11-28T00:00:00.000"
+        if attribute == "Name":
+            return self.physical_name(name)
         return f"{self._reference(name)}.{attribute}"
 
     def _substituted(self, text: str, variables: Mapping[str, Any]) -> str:

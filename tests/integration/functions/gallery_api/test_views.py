@@ -344,6 +344,22 @@ def test_view_and_its_count_are_logged_with_the_photo(api: Api, publish: Publish
     assert [line["photo_id"] for line in api.logged()] == [photo.photo_id] * 2
 
 
+def test_share_of_reads_and_views_that_is_not_logged_is_without_errors_and_changes(
+    api: Api, publish: Publish, request: pytest.FixtureRequest
+):
+    photo = publish()
+    before = api.resources.settings
+    force_setattr(api.resources, "settings", msgspec.structs.replace(before, logged_share=0.0))
+    request.addfinalizer(lambda: force_setattr(api.resources, "settings", before))
+    view(api, photo.photo_id)
+    ask(api, photo.photo_id)
+    assert api.logged() == []
+    assert_problem(api.call("record_view", path="/photos/unknown/views"), 404)
+    assert [line["message"] for line in api.logged()] == ["request_rejected", "request_answered"]
+    api.call("create_photo")
+    assert api.logged()[-1]["message"] == "request_answered"
+
+
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100
 )

@@ -99,5 +99,5 @@ def test_oldest_of_the_longer_side_is_given_up_first():
     for photo_id in ("c", "a", "b"):
         pairs.add("photos", ScannedRecord(photo_id, 1, Status.READY))
     pairs.add("catalog", ScannedRecord("d", 1, Status.READY))
-    assert pairs.give_up(2) == ["a", "c"]
+    assert pairs.give_up(2) == {"a": {"photos"}, "c": {"photos"}}
     assert pairs.waiting == {"photos": {"b": 1}, "catalog": {"d": 1}}

@@ -12,6 +12,7 @@ from daily_report.state import MOST_REMOVED, State
 from daily_report.steps import LEASE
 from fakes.large_gallery import LargeGallery, photo, row
 from fakes.stores import NOW, ago, photo_id, refused, steps
+from shared.photo_ids import new_photo_id
 from tests.support.faults import CrashError
 
 EVENT: dict[str, Any] = {"run": {"execution": "one", "started_at": NOW.isoformat()}}
@@ -342,11 +343,69 @@ def test_step_without_time_does_nothing(gallery: LargeGallery):
     gallery.tables.put("catalog", row(1))
     found = json.loads(json.dumps(step(gallery)))
     assert found["todo"] == [["drift.extra", ID]]
-    for event in (EVENT, found):
+    for event, sizes in ((EVENT, {"DescribeTable": 2}), (found, {})):
         calls = gallery.tables.calls.copy()
         answer = json.loads(json.dumps(step(gallery, event, looks=0)))
-        assert (gallery.tables.calls - calls) == {"PutItem": 1}, "the claim"
+        assert (gallery.tables.calls - calls) == {"PutItem": 1} | sizes, "the claim"
         assert answer["todo"] == event.get("todo", [])
+
+
+def in_shares(gallery: LargeGallery) -> dict[str, Any]:
+    return run(gallery, {**EVENT, "photos_per_share": 10})
+
+
+def test_large_gallery_is_reported_in_shares_like_in_one():
+    whole, shared = LargeGallery(200), LargeGallery(200)
+    run(whole)
+    assert in_shares(shared)["report"] == "reports/2026-11-21.json"
+    [key, *others] = sorted(shared.buckets.keys("reports-bucket"), reverse=True)
+    assert len(others) == 20, "parts"
+    report = json.loads(shared.buckets.body("reports-bucket", key))
+    assert report == report_of(whole)
+
+
+def test_objects_of_all_times_are_in_exactly_one_share(gallery: LargeGallery):
+    for days in range(2, 42):
+        gallery.tables.put("photos", photo(days, "FAILED", **WELL))
+        key = f"uploads/{new_photo_id(NOW - timedelta(days=days))}"
+        gallery.buckets.store("uploads-bucket", key, NOW - timedelta(days=2))
+    for key in ("photos/", "photos/~", "photos/not-an-id/1/thumb.webp"):
+        gallery.buckets.store("media-bucket", key, NOW - timedelta(days=2), b"1234")
+    in_shares(gallery)
+    report = json.loads(gallery.buckets.body("reports-bucket", "reports/2026-11-21.json"))
+    assert report["uploads"]["count"] == 40
+    assert report["renditions"] == {"count": 3, "bytes": 12}
+    assert report["orphans"]["uploads"] == 40
+    counts = [
+        json.loads(gallery.buckets.body("reports-bucket", key))["counts"].get("uploads.count", 0)
+        for key in gallery.buckets.keys("reports-bucket")
+        if key.startswith("parts/")
+    ]
+    assert sum(counts) == 40
+    assert max(counts) < 20
+
+
+def test_part_of_another_execution_fails_the_report(gallery: LargeGallery):
+    state = json.loads(json.dumps(step(gallery, {**EVENT, "photos_per_share": 1}))) | {
+        "phase": "shares",
+        "shares": [{"number": 0, "total": 1}],
+    }
+    other = b'{"execution": "two", "counts": {}, "examples": {}, "top_photos": []}'
+    gallery.buckets.store("reports-bucket", "parts/2026-11-21/0.json", NOW, other)
+    with pytest.raises(RuntimeError, match="is of the execution two"):
+        step(gallery, state)
+
+
+def test_page_with_more_orphans_than_a_step_takes_is_continued(gallery: LargeGallery):
+    for number in range(250):
+        key = f"uploads/{photo_id(number)}"
+        gallery.buckets.store("uploads-bucket", key, NOW - timedelta(days=2), b"1")
+    found = step(gallery)
+    assert len(found["todo"]) == 100
+    assert found["counts"]["uploads.count"] == 100
+    run(gallery, json.loads(json.dumps(found)))
+    assert report_of(gallery)["orphans"] == {"uploads": 250}
+    assert report_of(gallery)["uploads"] == {"count": 250, "bytes": 250}
 
 
 def test_date_is_that_of_the_schedule_or_else_of_the_start(gallery: LargeGallery):

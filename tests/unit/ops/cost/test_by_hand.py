@@ -25,10 +25,10 @@ API = REQUESTS - 0.1 + FETCHED_LISTS
 BATCH_SECONDS = (0.000008 * 1.5186 + 0.002) * CPU + 0.020
 BATCHES = 1.01 / (1 + 0.505 * (1 + BATCH_SECONDS))
 
-# A day's report reads 2 x 100,000 records of 700 bytes and 574.5 MB of views at 30 MB/s, and lists
-# 400,000 objects at 1,500/s: 290 s, so 9 steps of at most 35 s.
-REPORT_SECONDS = 0.14e9 / 30e6 + 0.5745e9 / 30e6 + 400_000 / 1500
-STEPS = 9 * 30.4167
+# A day's report: 100,000 photos of 1 ms CPU and 0.1 ms wait, and the rows of a million viewed
+# photos, a total and 2.6 minutes, of 1 and 2 µs: 375 s, so 11 steps of at most 35 s.
+REPORT_SECONDS = 100_000 * (CPU + 0.1) / 1e3 + 1e6 * (1 + 43_200 * 6.06e-5) * (CPU + 2) / 1e6
+STEPS = 11 * 30.4167
 
 # Rows of views kept: a total of 174 bytes for each of a million photos, and of the 43,200 minutes
 # of 30 days those in which a photo was seen (6.06 in 100,000), at 105 + 48 bytes.
@@ -50,7 +50,7 @@ BY_HAND = {
         + 0.01 * S * (1769 / 1024) * 0.540 * 0.0000133334
         + BATCHES * S * 0.5 * BATCH_SECONDS * 0.0000133334
         + 0.02 * S * 0.5 * (0.002 * CPU + 0.005) * 0.0000133334
-        + STEPS * 0.5 * REPORT_SECONDS / 9 * 0.0000133334
+        + STEPS * 0.5 * REPORT_SECONDS / 11 * 0.0000133334
     ),
     "Lambda@Edge": (
         MISSES * S / 1e6 * 0.60
@@ -79,9 +79,9 @@ BY_HAND = {
         + (400 - 103.68) * 0.004
         + 30 * 0.023
         + 0.01 * S / 1000 * 0.02
-        # POST, three renditions, one list; and 2,005 lists a day for the report.
+        # POST, three renditions, one list; and 405 lists a day for the report.
         + 5 * 0.01 * S / 1000 * 0.005
-        + 2005 * 30.4167 / 1000 * 0.005
+        + 405 * 30.4167 / 1000 * 0.005
         + (0.01 + MISSES) * S / 1000 * 0.0004
     ),
     "CloudFront": (

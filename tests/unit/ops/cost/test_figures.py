@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from daily_report import shares
+from daily_report.steps import ROWS_OF_VIEWS
 from fakes import view_records as stream
 from fakes.tables import Item, Tables
 from fakes.view_records import photo
+from ops.cost import load
 from ops.cost.figures import load_figures
 from tools.translate import ROOT, load_template
 from view_counter.segments import cut, transaction
@@ -104,6 +107,14 @@ def test_metrics_of_the_report_are_counted():
     source = (ROOT / "functions/daily_report/report.py").read_text()
     [headlines] = re.findall(r"_HEADLINES: Final = \{(.+?)\n\}", source, re.DOTALL)
     assert headlines.count("\n    ") == FIGURES.daily_metrics
+
+
+def test_shares_of_the_report_are_those_of_the_function():
+    assert load.PHOTOS_PER_SHARE == shares.PHOTOS_PER_SHARE
+    assert load.MOST_SHARES == shares.MOST_SHARES
+    assert load.ROWS_OF_VIEWS == ROWS_OF_VIEWS
+    states = json.loads((ROOT / "functions/daily_report/steps.asl.json").read_text())["States"]
+    assert states["Shares"]["MaxConcurrency"] == load.SHARES_AT_ONCE
 
 
 def test_every_source_that_names_a_file_exists():

@@ -33,26 +33,26 @@ BY_HAND = {
     "DynamoDB, writes into table photos": (0.04, 40_000),
     "DynamoDB, writes into table catalog": (0.02, 40_000),
     "DynamoDB, reads of table catalog": (LISTS * 3 + 0.755 + 0.14e9 / 8192 / 86_400, 40_000),
-    # API, thumbnailer, replicator, counter; the report's 290 s a day.
+    # API, thumbnailer, replicator, counter; the report's 375 s a day.
     "Lambda, concurrent executions of the account": (
-        PEAK_API * 0.018401 + 0.01 * 0.54 + 0.02 * 0.01191 + 0.66525 * 0.02695 + 290.48 / 86_400,
+        PEAK_API * 0.018401 + 0.01 * 0.54 + 0.02 * 0.01191 + 0.66525 * 0.02695 + 375.24 / 86_400,
         1000,
     ),
     "thumbnailer, reserved concurrency": (0.01 * 0.54, 50),
-    "catalog_replicator, one shard of the photos table's stream": (100 * 0.02 * 0.01191, 100),
+    "catalog_replicator, a shard of the photos table's stream": (100 * 0.02 * 0.01191, 100),
     "Lambda@Edge, runs": (2.07, 10_000),
     "Lambda@Edge, concurrent executions if all in one region": (1.57 * 0.002 + 0.5 * 0.06, 1000),
     "CloudFront, requests of the distribution": (13.7 + 3 + PEAK_API - LISTS + 0.12, 250_000),
     "CloudFront, data of the distribution": (8 * 317_999, 150e9),
-    "S3, reads of a prefix of the media bucket": (0.3, 5_500),
+    "S3, reads of the newest photos, which share a prefix": (0.01 * 3 * 2, 5_500),
     "S3, writes into a prefix of the media bucket": (0.03, 3_500),
     "Cognito, InitiateAuth of the account": (0.01, 120),
     # Three segments of an API request, two of any other.
     "X-Ray, segments": (
-        3 * (1 + 0.05 * (PEAK_API - 1)) + 2 * (0.66525 + 0.03 + 9 / 86_400),
+        3 * (1 + 0.05 * (PEAK_API - 1)) + 2 * (0.66525 + 0.03 + 11 / 86_400),
         2_600,
     ),
-    "Step Functions, hours of the daily report until its own time-out": (290.48 / 3600, 12),
+    "Step Functions, hours of the daily report until its own time-out": (375.24 / 3600, 12),
 }
 
 

@@ -68,7 +68,7 @@ def test_a_cold_start_is_billed_but_not_of_provisioned_environments():
     cold = quantities(small_gallery(cold_start_share=0.1))
     warm = quantities(small_gallery())
     # Counter, replicator and report at half a gigabyte, the thumbnailer at 1.73: 70 ms more each.
-    calls = 0.5 * (0.66525 + 0.02 + 9 / 86_400) + 0.01 * 1769 / 1024
+    calls = 0.5 * (0.66525 + 0.02 + 11 / 86_400) + 0.01 * 1769 / 1024
     more = cold["lambda_arm64"] - warm["lambda_arm64"]
     assert more == pytest.approx(calls * 0.07 * 2_628_000, rel=1e-3)
     assert cold["lambda_on_provisioned_arm64"] == warm["lambda_on_provisioned_arm64"]
@@ -133,3 +133,13 @@ def test_idle_cost_is_shards_provisioned_concurrency_alarms_and_daily_reports():
     assert found.usd == pytest.approx(
         730 * 0.015 + 2 * 0.5 * 2_628_000 * 0.0000033334 + 5 * 0.10 + 8 / 24 * 0.30, abs=0.01
     )
+
+
+def test_requests_that_are_not_traced_or_logged_cost_nothing():
+    all_of_them = quantities(small_gallery())
+    few = quantities(small_gallery(), stack(traced_share=0.01, logged_share=0.1))
+    beyond_one = 8.58857 - 1
+    saved = all_of_them["traces"] - few["traces"]
+    assert saved == pytest.approx(beyond_one * 0.04 * 2_628_000, rel=1e-4)
+    saved = all_of_them["logs_in"] - few["logs_in"]
+    assert saved == pytest.approx(8.58857 * 0.9 * 900 * 2_628_000, rel=1e-4)

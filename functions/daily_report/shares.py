@@ -1,0 +1,64 @@
+"""Shares of the tables and buckets, which executions read in parallel.
+
+A share has segments of the tables, and the objects of a range of photo ids.
+"""
+
+import itertools
+import math
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from shared.photo_ids import id_prefix
+from shared.photos import MEDIA_PREFIX, UPLOAD_PREFIX
+
+PHOTOS_PER_SHARE: Final = 1_000_000
+MOST_SHARES: Final = 1000  # their list stays below the 256 KB of Step Functions
+_SEGMENTS: Final = 4  # of a table, each with a reader of its own
+
+type Positions = dict[str, str]  # where to continue, by table or listing that has not ended
+
+
+class Share(msgspec.Struct, frozen=True):
+    """One of `total` shares; without values the only one."""
+
+    number: int = 0
+    total: int = 1
+    first_id: str = ""
+    end_id: str | None = None
+
+    def readers(self, phase: str) -> dict[str, Positions]:
+        """The readers of a phase, and where each begins."""
+        first = self.number * _SEGMENTS
+        segments = [f"{first + at}/{self.total * _SEGMENTS}" for at in range(_SEGMENTS)]
+        if phase == "photos":
+            return {segment: {"photos": "", "catalog": ""} for segment in segments}
+        if phase == "views":
+            return {segment: {"views": ""} for segment in segments}
+        starts = {"uploads": UPLOAD_PREFIX, "renditions": MEDIA_PREFIX}
+        listings = {
+            listing: {"objects": prefix + self.first_id if self.first_id else ""}
+            for listing, prefix in starts.items()
+        }
+        if self.number == 0:  # these are few
+            listings |= {"failed_batches": {"objects": ""}, "quarantine": {"objects": ""}}
+        return listings
+
+    def end_of(self, listing: str) -> str | None:
+        """The key with which the share ends in a listing; None for the end of the listing."""
+        prefix = {"uploads": UPLOAD_PREFIX, "renditions": MEDIA_PREFIX}.get(listing)
+        return prefix + self.end_id if prefix and self.end_id else None
+
+
+def make_shares(photos: int, per_share: int, oldest: datetime, newest: datetime) -> list[Share]:
+    """As many shares as this number of photos needs; their ids divide the time evenly."""
+    total = min(MOST_SHARES, math.ceil(photos / per_share))
+    if total <= 1:
+        return []
+    step = (newest - oldest) / total
+    bounds = ["", *(id_prefix(oldest + number * step) for number in range(1, total)), None]
+    return [
+        Share(number, total, first or "", end)
+        for number, (first, end) in enumerate(itertools.pairwise(bounds))
+    ]

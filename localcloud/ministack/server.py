@@ -9,12 +9,20 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
+
+_END_SECONDS = 5
+"""How long requests under way may still take after the owner has ended."""
 
 
 def _end_with_owner() -> None:
     os.read(sys.stdin.fileno(), 1)
     os.kill(os.getpid(), signal.SIGTERM)
+    # The server waits for requests under way, also for one whose client never sends the rest. The
+    # keeper ends the execution environments.
+    time.sleep(_END_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main() -> None:

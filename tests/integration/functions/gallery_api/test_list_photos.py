@@ -1,4 +1,5 @@
 import base64
+import itertools
 import json
 from typing import Any
 from uuid import UUID
@@ -99,6 +100,54 @@ def test_photo_published_meanwhile_shifts_no_page(api: Api, publish: Publish):
     first = ask(api, limit="2")
     publish(photo_id=photo_id(9))
     assert ids(ask(api, cursor=first.body["cursor"])) == [photo_id(1), photo_id(0)]
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20
+)
+@given(
+    before=st.sets(st.integers(0, 40), max_size=15),
+    meanwhile=st.lists(st.sets(st.integers(0, 40), max_size=3), max_size=6),
+    limit=st.integers(1, 6),
+)
+@example(before={1, 2, 3, 4}, meanwhile=[{0, 3, 9}, {2, 40}], limit=2)
+def test_pages_have_every_photo_that_was_listed_before_the_first_and_is_not_deleted(
+    api: Api,
+    publish: Publish,
+    before: set[int],
+    meanwhile: list[set[int]],
+    limit: int,
+):
+    """Between the pages, photos are deleted, and others published: newer, older, and between."""
+    resources = api.resources
+    for row in resources.dynamodb.scan(TableName=resources.settings.catalog_table)["Items"]:
+        publish(photo_id=row["photo_id"]["S"], status=Status.DELETED)
+    for number in before:
+        publish(photo_id=photo_id(number))
+    query = {"limit": str(limit)}
+    pages: list[list[str]] = []
+    for changed in itertools.chain(meanwhile, itertools.repeat(set[int]())):
+        answer = ask(api, **query)
+        pages.append(ids(answer))
+        if answer.body["cursor"] is None:
+            break
+        query["cursor"] = answer.body["cursor"]
+        for number in changed:
+            status = Status.DELETED if number in before else Status.READY
+            publish(photo_id=photo_id(number), status=status)
+    listed = [each for page in pages for each in page]
+    assert listed == sorted(set(listed), reverse=True)
+    assert all(len(page) == limit for page in pages[:-1])
+    deleted = set[int]().union(*meanwhile[: len(pages) - 1])
+    assert {photo_id(number) for number in before - deleted} <= set(listed)
+
+
+def test_equal_pages_have_equal_cursors(api: Api, publish: Publish):
+    """So CloudFront can answer the next page from its cache, too."""
+    for number in range(3):
+        publish(photo_id=photo_id(number))
+    first, second = ask(api, limit="2"), ask(api, limit="2")
+    assert first.body["cursor"] == second.body["cursor"] == encode_cursor(photo_id(1))
 
 
 def test_cursor_outlives_its_photo(api: Api, publish: Publish):

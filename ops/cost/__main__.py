@@ -30,6 +30,7 @@ from tools.translate import ROOT, load_template
 
 STAGES: Final = ("dev", "prod")
 COMMITTED: Final = ("hobby", "million", "internet")
+COMPARED: Final = ("million", "internet")
 DOCUMENTS: Final = ROOT / "docs" / "cost"
 SECURITY: Final = ROOT / "docs" / "security.md"
 README: Final = DOCUMENTS / "README.md"
@@ -100,7 +101,13 @@ def write() -> None:
     for path, text in documents().items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    _draw(DOCUMENTS / "scenarios.svg", load_figures({}), load_prices())
+    figures, prices = load_figures({}), load_prices()
+    _draw(DOCUMENTS / "scenarios.svg", figures, prices)
+    from ops.cost.comparison_plot import draw_comparison  # noqa: PLC0415 - as below
+
+    for name in COMPARED:
+        found = answer(load_scenario(name), figures, prices)
+        draw_comparison(name, found, prices, DOCUMENTS / f"{name}-before-and-now.svg")
 
 
 def as_json(found: CostEstimate, prices: dict[str, Price]) -> dict[str, Any]:

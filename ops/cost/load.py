@@ -13,6 +13,7 @@ from ops.cost.scenario import DAY, Scenario
 from ops.cost.stack_settings import Function, StackSettings
 from ops.cost.view_counting import (
     READ_UNIT,
+    SHARD_RECORDS,
     Rows,
     ViewCounting,
     Work,
@@ -20,7 +21,6 @@ from ops.cost.view_counting import (
     popularity,
 )
 
-SHARD_RECORDS: Final = 1000.0  # per second
 PHOTOS_PER_SHARE: Final = 1_000_000
 ROWS_OF_VIEWS: Final = 30
 MOST_SHARES: Final = 1000
@@ -202,7 +202,8 @@ def load_of(
             "CatalogTable": fetches["GET /photos"] * list_units
             + (views + photo_html_misses) * EVENTUAL
             + tables["CatalogTable"] * report,
-            "ViewsTable": _total(photos, map(operator.mul, looks_fetched, look_units))
+            "ViewsTable": counting.read_units
+            + _total(photos, map(operator.mul, looks_fetched, look_units))
             + uploads * figures.polls_per_upload * look_units[-1]
             + deletions * steady.rows_per_photo * figures.view_minute_bytes / READ_UNIT
             + tables["ViewsTable"] * report,

@@ -18,6 +18,9 @@ _KB: Final = 1024
 READ_UNIT: Final = 4096
 _TRANSACTIONAL: Final = 2  # factor of write units in a transaction
 _MOST_ROWS: Final = 100  # maximum of a transaction
+SHARD_RECORDS: Final = 1000.0  # per second
+KEYS: Final = 17  # of a photo whose views a shard refuses: layers/shared/photo_keys.py
+_TOTAL_WITH_MINUTES: Final = 660  # bytes, docs/decisions.md
 _MINUTES_KEPT: Final = 30 * 24 * 60
 _SINGLE_RANKS: Final = 20
 _ROUNDS: Final = 1000  # maximum of an iteration that usually takes four
@@ -61,6 +64,7 @@ class ViewCounting(msgspec.Struct, frozen=True):
     records_per_batch: float
     seconds_per_batch: float
     write_units: float
+    read_units: float
     read_units_per_look: list[float]  # for each group of photos
     table_bytes: float
     rows_per_photo: float
@@ -92,30 +96,34 @@ def count_views(
     """The load of counting `rate` views per second, in total and for the most viewed photo."""
     concurrent = shards * reader.parallel_batches
     batches, records, seconds = _batches(rate, shares, concurrent, reader, work)
-    write_units = table_bytes = rows_kept = 0.0
-    read_units = []
+    write_units = read_units = table_bytes = rows_kept = 0.0
+    looks = []
     hottest = Hottest(0, 0)
     for number, (count, share) in enumerate(shares):
-        views = rate * share
+        keys = 1 if rate * share <= SHARD_RECORDS else KEYS
+        views = rate * share / keys  # of each key, which has its own batches and rows
         written = _batches_with(views, (rate - views) / concurrent, reader, seconds)
         minute_rows = -math.expm1(-60 * views)
         receipts = max(1.0, 60 * written / minute_rows) if minute_rows else 1.0
         units = written * _TRANSACTIONAL * (1 + _mean_units(rows, receipts))
         minute_bytes = rows.minute + rows.receipt * receipts
-        read = rows.total + 60 * minute_rows * minute_bytes
-        read_units.append(0.5 * max(1, math.ceil(read / READ_UNIT)))
+        # A page of the total has the minutes of the last hour; a photo has one for each key.
+        looks.append(0.5 * max(1, math.ceil(keys * _TOTAL_WITH_MINUTES / READ_UNIT)))
         kept = _MINUTES_KEPT * minute_rows
         if number == 0:
-            hottest = Hottest(views, units)
-        write_units += count * units
-        rows_kept += count * (1 + kept)
-        table_bytes += count * (rows.total + kept * minute_bytes)
+            hottest = Hottest(views * keys, units * keys)
+        write_units += count * keys * units
+        # Each total is read before it is written.
+        read_units += count * keys * written * _TRANSACTIONAL
+        rows_kept += count * keys * (1 + kept)
+        table_bytes += count * keys * (rows.total + kept * minute_bytes)
     return ViewCounting(
         batches=batches,
         records_per_batch=records,
         seconds_per_batch=seconds,
         write_units=write_units,
-        read_units_per_look=read_units,
+        read_units=read_units,
+        read_units_per_look=looks,
         table_bytes=table_bytes,
         rows_per_photo=rows_kept / sum(count for count, _ in shares),
         hottest=hottest,

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from ops.cost.__main__ import COMMITTED, DEPLOY, DOCUMENTS, answer, documents, main
+from ops.cost.__main__ import COMMITTED, COMPARED, DEPLOY, DOCUMENTS, answer, documents, main
+from ops.cost.comparison_plot import load_before
 from ops.cost.figures import load_figures
 from ops.cost.prices import load_prices
-from ops.cost.report import CostEstimate, as_text, bars, label
+from ops.cost.report import CostEstimate, as_text, bars, dollars, label
 from ops.cost.scenario import SCENARIOS, Scenario, load_scenario
 
 HOBBY = SCENARIOS / "hobby.toml"
@@ -54,6 +55,16 @@ def test_the_committed_plot_is_current():
         for service, usd in bars(bill, prices).items():
             assert f">{service}<" in drawn
             assert label(usd, bill.usd).replace("<", "&lt;") in drawn, (name, service)
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_the_committed_comparison_is_current(name: str):
+    """If not: `make cost ARGS=--write`."""
+    drawn = (DOCUMENTS / f"{name}-before-and-now.svg").read_text()
+    found, before = estimate(name), load_before(name)
+    assert f"{dollars(before['usd'])} a month before, {dollars(found.bill.usd)} now" in drawn
+    exceeded = sum(limit.is_exceeded for limit in found.limits)
+    assert f"below 1 before, {exceeded} now" in drawn
 
 
 def test_internet_scale_exceeds_limits_and_hobby_does_not(capsys: pytest.CaptureFixture[str]):

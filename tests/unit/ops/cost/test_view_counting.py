@@ -64,10 +64,23 @@ def test_a_single_photo_writes_two_rows_per_batch_however_often_it_is_viewed():
     assert found.hottest.write_units == pytest.approx(batches * 2 * (1 + mean_minute), rel=0.01)
 
 
-def test_poll_of_the_most_viewed_photo_reads_an_hour_of_receipts():
-    """60 minutes of 105 + 60 x 48 bytes are 179 kB: 44 blocks of 4 kB, half a unit each."""
-    assert counted(600, 1).read_units_per_look[0] == pytest.approx(22, abs=0.5)
-    assert counted(0.0001, 1).read_units_per_look == [0.5]
+def test_answer_reads_the_total_of_each_key():
+    """Beyond 1,000 views a second a photo has 17 keys, whose totals take three blocks of 4 kB."""
+    assert counted(600, 1).read_units_per_look == [0.5]
+    assert counted(1001, 1).read_units_per_look == [1.5]
+
+
+def test_photo_that_a_shard_refuses_writes_rows_of_each_key():
+    """17 keys of 59 views a second: each in nearly every batch, so in one a second."""
+    found = counted(1003, 1)
+    key = counted(59, 1)
+    assert found.hottest.views == pytest.approx(1003)
+    assert found.hottest.write_units == pytest.approx(17 * key.hottest.write_units, rel=0.1)
+
+
+def test_each_total_is_read_before_it_is_written():
+    """A view alone in its batch: a total in a transaction, two units."""
+    assert counted(0.01, 1_000_000).read_units == pytest.approx(0.02, rel=0.01)
 
 
 def test_rows_are_kept_for_thirty_days():

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 import thumbnailer.uploads as core
 from shared.dynamodb import from_item, to_item
-from shared.photos import Photo, Status, upload_key
+from shared.photos import MEDIA_PREFIX, Photo, Status, upload_key
 from tests.support.faults import CrashError, refusal
 from thumbnailer.notifications import RemovedObject, UploadedObject
 from thumbnailer.renditions import EncodedRendition, RenderedPhoto, UnusablePhotoError
@@ -184,18 +184,18 @@ class Aws:
         yield {"Contents": [{"Key": key} for key in keys if key.startswith(Prefix)]}
 
     def delete_photo(self) -> None:
-        """Delete as the API does: first the record, then its renditions, then the upload."""
-        photo = Run.current.run.call(self._mark_deleted)
-        for rendition in photo.renditions.values():
-            self.delete_object(Key=rendition.key)
+        """Delete as the API does: first the record, then the upload, then every rendition."""
+        Run.current.run.call(self._mark_deleted)
         Run.current.run.call(self.remove_upload)
+        for page in self.paginate(Prefix=f"{MEDIA_PREFIX}{PHOTO_ID}/"):
+            for stored in page["Contents"]:
+                self.delete_object(Key=stored["Key"])
 
-    def _mark_deleted(self) -> Photo:
+    def _mark_deleted(self) -> None:
         photo = self.photo
         assert self.item
         assert photo
         self.item = self.item | to_item({"status": Status.DELETED, "version": photo.version + 1})
-        return photo
 
 
 class Episode:

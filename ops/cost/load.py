@@ -122,11 +122,10 @@ def load_of(
     caches = _caches(stack, figures)
     photos = popularity(round(scenario.photos_viewed), scenario.popularity)
     looks_fetched = [caches.fetches(looks * share) for _, share in photos]
-    first_lists = min(lists, visits)
-    # An uploader's requests are for a photo that is not cached yet, and the second page of a list
-    # has a cursor that hardly anyone else has.
+    # An uploader's requests are for a photo that is not cached yet.
     fetches = requests | {
-        "GET /photos": requests["GET /photos"] - first_lists + caches.fetches(first_lists),
+        "GET /photos": uploads * figures.lists_per_upload
+        + _fetched_lists(caches, min(lists, visits), max(0.0, lists - visits), figures),
         "GET /photos/{photo_id}": uploads * figures.polls_per_upload
         + _total(photos, (caches.fetches(page_views * share) for _, share in photos)),
         "GET /photos/{photo_id}/views": uploads * figures.polls_per_upload
@@ -238,6 +237,20 @@ def _caches(stack: StackSettings, figures: Figures) -> EdgeCaches:
     if not stack.at_the_edge:
         return NO_CACHES
     return EdgeCaches(figures.regional_caches, figures.public_read_seconds)
+
+
+def _fetched_lists(caches: EdgeCaches, first: float, later: float, figures: Figures) -> float:
+    """The lists that are fetched, of first pages, which are one address, and of later pages.
+
+    Visitors who got the same first page have the same cursor, and ask for its next page at some
+    time within `seconds_between_pages`.
+    """
+    if not first:
+        return 0.0
+    pages = caches.fetches(first)
+    visitors = later / pages
+    rate = visitors / figures.seconds_between_pages
+    return pages + pages * visitors / (1 + rate * caches.seconds)
 
 
 def _total(photos: list[tuple[float, float]], of_each: Iterable[float]) -> float:

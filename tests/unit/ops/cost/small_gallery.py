@@ -109,6 +109,7 @@ def figures(**changes: float) -> Figures:
         "access_log_bytes": 500,
         "public_read_seconds": 1,
         "regional_caches": 2,
+        "seconds_between_pages": 10,
         "gallery_files": 17,
         "gallery_bytes": 30_000,
         "photo_page_files": 12,

@@ -1,14 +1,22 @@
 """The model of CloudFront's caches, compared with a simulation of single requests."""
 
 import random
+from typing import Any
 
 import pytest
 
+from ops.cost import load
 from ops.cost.edge_caching import NO_CACHES, EdgeCaches
 from ops.cost.view_counting import popularity
+from tests.unit.ops.cost.small_gallery import STACK, figures, small_gallery
 
 SECONDS = 400
 ADDRESSES = 300
+
+
+def fetched_lists(*about: Any) -> float:
+    """Lists per second that reach the API."""
+    return load.load_of(*about, shards=1).fetches["GET /photos"]
 
 
 class Cache:
@@ -69,6 +77,22 @@ def test_unequal_shares_of_the_caches_only_reduce_the_fetches():
 def test_each_cache_fetches_a_hot_address_at_most_once_in_the_seconds():
     assert EdgeCaches(7, 1).fetches(1e6) == pytest.approx(7, rel=1e-4)
     assert EdgeCaches(7, 1).fetches(0.001) == pytest.approx(0.001, rel=1e-3)
+
+
+def test_next_pages_of_one_first_page_are_shared_by_its_visitors():
+    """Two caches fetch a first page a second, each for 100 visitors, who continue within 10 s."""
+    busy = fetched_lists(
+        small_gallery(visits_per_day=200 * 86_400, lists_per_visit=2), STACK, figures()
+    )
+    first = 2 / (1 + 1 / 100)
+    visitors = 200 / first
+    by_hand = first + first * visitors / (1 + visitors / 10) + 0.02
+    assert busy == pytest.approx(by_hand, rel=1e-3)
+
+
+def test_rare_visitors_share_no_page():
+    found = fetched_lists(small_gallery(visits_per_day=8.64, lists_per_visit=3), STACK, figures())
+    assert found == pytest.approx(0.0003 + 0.02, rel=0.01)
 
 
 def test_every_request_is_fetched_without_caches():

@@ -53,6 +53,7 @@ class StackSettings(msgspec.Struct, frozen=True):
     api_traced: bool
     traced_share: float
     logged_share: float
+    logs_successful_runs: bool
     access_logs: bool
     log_days: int
     alarm_metrics: int
@@ -112,6 +113,8 @@ def read_stack_settings(
         api_traced=bool(api.get("TracingEnabled")),
         traced_share=float(sampling[0]["SamplingRule"]["FixedRate"]) if sampling else DEFAULT_SHARE,
         logged_share=float(environment["LOGGED_SHARE"]),
+        logs_successful_runs=declared["GalleryApiFunction"]["LoggingConfig"]["SystemLogLevel"]
+        != "WARN",
         access_logs="AccessLogSetting" in api,
         log_days=int(logs["RetentionInDays"]),
         alarm_metrics=sum(map(_metrics, resolver.resources(_ALARMS).values()))

@@ -195,10 +195,10 @@ def _api_and_cdn(
 
 
 def _observability(load: Load, stack: StackSettings, figures: Figures) -> Quantities:
+    whole = figures.log_bytes_per_invocation
     kept = 0.0
     for name, rate in load.invocations.items():
-        left_out = figures.request_log_bytes * (1 - stack.logged_share) if name == _API else 0
-        logged = rate * (figures.log_bytes_per_invocation - left_out)
+        logged = rate * (api_log_bytes(stack, figures) if name == _API else whole)
         yield "logs_in", _folder(name), logged * MONTH
         kept += logged
     if stack.access_logs:
@@ -221,6 +221,13 @@ def _observability(load: Load, stack: StackSettings, figures: Figures) -> Quanti
     for name, rate in load.invocations.items():
         if stack.functions[name].traced:
             yield "traces", _folder(name), traced(name, rate, stack) * MONTH
+
+
+def api_log_bytes(stack: StackSettings, figures: Figures) -> float:
+    """Bytes that an average invocation of the API logs: the function's line, and Lambda's."""
+    of_lambda = figures.log_bytes_per_invocation - figures.request_log_bytes
+    own = figures.request_log_bytes * stack.logged_share
+    return own + (of_lambda if stack.logs_successful_runs else 0)
 
 
 def traced(function: str, rate: float, stack: StackSettings) -> float:

@@ -16,7 +16,7 @@ from ops.cost.prices import Price
 from ops.cost.report import dollars
 from ops.cost.scenario import Scenario
 from ops.cost.stack_settings import StackSettings
-from ops.cost.usage import MONTH
+from ops.cost.usage import MONTH, api_log_bytes
 
 _API: Final = "GalleryApiFunction"
 _BUNDLED: Final = 5  # views in one request
@@ -134,14 +134,13 @@ def _parts(
     if not path.lambda_runs:
         return
     function = stack.functions[_API]
-    left_out = figures.request_log_bytes * (1 - stack.logged_share)
     seconds = api_seconds(stack, figures, 0) + (path.views_per_request - 1) * _more_seconds(figures)
     yield "Lambda", added("lambda_requests", 0, requests)
     yield (
         "Lambda",
         added(f"lambda_{function.architecture}", 0, requests * seconds * function.gigabytes),
     )
-    yield "logs", added("logs_in", 0, requests * (figures.log_bytes_per_invocation - left_out))
+    yield "logs", added("logs_in", 0, requests * api_log_bytes(stack, figures))
     yield "traces", added("traces", 0, requests * stack.traced_share)
 
 

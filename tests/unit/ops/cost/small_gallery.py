@@ -33,6 +33,7 @@ STACK = StackSettings(
     api_traced=True,
     traced_share=0.05,
     logged_share=1,
+    logs_successful_runs=True,
     access_logs=False,
     log_days=90,
     alarm_metrics=5,

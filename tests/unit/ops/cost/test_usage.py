@@ -143,3 +143,6 @@ def test_requests_that_are_not_traced_or_logged_cost_nothing():
     assert saved == pytest.approx(beyond_one * 0.04 * 2_628_000, rel=1e-4)
     saved = all_of_them["logs_in"] - few["logs_in"]
     assert saved == pytest.approx(8.58857 * 0.9 * 900 * 2_628_000, rel=1e-4)
+    none = quantities(small_gallery(), stack(logged_share=0.1, logs_successful_runs=False))
+    saved = few["logs_in"] - none["logs_in"]
+    assert saved == pytest.approx(8.58857 * 500 * 2_628_000, rel=1e-4)

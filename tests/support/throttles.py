@@ -6,13 +6,13 @@ from localcloud.cloud import Cloud
 
 
 def throttles(cloud: Cloud, name: str) -> float:
-    """The throttles of the last ten minutes."""
+    """The throttles of the last three hours: no cloud of the tests lives longer, so it only grows."""
     now = datetime.now(UTC)
     statistics = cloud.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/Lambda",
         MetricName="Throttles",
         Dimensions=[{"Name": "FunctionName", "Value": name}],
-        StartTime=now - timedelta(minutes=10),
+        StartTime=now - timedelta(hours=3),
         EndTime=now + timedelta(minutes=1),
         Period=60,
         Statistics=["Sum"],

@@ -7,13 +7,6 @@ import { configuration, idToken, isSignedIn, session, signOut, userName } from "
 export function showAccount() {
   session.addEventListener("change", draw);
   draw();
-  // A failed refresh of the token must not break the rest of the page.
-  if (isSignedIn()) {
-    idToken().catch((error) => {
-      byId("sign-in").disabled = false;
-      notify(messageFor(error));
-    });
-  }
   until(configuration).then(({ stage }) => (byId("stage").textContent = stage));
 }
 
@@ -53,6 +46,13 @@ function draw() {
         onclick: () => askToSignIn(),
       }),
     );
+    // A failed refresh of the token must not break the rest of the page.
+    if (isSignedIn()) {
+      idToken().catch((error) => {
+        byId("sign-in").disabled = false;
+        notify(messageFor(error));
+      });
+    }
   }
 }
 

@@ -83,27 +83,46 @@ export async function untilListed(id) {
   }, Boolean);
 }
 
-async function call(method, path, { signedIn = false, headers = {}, body } = {}) {
-  const token = signedIn ? await idToken() : null;
-  if (signedIn && !token) throw new SignedOutError();
-  let answer;
-  let text;
+let lastAnswered = true;
+
+/** Whether the gallery can be reached, as far as is known without a request. */
+export const isReachable = () => navigator.onLine && lastAnswered;
+
+/** Succeed if the gallery can be reached; throws a ConnectionError otherwise. */
+export async function probe() {
+  const { answer } = await request("/favicon.svg", { method: "HEAD" });
+  if (!answer.ok) throw new ConnectionError(`The gallery answered ${answer.status}.`);
+  return answer.ok;
+}
+
+async function request(address, options) {
   try {
-    answer = await fetch(`/api${path}`, {
-      method,
-      body,
-      headers: { ...headers, ...(token && { Authorization: token }) },
+    const answer = await fetch(address, {
+      ...options,
       cache: "no-cache", // CloudFront may keep an answer for a moment, this browser may not
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
-    text = await answer.text();
+    const text = await answer.text();
+    lastAnswered = true;
+    return { answer, text };
   } catch (error) {
+    lastAnswered = false;
     throw new ConnectionError(
       error.name === "TimeoutError"
         ? `The gallery has not answered for ${PATIENCE_MS / 1000} seconds.`
         : "The gallery cannot be reached. Check your connection.",
     );
   }
+}
+
+async function call(method, path, { signedIn = false, headers = {}, body } = {}) {
+  const token = signedIn ? await idToken() : null;
+  if (signedIn && !token) throw new SignedOutError();
+  const { answer, text } = await request(`/api${path}`, {
+    method,
+    body,
+    headers: { ...headers, ...(token && { Authorization: token }) },
+  });
   if (answer.ok) return text ? JSON.parse(text) : null;
   if (answer.status === 401) {
     forget();

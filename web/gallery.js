@@ -4,9 +4,11 @@ import { showAccount } from "./account.js";
 import { byId, load, messageFor, notify } from "./dom.js";
 import { startGrid } from "./grid.js";
 import { startJourneys } from "./journeys.js";
+import { waitForConnection } from "./links.js";
 import { takeNotice } from "./memory.js";
 
 showAccount();
+waitForConnection();
 acceptFiles();
 const notice = takeNotice();
 if (notice) {

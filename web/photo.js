@@ -18,6 +18,7 @@ import {
   wait,
   withoutDirections,
 } from "./dom.js";
+import { waitForConnection } from "./links.js";
 import { flash, rememberDeleted } from "./memory.js";
 import { showNeighbors } from "./neighbors.js";
 import { session, userName } from "./session.js";
@@ -34,6 +35,7 @@ const id = new URLSearchParams(location.search).get("id") ?? "";
 const chart = createChart(byId("chart"), byId("minutes"));
 
 showAccount();
+waitForConnection();
 show().catch(fail);
 addEventListener("load", () => {
   // So that actions work or explain themselves without a connection.

@@ -75,7 +75,7 @@ export function drawRow(journey) {
     ...(journey.state === "sending" || !journey.actions ? [bar(journey)] : []),
     ...(journey.actions
       ? [element("span", { className: "actions" }, ...journey.actions.map(button))]
-      : STEPS.map(([name], index) => figure(journey, name, index + 1))),
+      : STEPS.flatMap(([name], index) => figure(journey, name, index + 1))),
   );
   if (focused) focusIn(row);
   drawBars();
@@ -123,6 +123,7 @@ function bar(journey) {
 
 function figure(journey, name, number) {
   const milliseconds = measure(journey, name);
+  if (milliseconds === null && journey.state === "listed") return []; // no page here measured it
   return element(
     "span",
     { className: `figure flow${number}`, "data-measure": name },

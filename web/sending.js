@@ -47,6 +47,9 @@ changes.addEventListener("change", showTotals);
 session.addEventListener("change", () => {
   if (userName()) journeysIn("signed_out").forEach(enqueue);
 });
+session.addEventListener("leave", () => {
+  for (const journey of journeysIn(...UNSENT)) journey.asks = false;
+});
 addEventListener("beforeunload", (event) => journeysIn(...UNSENT).length && event.preventDefault());
 
 /** Send these files. */
@@ -91,6 +94,7 @@ function showTotals() {
 
 function enqueue(journey) {
   journey.canRetry = false;
+  journey.asks = true; // to sign in, unless the user signs out meanwhile
   setUnsent(journey, "queued");
   queue.push(journey);
   sendNext();
@@ -162,7 +166,7 @@ function showProblem(journey, error) {
   setState(journey, "signed_out");
   journey.actions = [["Sign in", ask], dismissal(journey)];
   drawRow(journey);
-  ask();
+  if (journey.asks) ask();
 }
 
 /** Do not send the file, and delete the record if the API has made it. */

@@ -1,8 +1,8 @@
 // The signed-in user. The page calls the API of the Cognito user pool directly.
 //
-// The ID token is only in memory. The refresh token is in sessionStorage, because a photo's page is
-// another document and opening it must not sign the user out. The browser deletes it with the tab,
-// and the Content-Security-Policy keeps scripts of other origins from reading it.
+// The ID token is only in memory. The refresh token is in localStorage, which all tabs share: a photo
+// that is opened in a new tab has the same user, and signing out signs out in all tabs. Cognito lets
+// it expire after some hours. The Content-Security-Policy keeps scripts of other origins from it.
 
 import { ConnectionError, UserError } from "./dom.js";
 
@@ -11,8 +11,17 @@ const EARLY = 60_000; // so that no token expires on its way
 
 export class SignInError extends UserError {}
 
-/** Fires `change` whenever a user signs in or out. */
+/** Fires `change` whenever a user signs in or out, and before it `leave` if the user wants to. */
 export const session = new EventTarget();
+
+addEventListener("storage", ({ key, newValue }) => {
+  if (key !== REFRESH_TOKEN) return;
+  if (newValue === null) leave(); // in another tab
+  else session.dispatchEvent(new Event("change"));
+});
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) session.dispatchEvent(new Event("change")); // this page slept meanwhile
+});
 
 let loading = null;
 
@@ -31,15 +40,18 @@ export function configuration() {
 }
 
 let token = null;
+let tokenOf = null; // the refresh token of the same user
 let expires = 0;
 let refreshing = null;
 
+const storedToken = () => localStorage.getItem(REFRESH_TOKEN);
+
 /** Whether a user is signed in, as far as is known without a request. */
-export const isSignedIn = () => sessionStorage.getItem(REFRESH_TOKEN) !== null;
+export const isSignedIn = () => storedToken() !== null;
 
 /** The name of the signed-in user, once there is a token. */
 export function userName() {
-  if (!token) return null;
+  if (!token || tokenOf !== storedToken()) return null;
   const bytes = atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"));
   const text = new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0)));
   const claims = JSON.parse(text);
@@ -48,34 +60,39 @@ export function userName() {
 
 /** An ID token that has not expired, or null without a signed-in user. */
 export async function idToken() {
-  if (token && Date.now() < expires - EARLY) return token;
-  const refreshToken = sessionStorage.getItem(REFRESH_TOKEN);
+  const refreshToken = storedToken();
   if (!refreshToken) return null;
+  if (token && tokenOf === refreshToken && Date.now() < expires - EARLY) return token;
   refreshing ??= cognito("InitiateAuth", {
     AuthFlow: "REFRESH_TOKEN_AUTH",
     AuthParameters: { REFRESH_TOKEN: refreshToken },
   })
-    .then(accept)
+    .then((answer) => storedToken() === refreshToken && accept(answer)) // or signed out meanwhile
     .catch((error) => {
       if (error.code !== "NotAuthorizedException") throw error;
       forget(); // expired or revoked
     })
     .finally(() => (refreshing = null));
   await refreshing;
-  return token;
+  return userName() && token;
 }
 
 /** Sign out, here and at Cognito. */
 export async function signOut() {
-  const refreshToken = sessionStorage.getItem(REFRESH_TOKEN);
-  forget();
+  const refreshToken = storedToken();
+  leave();
   if (refreshToken) await cognito("RevokeToken", { Token: refreshToken });
+}
+
+function leave() {
+  session.dispatchEvent(new Event("leave"));
+  forget();
 }
 
 /** Sign out here: the tokens are not valid any more. */
 export function forget() {
   token = null;
-  sessionStorage.removeItem(REFRESH_TOKEN);
+  localStorage.removeItem(REFRESH_TOKEN);
   session.dispatchEvent(new Event("change"));
 }
 
@@ -84,7 +101,8 @@ export function accept({ AuthenticationResult: result }) {
   token = result.IdToken;
   expires = Date.now() + result.ExpiresIn * 1000;
   // A refresh returns a new refresh token only if the pool rotates them.
-  if (result.RefreshToken) sessionStorage.setItem(REFRESH_TOKEN, result.RefreshToken);
+  if (result.RefreshToken) localStorage.setItem(REFRESH_TOKEN, result.RefreshToken);
+  tokenOf = storedToken();
   session.dispatchEvent(new Event("change"));
 }
 

@@ -78,6 +78,62 @@ def test_actions_without_a_connection_say_so_and_continue_by_themselves(
         set_online(True)
 
 
+def test_links_wait_for_the_connection_and_then_open(
+    browser: Browser, cloud: Cloud, gallery: Gallery, event_sources: EventSources
+):
+    older, newer = (listed_photo(gallery, event_sources) for _ in range(2))
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    sentence = (
+        "cannot be reached. Check your connection. The page opens when the connection is back."
+    )
+    with visit(browser, url, expected=("ERR_", "status of 50")) as page:
+        notice = page.locator("#notice")
+        with cloudfront.running(cloud, port):
+            page.goto(f"/photo.html?id={newer}")
+            expect(page.locator("#next")).to_have_attribute("href", f"/photo.html?id={older}")
+            expect(page.locator("#counted")).to_contain_text("Yours was counted in")
+            page.context.set_offline(True)
+            page.keyboard.press("ArrowRight")
+            expect(notice).to_contain_text(sentence)
+            expect(page).to_have_url(f"{url}/photo.html?id={newer}")
+            page.context.set_offline(False)
+            expect(page).to_have_url(f"{url}/photo.html?id={older}")
+            expect(page.locator("#previous")).to_have_attribute("href", f"/photo.html?id={newer}")
+        # The page learns from its next request that the cloud is stopped.
+        page.evaluate("import('/api.js').then(({ getPhoto }) => getPhoto('none').catch(() => {}))")
+        page.locator("#previous").click()
+        expect(notice).to_contain_text(sentence)
+        page.get_by_role("link", name="All photos").click()  # the last wish counts
+        with cloudfront.running(cloud, port):
+            expect(page).to_have_url(f"{url}/")
+            expect(tile(page, newer)).to_contain_class("loaded")
+
+
+@pytest.mark.usefixtures("event_sources", "id_token")
+def test_signing_out_while_an_upload_waits_asks_for_nothing(
+    browser: Browser, url: str, tmp_path: Path
+):
+    photo = tmp_path / "waits.jpg"
+    photo.write_bytes(jpeg(240, 320))
+    with visit(browser, url, expected=("status of 503",)) as page:
+        page.goto("/")
+        sign_in(page)
+        page.route("**/api/photos", lambda route: route.fulfill(status=503, json={}))
+        page.locator("#files").set_input_files([photo])
+        row = page.locator("#journeys li", has_text="waits")
+        expect(row).to_contain_text("Trying again…")
+        page.locator("#sign-out").click()
+        expect(row).to_have_attribute("data-state", "signed_out")
+        expect(page.locator("#sign-in-dialog")).to_be_hidden()
+        page.unroute("**/api/photos")
+        row.get_by_role("button", name="Sign in").click()
+        expect(page.locator("#sign-in-dialog")).to_contain_text("Your uploads continue")
+        page.keyboard.press("Escape")
+        sign_in(page)
+        expect(row).to_have_attribute("data-state", "complete")
+
+
 @pytest.mark.usefixtures("event_sources", "id_token")
 def test_page_waits_for_a_stopped_cloud_and_loads_when_it_runs_again(
     browser: Browser, cloud: Cloud, photo_id: str

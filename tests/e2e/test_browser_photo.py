@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from demo.client import Gallery
+from demo.sign_in import USER
 from localcloud.event_sources.poller import EventSources
 from tests.e2e.browser_page import sign_in, visit
 from tests.e2e.test_streams import listed_photo
@@ -158,3 +159,35 @@ def test_focus_and_texts_after_the_deletion_of_the_last_photo(
         page.keyboard.press("Enter")
         expect(page.locator("#no-journeys")).to_be_visible()
         assert page.evaluate("document.activeElement.matches('.scroll')")
+
+
+@pytest.mark.usefixtures("id_token")
+def test_all_tabs_have_the_same_user(browser: Browser, url: str, photo_id: str):
+    with visit(browser, url) as page:
+        page.goto("/")
+        sign_in(page)
+        other = page.context.new_page()
+        other.goto(f"/photo.html?id={photo_id}")
+        expect(other.locator("#user-name")).to_have_text(USER)
+        expect(other.locator("#delete")).to_be_visible()
+        other.locator("#sign-out").click()
+        expect(page.locator("#sign-in")).to_be_visible()
+        sign_in(page)
+        expect(other.locator("#user-name")).to_have_text(USER)
+        expect(other.locator("#delete")).to_be_visible()
+        other.locator("#sign-out").click()
+        page.reload()
+        expect(page.locator("#sign-in")).to_be_enabled()
+
+
+def test_row_of_a_photo_from_the_gallery_shows_only_what_is_known(
+    browser: Browser, url: str, photo_id: str
+):
+    """Nobody here has sent a view of it, so there is no time in which one was counted."""
+    with visit(browser, url) as page:
+        page.goto("/")
+        row = page.locator(f"#journeys li[data-photo-id='{photo_id}']")
+        expect(row).to_have_attribute("data-state", "listed")
+        expect(row.locator(".figure")).to_have_text(
+            [re.compile(r"^thumbnailed [\d,.]+ m?s$"), re.compile(r"^replicated [\d,.]+ m?s$")]
+        )

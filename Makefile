@@ -3,14 +3,18 @@
 # The default is also DEFAULT_PORT in localcloud/arguments.py.
 PORT ?= 4566
 HOST ?= 127.0.0.1
-EDGE_PORT ?= $(shell expr $(PORT) + 1)
+# EDGE_PORT is the port after PORT, unless it is given.
+
+# A value as one word of the shell, whatever it contains.
+quoted = '$(subst ','\'',$(1))'
+PORTS = --port $(call quoted,$(PORT)) $(if $(EDGE_PORT),--edge-port $(call quoted,$(EDGE_PORT)))
 
 # .python-version makes python3 of pyenv and uv the right one.
 PYTHON := $(shell for python in python3.13 python3; do \
   if $$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
   then command -v $$python; break; fi; done)
 BIN := .venv/bin
-DEMO = PYTHONPATH=layers $(BIN)/python -m demo --port "$(PORT)" --edge-port "$(EDGE_PORT)" --host "$(HOST)"
+DEMO = PYTHONPATH=layers $(BIN)/python -m demo $(PORTS) --host $(call quoted,$(HOST))
 TOOL = PYTHONPATH=layers $(BIN)/python -m
 # Long tests first, so that the workers end at the same time.
 WITHOUT_CLOUD := tests/simulation tests/vetted tests/architecture tests/integration tests/unit tests/fuzz
@@ -20,13 +24,13 @@ RUN = PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  The laptop cloud listens on HOST=$(HOST), PORT=$(PORT); its page is on EDGE_PORT=$(EDGE_PORT)."
+	@echo "  The laptop cloud listens on HOST=$(HOST), PORT=$(PORT); its page is on $(if $(EDGE_PORT),EDGE_PORT=$(EDGE_PORT),the next port)."
 
 demo: install ## run the whole application on this machine with sample photos, then remove everything
 	@$(DEMO) demo
 
 up: install ## run the whole application on this machine until Ctrl-C; DEBUG=ThumbnailerFunction lets a debugger attach
-	@$(DEMO) $(if $(DEBUG),--debug $(DEBUG)) up
+	@$(DEMO) $(if $(DEBUG),--debug $(call quoted,$(DEBUG))) up
 
 down: install ## end the `make up` of another terminal
 	@$(DEMO) down
@@ -58,7 +62,8 @@ report: install ## make and print the daily report of the laptop or STACK=…; A
 	@$(if $(STACK),$(TOOL) ops.report --stack $(STACK),$(DEMO) report) $(ARGS)
 
 trace: install ## print the way of PHOTO=<id> from the logs of the laptop or STACK=…; ARGS=--json
-	@$(if $(STACK),$(TOOL) ops.trace --stack $(STACK),$(DEMO) trace) $(PHOTO) $(ARGS)
+	@$(if $(PHOTO),,echo "Which photo? Give the id that POST /photos returned: make trace PHOTO=<id>" >&2; exit 1)
+	@$(if $(STACK),$(TOOL) ops.trace --stack $(STACK),$(DEMO) trace) $(call quoted,$(PHOTO)) $(ARGS)
 
 dashboard: install ## draw the dashboard of the laptop or STACK=…; ARGS='--hours 3 --plot dashboard.svg'
 	@$(if $(STACK),$(TOOL) ops.dashboard --stack $(STACK),$(DEMO) dashboard) $(ARGS)
@@ -70,7 +75,7 @@ e2e: install ## send a photo through the laptop or STACK=… and delete it again
 	@$(BIN)/pytest tests/e2e/test_journey.py $(if $(STACK),--stack $(STACK) --force-enable-socket) $(ARGS)
 
 attack: install ## attack the application that runs on this machine, and print each case with what it got
-	@PYTHONPATH=layers $(BIN)/python -m tests.hostile --port "$(PORT)" --edge-port "$(EDGE_PORT)" $(ARGS)
+	@PYTHONPATH=layers $(BIN)/python -m tests.hostile $(PORTS) $(ARGS)
 
 chaos: install ## kill processes at random under load, and show that nothing is lost; SEED='1 2' UPLOADS=300 VIEWS=30000
 	@SEED="$(SEED)" UPLOADS="$(UPLOADS)" VIEWS="$(VIEWS)" $(BIN)/pytest -m slow tests/chaos $(ARGS)

@@ -56,7 +56,8 @@ _interrupted: Final = threading.Event()
 
 def main() -> int:
     """Run one command; the exit status is 0 only if it did what was asked."""
-    parser = argparse.ArgumentParser(prog="python -m demo")
+    # A person runs targets of the Makefile, so an error is one sentence without these options.
+    parser = argparse.ArgumentParser(prog="python -m demo", usage=argparse.SUPPRESS)
     parser.add_argument(
         "command", choices=["build", "demo", "up", "down", "invoke", *OPERATOR_TOOLS]
     )
@@ -167,6 +168,8 @@ def _up(
     own_environment: dict[str, str],
     console: Console,
 ) -> None:
+    if debugged:
+        debugger.check(application.gallery(cloud), *debugged)
     with _gallery(cloud, edge_port, own_environment, console) as (running, deployed):
         sam_local.write_environments(cloud, application.STACK)
         put_sample_photos(cloud, deployed.outputs)

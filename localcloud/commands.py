@@ -204,13 +204,14 @@ def _run(
 ) -> None:
     os.environ.update(cloud.environment)
     cdn_port = arguments.cdn_port or cloud.port + 1
+    if arguments.debug:
+        debugger.check(application, *arguments.debug)
     with running_application(application, cloud, cdn_port, own_environment, console) as running:
         try:
             with watching(running, own_environment, console) as watch:
                 _show_resources(running, console)
                 if arguments.debug:
-                    function, port = arguments.debug
-                    debugger.start(running, function, port, console)
+                    debugger.start(running, *arguments.debug, console)
                 _follow(running, watch, console)
         except KeyboardInterrupt:
             console.print("\nEnding the laptop cloud.")

@@ -6,6 +6,7 @@ from typing import Final
 
 from rich.console import Console
 
+from localcloud.application import Application
 from localcloud.artifacts import artifacts
 from localcloud.cloud import CloudError, listening_error
 from localcloud.execution import debugging
@@ -13,42 +14,64 @@ from localcloud.execution.debugging import Debugger
 from localcloud.ministack.own_requests import DEBUGGER
 from localcloud.running_application import RunningApplication
 from localcloud.source_files import Copies
+from localcloud.templates import read_template, resources_of
 
+_FUNCTIONS: Final = ("AWS::Lambda::Function", "AWS::Serverless::Function")
 _DEFAULT_PORT: Final = 5678
+
+
+def check(application: Application, function: str, port: int | None) -> None:
+    """Find before the build what would prevent `start`.
+
+    Raises:
+        CloudError: the system is not Linux, the template has no such function, debugpy is not
+            installed, or the port is in use.
+    """
+    if sys.platform != "linux":
+        raise CloudError(f"--debug needs Linux: on {sys.platform} no function can be debugged.")
+    resources = dict(resources_of(read_template(application.template, application.parameters)))
+    functions = [name for name, each in resources.items() if each.get("Type") in _FUNCTIONS]
+    nested = "/" in function and function.partition("/")[0] in resources
+    if function not in functions and not nested:
+        raise CloudError(
+            f"{application.template} has no function {function}."
+            f" It has {', '.join(sorted(functions)) or 'none'}."
+        )
+    _package()
+    if error := listening_error("127.0.0.1", port or _DEFAULT_PORT):
+        raise CloudError(
+            f"The debugger cannot listen on port {port or _DEFAULT_PORT}: {error}."
+            f" Choose another with --debug {function}:PORT."
+        )
 
 
 def start(running: RunningApplication, function: str, port: int | None, console: Console) -> None:
     """Have debugpy listen in the function's execution environment, on a port of this machine.
 
     Raises:
-        CloudError: the system is not Linux, the stack has no such function, it is not in Python,
-            debugpy is not installed, or the port is in use.
+        CloudError: the stack has no such function, it is not in Python, or debugpy did not start.
     """
-    if sys.platform != "linux":
-        raise CloudError(f"--debug needs Linux: on {sys.platform} no function can be debugged.")
     port = port or _DEFAULT_PORT
     name = running.stack.function_name(function)
     runtime = running.stack.functions()[function].get("Runtime", "")
     if not runtime.startswith("python"):
         raise CloudError(f"{function} has the runtime {runtime}: debugpy debugs Python only.")
-    debugpy = importlib.util.find_spec("debugpy")
-    if debugpy is None or not debugpy.submodule_search_locations:
-        raise CloudError("The package debugpy is not installed. `make install` installs it.")
-    if error := listening_error("127.0.0.1", port):
-        raise CloudError(
-            f"The debugger cannot listen on port {port}: {error}."
-            f" Choose another with --debug {function}:PORT."
-        )
     sources = _sources(running, function)
-    package = debugpy.submodule_search_locations[0]
     file = running.cloud.folder / "tmp" / debugging.FILE
-    debugging.write(file, name, Debugger(port, package, sources))
+    debugging.write(file, name, Debugger(port, _package(), sources))
     running.cloud.post(DEBUGGER, f"The debugger of {function} did not start")
     console.print(
         f"Debugger: {function} on 127.0.0.1:{port}. Its timeout and memory limit are suspended, and"
         " its invocations wait for each other.",
         soft_wrap=True,
     )
+
+
+def _package() -> str:
+    debugpy = importlib.util.find_spec("debugpy")
+    if debugpy is None or not debugpy.submodule_search_locations:
+        raise CloudError("The package debugpy is not installed. `make install` installs it.")
+    return debugpy.submodule_search_locations[0]
 
 
 def _sources(running: RunningApplication, function: str) -> tuple[tuple[str, str], ...]:

@@ -23,6 +23,7 @@ _VARIABLES: Final = {
 # pip, too, takes a package from any index and trusts the machine's certificates. The requirements
 # have hashes, so another index cannot replace a package.
 _AS_PIP_DOES: Final = {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_SYSTEM_CERTS": "true"}
+_INSTALLED: Final = " + "  # uv lists every package, some hundreds in all
 _PRECEDENCE: Final = ("global", "install", ":env:")  # of pip: the last one wins
 
 
@@ -46,19 +47,23 @@ def main(environment: str, *options: str) -> int:
         [*_PIP, "config", "list"], stdout=subprocess.PIPE, text=True, check=True
     ).stdout
     uv = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--python", environment]
-    done = subprocess.run(
+    with subprocess.Popen(
         [*uv, "--require-hashes", *options],
         env=variables(listed) | os.environ,
-        check=False,
-    )
-    if done.returncode:
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        for line in running.stderr or ():
+            if not line.startswith(_INSTALLED):
+                print(line, end="", file=sys.stderr, flush=True)
+    if running.returncode:
         print(
             f"uv could not install into {environment}: its message is above. Packages come from"
             " PyPI, or from the index that `.venv/bin/pip config list` names. The next try uses"
             " what this one has downloaded.",
             file=sys.stderr,
         )
-    return done.returncode
+    return running.returncode
 
 
 if __name__ == "__main__":

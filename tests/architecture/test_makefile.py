@@ -1,10 +1,13 @@
-"""What make prints before an environment exists."""
+"""What make prints before an environment exists, and how it passes on what a person gives."""
 
 import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from tests.support.repository import ROOT
 
@@ -48,3 +51,54 @@ def test_help_names_every_target_that_a_person_runs():
     assert named == targets, "make help names targets that have '## what it does' behind them"
     [phony] = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
     assert sorted(phony.split()) == sorted(targets), ".PHONY lists all targets that are no files"
+
+
+@pytest.fixture
+def installed_project(tmp_path: Path) -> Path:
+    """The Makefile with environments whose Python prints its arguments, one per line."""
+    (tmp_path / "requirements").mkdir()
+    for name in ("uv", "dev", "ministack", "runtime"):
+        (tmp_path / "requirements" / f"{name}.txt").touch()
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for environment in (".venv", ".venv-ministack", ".venv-runtime"):
+        (tmp_path / environment / "bin").mkdir(parents=True)
+        (tmp_path / environment / "installed").touch()
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    python.chmod(0o755)
+    return tmp_path
+
+
+def made(project: Path, *words: str) -> tuple[int, list[str]]:
+    done = subprocess.run(
+        ["make", *words], cwd=project, check=False, capture_output=True, text=True
+    )
+    return done.returncode, (done.stdout + done.stderr).splitlines()
+
+
+@pytest.mark.parametrize("photo", ["it's", 'a "photo"', "two  words", "$HOME; echo `id`"])
+def test_value_of_a_person_reaches_the_command_as_it_is(installed_project: Path, photo: str):
+    status, output = made(installed_project, "trace", f"PHOTO={photo.replace('$', '$$')}")
+    assert (status, output[-1]) == (0, photo)
+    status, output = made(installed_project, "up", f"PORT={photo.replace('$', '$$')}")
+    assert (status, output[output.index("--port") + 1]) == (0, photo)
+    assert "--edge-port" not in output
+
+
+def test_trace_without_a_photo_says_what_is_missing(installed_project: Path):
+    status, output = made(installed_project, "trace")
+    assert (status, len(output)) == (2, 2)
+    assert output[0].startswith("Which photo? Give the id")
+
+
+def test_wrong_port_is_one_sentence():
+    done = subprocess.run(
+        [sys.executable, "-m", "demo", "--port", "abc", "up"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": "layers"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    [line] = (done.stdout + done.stderr).splitlines()
+    assert (done.returncode, line.endswith("invalid port 'abc': expected 1 to 65535")) == (2, True)

@@ -75,11 +75,14 @@ def recipe_of(target: str) -> str:
     found = re.search(rf"^{re.escape(target)}:(?!=).*\n((?:\t.*\n)*)", _MAKEFILE, re.MULTILINE)
     if not found:
         raise CommandError(f"the Makefile has no target {target!r}")
-    recipe = found[1]
-    for name in re.findall(r"\$\((\w+)\)", recipe):
+    return _with_definitions(found[1])
+
+
+def _with_definitions(text: str) -> str:
+    for name in re.findall(r"\$\((\w+)\)", text):
         if definition := re.search(rf"^{name} *:?= *(.*)$", _MAKEFILE, re.MULTILINE):
-            recipe += definition[1]
-    return recipe
+            text += _with_definitions(definition[1])
+    return text
 
 
 def _check_options(target: str, recipe: str, options: list[str]) -> None:

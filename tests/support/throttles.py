@@ -6,7 +6,7 @@ from localcloud.cloud import Cloud
 
 
 def throttles(cloud: Cloud, name: str) -> float:
-    """The throttles of the last three hours: no cloud of the tests lives longer, so it only grows."""
+    """The throttles of the last three hours: it only grows, as no test's cloud lives longer."""
     now = datetime.now(UTC)
     statistics = cloud.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/Lambda",

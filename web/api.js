@@ -90,7 +90,7 @@ export const isReachable = () => navigator.onLine && lastAnswered;
 
 /** Succeed if the gallery can be reached; throws a ConnectionError otherwise. */
 export async function probe() {
-  const { answer } = await request("/favicon.svg", { method: "HEAD" });
+  const { answer } = await request("/", { method: "HEAD" });
   if (!answer.ok) throw new ConnectionError(`The gallery answered ${answer.status}.`);
   return answer.ok;
 }

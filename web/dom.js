@@ -84,20 +84,38 @@ const waitOrOnline = (milliseconds) => {
   return Promise.race([wait(milliseconds), online]);
 };
 
+/** Wait while this page is in a tab that nobody sees. */
+export async function untilVisible() {
+  if (!document.hidden) return;
+  await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
+}
+
+const MOST_BETWEEN_ERRORS = 10_000;
+const MOST_BETWEEN_ANSWERS = 60_000;
+
 /**
  * Repeat a request, at growing intervals, until `enough` accepts the answer; retry transient errors,
- * and tell `onError` of each.
+ * and tell `onError` of each. The first request is sent after `delay`. A hidden page asks nothing,
+ * unless `evenHidden`.
  */
-export async function until(ask, enough = () => true, { first = 250, most = 10_000, onError } = {}) {
-  for (let pause = first; ; pause = Math.min(pause * 1.3, most)) {
+export async function until(
+  ask,
+  enough = () => true,
+  { delay = 0, evenHidden = false, onError } = {},
+) {
+  if (delay) await wait(delay);
+  for (let pause = 1_000; ; pause *= 1.5) {
+    if (!evenHidden) await untilVisible();
+    let most = MOST_BETWEEN_ANSWERS;
     try {
       const answer = await ask();
       if (enough(answer)) return answer;
     } catch (error) {
       if (!error.isTransient) throw error;
       onError?.(error);
+      most = MOST_BETWEEN_ERRORS;
     }
-    await waitOrOnline(pause);
+    await waitOrOnline(Math.min(pause, most));
   }
 }
 

@@ -20,7 +20,8 @@ export async function follow(journey) {
     showToken(journey);
     const { token } = journey;
     if (!journey.times.ready_at) {
-      const photo = await until(() => api.getPhoto(id), ({ status }) => status !== "PENDING");
+      const made = ({ status }) => status !== "PENDING";
+      const photo = await until(() => api.getPhoto(id), made, { delay: 1_000 });
       update(journey, photo);
       if (photo.status === "FAILED") return showFailed(journey, photo);
       token.thumbnailed(measure(journey, "thumbnailed"));
@@ -40,7 +41,8 @@ export async function follow(journey) {
       store();
     }
     const counted = ({ counted_at: at }) => at !== null && at >= journey.times.viewed_at;
-    journey.times.counted_at = (await until(() => api.getViews(id), counted)).counted_at;
+    const views = await until(() => api.getViews(id), counted, { delay: 2_000 });
+    journey.times.counted_at = views.counted_at;
     token.counted(measure(journey, "counted"));
     setState(journey, "complete");
     const words = STEPS.map(([step]) => `${step} in ${duration(measure(journey, step) ?? 0)}`);

@@ -62,7 +62,6 @@ async function loadMore() {
   const focused = document.activeElement === more;
   try {
     const page = await until(() => listPhotos(PAGE, cursor), undefined, {
-      first: 1_000,
       onError: (error) => (note.textContent = `${messageFor(error)} Trying again…`),
     });
     cursor = page.cursor;

@@ -22,6 +22,6 @@ async function openLater(address) {
   const onError = (error) => {
     if (wanted === address) notify(`${messageFor(error)} The page opens when the connection is back.`);
   };
-  await until(() => wanted !== address || probe(), undefined, { first: 1_000, onError });
+  await until(() => wanted !== address || probe(), undefined, { onError });
   if (wanted === address) location.assign(address);
 }

@@ -15,6 +15,7 @@ import {
   messageFor,
   notify,
   until,
+  untilVisible,
   wait,
   withoutDirections,
 } from "./dom.js";
@@ -25,6 +26,10 @@ import { session, userName } from "./session.js";
 import { megabytes } from "./units.js";
 
 const MINUTE = 60_000;
+// CloudFront may answer with what is up to 3 s old, so an earlier request would miss the own view.
+const UNTIL_COUNTED = 3_500;
+const LEAST_PAUSE = 20_000;
+const MOST_PAUSE = 5 * MINUTE;
 // In every month the date fits on one line beside its label on a screen of 320 pixels.
 const dateAndTime = new Intl.DateTimeFormat("en", {
   dateStyle: "medium",
@@ -44,13 +49,14 @@ addEventListener("load", () => {
 
 async function show() {
   if (!id) throw new api.ApiError(404, "The address has no id.");
-  let photo = await until(() => api.getPhoto(id), undefined, { first: 1_000, onError: showWaiting });
+  let photo = await until(() => api.getPhoto(id), undefined, { onError: showWaiting });
   draw(photo);
   session.addEventListener("change", () => offerDeletion(photo));
   offerDeletion(photo);
   showNeighbors(id).catch((error) => notify(messageFor(error)));
   if (photo.status === "PENDING") {
-    photo = await until(() => api.getPhoto(id), ({ status }) => status !== "PENDING");
+    const made = ({ status }) => status !== "PENDING";
+    photo = await until(() => api.getPhoto(id), made, { delay: 1_000 });
     draw(photo);
     announce(photo.status === "READY" ? "The photo is ready." : `The photo failed: ${photo.error}`);
   }
@@ -119,8 +125,13 @@ async function share() {
   }
 }
 
-/** Send this visit as one view, and show the counts as they come. */
+/**
+ * Send this visit as one view, and show the counts as they come. The page asks twice in the first
+ * seconds: for the count, and for the one with its own view. Then it asks the less often, the longer
+ * nothing has changed.
+ */
 async function followViews(photo) {
+  await untilVisible();
   let viewedAt = null;
   let total = null;
 
@@ -140,25 +151,28 @@ async function followViews(photo) {
     chart.draw(views.minutes);
   }
 
-  drawViews(await until(() => api.getViews(id)));
+  const onError = (error) => {
+    byId("counted").textContent = `${messageFor(error)} Trying again…`;
+  };
+  drawViews(await until(() => api.getViews(id), undefined, { onError }));
   try {
     // The API counts views of listed photos only, and the catalog may be a moment late.
     if (Date.now() - Date.parse(photo.ready_at) < MINUTE) await api.untilListed(id);
-    viewedAt = (await api.recordView(id)).viewed_at;
+    viewedAt = (await until(() => api.recordView(id), undefined, { onError })).viewed_at;
+    byId("counted").textContent = "\u00a0"; // the line keeps its height
   } catch (error) {
     byId("counted").textContent = `Yours was not sent: ${messageFor(error)}`;
   }
-  for (;;) {
+  for (let pause = viewedAt ? UNTIL_COUNTED : LEAST_PAUSE; ; ) {
+    await wait(pause);
+    await untilVisible();
     const seen = total;
-    const quick = viewedAt !== null;
-    if (!document.hidden) {
-      try {
-        drawViews(await api.getViews(id));
-      } catch (error) {
-        if (!error.isTransient) throw error;
-      }
+    try {
+      drawViews(await api.getViews(id));
+    } catch (error) {
+      if (!error.isTransient) throw error;
     }
-    await wait(quick ? 300 : total === seen ? 3_000 : 1_000);
+    pause = total !== seen && !viewedAt ? LEAST_PAUSE : Math.min(2 * pause, MOST_PAUSE);
   }
 }
 

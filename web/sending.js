@@ -126,7 +126,7 @@ async function send(journey) {
     if (!signal.aborted) setUnsent(journey, "waiting", `${messageFor(error)} Trying again…`);
   };
   try {
-    await until(() => signal.aborted || upload(journey), undefined, { first: 1_000, onError });
+    await until(() => signal.aborted || upload(journey), undefined, { evenHidden: true, onError });
   } catch (error) {
     if (!signal.aborted) showProblem(journey, error);
     return;

@@ -28,8 +28,8 @@ let loading = null;
 /** The page's configuration; after a failure, the next call loads it again. */
 export function configuration() {
   const request = async () => {
-    const answer = await fetch("/config.json").catch(() => null);
-    if (!answer?.ok) throw new ConnectionError("The gallery's /config.json cannot be loaded.");
+    const answer = await fetch(new URL("config.json", import.meta.url)).catch(() => null);
+    if (!answer?.ok) throw new ConnectionError("The gallery's config.json cannot be loaded.");
     return answer.json();
   };
   loading ??= request().catch((error) => {

@@ -8,7 +8,8 @@ import { HIGHLIGHT_MS, highlight, links, showMeasure, drawing } from "./picture.
 
 const MOVE_MS = 450;
 
-document.head.append(element("link", { rel: "stylesheet", href: "/uploads.css" }));
+const style = new URL("uploads.css", import.meta.url).href;
+document.head.append(element("link", { rel: "stylesheet", href: style }));
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const at = ({ x, y }) => `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;

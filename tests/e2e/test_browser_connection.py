@@ -101,13 +101,33 @@ def test_links_wait_for_the_connection_and_then_open(
             expect(page).to_have_url(f"{url}/photo.html?id={older}")
             expect(page.locator("#previous")).to_have_attribute("href", f"/photo.html?id={newer}")
         # The page learns from its next request that the cloud is stopped.
-        page.evaluate("import('/api.js').then(({ getPhoto }) => getPhoto('none').catch(() => {}))")
+        page.evaluate(
+            "pageModule('api.js').then(({ getPhoto }) => getPhoto('none').catch(() => {}))"
+        )
         page.locator("#previous").click()
         expect(notice).to_contain_text(sentence)
         page.get_by_role("link", name="All photos").click()  # the last wish counts
         with cloudfront.running(cloud, port):
             expect(page).to_have_url(f"{url}/")
             expect(tile(page, newer)).to_contain_class("loaded")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_view_continues_when_the_connection_is_back(
+    browser: Browser, url: str, photo_id: str, method: str
+):
+    def lose(route: Route) -> None:
+        if route.request.method == method:
+            return route.abort("internetdisconnected")
+        return route.fallback()
+
+    with visit(browser, url, expected=("ERR_INTERNET_DISCONNECTED",)) as page:
+        page.route("**/views", lose)
+        page.goto(f"/photo.html?id={photo_id}")
+        counted = page.locator("#counted")
+        expect(counted).to_contain_text("cannot be reached. Check your connection. Trying again…")
+        page.unroute("**/views")
+        expect(counted).to_contain_text("Yours was counted in")
 
 
 @pytest.mark.usefixtures("event_sources", "id_token")
@@ -206,7 +226,7 @@ def test_photo_that_the_newest_page_does_not_list_is_not_awaited_for_ever(
         page.goto("/photo.html?id=none")
         page.route("**/api/photos**", answer)
         listed = """async (id) => {
-          const { untilListed } = await import("/api.js");
+          const { untilListed } = await pageModule("api.js");
           return untilListed(id).then(({ title }) => title, ({ message }) => message);
         }"""
         assert page.evaluate(listed, wanted) == outcome
@@ -220,7 +240,7 @@ def test_tile_requests_one_rendition_while_others_arrive(browser: Browser, url: 
         expect(tile(page, photo_id)).to_contain_class("loaded")
         page.evaluate(
             """async (id) => {
-              const { addPhotos } = await import("/grid.js");
+              const { addPhotos } = await pageModule("grid.js");
               const photo = await fetch(`/api/photos/${id}`).then((answer) => answer.json());
               for (let number = 0; number < 9; number += 1) {
                 const id = `09999999-0000-7000-8000-00000000000${number}`;

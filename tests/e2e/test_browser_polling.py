@@ -1,0 +1,130 @@
+"""How often the page asks the API, by the browser's clock.
+
+The API is a function in the page, whose answers take no time: nothing here depends on the speed of
+a machine.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from demo.client import Gallery
+from localcloud.event_sources.poller import EventSources
+from tests.e2e.browser_page import sign_in, visit
+from tests.e2e.test_streams import listed_photo
+from tests.e2e.test_thumbnails import jpeg
+
+START = datetime(2026, 11, 29, 12, tzinfo=UTC)
+HOUR = 3_600_000
+# The last of several answers to the same request stays.
+API = """
+globalThis.asked = [];
+const send = fetch;
+globalThis.fetch = async (address, options = {}) => {
+  const { pathname } = new URL(address, location.href);
+  const request = `${options.method ?? "GET"} ${pathname}`;
+  if (!(request in answers)) return send(address, options);
+  asked.push(request);
+  const [first, ...later] = answers[request];
+  if (later.length) answers[request] = later;
+  return { ok: true, status: 200, text: async () => JSON.stringify(first) };
+};
+globalThis.setHidden = (hidden) => {
+  Object.defineProperty(document, "hidden", { configurable: true, value: hidden });
+  document.dispatchEvent(new Event("visibilitychange"));
+};
+"""
+
+
+@pytest.fixture(scope="module")
+def photo(gallery: Gallery, event_sources: EventSources) -> dict[str, Any]:
+    """A photo as the list has it."""
+    photo_id = listed_photo(gallery, event_sources)
+    photos = gallery.request("GET", "/photos").json()["photos"]
+    return next(each for each in photos if each["photo_id"] == photo_id)
+
+
+def views(total: int, counted_at: str | None) -> dict[str, Any]:
+    return {"total": total, "counted_at": counted_at, "minutes": []}
+
+
+def pause(page: Page, answers: dict[str, list[Any]]) -> None:
+    """Have the page's clock stand still, and its API give these answers, one after the other."""
+    page.add_init_script(f"globalThis.answers = {json.dumps(answers)};{API}")
+    page.clock.install(time=START)
+    page.clock.pause_at(START + timedelta(seconds=1))
+
+
+def asked(page: Page) -> list[str]:
+    """The requests since the last call, in their order."""
+    requests: list[str] = page.evaluate("asked.splice(0)")
+    return requests
+
+
+def test_photo_page_asks_twice_for_its_count_then_rarely_and_not_at_all_while_hidden(
+    browser: Browser, url: str, photo: dict[str, Any]
+):
+    path = f"/api/photos/{photo['photo_id']}"
+    counts = f"GET {path}/views"
+    answers = {
+        f"GET {path}": [photo],
+        "GET /api/photos": [{"photos": [photo], "cursor": None}],
+        counts: [views(7, None), views(8, "2026-11-29T12:00:03.000Z")],
+        f"POST {path}/views": [{"viewed_at": "2026-11-29T12:00:01.000Z"}],
+    }
+    with visit(browser, url) as page:
+        pause(page, answers)
+        page.goto(f"/photo.html?id={photo['photo_id']}")
+        expect(page.locator("#total")).to_have_text("7")
+        page.wait_for_function(f"asked.includes('POST {path}/views')")
+        page.clock.run_for(10_000)
+        expect(page.locator("#counted")).to_have_text("Yours was counted in 2,000 ms.")
+        assert asked(page).count(counts) == 2
+        page.clock.run_for(HOUR - 10_000)
+        assert asked(page) == [counts] * 14
+
+        page.evaluate("setHidden(true)")
+        page.clock.run_for(HOUR)
+        assert asked(page) == []
+        page.evaluate("setHidden(false)")
+        page.wait_for_function("asked.length")
+        assert asked(page) == [counts]
+
+
+@pytest.mark.usefixtures("id_token")
+def test_journey_of_a_photo_asks_once_for_each_step(
+    browser: Browser, url: str, photo: dict[str, Any]
+):
+    new = photo | {"photo_id": f"0999{photo['photo_id'][4:]}", "title": "new"}
+    path = f"/api/photos/{new['photo_id']}"
+    pending = new | {"status": "PENDING", "renditions": {}, "ready_at": None, "replicated_at": None}
+    upload = {"method": "PUT", "url": "/uploaded-here", "headers": {}}
+    answers = {
+        "POST /api/photos": [{"photo": pending, "upload": upload}],
+        "GET /api/me/photos": [{"photos": [], "cursor": None}],
+        f"GET {path}": [new],
+        "GET /api/photos": [{"photos": [photo], "cursor": None}, {"photos": [new], "cursor": None}],
+        f"POST {path}/views": [{"viewed_at": "2026-11-29T12:00:02.000Z"}],
+        f"GET {path}/views": [views(1, "2026-11-29T12:00:03.000Z")],
+    }
+    with visit(browser, url, reduced_motion="reduce") as page:
+        page.route("**/uploaded-here", lambda route: route.fulfill(status=200))
+        pause(page, answers)
+        page.goto("/")
+        sign_in(page)
+        assert sorted(asked(page)) == ["GET /api/me/photos", "GET /api/photos"]
+        page.locator("#files").set_input_files(
+            {"name": "new.jpg", "mimeType": "image/jpeg", "buffer": jpeg(240, 320)}
+        )
+        row = page.locator("#journeys li", has_text="new")
+        expect(row).to_have_attribute("data-state", "uploaded")
+        page.clock.run_for(10_000)
+        expect(row).to_have_attribute("data-state", "complete")
+        page.clock.run_for(HOUR)
+        assert asked(page) == [
+            *("POST /api/photos", f"GET {path}", "GET /api/photos"),
+            *(f"POST {path}/views", f"GET {path}/views"),
+        ]

@@ -211,7 +211,8 @@ def _run(
             with watching(running, own_environment, console) as watch:
                 _show_resources(running, console)
                 if arguments.debug:
-                    debugger.start(running, *arguments.debug, console)
+                    function, port = arguments.debug
+                    debugger.start(running, function, port, console)
                 _follow(running, watch, console)
         except KeyboardInterrupt:
             console.print("\nEnding the laptop cloud.")

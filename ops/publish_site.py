@@ -1,13 +1,19 @@
 """`python -m ops.publish_site`: uploads the page and its configuration into a stack's site bucket.
 
-HTML files are uploaded last, so that none refers to a file that is not there yet. Publishing is
-idempotent.
+All files but HTML are uploaded into a folder that is named by a hash of their contents, so that
+browsers keep them and never ask again. Modules import each other by relative paths; HTML gets the
+folder's name here. HTML files are uploaded last, so that none refers to a file that is not there
+yet. Publishing is idempotent.
 """
 
+import hashlib
 import json
+import re
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +34,12 @@ CONTENT_TYPES: Final = {
     ".json": "application/json",
     ".svg": "image/svg+xml",
 }
+ASSETS: Final = "assets/"  # functions/edge_headers/caching.py lets browsers keep what is below it
+# Also in the root, for functions/edge_headers/missing_page.py, which does not know the folder.
+UNHASHED: Final = ("favicon.svg", "page.css", "photo.css")
+# How long the folder of an earlier release stays, for pages that are open.
+KEPT: Final = timedelta(days=7)
+_REFERENCE: Final = re.compile(r'((?:href|src)=")/([^"/]+)"')
 
 
 class PublishingError(Exception):
@@ -82,11 +94,52 @@ def files(site: Site) -> dict[str, bytes]:
     if site.demo_user:
         configuration |= {"demo_user": site.demo_user, "demo_password": site.demo_password}
     found["config.json"] = json.dumps(configuration, indent=2).encode()
-    return dict(sorted(found.items(), key=lambda each: (each[0].endswith(".html"), each[0])))
+    assets = {key: body for key, body in sorted(found.items()) if not key.endswith(".html")}
+    folder = f"{ASSETS}{_digest(assets)}/"
+
+    def referred(match: re.Match[str]) -> str:
+        return f'{match[1]}/{folder}{match[2]}"' if match[2] in assets else match[0]
+
+    return {
+        **{f"{folder}{key}": body for key, body in assets.items()},
+        **{key: assets[key] for key in UNHASHED if key in assets},
+        **{
+            key: _REFERENCE.sub(referred, body.decode()).encode()
+            for key, body in found.items()
+            if key not in assets
+        },
+    }
+
+
+def _digest(assets: Mapping[str, bytes]) -> str:
+    contents = [f"{key} {hashlib.sha256(body).hexdigest()}" for key, body in assets.items()]
+    return hashlib.sha256("\n".join(contents).encode()).hexdigest()[:16]
+
+
+def unneeded(stored: Mapping[str, datetime], wanted: Set[str]) -> set[str]:
+    """Which of the stored keys are deleted, by the times of their last upload.
+
+    The folder of an earlier release stays until another one has been there for `KEPT`.
+    """
+    published: dict[str, datetime] = {}
+    for key, time in stored.items():
+        if folder := _folder(key):
+            published[folder] = max(time, published.get(folder, time))
+    newest = max(stored.values())
+    old = {
+        folder
+        for folder, successor in pairwise(sorted(published, key=published.__getitem__))
+        if newest - published[successor] > KEPT
+    }
+    return {key for key in stored.keys() - wanted if _folder(key) in {None, *old}}
+
+
+def _folder(key: str) -> str | None:
+    return key.split("/")[1] if key.startswith(ASSETS) else None
 
 
 def publish(site: Site, console: Console | None = None) -> int:
-    """Upload all files, delete all other objects in the bucket, and invalidate all paths.
+    """Upload all files, delete those of old releases, and invalidate the paths without a hash.
 
     Returns:
         The number of files.
@@ -106,14 +159,16 @@ def publish(site: Site, console: Console | None = None) -> int:
             Bucket=bucket, Key=key, Body=body, ContentType=CONTENT_TYPES[Path(key).suffix]
         )
     pages = site.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-    for stored in [each["Key"] for page in pages for each in page.get("Contents", [])]:
-        if stored not in wanted:
-            site.s3.delete_object(Bucket=bucket, Key=stored)
+    stored = {each["Key"]: each["LastModified"] for page in pages for each in page["Contents"]}
+    for key in sorted(unneeded(stored, wanted.keys())):
+        site.s3.delete_object(Bucket=bucket, Key=key)
+    # With `*`: CloudFront keeps the page of each photo under the query that names it.
+    changed = ["/", *(f"/{key}*" for key in wanted if not key.startswith(ASSETS))]
     site.cloudfront.create_invalidation(
         DistributionId=site.outputs["DistributionId"],
         InvalidationBatch={
             "CallerReference": str(uuid.uuid4()),
-            "Paths": {"Quantity": 1, "Items": ["/*"]},
+            "Paths": {"Quantity": len(changed), "Items": changed},
         },
     )
     return len(wanted)

@@ -2,11 +2,11 @@
 
 from edge_headers.canonical_paths import is_file, photo_of_rendition
 
-# A rendition's key contains its upload's ETag, so the object never changes. Deleted photos are
-# invalidated in CloudFront.
+# A rendition's key contains its upload's ETag, and the folder of scripts and styles is named by
+# their hash, so these objects never change. Deleted photos are invalidated in CloudFront.
 _IMMUTABLE = "public, max-age=31536000, s-maxage=86400, immutable"
-# Names without a hash: browsers ask each time, so that no page loads the script of another release.
-# Publishing invalidates CloudFront.
+_HASHED = "/assets/"  # also in ops/publish_site.py
+# Names without a hash: browsers ask each time. Publishing invalidates CloudFront.
 _UNTIL_PUBLISHED = "public, max-age=0, s-maxage=86400"
 _SHORT = "public, max-age=0, s-maxage=60"
 BRIEF = "public, max-age=0, s-maxage=1"
@@ -30,7 +30,7 @@ def cache_control(path: str, status: str, content_type: str) -> str:
         return NOT_CACHED
     if status not in FRESH:
         return BRIEF
-    if rendition and content_type in ("image/webp", ""):
+    if path.startswith(_HASHED) or (rendition and content_type in ("image/webp", "")):
         return _IMMUTABLE
     if content_type:
         is_asset = content_type.startswith(_ASSET_TYPES)

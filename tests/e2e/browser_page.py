@@ -47,6 +47,11 @@ addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) 
   console.error(`content policy: ${violatedDirective} forbids ${blockedURI}`),
 );
 """
+# The page's own copy of a module: the folder of modules has a hash in its name.
+MODULES = """
+globalThis.pageModule = (name) =>
+  import(new URL(name, document.querySelector("script[type=module]").src));
+"""
 
 
 @contextlib.contextmanager
@@ -114,6 +119,7 @@ def visit(
         move_clock(context, moment)
     context.tracing.start(screenshots=True, snapshots=True)
     context.add_init_script(REPORTS)
+    context.add_init_script(MODULES)
     page = context.new_page()
     watch = Watch(page)
     try:

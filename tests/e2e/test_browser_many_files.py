@@ -16,7 +16,7 @@ from tests.e2e.test_thumbnails import jpeg
 # Adds nine photos, one after the other, and answers what changes in the grid at once.
 ADDED = """
 async (id) => {
-  const { addPhotos } = await import("/grid.js");
+  const { addPhotos } = await pageModule("grid.js");
   const photo = await fetch(`/api/photos/${id}`).then((answer) => answer.json());
   const grid = document.getElementById("grid");
   const old = grid.querySelector(`[data-photo-id="${id}"]`);
@@ -126,8 +126,8 @@ def test_failed_row_keeps_its_buttons_when_a_slow_one_would_lose_them(browser: B
         page.goto("/")
         page.evaluate(
             """async () => {
-              const { addByAge, fail, setState } = await import("/journeys.js");
-              const { UserError } = await import("/dom.js");
+              const { addByAge, fail, setState } = await pageModule("journeys.js");
+              const { UserError } = await pageModule("dom.js");
               const photo = { photo_id: "0999", title: "kept", color: "#fff", renditions: {} };
               const journey = addByAge(photo);
               setState(journey, "uploaded");

@@ -15,7 +15,7 @@ from tests.e2e.test_streams import listed_photo
 # The texts and the bars of a chart for an hour with one view so many minutes ago.
 CHART = """
 async (ago) => {
-  const { createChart } = await import("/chart.js");
+  const { createChart } = await pageModule("chart.js");
   const [figure, body] = ["figure", "tbody"].map((name) => document.createElement(name));
   figure.append(document.createElement("figcaption"));
   const minutes = Array.from({ length: 60 }, (_, index) => ({

@@ -1,5 +1,6 @@
 """The complete headers of every kind of path at the laptop's CloudFront."""
 
+import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -65,10 +66,10 @@ class Row(NamedTuple):
 TABLE: Final = {
     "root": Row("/", HTML, PAGE, SHORT),
     "page": Row("/index.html", HTML, PAGE, SHORT),
-    "script": Row("/gallery.js", "text/javascript; charset=utf-8", FILE, UNTIL_PUBLISHED),
+    "script": Row("{folder}gallery.js", "text/javascript; charset=utf-8", FILE, IMMUTABLE),
     "style": Row("/page.css", "text/css; charset=utf-8", FILE, UNTIL_PUBLISHED),
     "icon": Row("/favicon.svg", "image/svg+xml", FILE, UNTIL_PUBLISHED),
-    "configuration": Row("/config.json", JSON, FILE, SHORT),
+    "configuration": Row("{folder}config.json", JSON, FILE, IMMUTABLE),
     "photo's page": Row("/photo.html?id={photo_id}", HTML, PAGE | PRELOAD, SHORT),
     "unknown photo's page": Row(f"/photo.html?id={UNKNOWN}", HTML, PAGE | NOINDEX, BRIEF),
     "page of no photo": Row("/photo.html", HTML, PAGE | NOINDEX, BRIEF),
@@ -91,11 +92,14 @@ FRESH: Final = {name: row for name, row in TABLE.items() if row.kept and row.sta
 
 
 @pytest.fixture(scope="module")
-def run(cloud: Cloud, gallery: Gallery, event_sources: EventSources) -> dict[str, str]:
+def run(cloud: Cloud, url: str, gallery: Gallery, event_sources: EventSources) -> dict[str, str]:
     """Values that only the running stack has, by their name in the table."""
     photo_id = listed_photo(gallery, event_sources)
     large = gallery.photo(photo_id)["renditions"]["large"]["path"]
+    page = httpx.get(url, trust_env=False, timeout=30).text
+    [folder] = re.findall(r'src="(/assets/\w+/)gallery\.js"', page)
     return {
+        "folder": folder,
         "photo_id": photo_id,
         "large": large,
         "encoded_large": encoded(large),

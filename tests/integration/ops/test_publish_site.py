@@ -1,13 +1,17 @@
 """Publication of the page into a bucket of moto; CloudFront's calls are recorded."""
 
 import json
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 
+from edge_headers.missing_page import PAGE
 from ops import publish_site
-from ops.publish_site import PublishingError, Site, publish
+from ops.publish_site import PublishingError, Site, files, publish
 from tests.support.moto_stack import MotoStack
 
 OUTPUTS = {
@@ -56,13 +60,14 @@ def keys(site: Site) -> set[str]:
 def test_page_and_configuration_are_put_with_their_types_pages_last(site: Site):
     count = publish(site)
     assert count == len(keys(site)) == len(site.s3.put)
-    assert {"index.html", "photo.html", "config.json"} <= keys(site)
+    assert {"index.html", "photo.html"} <= keys(site)
     pages = [key.endswith(".html") for key in site.s3.put]
     assert pages == sorted(pages)
     for key in keys(site):
         stored = site.s3.get_object(Bucket="sitebucket", Key=key)
         assert stored["ContentType"] == publish_site.CONTENT_TYPES[Path(key).suffix]
-    configuration = site.s3.get_object(Bucket="sitebucket", Key="config.json")["Body"].read()
+    [key] = [key for key in keys(site) if key.endswith("/config.json")]
+    configuration = site.s3.get_object(Bucket="sitebucket", Key=key)["Body"].read()
     assert json.loads(configuration) == {
         "sign_in_url": "https://cognito.example",
         "stage": "dev",
@@ -70,15 +75,53 @@ def test_page_and_configuration_are_put_with_their_types_pages_last(site: Site):
     }
 
 
-def test_old_files_are_deleted_and_all_paths_are_invalidated(site: Site):
+def test_everything_that_a_page_names_has_a_hash_in_its_name(site: Site):
+    published = files(site)
+    for page in ("index.html", "photo.html"):
+        named = re.findall(r'(?:href|src)="/([^"]+)"', published[page].decode())
+        assert len(named) > 10
+        for key in named:
+            assert re.fullmatch(r"assets/[0-9a-f]{16}/[\w.]+", key)
+            assert key in published
+    for key in re.findall(r'(?:href|src)="/([^"]+)"', PAGE):
+        assert key in published, "the page for a missing path names a file without its hash"
+
+
+def test_files_of_another_configuration_have_other_names(site: Site):
+    assert files(site) == files(site)
+    other = Site(site.s3, site.cloudfront, OUTPUTS | {"Stage": "prod"})
+    assets = [{key for key in files(each) if "/" in key} for each in (site, other)]
+    assert assets[0] & assets[1] == set()
+
+
+def test_only_paths_without_a_hash_are_invalidated(site: Site):
+    publish(site)
+    publish(site)
+    first, second = (each["InvalidationBatch"] for each in site.cloudfront.invalidated)
+    assert {"/", "/index.html*", "/photo.html*", "/page.css*"} <= set(first["Paths"]["Items"])
+    assert len(first["Paths"]["Items"]) == first["Paths"]["Quantity"]
+    assert not [path for path in first["Paths"]["Items"] if path.startswith("/assets/")]
+    assert first["CallerReference"] != second["CallerReference"], "it would be the same one"
+
+
+def test_files_of_an_earlier_release_stay_for_open_pages_and_are_deleted_later(site: Site):
     site.s3.put_object(Bucket="sitebucket", Key="old.js", Body=b"")
-    publish(site)
-    publish(site)
+
+    def released(stage: str, days: int) -> set[str]:
+        with time_machine.travel(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=days)):
+            changed = Site(site.s3, site.cloudfront, OUTPUTS | {"Stage": stage})
+            publish(changed)
+            return {key for key in files(changed) if key.startswith("assets/")}
+
+    first = released("dev", 0)
     assert "old.js" not in keys(site)
-    first, second = site.cloudfront.invalidated
-    assert first["InvalidationBatch"]["Paths"]["Items"] == ["/*"]
-    reference = first["InvalidationBatch"]["CallerReference"]
-    assert reference != second["InvalidationBatch"]["CallerReference"], "it would be the same one"
+    second = released("prod", 100)
+    assert first | second <= keys(site)
+    third = released("local", 106)
+    assert first | second | third <= keys(site)
+    assert released("local", 108) == third
+    assert first & keys(site) == set()
+    assert second | third <= keys(site)
 
 
 def test_file_of_an_unknown_type_is_refused_before_anything_is_put(

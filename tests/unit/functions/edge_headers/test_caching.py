@@ -29,6 +29,8 @@ def seconds(value: str) -> tuple[int, int]:
         (RENDITION, "image/webp", YEAR, DAY),
         ("/index.html", "text/html; charset=utf-8", 0, 60),
         ("/photo.html", "text/html", 0, 60),
+        ("/assets/0a1b2c3d4e5f6071/config.json", "application/json", YEAR, DAY),
+        ("/assets/0a1b2c3d4e5f6071/gallery.js", "text/javascript", YEAR, DAY),
         ("/config.json", "application/json", 0, 60),
         ("/gallery.js", "text/javascript", 0, DAY),
         ("/gallery.js", "application/javascript; charset=utf-8", 0, DAY),
@@ -48,7 +50,7 @@ def test_each_kind_has_its_lifetime(
     [
         (RENDITION, "image/webp"),
         ("/index.html", "text/html"),
-        ("/config.json", "application/json"),
+        ("/assets/0a1b2c3d4e5f6071/config.json", "application/json"),
         ("/gallery.js", "text/javascript"),
         ("/icon.svg", "image/svg+xml"),
     ],
@@ -81,6 +83,8 @@ OTHER_SPELLINGS = [
     RENDITION.replace("large", "huge"),
     RENDITION.replace("019aa1a0", "019AA1A0"),
     RENDITION.replace("/large", "/large/large"),
+    "/assets/0a1b2c3d4e5f6071%2fgallery.js",
+    "/assets//gallery.js",
     f"{RENDITION}%00",
     f"{RENDITION}%0a",
     f"{RENDITION}\n",
@@ -124,7 +128,7 @@ CANONICAL_CHARACTERS = (
 
 
 @given(
-    path=st.sampled_from([RENDITION, "/index.html", "/gallery.js", "/"]),
+    path=st.sampled_from([RENDITION, "/index.html", "/gallery.js", "/assets/0a/a.js", "/"]),
     status=st.integers(100, 599).map(str).filter(lambda status: status not in FRESH),
     content_type=st.sampled_from(["image/webp", "text/html", "application/xml", ""]),
 )

@@ -124,6 +124,8 @@ def test_failed_row_keeps_its_buttons_when_a_slow_one_would_lose_them(browser: B
     with visit(browser, url) as page:
         page.clock.install()
         page.goto("/")
+        # The page first discards the rows of a user who is not signed in.
+        expect(page.locator("#grid")).not_to_have_attribute("aria-busy", "true")
         page.evaluate(
             """async () => {
               const { addByAge, fail, setState } = await pageModule("journeys.js");

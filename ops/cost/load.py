@@ -92,11 +92,20 @@ def shards_needed(scenario: Scenario, stack: StackSettings) -> int:
     return max(stack.shards, math.ceil(peak / SHARD_RECORDS))
 
 
-def polls_per_view(scenario: Scenario, figures: Figures) -> float:
-    """How often a photo's page requests the view count while it is open."""
-    quick = min(scenario.seconds_on_photo, figures.seconds_until_counted)
-    quiet = scenario.seconds_on_photo - quick
-    return 1 + quick / figures.seconds_between_quick_polls + quiet / figures.seconds_between_polls
+def polls_per_view(scenario: Scenario, figures: Figures) -> int:
+    """How often a photo's page requests the view count while it is open.
+
+    First for the count, then for the one with its own view, then after pauses that double.
+    """
+    quiet = scenario.seconds_on_photo - figures.seconds_until_second_poll
+    if quiet < 0:
+        return 1
+    return 2 + math.floor(math.log2(1 + quiet / figures.seconds_between_polls))
+
+
+def files_per_visit(files: float, scenario: Scenario) -> float:
+    """Requests for a page's files: browsers keep all but the page itself."""
+    return 1 + scenario.new_visitor_share * (files - 1)
 
 
 def load_of(
@@ -133,8 +142,8 @@ def load_of(
     }
     api = sum(fetches.values())
     list_answers = requests["GET /photos"] + requests["GET /me/photos"]
-    gallery_requests = visits * figures.gallery_files
-    photo_page_requests = page_views * figures.photo_page_files
+    gallery_requests = visits * files_per_visit(figures.gallery_files, scenario)
+    photo_page_requests = page_views * files_per_visit(figures.photo_page_files, scenario)
     image_requests = visits * scenario.tiles_per_visit + page_views
     photo_html_misses = page_views * (1 - scenario.photo_page_hit_share)
     seconds = {

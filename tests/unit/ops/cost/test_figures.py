@@ -62,7 +62,7 @@ def test_records_are_as_long_as_in_the_events():
 
 @pytest.mark.parametrize(("page", "figure"), [("index", "gallery"), ("photo", "photo_page")])
 def test_the_number_of_a_pages_files_is_about_what_it_names(page: str, figure: str):
-    """Itself, what it names, and /config.json, which session.js fetches."""
+    """Itself, what it names, and config.json, which session.js fetches."""
     html = (ROOT / f"web/{page}.html").read_text()
     named = set(re.findall(r'(?:href|src)="(/[\w-]+\.(?:svg|css|js))"', html))
     assert len(named) + 2 == pytest.approx(getattr(FIGURES, f"{figure}_files"), abs=2)

@@ -41,8 +41,8 @@ def test_an_on_demand_stream_is_billed_for_its_bytes():
     ("times", "environments"),
     [
         (0, 1),
-        (1, 1),  # 0.158 at once
-        (20, 5),  # 3.16 at once, of which 0.7 an environment
+        (1, 1),  # 0.078 at once
+        (20, 3),  # 1.57 at once, of which 0.7 an environment
         (1000, 10),
     ],
 )
@@ -55,12 +55,12 @@ def test_provisioned_environments_follow_the_load_within_their_bounds(
 
 
 def test_load_above_provisioned_concurrency_costs_the_on_demand_price():
-    """Half a second a request makes 4.5 at once of the small gallery, for 2 environments."""
+    """Half a second a request makes 2.2 at once of the small gallery, for 2 environments."""
     of = figures(api_wait_ms=500)
     lines = bill(small_gallery(), STACK, of, PRICES).lines
     api = {line.meter: line.quantity for line in lines if line.what == "gallery_api"}
     on_provisioned, elsewhere = api["lambda_on_provisioned_arm64"], api["lambda_arm64"]
-    at_once = 8.58857 * 0.5104
+    at_once = 4.25524 * 0.5104
     assert on_provisioned / (on_provisioned + elsewhere) == pytest.approx(2 / at_once, rel=1e-3)
 
 
@@ -87,11 +87,11 @@ def test_access_logs_are_ingested_and_stored():
         quantities(small_gallery()),
         quantities(small_gallery(), stack(access_logs=True)),
     )
-    a_month = 8.58857 * 500 * 2_628_000
+    a_month = 4.25524 * 500 * 2_628_000
     assert "access_logs_in" not in quiet
     assert talking["access_logs_in"] == pytest.approx(a_month, rel=1e-4)
     kept = talking["logs_stored"] - quiet["logs_stored"]
-    assert kept == pytest.approx(8.58857 * 500 * 86_400 * 90 * 0.15, rel=1e-4)
+    assert kept == pytest.approx(4.25524 * 500 * 86_400 * 90 * 0.15, rel=1e-4)
 
 
 def test_originals_stay_standard_without_the_lifecycle():

@@ -46,7 +46,7 @@ globalThis.setHidden = (hidden) => {
 def photo(gallery: Gallery, event_sources: EventSources) -> dict[str, Any]:
     """A photo as the list has it."""
     photo_id = listed_photo(gallery, event_sources)
-    photos = gallery.request("GET", "/photos").json()["photos"]
+    photos = gallery.request("GET", "/photos", params={"limit": "30"}).json()["photos"]
     return next(each for each in photos if each["photo_id"] == photo_id)
 
 

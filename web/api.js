@@ -1,6 +1,6 @@
 // The gallery's API, one function per route.
 
-import { ConnectionError, until, UserError } from "./dom.js";
+import { ConnectionError, UserError } from "./dom.js";
 import { forget, idToken } from "./session.js";
 
 const PATIENCE_MS = 20_000;
@@ -52,59 +52,26 @@ export async function* myPhotos() {
   } while (cursor);
 }
 
-let newest = null;
-let asked = 0;
-
-/** The newest photos of the catalog; callers that ask at the same time share the request. */
-function listNewest() {
-  if (Date.now() - asked > 200) {
-    asked = Date.now();
-    newest = listPhotos(50);
-  }
-  return newest;
-}
-
-/** The photo in the catalog, or undefined. Lists have the newest photo first, and ids sort by time. */
-async function findListed(id) {
-  for (let page = await listNewest(); ; page = await listPhotos(50, page.cursor)) {
-    const found = page.photos.find(({ photo_id: listed }) => listed <= id);
-    if (found || !page.cursor) return found?.photo_id === id ? found : undefined;
-  }
-}
-
-/** The photo once the catalog lists it; throws an ApiError of status 404 once it is deleted. */
-export async function untilListed(id) {
-  let tries = 0;
-  return until(async () => {
-    const found = await findListed(id);
-    tries += 1;
-    if (!found && tries > 3) await getPhoto(id);
-    return found;
-  }, Boolean);
-}
-
 let lastAnswered = true;
 
 /** Whether the gallery can be reached, as far as is known without a request. */
 export const isReachable = () => navigator.onLine && lastAnswered;
 
-/** Succeed if the gallery can be reached; throws a ConnectionError otherwise. */
-export async function probe() {
-  const { answer } = await request("/", { method: "HEAD" });
-  if (!answer.ok) throw new ConnectionError(`The gallery answered ${answer.status}.`);
-  return answer.ok;
-}
-
-async function request(address, options) {
+async function call(method, path, { signedIn = false, headers = {}, body } = {}) {
+  const token = signedIn ? await idToken() : null;
+  if (signedIn && !token) throw new SignedOutError();
+  let answer;
+  let text;
   try {
-    const answer = await fetch(address, {
-      ...options,
+    answer = await fetch(`/api${path}`, {
+      method,
+      body,
+      headers: { ...headers, ...(token && { Authorization: token }) },
       cache: "no-cache", // CloudFront may keep an answer for a moment, this browser may not
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
-    const text = await answer.text();
+    text = await answer.text();
     lastAnswered = true;
-    return { answer, text };
   } catch (error) {
     lastAnswered = false;
     throw new ConnectionError(
@@ -113,16 +80,6 @@ async function request(address, options) {
         : "The gallery cannot be reached. Check your connection.",
     );
   }
-}
-
-async function call(method, path, { signedIn = false, headers = {}, body } = {}) {
-  const token = signedIn ? await idToken() : null;
-  if (signedIn && !token) throw new SignedOutError();
-  const { answer, text } = await request(`/api${path}`, {
-    method,
-    body,
-    headers: { ...headers, ...(token && { Authorization: token }) },
-  });
   if (answer.ok) return text ? JSON.parse(text) : null;
   if (answer.status === 401) {
     forget();

@@ -5,6 +5,7 @@ import { deletion } from "./deletion.js";
 import { announce, duration, isolated, until, UserError } from "./dom.js";
 import { addPhotos } from "./grid.js";
 import { discard, dismissal, fail, idOf, setState, store, update } from "./journeys.js";
+import { untilListed } from "./listed.js";
 import { measure, STEPS } from "./rows.js";
 import { Token } from "./token.js";
 
@@ -28,7 +29,7 @@ export async function follow(journey) {
       setState(journey, "thumbnailed");
     }
     if (!journey.times.replicated_at) {
-      const photo = await api.untilListed(id);
+      const photo = await untilListed(id);
       update(journey, photo);
       token.replicated(measure(journey, "replicated"));
       setState(journey, "replicated");

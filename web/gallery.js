@@ -4,11 +4,9 @@ import { showAccount } from "./account.js";
 import { byId, load, messageFor, notify } from "./dom.js";
 import { startGrid } from "./grid.js";
 import { startJourneys } from "./journeys.js";
-import { waitForConnection } from "./links.js";
 import { takeNotice } from "./memory.js";
 
 showAccount();
-waitForConnection();
 acceptFiles();
 const notice = takeNotice();
 if (notice) {
@@ -20,7 +18,7 @@ loadForLater().catch(() => {}); // each action loads what is missing
 
 /** Load what actions need, so that they work or explain themselves without a connection. */
 function loadForLater() {
-  return Promise.all(["own_photos", "sending", "sign_in"].map((name) => import(`./${name}.js`)));
+  return Promise.all(["links", "own_photos", "sending", "sign_in"].map((name) => import(`./${name}.js`)));
 }
 
 async function send(files) {

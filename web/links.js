@@ -1,21 +1,18 @@
-// Links between the pages. Without a connection the page says so, and opens the link when the
-// connection is back; the browser would replace the page by an error page of its own.
+// Links between the pages; loaded after the page. Without a connection the page says so and opens the
+// link when the connection is back. The browser would show an error page of its own instead.
 
-import { isReachable, probe } from "./api.js";
-import { messageFor, notify, until } from "./dom.js";
+import { isReachable } from "./api.js";
+import { ConnectionError, messageFor, notify, until } from "./dom.js";
 
 let wanted = null; // the address of the last link
 
-/** Keep this page open while the gallery cannot be reached. */
-export function waitForConnection() {
-  document.addEventListener("click", (event) => {
-    const link = event.target.closest("a[href^='/']");
-    const newTab = event.button || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey;
-    if (!link || newTab || isReachable()) return;
-    event.preventDefault();
-    openLater(link.href);
-  });
-}
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href^='/']");
+  const newTab = event.button || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey;
+  if (!link || newTab || isReachable()) return;
+  event.preventDefault();
+  openLater(link.href);
+});
 
 async function openLater(address) {
   wanted = address;
@@ -24,4 +21,10 @@ async function openLater(address) {
   };
   await until(() => wanted !== address || probe(), undefined, { onError });
   if (wanted === address) location.assign(address);
+}
+
+async function probe() {
+  const answer = await fetch("/", { method: "HEAD", cache: "no-cache" }).catch(() => null);
+  if (!answer?.ok) throw new ConnectionError("The gallery cannot be reached. Check your connection.");
+  return true;
 }

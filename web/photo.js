@@ -19,7 +19,7 @@ import {
   wait,
   withoutDirections,
 } from "./dom.js";
-import { waitForConnection } from "./links.js";
+import { untilListed } from "./listed.js";
 import { flash, rememberDeleted } from "./memory.js";
 import { showNeighbors } from "./neighbors.js";
 import { session, userName } from "./session.js";
@@ -40,11 +40,10 @@ const id = new URLSearchParams(location.search).get("id") ?? "";
 const chart = createChart(byId("chart"), byId("minutes"));
 
 showAccount();
-waitForConnection();
 show().catch(fail);
 addEventListener("load", () => {
   // So that actions work or explain themselves without a connection.
-  Promise.all([import("./confirm.js"), import("./sign_in.js")]).catch(() => {});
+  Promise.all(["confirm", "links", "sign_in"].map((name) => import(`./${name}.js`))).catch(() => {});
 });
 
 async function show() {
@@ -157,7 +156,7 @@ async function followViews(photo) {
   drawViews(await until(() => api.getViews(id), undefined, { onError }));
   try {
     // The API counts views of listed photos only, and the catalog may be a moment late.
-    if (Date.now() - Date.parse(photo.ready_at) < MINUTE) await api.untilListed(id);
+    if (Date.now() - Date.parse(photo.ready_at) < MINUTE) await untilListed(id);
     viewedAt = (await until(() => api.recordView(id), undefined, { onError })).viewed_at;
     byId("counted").textContent = "\u00a0"; // the line keeps its height
   } catch (error) {

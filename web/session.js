@@ -4,12 +4,10 @@
 // that is opened in a new tab has the same user, and signing out signs out in all tabs. Cognito lets
 // it expire after some hours. The Content-Security-Policy keeps scripts of other origins from it.
 
-import { ConnectionError, UserError } from "./dom.js";
+import { ConnectionError, load } from "./dom.js";
 
 const REFRESH_TOKEN = "gallery.refresh_token";
 const EARLY = 60_000; // so that no token expires on its way
-
-export class SignInError extends UserError {}
 
 /** Fires `change` whenever a user signs in or out, and before it `leave` if the user wants to. */
 export const session = new EventTarget();
@@ -43,6 +41,9 @@ let token = null;
 let tokenOf = null; // the refresh token of the same user
 let expires = 0;
 let refreshing = null;
+
+const cognito = async (operation, body) =>
+  (await load(() => import("./cognito.js"))).cognito(operation, body);
 
 const storedToken = () => localStorage.getItem(REFRESH_TOKEN);
 
@@ -104,27 +105,4 @@ export function accept({ AuthenticationResult: result }) {
   if (result.RefreshToken) localStorage.setItem(REFRESH_TOKEN, result.RefreshToken);
   tokenOf = storedToken();
   session.dispatchEvent(new Event("change"));
-}
-
-/** Call an operation of Cognito; an error has its `code`. */
-export async function cognito(operation, body) {
-  const { sign_in_url: url, user_pool_client_id: clientId } = await configuration();
-  let answer;
-  try {
-    answer = await fetch(url, {
-      method: "POST",
-      headers: {
-        "Content-Type": "application/x-amz-json-1.1",
-        "X-Amz-Target": `AWSCognitoIdentityProviderService.${operation}`,
-      },
-      body: JSON.stringify({ ClientId: clientId, ...body }),
-      signal: AbortSignal.timeout(20_000),
-    });
-  } catch {
-    throw new ConnectionError("The sign-in service cannot be reached. Check your connection.");
-  }
-  const result = await answer.json().catch(() => ({}));
-  if (answer.ok) return result;
-  const code = String(result.__type ?? answer.status).split("#").pop();
-  throw Object.assign(new SignInError(result.message ?? `Sign-in failed: ${code}`), { code });
 }

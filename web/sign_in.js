@@ -1,7 +1,8 @@
 // The sign-in dialog, loaded when a user signs in.
 
+import { cognito, SignInError } from "./cognito.js";
 import { announce, byId, element, messageFor } from "./dom.js";
-import { accept, cognito, configuration, SignInError, userName } from "./session.js";
+import { accept, configuration, userName } from "./session.js";
 
 const [credentials, fresh, problem, reasonLine, demo, submit] = [
   ...["div", "div", "p", "p", "p", "button"].map((name) => element(name)),

@@ -29,8 +29,8 @@ from tests.support.waiting import awaited
 LONGEST = datetime(2026, 9, 30, 20, 48, tzinfo=UTC)
 SHORTEST = datetime(2027, 5, 1, 11, 11, tzinfo=UTC)
 FOR_ACTIONS = (
-    *("confirm.js", "deletion.js", "follow.js", "own_photos.js", "sending.js", "sign_in.js"),
-    *("token.js", "uploads.css", "uploads.js"),
+    *("cognito.js", "confirm.js", "deletion.js", "follow.js", "links.js", "listed.js"),
+    *("own_photos.js", "sending.js", "sign_in.js", "token.js", "uploads.css", "uploads.js"),
 )
 
 # What a page says of a JPEG file of that many bytes.

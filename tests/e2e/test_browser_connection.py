@@ -226,7 +226,7 @@ def test_photo_that_the_newest_page_does_not_list_is_not_awaited_for_ever(
         page.goto("/photo.html?id=none")
         page.route("**/api/photos**", answer)
         listed = """async (id) => {
-          const { untilListed } = await pageModule("api.js");
+          const { untilListed } = await pageModule("listed.js");
           return untilListed(id).then(({ title }) => title, ({ message }) => message);
         }"""
         assert page.evaluate(listed, wanted) == outcome

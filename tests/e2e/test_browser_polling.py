@@ -19,6 +19,7 @@ from ops.cost.scenario import load_scenario
 from tests.e2e.browser_page import sign_in, visit
 from tests.e2e.test_streams import listed_photo
 from tests.e2e.test_thumbnails import jpeg
+from tests.support.waiting import awaited
 
 START = datetime(2026, 11, 29, 12, tzinfo=UTC)
 HOUR = 3_600_000
@@ -51,7 +52,8 @@ def photo(gallery: Gallery, event_sources: EventSources) -> dict[str, Any]:
 
 
 def views(total: int, counted_at: str | None) -> dict[str, Any]:
-    return {"total": total, "counted_at": counted_at, "minutes": []}
+    minutes = [{"minute": f"2026-11-29T11:{each:02}Z", "views": 0} for each in range(60)]
+    return {"total": total, "counted_at": counted_at, "minutes": minutes}
 
 
 def pause(page: Page, answers: dict[str, list[Any]]) -> None:
@@ -82,7 +84,7 @@ def test_photo_page_asks_twice_for_its_count_then_rarely_and_not_at_all_while_hi
         pause(page, answers)
         page.goto(f"/photo.html?id={photo['photo_id']}")
         expect(page.locator("#total")).to_have_text("7")
-        page.wait_for_function(f"asked.includes('POST {path}/views')")
+        awaited(lambda: f"POST {path}/views" in page.evaluate("asked"))
         page.clock.run_for(10_000)
         expect(page.locator("#counted")).to_have_text("Yours was counted in 2,000 ms.")
         in_ten_seconds = load_scenario("internet", {"seconds_on_photo": "10"})
@@ -94,7 +96,7 @@ def test_photo_page_asks_twice_for_its_count_then_rarely_and_not_at_all_while_hi
         page.clock.run_for(HOUR)
         assert asked(page) == []
         page.evaluate("setHidden(false)")
-        page.wait_for_function("asked.length")
+        awaited(lambda: page.evaluate("asked.length"))
         assert asked(page) == [counts]
 
 
@@ -109,7 +111,7 @@ def test_journey_of_a_photo_asks_once_for_each_step(
     answers = {
         "POST /api/photos": [{"photo": pending, "upload": upload}],
         "GET /api/me/photos": [{"photos": [], "cursor": None}],
-        f"GET {path}": [new],
+        f"GET {path}": [new | {"replicated_at": None}],
         "GET /api/photos": [{"photos": [photo], "cursor": None}, {"photos": [new], "cursor": None}],
         f"POST {path}/views": [{"viewed_at": "2026-11-29T12:00:02.000Z"}],
         f"GET {path}/views": [views(1, "2026-11-29T12:00:03.000Z")],
@@ -119,7 +121,8 @@ def test_journey_of_a_photo_asks_once_for_each_step(
         pause(page, answers)
         page.goto("/")
         sign_in(page)
-        assert sorted(asked(page)) == ["GET /api/me/photos", "GET /api/photos"]
+        awaited(lambda: "GET /api/me/photos" in page.evaluate("asked"))
+        assert asked(page) == ["GET /api/photos", "GET /api/me/photos"]
         page.locator("#files").set_input_files(
             {"name": "new.jpg", "mimeType": "image/jpeg", "buffer": jpeg(240, 320)}
         )

@@ -1,0 +1,29 @@
+// Cognito's API; loaded for a user who signs in or is signed in.
+
+import { ConnectionError, UserError } from "./dom.js";
+import { configuration } from "./session.js";
+
+export class SignInError extends UserError {}
+
+/** Call an operation of Cognito; an error has its `code`. */
+export async function cognito(operation, body) {
+  const { sign_in_url: url, user_pool_client_id: clientId } = await configuration();
+  let answer;
+  try {
+    answer = await fetch(url, {
+      method: "POST",
+      headers: {
+        "Content-Type": "application/x-amz-json-1.1",
+        "X-Amz-Target": `AWSCognitoIdentityProviderService.${operation}`,
+      },
+      body: JSON.stringify({ ClientId: clientId, ...body }),
+      signal: AbortSignal.timeout(20_000),
+    });
+  } catch {
+    throw new ConnectionError("The sign-in service cannot be reached. Check your connection.");
+  }
+  const result = await answer.json().catch(() => ({}));
+  if (answer.ok) return result;
+  const code = String(result.__type ?? answer.status).split("#").pop();
+  throw Object.assign(new SignInError(result.message ?? `Sign-in failed: ${code}`), { code });
+}

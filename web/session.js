@@ -14,7 +14,8 @@ export const session = new EventTarget();
 
 addEventListener("storage", ({ key, newValue }) => {
   if (key !== REFRESH_TOKEN) return;
-  if (newValue === null) leave(); // in another tab
+  if (newValue === null) return leave();
+  if (token) tokenOf = newValue; // another tab got it for the same user
   else session.dispatchEvent(new Event("change"));
 });
 addEventListener("pageshow", ({ persisted }) => {
@@ -81,13 +82,16 @@ export async function idToken() {
 /** Sign out, here and at Cognito. */
 export async function signOut() {
   const refreshToken = storedToken();
+  localStorage.removeItem(REFRESH_TOKEN);
   leave();
   if (refreshToken) await cognito("RevokeToken", { Token: refreshToken });
 }
 
+/** The user has signed out, here or in another tab. */
 function leave() {
   session.dispatchEvent(new Event("leave"));
-  forget();
+  token = null;
+  session.dispatchEvent(new Event("change"));
 }
 
 /** Sign out here: the tokens are not valid any more. */

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef, ObjectTypeDef
 
 PAGE_SIZE: Final = 200
+LISTED_KEYS: Final = 1000
 _MOST_KEYS: Final = 100  # in one BatchGetItem
 
 
@@ -100,7 +101,7 @@ class Reader(msgspec.Struct, frozen=True):
     ) -> ObjectPage:
         """A page of a bucket's objects under a prefix, in the order of their keys, until `end`."""
         options: Any = {"StartAfter": position} if position else {}
-        page = self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix, **options)
+        page = self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=LISTED_KEYS, **options)
         objects = page.get("Contents", [])
         next_position = objects[-1]["Key"] if page["IsTruncated"] else None
         if end and objects and objects[-1]["Key"] > end:

@@ -32,7 +32,7 @@ LEASE: Final = timedelta(minutes=15)  # longer than a step takes with all its re
 # Limits of one reader in one step. They keep the state below the 256 KB that Step Functions takes.
 _MOST_UNPAIRED: Final = 600
 _MOST_FINDINGS: Final = 100
-_VIEWS_PAGE_SIZE: Final = 5000  # most rows are old minutes, which the filter leaves out
+VIEWS_PAGE_SIZE: Final = 5000  # most rows are old minutes, which the filter leaves out
 _PARTS_AT_ONCE: Final = 10
 ROWS_OF_VIEWS: Final = 30
 """Rows of views that take about as long to read as a photo with its row and objects."""
@@ -260,7 +260,7 @@ class DailyReport:
             "views",
             segment,
             _ViewRow,
-            Limit=_VIEWS_PAGE_SIZE,
+            Limit=VIEWS_PAGE_SIZE,
             FilterExpression="begins_with(#period, :total) OR begins_with(#period, :day)",
             ExpressionAttributeValues=to_item({":total": TOTAL, ":day": day_before}),
         )

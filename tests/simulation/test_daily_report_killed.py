@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from daily_report import reading
+from daily_report import steps as report_steps
 from daily_report.state import State
 from fakes.large_gallery import COUNTED, LargeGallery
 from fakes.stores import NOW, steps
@@ -129,7 +131,11 @@ def test_report_does_not_depend_on_interruptions_of_its_steps(order: str, photos
     assert writes(healthy) == {("reports-bucket", "reports/2026-11-22.json"): 1}
 
 
-def test_memory_does_not_grow_with_the_tables():
+def test_memory_does_not_grow_with_the_tables(monkeypatch: pytest.MonkeyPatch):
+    """Pages have a limit; here it is one that the smaller gallery reaches, too."""
+    monkeypatch.setattr(reading, "LISTED_KEYS", 50)
+    monkeypatch.setattr(report_steps, "VIEWS_PAGE_SIZE", 50)
+
     def peak(size: int) -> int:
         gallery = LargeGallery(size, shares={})
         step = taken(gallery, plenty)

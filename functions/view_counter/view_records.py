@@ -1,8 +1,8 @@
 """Read a batch of the views stream: its views, and its poison."""
 
 import binascii
+import functools
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -16,6 +16,7 @@ from shared.view_rows import SUFFIXES, split_key
 
 FUNCTION: Final = "view_counter"
 _RETENTION_SECONDS: Final = 24 * 60 * 60
+_NUMBERS: Final = (int, float)
 # RecursionError: JSON that is nested too deeply is the sender's fault, too.
 _POISON: Final = (binascii.Error, msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
@@ -78,6 +79,7 @@ class _Redrive(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_ViewBody).decode
+_is_photo_id = functools.lru_cache(maxsize=1024)(is_photo_id)  # a batch repeats its photos
 
 
 def records_in(event: Any) -> list[Mapping[str, Any]]:
@@ -103,7 +105,7 @@ def read_batch(records: Iterable[Mapping[str, Any]]) -> ViewBatch:
     views: list[View] = []
     poison: list[tuple[int, Poison]] = []
     unexpected: list[Exception] = []
-    runs: Counter[Any] = Counter()
+    runs: dict[Any, int] = {}
     viewers: set[tuple[str, str]] = set()
     # In the order of the stream, also if a replay repeats or reorders records.
     by_sequence = {int(record["kinesis"]["sequenceNumber"]): record for record in records}
@@ -121,11 +123,11 @@ def read_batch(records: Iterable[Mapping[str, Any]]) -> ViewBatch:
             reason = f"the function raised {error!r}"
         else:
             repeated = viewer is not None and (photo_id, viewer) in viewers
-            views.append(View(sequence, photo_id, minute, runs[key], repeated, suffix))
+            views.append(View(sequence, photo_id, minute, runs.get(key, 0), repeated, suffix))
             if viewer is not None:
                 viewers.add((photo_id, viewer))
             continue
-        runs[key] += 1
+        runs[key] = runs.get(key, 0) + 1
         position = f"{record['eventID'].partition(':')[0]}/{sequence}"
         poison.append((sequence, Poison(FUNCTION, position, reason, record)))
     refuse_broken_release(unexpected)
@@ -137,11 +139,11 @@ def _read(kinesis: Mapping[str, Any]) -> tuple[int, str | None]:
     data, arrived = kinesis.get("data"), kinesis.get("approximateArrivalTimestamp")
     if not isinstance(data, str):
         raise msgspec.ValidationError("the record has no data")
-    if not isinstance(arrived, int | float) or not math.isfinite(arrived):
+    if not isinstance(arrived, _NUMBERS) or not math.isfinite(arrived):
         raise msgspec.ValidationError("approximateArrivalTimestamp is not a number")
     event = _decode(binascii.a2b_base64(data))
     photo_id, suffix = split_key(kinesis["partitionKey"])
-    if event.photo_id != photo_id or suffix not in SUFFIXES or not is_photo_id(photo_id):
+    if event.photo_id != photo_id or suffix not in SUFFIXES or not _is_photo_id(photo_id):
         raise msgspec.ValidationError("photo_id is malformed, or the partition key is not its own")
     # Keep this rule stable until failed batches expire: receipts are stored per minute.
     moment = event.viewed_at.timestamp()

@@ -103,6 +103,9 @@ build: install .venv-audit/installed ## build functions and layers for the lapto
 	@$(DEMO) build
 	@.venv-audit/bin/python tools/sbom.py .laptop/build .laptop/sbom.cdx.json
 
+bench: build .venv-bench/installed ## run the benchmarks, about an hour, and write docs/performance.md; ARGS='streams edge' runs only these
+	@$(BIN)/python -m bench.run $(ARGS)
+
 audit: install .venv-audit/installed ## look for known vulnerabilities of the deployed packages; needs the network
 	@.venv-audit/bin/pip-audit --strict --require-hashes --disable-pip \
 	  --requirement layers/shared/requirements.txt --requirement layers/imaging/requirements.txt
@@ -200,4 +203,4 @@ INSTALL = .venv/bin/python tools/install.py $(@D)
 clean: ## remove the environments and everything built
 	rm -rf .venv .venv-ministack .venv-runtime .venv-checkers .venv-audit .venv-fuzz .venv-bench .laptop .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo up down build audit test test-slow check check-code check-templates check-policies check-examples examples format lock install invoke redrive publish preflight deploy destroy prune rotate-origin-secret report trace dashboard cost e2e attack chaos fuzz openapi extract remove-flow clean
+.PHONY: help demo up down build bench audit test test-slow check check-code check-templates check-policies check-examples examples format lock install invoke redrive publish preflight deploy destroy prune rotate-origin-secret report trace dashboard cost e2e attack chaos fuzz openapi extract remove-flow clean

@@ -22,8 +22,7 @@ from api_requests import CONTEXT, EVENTS, ITEM, PAGE_SIZE, PHOTO, written_nowher
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from botocore.session import get_session
-from rich.console import Console
-from rich.table import Table
+from results import exit_status, print_table, verdict
 
 from gallery_api import handler as gallery_api
 from gallery_api.bodies import decode_body
@@ -143,32 +142,39 @@ def measured_routes(runs: int) -> dict[str, dict[str, float]]:
 
 
 def main() -> int:
-    """Return 0 if every route's own work is within the target."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=300, help="of each contender (default 300)")
+    parser.add_argument("--runs", type=int, default=100, help="of each contender (default 100)")
     runs = parser.parse_args().runs
     with written_nowhere():
         measured = measured_routes(runs)
-    compared = Table("milliseconds of processor", title="everything but AWS calls")
-    for column in (*HANDLERS, CALL, "ours to it"):
-        compared.add_column(column, justify="right")
-    met = True
-    for route, times in measured.items():
-        ratio = times[OURS] / times[CALL]
-        met = met and ratio <= MOST_TIMES
-        compared.add_row(
-            route,
-            *(f"{times[name]:.3f}" for name in (*HANDLERS, CALL)),
-            f"{ratio:.2f} (at most {MOST_TIMES:.2f})",
-        )
-    parts = Table("layer, microseconds", *measured, title="ours by layer")
-    names = list(layers(ROUTES[0]))
-    for name in names:
-        parts.add_row(name, *(f"{times[name] * 1000:.0f}" for times in measured.values()))
-    rest = (times[OURS] - sum(times[name] for name in names) for times in measured.values())
-    parts.add_row("rest: the route itself", *(f"{each * 1000:.0f}" for each in rest))
-    Console().print(compared, parts)
-    return 0 if met else 1
+    ratios = {route: times[OURS] / times[CALL] for route, times in measured.items()}
+    print_table(
+        "Everything but AWS calls, milliseconds of processor time",
+        ("", *HANDLERS, CALL, f"ours to it, at most {MOST_TIMES:.2f}"),
+        [
+            (
+                route,
+                *(f"{times[name]:.3f}" for name in (*HANDLERS, CALL)),
+                f"{ratios[route]:.2f}, {verdict(met=ratios[route] <= MOST_TIMES)}",
+            )
+            for route, times in measured.items()
+        ],
+    )
+    by_layer: dict[str, list[float]] = {
+        name: [times[name] for times in measured.values()] for name in layers(ROUTES[0])
+    }
+    by_layer["the route itself"] = [
+        times[OURS] - sum(times[name] for name in by_layer) for times in measured.values()
+    ]
+    print_table(
+        "Ours by layer, microseconds",
+        ("", *measured),
+        [
+            (name, *(f"{milliseconds * 1000:.0f}" for milliseconds in each))
+            for name, each in by_layer.items()
+        ],
+    )
+    return exit_status(met=all(each <= MOST_TIMES for each in ratios.values()))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ from typing import Any
 from api_requests import CONTEXT, EVENTS, ITEM, PAGE_SIZE, PHOTO, written_nowhere
 from aws_answers import answer
 from botocore.awsrequest import AWSResponse
-from rich.console import Console
-from rich.table import Table
+from results import print_table
 
 from gallery_api import handler as gallery_api
 from shared.dynamodb import to_item
@@ -65,10 +64,9 @@ class CountedRequests:
 
 
 def main() -> None:
-    console = Console()
     resources = gallery_api.resources
     requests = CountedRequests(resources.dynamodb, resources.kinesis, resources.s3)
-    table = Table("route", "AWS calls", "sent", "received", "answer", title="calls and bytes")
+    rows = []
     for route, event in EVENTS.items():
         requests.names, requests.sent, requests.received = [], 0, 0
         with written_nowhere():
@@ -82,8 +80,9 @@ def main() -> None:
         )
         counts = Counter(requests.names).items()
         names = ", ".join(name if number == 1 else f"{number} {name}" for name, number in counts)
-        table.add_row(route, names, f"{requests.sent:,}", f"{requests.received:,}", f"{size:,}")
-    console.print(table)
+        rows.append((route, names, f"{requests.sent:,}", f"{requests.received:,}", f"{size:,}"))
+    columns = ("route", "AWS calls", "bytes sent", "bytes received", "bytes of the answer")
+    print_table("Calls and bytes", columns, rows)
 
 
 if __name__ == "__main__":

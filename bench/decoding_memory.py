@@ -1,7 +1,8 @@
-"""Peak memory of the thumbnailer for each kind of file, with the maximum number of pixels.
+"""Peak memory of the thumbnailer for each kind of file, compared with naive Pillow.
 
-The limits in `functions/thumbnailer/decoding.py` were chosen by these figures. They are the memory
-of the whole process: interpreter, libraries, file and renditions.
+The files have the maximum number of pixels; the limits in `functions/thumbnailer/decoding.py` were
+chosen by these figures. They are the memory of the whole process: interpreter, libraries, file and
+renditions. Naive Pillow decodes the photo and resizes it to 1600 pixels.
 """
 
 import os
@@ -14,21 +15,28 @@ from pathlib import Path
 import photos
 import pyvips
 from PIL import Image
-from rich.console import Console
-from rich.table import Table
+from results import print_table
 
 ROOT = Path(__file__).parent.parent
 FUNCTION_MEMORY = 1769  # MB, template.yaml
 
-CHILD = """
-import sys, time
+OURS = """
+import sys
 from thumbnailer.renditions import render
-data = open(sys.argv[1], "rb").read()
-start = time.perf_counter()
-photo = render(data)
-seconds = time.perf_counter() - start
+photo = render(open(sys.argv[1], "rb").read())
+"""
+NAIVE = """
+import io, sys
+import pi_heif
+from PIL import Image
+pi_heif.register_heif_opener()
+Image.MAX_IMAGE_PIXELS = None
+photo = Image.open(io.BytesIO(open(sys.argv[1], "rb").read()))
+photo.resize((1600, 1067)).convert("RGBA").save(io.BytesIO(), "WEBP")
+"""
+PRINT = """
 peak = int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) * 1024
-print(photo.width * photo.height, peak, seconds)
+print(photo.width * photo.height, peak)
 """
 
 
@@ -69,34 +77,43 @@ def kinds() -> dict[str, Callable[[], bytes]]:
     }
 
 
+def peak_of(code: str, file: Path) -> str:
+    """The pixels of the photo, and the peak of a process that runs this code, in bytes."""
+    path = f"{ROOT / 'functions'}{os.pathsep}{ROOT / 'layers'}"
+    return subprocess.run(
+        [sys.executable, "-c", code + PRINT, str(file)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": path},
+    ).stdout
+
+
 def main() -> None:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    path = f"{ROOT / 'functions'}{os.pathsep}{ROOT / 'layers'}"
-    table = Table(title=f"Peak memory of one photo, of {FUNCTION_MEMORY} MB")
-    for heading in ("", "megapixels", "file", "peak memory", "bytes a pixel", "time"):
-        table.add_column(heading, justify="right" if heading else "left")
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "photo"
         for kind, make in kinds().items():
             size = file.write_bytes(make())
-            print(f"{kind}, {size / 1e6:.1f} MB", flush=True)
-            answer = subprocess.run(
-                [sys.executable, "-c", CHILD, str(file)],
-                stdout=subprocess.PIPE,
-                text=True,
-                check=True,
-                env={**os.environ, "PYTHONPATH": path},
+            print(f"{kind}, {size / 1e6:.1f} MB", file=sys.stderr)
+            (pixels, peak), (_, naive) = (
+                map(int, peak_of(code, file).split()) for code in (OURS, NAIVE)
             )
-            pixels, peak, seconds = (float(figure) for figure in answer.stdout.split())
-            table.add_row(
-                kind,
-                f"{pixels / 1e6:.1f}",
-                f"{size / 1e6:.1f} MB",
-                f"{peak / 2**20:.0f} MB",
-                f"{peak / pixels:.1f}",
-                f"{seconds:.1f} s",
+            rows.append(
+                (
+                    kind,
+                    f"{pixels / 1e6:.1f}",
+                    f"{size / 1e6:.1f}",
+                    f"{peak / 2**20:.0f}",
+                    f"{peak / pixels:.1f}",
+                    f"{naive / 2**20:.0f}",
+                    f"{peak / naive:.2f}",
+                )
             )
-    Console(width=100).print(table)
+    columns = ["", "megapixels", "MB of the file", "peak MB", "bytes per pixel"]
+    columns += ["naive Pillow, peak MB", "times naive"]
+    print_table(f"Peak memory for one photo; the function has {FUNCTION_MEMORY} MB", columns, rows)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from results import exit_status, print_table, verdict
 
 ROOT = Path(__file__).parent.parent
 PYTHON = Path(sys.executable).resolve()  # the interpreter of the virtual environment
@@ -92,22 +91,16 @@ def warm(folder: str) -> dict[str, float]:
 
 
 def main() -> int:
-    """Return 0 if the package is small enough."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as folder:
         size = packages(folder)
         handled = warm(folder)
-    table = Table(title="A warm invocation", title_justify="left")
-    table.add_column("what")
-    table.add_column("µs", justify="right")
-    for name, seconds in handled.items():
-        table.add_row(name, f"{seconds * 1e6:.1f}")
-    console = Console()
-    console.print(table)
+    rows = [(name, f"{seconds * 1e6:.1f}") for name, seconds in handled.items()]
+    print_table("A warm invocation", ("answers", "microseconds"), rows)
     met = size < MOST_BYTES
-    console.print(f"The package: {size:,} bytes, {'met' if met else 'missed'} (below 1 MB)")
-    return 0 if met else 1
+    print(f"The package has {size:,} bytes (below 1 MB: {verdict(met=met)}).")
+    return exit_status(met=met)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import photos
 from PIL import Image
+from results import print_table
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "layers")]
@@ -94,7 +95,9 @@ PHOTOS: dict[str, Callable[[], bytes]] = {
 
 def main() -> None:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    rows = []
     for name, make in PHOTOS.items():
+        print(name, file=sys.stderr)
         data = make()[:MAX_UPLOAD_BYTES]
         began = time.process_time()
         try:
@@ -103,7 +106,8 @@ def main() -> None:
         except UnusablePhotoError as error:
             result = str(error)
         seconds = time.process_time() - began
-        print(f"{name:24}{len(data) / 1e6:6.1f} MB {seconds:6.2f} s  {result}", flush=True)
+        rows.append((name, f"{len(data) / 1e6:.1f}", f"{seconds:.2f}", result))
+    print_table("CPU time of one photo", ("", "MB of the file", "seconds", "result"), rows)
 
 
 if __name__ == "__main__":

@@ -8,135 +8,32 @@ request is without what the same processes use while nobody asks.
 """
 
 import argparse
-import contextlib
 import json
-import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-from rich.console import Console
+import laptop_report as report
+from laptop_gallery import CONSOLE, Deployed, deployed
+from laptop_processes import Processes
+from photos import encode, photo
 
-ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "layers")]
-
-import laptop_report as report  # noqa: E402 - only now are they found
-from laptop_processes import Processes  # noqa: E402
-from photos import encode, photo  # noqa: E402
-
-from demo import application  # noqa: E402
-from demo.client import Gallery  # noqa: E402
-from demo.sign_in import make_user, sign_in  # noqa: E402
-from localcloud import owners  # noqa: E402
-from localcloud.arguments import port_number  # noqa: E402
-from localcloud.cloud import Cloud, CloudError, free_port  # noqa: E402
-from localcloud.running_application import running_application  # noqa: E402
-from localcloud.stack import Stack  # noqa: E402
+from demo.client import Gallery
+from demo.sign_in import sign_in
+from localcloud import owners
+from localcloud.arguments import port_number
+from localcloud.cloud import CloudError
 
 CLIENTS = (1, 2, 4, 8, 16, 32, 40, 64)
 BURSTS = (1, 10, 100)
+VIEWS = (20_000, 1_000_000)
 PHOTO = (1600, 1200)
-CONSOLE = Console(stderr=True, highlight=False)
-
-
-@dataclass(frozen=True)
-class Gateway:
-    """The gallery's API Gateway, called without CloudFront but with the header that it sends."""
-
-    host: str
-    port: int
-    api: str
-    origin_header: tuple[str, str]
-
-    def get(self, path: str) -> str:
-        """The text of a request."""
-        name, value = self.origin_header
-        return (
-            f"GET /api{path} HTTP/1.1\r\nHost: {self.api}.execute-api.localhost:{self.port}\r\n"
-            f"{name}: {value}\r\nAccept: */*\r\n\r\n"
-        )
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """The gallery that is measured, and the URL of its page."""
-
-    cloud: Cloud
-    outputs: Mapping[str, str]
-    url: str
-
-    def gateway(self) -> Gateway:
-        cloudfront = self.cloud.client("cloudfront")
-        [distribution] = (
-            Stack(self.cloud, application.STACK).of_type("AWS::CloudFront::Distribution").values()
-        )
-        config = cloudfront.get_distribution_config(Id=distribution)["DistributionConfig"]
-        [(origin, header)] = [
-            (origin, header)
-            for origin in config["Origins"]["Items"]
-            for header in origin.get("CustomHeaders", {}).get("Items", [])
-            if header["HeaderName"] == "Referer"
-        ]
-        return Gateway(
-            self.cloud.host,
-            self.cloud.port,
-            origin["DomainName"].partition(".")[0],
-            (header["HeaderName"], header["HeaderValue"]),
-        )
-
-    def get_item(self, photo_id: str) -> str:
-        """The text of a signed GetItem of the photo."""
-        cloud = self.cloud
-        body = json.dumps(
-            {
-                "TableName": self.outputs["PhotosTableName"],
-                "Key": {"photo_id": {"S": photo_id}},
-            }
-        )
-        headers = {
-            "Host": f"{cloud.host}:{cloud.port}",
-            "Content-Type": "application/x-amz-json-1.0",
-            "X-Amz-Target": "DynamoDB_20120810.GetItem",
-        }
-        request = AWSRequest("POST", f"{cloud.endpoint}/", headers, body)
-        key = cloud.environment["AWS_ACCESS_KEY_ID"]
-        secret = cloud.environment["AWS_SECRET_ACCESS_KEY"]
-        SigV4Auth(Credentials(key, secret), "dynamodb", cloud.environment["AWS_REGION"]).add_auth(
-            request
-        )
-        lines = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
-        return f"POST / HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n{body}"
-
-
-@contextlib.contextmanager
-def deployed(port: int | None) -> Iterator[Deployed]:
-    """The gallery that runs on a port; without one, on a laptop cloud of its own."""
-    own_environment = dict(os.environ)
-    os.environ.clear()
-    cloud = Cloud("127.0.0.1", port or free_port("127.0.0.1"))
-    os.environ.update(cloud.environment)
-    if port:
-        if not owners.read(cloud.folder):
-            raise CloudError(f"No laptop cloud runs on port {port}. `make up` starts one.")
-        outputs = Stack(cloud, application.STACK).outputs()
-        yield Deployed(cloud, outputs, f"http://127.0.0.1:{port + 1}")
-        return
-    gallery = application.gallery(cloud)
-    environment = application.build_environment(own_environment)
-    with running_application(gallery, cloud, cloud.port + 1, environment, CONSOLE) as running:
-        [url] = running.distributions.values()
-        make_user(cloud, running.outputs)
-        yield Deployed(cloud, running.outputs, url)
 
 
 class Clients:
@@ -227,8 +124,8 @@ def ready_photos(at: Deployed) -> Any:
     return ready
 
 
-def drain(at: Deployed, photo_id: str, count: int) -> float:
-    """Views counted per second, from the first record in the stream to the last one counted."""
+def drain(at: Deployed, photo_id: str, count: int) -> report.Drain:
+    """Send views to the stream, and wait until all of them are counted."""
     kinesis, dynamodb = at.cloud.client("kinesis"), at.cloud.client("dynamodb")
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     view = json.dumps({"photo_id": photo_id, "viewed_at": now}).encode()
@@ -244,11 +141,13 @@ def drain(at: Deployed, photo_id: str, count: int) -> float:
         answer = kinesis.put_records(StreamName=at.outputs["ViewsStreamName"], Records=records)
         if answer["FailedRecordCount"]:
             raise RuntimeError(f"Kinesis refused {answer['FailedRecordCount']} records")
+    sent = time.monotonic() - began
+    limit = 300 + count / 500
     while counted() < expected:
-        if time.monotonic() > began + 300:
-            raise TimeoutError(f"{expected - counted()} views are not counted after 300 s")
+        if time.monotonic() > began + limit:
+            raise TimeoutError(f"{expected - counted()} views are not counted after {limit:.0f} s")
         time.sleep(0.05)
-    return count / (time.monotonic() - began)
+    return report.Drain(count, sent, time.monotonic() - began)
 
 
 def measure(arguments: argparse.Namespace, at: Deployed) -> report.LaptopFigures:
@@ -280,11 +179,13 @@ def measure(arguments: argparse.Namespace, at: Deployed) -> report.LaptopFigures
             bursts.append(burst(gallery, count, file, ready))
             CONSOLE.print(bursts[-1].line())
         memory["after the uploads"] = asking.processes.memory_mb()
-        status.update(f"{arguments.views} views")
-        drained = drain(at, photo_id, arguments.views)
-        CONSOLE.print(f"{drained:,.0f} views drained per second")
+        drains = []
+        for views in arguments.views:
+            status.update(f"{views} views")
+            drains.append(drain(at, photo_id, views))
+            CONSOLE.print(drains[-1].line())
         memory["after the views"] = asking.processes.memory_mb()
-    return report.LaptopFigures(asking.idle, loads, bursts, arguments.views, drained, memory)
+    return report.LaptopFigures(asking.idle, loads, bursts, drains, memory)
 
 
 def main() -> int:
@@ -293,7 +194,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, nargs="+", default=CLIENTS)
     parser.add_argument("--seconds", type=float, default=8, help="per measurement")
     parser.add_argument("--bursts", type=int, nargs="*", default=BURSTS, metavar="PHOTOS")
-    parser.add_argument("--views", type=int, default=20_000)
+    parser.add_argument("--views", type=int, nargs="*", default=VIEWS)
     parser.add_argument("--plot", type=Path, metavar="FILE.svg")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     arguments = parser.parse_args()

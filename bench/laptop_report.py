@@ -9,8 +9,7 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
-from rich.console import Console
-from rich.table import Table
+from results import print_table
 
 PHOTO = "GET /photos/{id}"
 GET_ITEM = "GetItem alone"
@@ -64,52 +63,93 @@ class Burst:
 
 
 @dataclass(frozen=True)
+class Drain:
+    """Views that were sent and counted; seconds from the first record."""
+
+    views: int
+    sent: float
+    counted: float
+
+    def line(self) -> str:
+        return f"{self.views:,} views: sent in {self.sent:.1f} s, counted in {self.counted:.1f} s"
+
+
+@dataclass(frozen=True)
 class LaptopFigures:
     """One run; `idle` in processors, `memory` in MB and number of processes by point in time."""
 
     idle: Mapping[str, float]
     loads: list[RequestFigures]
     bursts: list[Burst]
-    views: int
-    drained: float
+    drains: list["Drain"]
     memory: Mapping[str, Mapping[str, float]]
 
 
 def show(measured: LaptopFigures) -> None:
-    console = Console(highlight=False, width=150)
-    table = Table(
-        title="Requests; CPU in ms per request above that of the idle cloud", title_justify="left"
-    )
     parts = list(measured.loads[0].cpu_ms) if measured.loads else []
-    for column in (
-        "what",
-        "clients",
-        "requests/s",
-        "by CPU",
-        "p50 ms",
-        "p99 ms",
-        "not 200",
-        *parts,
-    ):
-        table.add_column(column, justify="left" if column == "what" else "right")
-    for each in sorted(measured.loads, key=lambda load: load.name):
-        rates = (f"{each.per_second:.0f}", f"{each.by_cpu:.0f}")
-        times = (f"{each.p50:.0f}", f"{each.p99:.0f}")
-        spent = (f"{each.cpu_ms[part]:.1f}" for part in parts)
-        table.add_row(each.name, str(each.clients), *rates, *times, str(each.not_200), *spent)
-    console.print(table)
+    print_table(
+        "Requests; CPU in ms per request above that of the idle cloud",
+        ("", "clients", "requests/s", "by CPU", "p50 ms", "p99 ms", "not 200", *parts),
+        [
+            (
+                each.name,
+                each.clients,
+                f"{each.per_second:.0f}",
+                f"{each.by_cpu:.0f}",
+                f"{each.p50:.0f}",
+                f"{each.p99:.0f}",
+                each.not_200,
+                *(f"{each.cpu_ms[part]:.1f}" for part in parts),
+            )
+            for each in sorted(measured.loads, key=lambda load: load.name)
+        ],
+    )
     idle = ", ".join(f"{name} {share:.3f}" for name, share in measured.idle.items())
-    console.print(f"Processors in use while nobody asks: {idle}")
-    for burst in measured.bursts:
-        console.print(burst.line())
-    console.print(f"{measured.views:,} views: {measured.drained:,.0f} drained per second")
-    table = Table(title="Resident memory in MB", title_justify="left")
-    table.add_column("when")
-    for part in next(iter(measured.memory.values())):
-        table.add_column(part, justify="right")
-    for when, used in measured.memory.items():
-        table.add_row(when, *(f"{value:.0f}" for value in used.values()))
-    console.print(table)
+    print(f"Processors in use while nobody asks: {idle}.")
+    print_table(
+        "From upload to READY, compared with one photo",
+        ("photos at once", "median s", "times one photo", "longest s", "photos/s"),
+        [
+            (
+                each.photos,
+                f"{each.median:.2f}",
+                f"{each.median / measured.bursts[0].median:.1f}",
+                f"{each.longest:.2f}",
+                f"{each.photos / each.all_ready:.1f}",
+            )
+            for each in measured.bursts
+        ],
+    )
+    print_table(
+        "Views sent to the stream by PutRecords of 500, and counted meanwhile",
+        (
+            "views",
+            "sent, s",
+            "sent per second",
+            "counted, s",
+            "counted per second",
+            "times sending",
+        ),
+        [
+            (
+                f"{each.views:,}",
+                f"{each.sent:.1f}",
+                f"{each.views / each.sent:,.0f}",
+                f"{each.counted:.1f}",
+                f"{each.views / each.counted:,.0f}",
+                f"{each.counted / each.sent:.2f}",
+            )
+            for each in measured.drains
+        ],
+    )
+    print_table(
+        "Resident memory in MB",
+        ("", *next(iter(measured.memory.values()))),
+        [
+            (when, *(f"{value:.0f}" for value in used.values()))
+            for when, used in measured.memory.items()
+        ],
+    )
 
 
 def plot(measured: LaptopFigures, file: Path) -> None:
@@ -149,5 +189,4 @@ def plot(measured: LaptopFigures, file: Path) -> None:
     axes[3].tick_params(axis="x", labelsize=7)
     axes[3].set_title("resident memory, MB")
     axes[3].legend(fontsize=8)
-    figure.savefig(file)
-    print(f"drawn: {file}")
+    figure.savefig(file, metadata={"Date": None})

@@ -10,14 +10,12 @@ import matplotlib as mpl
 
 mpl.use("svg")
 from matplotlib import pyplot as plt
-from rich.console import Console
-from rich.table import Table
+from results import print_table
 from samcli.yamlhelper import yaml_parse
 
 ROOT = Path(__file__).parent.parent
 PRICES = tomllib.loads((ROOT / "ops" / "cost" / "prices.toml").read_text())
 USD_PER_GB_SECOND = PRICES["lambda_arm64"]["tiers"][0]["usd"]
-CONSOLE = Console(width=110)
 AS_FAST = 1.02  # as the fastest: more memory would not be noticed
 
 
@@ -66,44 +64,40 @@ def in_template() -> dict[str, int]:
 
 def print_sweeps(sweeps: Mapping[str, Sweep]) -> None:
     chosen = in_template()
-    table = Table(title="Duration in ms, and dollars for a million invocations, by memory in MB")
-    for column in ("", "needs", "cheapest", "balanced", "fastest", "template.yaml"):
-        table.add_column(column, justify="right" if column else "left")
 
     def cell(sweep: Sweep, memory: int) -> str:
         return f"{memory}: {1000 * sweep.seconds[memory]:.0f} ms, ${sweep.usd(memory):.2f}"
 
+    rows = []
     for name, sweep in sweeps.items():
         points = (sweep.cheapest, sweep.balanced, sweep.fastest, chosen[sweep.function])
-        table.add_row(name, f"{sweep.least_mb:.0f}", *(cell(sweep, point) for point in points))
-    CONSOLE.print(table)
+        rows.append((name, f"{sweep.least_mb:.0f}", *(cell(sweep, point) for point in points)))
+    print_table(
+        "Duration, and cost of a million invocations, by memory in MB",
+        ("", "needs", "cheapest", "balanced", "fastest", "template.yaml"),
+        rows,
+    )
 
 
 def print_measured(sweeps: Mapping[str, Sweep]) -> None:
-    table = Table(title="Measured on one core, without sockets and TLS")
-    for column in (
-        "",
-        "CPU ms",
-        "calls",
-        "initialization, CPU ms",
-        "bytes logged",
-        "answer, compressed",
-        "largest request",
-    ):
-        table.add_column(column, justify="right" if column else "left")
+    rows = []
     for name, sweep in sweeps.items():
         measured = sweep.measured
         calls = measured["calls"]
-        table.add_row(
-            name,
-            f"{1000 * sum(measured['bursts']):.1f}",
-            str(len(calls)),
-            f"{1000 * measured['initialization']:.0f}",
-            str(measured["logged"]),
-            str(measured["answer"] or ""),
-            str(max(size for _, size in calls)),
+        rows.append(
+            (
+                name,
+                f"{1000 * sum(measured['bursts']):.1f}",
+                len(calls),
+                f"{1000 * measured['initialization']:.0f}",
+                measured["logged"],
+                measured["answer"] or "",
+                max(size for _, size in calls),
+            )
         )
-    CONSOLE.print(table)
+    columns = ["", "CPU ms", "calls", "initialization, CPU ms", "bytes logged"]
+    columns += ["bytes of the answer, compressed", "bytes of the largest request"]
+    print_table("Measured on one core, without sockets and TLS", columns, rows)
 
 
 def plot(sweeps: Mapping[str, Sweep], file: Path) -> None:
@@ -136,5 +130,5 @@ def plot(sweeps: Mapping[str, Sweep], file: Path) -> None:
             axis.axvline(memory, color=color, ls=style, lw=1, label=label)
     axes.flat[0].legend(fontsize=8)
     figure.supxlabel("memory in MB; in gray less than the function needs")
-    figure.savefig(file)
+    figure.savefig(file, metadata={"Date": None})
     print(f"drawn: {file}")

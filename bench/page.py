@@ -1,24 +1,30 @@
 """The page in a real browser: paints, blocked time, layout shift, interaction delay, weight.
 
-`python bench/page.py URL` visits a running gallery with at least one photo, for example the one of
-`make up`: its front page and the page of its newest photo, each time with a new profile. "Phone"
-has the conditions of Lighthouse's mobile report: a connection of 1.6 Mbit/s with 150 ms for each
-round trip, and a processor that is four times slower. Needs Chromium or Chrome.
+`python bench/page.py` starts a laptop cloud with 30 photos; `python bench/page.py URL` visits a
+running gallery with at least one photo, for example the one of `make up`. It visits the front page
+and the page of the newest photo, each time with a new profile. "Phone" has the conditions of
+Lighthouse's mobile report: a connection of 1.6 Mbit/s with 150 ms for each round trip, and a
+processor that is four times slower. Needs Chromium or Chrome.
 """
 
 import argparse
+import contextlib
 import shutil
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from laptop_gallery import deployed
+from photos import encode, photo
 from playwright.sync_api import Browser, Page, sync_playwright
-from rich.console import Console
-from rich.table import Table
+from results import print_table
+
+from demo.client import Gallery
+from demo.sign_in import sign_in
 
 PROFILES: dict[str, dict[str, Any]] = {
     "phone": {"viewport": {"width": 360, "height": 640}, "is_mobile": True, "has_touch": True},
@@ -31,6 +37,8 @@ SLOW_CONNECTION = {
     "uploadThroughput": 750_000 / 8,
 }
 SLOW_PROCESSOR = 4
+PHOTOS = 30
+PHOTO = (1600, 1200)
 OBSERVERS = """
 globalThis.measured = { first: 0, largest: 0, blocked: 0, shift: 0, delay: 0 };
 function observe(type, note, options) {
@@ -64,27 +72,47 @@ FIGURES: dict[str, tuple[str, str]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("url", help="address of the page")
+    parser.add_argument("url", nargs="?", help="address of a gallery that runs")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    url = arguments.url.rstrip("/")
+    with contextlib.ExitStack() as stack:
+        url = arguments.url or stack.enter_context(own_gallery())
+        measure(url.rstrip("/"), arguments.rounds)
+
+
+@contextlib.contextmanager
+def own_gallery() -> Iterator[str]:
+    """The URL of a gallery on a laptop cloud, with a page of photos."""
+    with deployed(None) as at, Gallery(at.url, sign_in(at.cloud, at.outputs)["IdToken"]) as gallery:
+        file = encode(photo(*PHOTO), "JPEG", quality=90)
+        for number in range(PHOTOS):
+            made = gallery.create_photo(f"Photo {number}", "image/jpeg", len(file))
+            gallery.upload(made["upload"], file)
+            gallery.settled(made["photo"]["photo_id"])
+        yield at.url
+
+
+def measure(url: str, visits: int) -> None:
     listed = httpx.get(f"{url}/api/photos", trust_env=False, timeout=30).json()["photos"]
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None or not listed:
         sys.exit("This needs Chromium or Chrome, and a gallery with at least one photo.")
     pages = {"front page": "/", "photo": f"/photo.html?id={listed[0]['photo_id']}"}
-    table = Table("")
-    columns: list[dict[str, float]] = []
+    columns: dict[str, dict[str, float]] = {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         for name, address in pages.items():
             for profile in PROFILES:
-                rounds = [visited(browser, url + address, profile) for _ in range(arguments.rounds)]
-                columns.append({key: median(rounds, key) for key in FIGURES})
-                table.add_column(f"{name}, {profile}", justify="right")
-    for key, (label, form) in FIGURES.items():
-        table.add_row(label, *(form.format(column[key]) for column in columns))
-    Console().print(table)
+                rounds = [visited(browser, url + address, profile) for _ in range(visits)]
+                columns[f"{name}, {profile}"] = {key: median(rounds, key) for key in FIGURES}
+    print_table(
+        "Visits with an empty cache, medians",
+        ("", *columns),
+        [
+            (label, *(form.format(column[key]) for column in columns.values()))
+            for key, (label, form) in FIGURES.items()
+        ],
+    )
 
 
 def median(rounds: list[dict[str, float]], key: str) -> float:

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 import photos
 from PIL import Image
+from results import exit_status
 
 SIZES = {"large": 1600, "small": 640, "thumb": 256}
 OURS, DECODER, NAIVE = "thumbnailer", "its decoder alone", "naive Pillow"
@@ -261,9 +262,9 @@ def psnr(pixels: Path, shapes: dict[str, list[int]], reference: Path) -> Iterato
         yield 10 * math.log10(255**2 / error) if error else math.inf
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--input", action="append", choices=INPUTS, help="only this one")
     parser.add_argument("--plot", type=Path, metavar="FILE.svg")
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
@@ -271,15 +272,15 @@ def main() -> None:
     if arguments.one:
         contender, file, *pixels = arguments.one
         run_one(contender, Path(file), Path(pixels[0]) if pixels else None)
-        return
+        return 0
     import thumbnails_report as report
 
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     if sharp := install_sharp():
         ENVIRONMENT["NODE_PATH"] = str(sharp)
-        print(f"sharp {SHARP_VERSION}")
+        print(f"The version of sharp is {SHARP_VERSION}.")
     else:
-        print("sharp is skipped: it needs node, npm and its registry")
+        print("sharp is left out: it needs node, npm and its registry.", file=sys.stderr)
         del CONTENDERS[SHARP_NAME]
     results: dict[str, dict[str, dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -288,9 +289,10 @@ def main() -> None:
         for photo, file in files.items():
             results[photo] = run_input(folder / "pixels" / photo, photo, file, arguments.rounds)
             report.print_input(photo, file.stat().st_size, results[photo])
-    report.print_targets(results)
+    met = report.print_targets(results)
     if arguments.plot:
         report.plot(results, arguments.plot)
+    return exit_status(met=met)
 
 
 def run_input(folder: Path, photo: str, file: Path, rounds: int) -> dict[str, dict[str, Any]]:
@@ -302,7 +304,7 @@ def run_input(folder: Path, photo: str, file: Path, rounds: int) -> dict[str, di
             try:
                 samples[name].append(measure(name, file, None if turn else pixels))
             except (RuntimeError, FileNotFoundError) as error:
-                print(f"{photo}: {name} is skipped: {error}")
+                print(f"{photo}: {name} is left out: {error}", file=sys.stderr)
                 del samples[name]
     results = {}
     for name, runs in samples.items():
@@ -320,4 +322,4 @@ def run_input(folder: Path, photo: str, file: Path, rounds: int) -> dict[str, di
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -86,7 +86,7 @@ def _with_definitions(text: str) -> str:
 
 
 def _check_options(target: str, recipe: str, options: list[str]) -> None:
-    module = re.search(r"(?:-m|\$\(TOOL\)) ((?:ops|tools|tests)\.[\w.]+)", recipe)
+    module = re.search(r"(?:-m|\$\(TOOL\)) ((?:bench|ops|tools|tests)\.[\w.]+)", recipe)
     if module:
         positional = ["PHOTO"] if "$(PHOTO)" in recipe else []
         _check_arguments(module[1], [*positional, *options])

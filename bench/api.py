@@ -143,7 +143,7 @@ def measured_routes(runs: int) -> dict[str, dict[str, float]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=100, help="of each contender (default 100)")
+    parser.add_argument("--runs", type=int, default=60, help="of each contender (default 60)")
     runs = parser.parse_args().runs
     with written_nowhere():
         measured = measured_routes(runs)

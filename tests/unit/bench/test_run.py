@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.results import MISSED, print_table
-from bench.run import BENCHMARKS, Benchmark, PerformanceDocument, run_all
+from bench.run import BENCHMARKS, Benchmark, PerformanceDocument, main, run_all
 
 FAST, SLOW, BROKEN = (Benchmark(name) for name in ("fast", "slow", "broken"))
 
@@ -93,3 +93,17 @@ def test_tables_are_markdown(capsys: pytest.CaptureFixture[str]):
         "| naive Pillow | 12 |\n"
         "\n"
     )
+
+
+def test_all_benchmarks_are_run_unless_some_are_named(monkeypatch: pytest.MonkeyPatch):
+    asked: list[list[str]] = []
+
+    def note(benchmarks: tuple[Benchmark, ...], _: PerformanceDocument) -> list[str]:
+        asked.append([each.name for each in benchmarks])
+        return []
+
+    monkeypatch.setattr("bench.run.run_all", note)
+    for arguments in ([], ["edge", "streams"]):
+        monkeypatch.setattr("sys.argv", ["run", *arguments])
+        assert main() == 0
+    assert asked == [[each.name for each in BENCHMARKS], ["streams", "edge"]]

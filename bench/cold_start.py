@@ -225,7 +225,7 @@ def plot(starts: Mapping[str, list[Start]], file: Path) -> None:
     colors = ["#1f77b4" if (ROOT / "functions" / name).is_dir() else "#999999" for name in names]
     figure, axes = plt.subplots(figsize=(8, 4.2))
     bars = axes.barh(names, values, color=colors)
-    axes.bar_label(bars, [f"{value:.1f}" for value in values], padding=3)
+    axes.bar_label(bars, [f"{value:.1f}" for value in values], padding=14)
     for name, most in AT_MOST.items():
         row = names.index(name)
         axes.plot([most, most], [row - 0.4, row + 0.4], color="#d62728")

@@ -29,7 +29,7 @@ import json, sys, time
 sys.path[:0] = sys.argv[1:]
 import smallest.handler, edge_headers.handler, edge_headers.photo_pages
 edge_headers.photo_pages.get_row = lambda *_: None
-edge_headers.photo_pages.OTHER_SECONDS = 3600
+edge_headers.photo_pages.READY_SECONDS = edge_headers.photo_pages.OTHER_SECONDS = 3600
 work = {name: (smallest.handler.handler, event) if name == "smallest"
         else (edge_headers.handler.handler, event)
         for name, event in json.load(sys.stdin).items()}

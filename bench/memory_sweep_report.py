@@ -131,4 +131,3 @@ def plot(sweeps: Mapping[str, Sweep], file: Path) -> None:
     axes.flat[0].legend(fontsize=8)
     figure.supxlabel("memory in MB; in gray less than the function needs")
     figure.savefig(file, metadata={"Date": None})
-    print(f"drawn: {file}")

@@ -121,7 +121,8 @@ def run(benchmark: Benchmark, document: PerformanceDocument, folder: Path) -> st
         f"Measured on {datetime.now(UTC):%Y-%m-%d} in {seconds:.0f} s; load average of the machine"
         f" {load:.1f} before, {os.getloadavg()[0]:.1f} after."
     )
-    parts = [purpose(script), measured, done.stdout.strip()]
+    printed = re.sub(r"\n{3,}", "\n\n", done.stdout.strip())
+    parts = [purpose(script), measured, printed]
     if benchmark.has_plot:
         parts.append(f"![{benchmark.name}]({chart.parent.name}/{chart.name})")
     return "\n\n".join(parts)

@@ -2,4 +2,4 @@
 
 from typing import Final
 
-PUBLIC_READ: Final = "max-age=0, s-maxage=1, stale-while-revalidate=2, stale-if-error=30"
+PUBLIC_READ: Final = "max-age=0, s-maxage=2, stale-while-revalidate=1, stale-if-error=30"

@@ -113,7 +113,7 @@ def files(site: Site) -> dict[str, bytes]:
 
 def _digest(assets: Mapping[str, bytes]) -> str:
     contents = [f"{key} {hashlib.sha256(body).hexdigest()}" for key, body in assets.items()]
-    return hashlib.sha256("\n".join(contents).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join(contents).encode()).hexdigest()[:10]
 
 
 def unneeded(stored: Mapping[str, datetime], wanted: Set[str]) -> set[str]:

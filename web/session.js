@@ -1,8 +1,7 @@
 // The signed-in user. The page calls the API of the Cognito user pool directly.
 //
-// The ID token is only in memory. The refresh token is in localStorage, which all tabs share: a photo
-// that is opened in a new tab has the same user, and signing out signs out in all tabs. Cognito lets
-// it expire after some hours. The Content-Security-Policy keeps scripts of other origins from it.
+// The ID token is only in memory. The refresh token is in localStorage, so that all tabs have the
+// same user; it expires after some hours. The Content-Security-Policy keeps other scripts from it.
 
 import { ConnectionError, load } from "./dom.js";
 

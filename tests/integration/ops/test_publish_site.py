@@ -81,7 +81,7 @@ def test_everything_that_a_page_names_has_a_hash_in_its_name(site: Site):
         named = re.findall(r'(?:href|src)="/([^"]+)"', published[page].decode())
         assert len(named) > 10
         for key in named:
-            assert re.fullmatch(r"assets/[0-9a-f]{16}/[\w.]+", key)
+            assert re.fullmatch(r"assets/[0-9a-f]{10}/[\w.]+", key)
             assert key in published
     for key in re.findall(r'(?:href|src)="/([^"]+)"', PAGE):
         assert key in published, "the page for a missing path names a file without its hash"

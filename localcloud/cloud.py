@@ -37,8 +37,8 @@ class CloudError(Exception):
     """An operation of the laptop cloud failed; the message says why and what to do."""
 
 
-class PortInUseError(CloudError):
-    """Another process listens on a port that the laptop cloud needs."""
+class PortError(CloudError):
+    """The laptop cloud cannot listen on a port that it needs."""
 
 
 class AlreadyRunningError(CloudError):
@@ -104,7 +104,7 @@ def running(cloud: Cloud, settings: Mapping[str, str] | None = None) -> Iterator
 
     Raises:
         AlreadyRunningError: another process runs one on that port.
-        PortInUseError: something else listens there.
+        PortError: something else listens there.
         CloudError: ministack is not installed, did not start, or has ended before the block.
     """
     cloud.folder.mkdir(parents=True, exist_ok=True)
@@ -145,7 +145,7 @@ def free_port(host: str) -> int:
     The port of a laptop cloud that has started but does not listen yet is not free.
 
     Raises:
-        PortInUseError: none of the ports that are tried is free.
+        PortError: none of the ports that are tried is free.
     """
     taken = {port for port, _ in owners.running(STATE)}
     for port in range(DEFAULT_PORT, DEFAULT_PORT + 200, 10):
@@ -155,7 +155,7 @@ def free_port(host: str) -> int:
             and not listening_error(host, port + 1)
         ):
             return port
-    raise PortInUseError(f"No port of {host} from {DEFAULT_PORT} on is free. Name one with --port.")
+    raise PortError(f"No port of {host} from {DEFAULT_PORT} on is free. Name one with --port.")
 
 
 def running_on(port: int) -> Cloud:
@@ -240,7 +240,7 @@ def _await_free_port(cloud: Cloud) -> None:
     deadline = time.monotonic() + (10 if killed else 0)
     while error := listening_error(cloud.host, cloud.port):
         if time.monotonic() > deadline:
-            raise PortInUseError(
+            raise PortError(
                 f"Cannot listen on {cloud.host}:{cloud.port}: {error}."
                 " Choose another port or address."
             )

@@ -11,7 +11,8 @@ from rich.markup import escape
 
 from localcloud import cloudfront, deployment, owners
 from localcloud.application import Application
-from localcloud.cloud import Cloud, CloudError, running
+from localcloud.arguments import LAST_PORT
+from localcloud.cloud import Cloud, CloudError, PortError, running
 from localcloud.deployment import Report
 from localcloud.event_sources import poller
 from localcloud.event_sources.poller import EventSources
@@ -49,6 +50,7 @@ def running_application(
     Raises:
         CloudError: one of the steps failed; the message says what to do.
     """
+    _require_two_ports(cloud.port, cdn_port)
     with contextlib.ExitStack() as cleanup:
         memory = cleanup.enter_context(cgroups.delegated())
         with step(console, "laptop cloud"):
@@ -79,6 +81,16 @@ def running_application(
             except CloudError as error:
                 console.print(f"[yellow]![/] {logical_id}: {escape(str(error))}")
         yield RunningApplication(application, cloud, stack, outputs, event_sources, distributions)
+
+
+def _require_two_ports(port: int, cdn_port: int) -> None:
+    if cdn_port == port:
+        raise PortError(f"CloudFront and the AWS APIs cannot have the same port {port}.")
+    if cdn_port > LAST_PORT:
+        raise PortError(
+            f"CloudFront needs a port, and there is none after {port}: give one,"
+            f" or at most {LAST_PORT - 1} for the AWS APIs."
+        )
 
 
 def check_and_show(application: Application, cloud: Cloud, console: Console) -> Checked:

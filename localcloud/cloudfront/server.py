@@ -16,7 +16,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from localcloud.cloud import Cloud, CloudError, PortInUseError
+from localcloud.cloud import Cloud, CloudError, PortError
 from localcloud.cloudfront.api import Api
 from localcloud.cloudfront.behaviours import NotModelledError
 from localcloud.cloudfront.caching import Cache
@@ -160,7 +160,7 @@ def listening(port: int) -> Iterator[socket.socket]:
     """Listen on a port of the loopback address until the block ends.
 
     Raises:
-        PortInUseError: another process listens there.
+        PortError: another process listens there.
     """
     # asyncio sets TCP_NODELAY only on sockets that name their protocol.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
@@ -168,7 +168,7 @@ def listening(port: int) -> Iterator[socket.socket]:
         try:
             listener.bind((_ADDRESS, port))
         except OSError as error:
-            raise PortInUseError(
+            raise PortError(
                 f"Cannot listen on {_ADDRESS}:{port} for CloudFront: {error.strerror}."
                 " Choose another port."
             ) from None

@@ -7,6 +7,7 @@ HOST ?= 127.0.0.1
 
 # A value as one word of the shell, whatever it contains.
 quoted = '$(subst ','\'',$(1))'
+ON_STACK = $(if $(STACK),--stack $(call quoted,$(STACK)))
 PORTS = --port $(call quoted,$(PORT)) $(if $(EDGE_PORT),--edge-port $(call quoted,$(EDGE_PORT)))
 
 # .python-version makes python3 of pyenv and uv the right one.
@@ -24,7 +25,8 @@ RUN = PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  The laptop cloud listens on HOST=$(HOST), PORT=$(PORT); its page is on $(if $(EDGE_PORT),EDGE_PORT=$(EDGE_PORT),the next port)."
+	@printf '  The laptop cloud listens on HOST=%s, PORT=%s; its page is on %s.\n' \
+	  $(call quoted,$(HOST)) $(call quoted,$(PORT)) $(call quoted,$(if $(EDGE_PORT),EDGE_PORT=$(EDGE_PORT),the next port))
 
 demo: install ## run the whole application on this machine with sample photos, then remove everything
 	@$(DEMO) demo
@@ -36,68 +38,68 @@ down: install ## end the `make up` of another terminal
 	@$(DEMO) down
 
 redrive: install ## replay what failed, on the laptop or in STACK=…; ARGS=--dry-run only lists it
-	@$(if $(STACK),$(TOOL) ops.redrive --stack $(STACK),$(DEMO) redrive) $(ARGS)
+	@$(if $(STACK),$(TOOL) ops.redrive $(ON_STACK),$(DEMO) redrive) $(ARGS)
 
 publish: install ## upload the page into STACK=… and invalidate it in CloudFront
-	@$(RUN) $(BIN)/python -m ops.publish_site $(if $(STACK),--stack $(STACK))
+	@$(RUN) $(BIN)/python -m ops.publish_site $(ON_STACK)
 
 STAGE ?= dev
 preflight: install ## report what prevents a deployment of STAGE=…, what it creates, what it costs while idle; ARGS=--offline
-	@$(RUN) $(BIN)/python -m ops.preflight --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
+	@$(RUN) $(BIN)/python -m ops.preflight --stage $(call quoted,$(STAGE)) $(ON_STACK) $(ARGS)
 
 deploy: install .venv-audit/installed ## deploy STAGE=dev or prod into an account, after confirmation; ARGS='--parameter Name=Value'
-	@$(RUN) $(BIN)/python -m ops.deploy --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
+	@$(RUN) $(BIN)/python -m ops.deploy --stage $(call quoted,$(STAGE)) $(ON_STACK) $(ARGS)
 	@.venv-audit/bin/python tools/sbom.py .aws-sam/build .aws-sam/sbom.cdx.json
 
 destroy: install ## delete the stack of STAGE=… and its data, after confirmation; ARGS='--wait 12'
-	@$(RUN) $(BIN)/python -m ops.destroy --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
+	@$(RUN) $(BIN)/python -m ops.destroy --stage $(call quoted,$(STAGE)) $(ON_STACK) $(ARGS)
 
 prune: install ## delete versions of functions and layers of STACK=… that nothing uses, after confirmation; ARGS='--keep 3 --dry-run'
-	@$(RUN) $(BIN)/python -m ops.prune $(if $(STACK),--stack $(STACK)) $(ARGS)
+	@$(RUN) $(BIN)/python -m ops.prune $(ON_STACK) $(ARGS)
 
 rotate-origin-secret: install ## replace the secret value that CloudFront sends to the API of STAGE=…; docs/origin-secret.md
-	@$(TOOL) ops.rotate_origin_secret --stage $(STAGE) $(if $(STACK),--stack $(STACK)) $(ARGS)
+	@$(TOOL) ops.rotate_origin_secret --stage $(call quoted,$(STAGE)) $(ON_STACK) $(ARGS)
 
 report: install ## make and print the daily report of the laptop or STACK=…; ARGS='--days 30 --plot days.svg'
-	@$(if $(STACK),$(TOOL) ops.report --stack $(STACK),$(DEMO) report) $(ARGS)
+	@$(if $(STACK),$(TOOL) ops.report $(ON_STACK),$(DEMO) report) $(ARGS)
 
 trace: install ## print the way of PHOTO=<id> from the logs of the laptop or STACK=…; ARGS=--json
 	@$(if $(PHOTO),,echo "Which photo? Give the id that POST /photos returned: make trace PHOTO=<id>" >&2; exit 1)
-	@$(if $(STACK),$(TOOL) ops.trace --stack $(STACK),$(DEMO) trace) $(call quoted,$(PHOTO)) $(ARGS)
+	@$(if $(STACK),$(TOOL) ops.trace $(ON_STACK),$(DEMO) trace) $(call quoted,$(PHOTO)) $(ARGS)
 
 dashboard: install ## draw the dashboard of the laptop or STACK=…; ARGS='--hours 3 --plot dashboard.svg'
-	@$(if $(STACK),$(TOOL) ops.dashboard --stack $(STACK),$(DEMO) dashboard) $(ARGS)
+	@$(if $(STACK),$(TOOL) ops.dashboard $(ON_STACK),$(DEMO) dashboard) $(ARGS)
 
 cost: install ## print what the stack costs and which limit it reaches first; ARGS="--scenario hobby --stage dev"
 	@$(TOOL) ops.cost $(ARGS)
 
-e2e: install ## send a photo through the laptop or STACK=… and delete it again; ARGS=--url=…
-	@$(BIN)/pytest tests/e2e/test_journey.py $(if $(STACK),--stack $(STACK) --force-enable-socket) $(ARGS)
+e2e: install ## send a photo through a laptop cloud of its own or STACK=…, and delete it again; ARGS=--url=…
+	@$(BIN)/pytest tests/e2e/test_journey.py $(if $(STACK),$(ON_STACK) --force-enable-socket) $(ARGS)
 
 attack: install ## attack the application that runs on this machine, and print each case with what it got
 	@PYTHONPATH=layers $(BIN)/python -m tests.hostile $(PORTS) $(ARGS)
 
 chaos: install ## kill processes at random under load, and show that nothing is lost; SEED='1 2' UPLOADS=300 VIEWS=30000
-	@SEED="$(SEED)" UPLOADS="$(UPLOADS)" VIEWS="$(VIEWS)" $(BIN)/pytest -m slow tests/chaos $(ARGS)
+	@SEED=$(call quoted,$(SEED)) UPLOADS=$(call quoted,$(UPLOADS)) VIEWS=$(call quoted,$(VIEWS)) $(BIN)/pytest -m slow tests/chaos $(ARGS)
 
 TARGET ?= photo
 SECONDS ?= 600
 fuzz: install .venv-fuzz/installed ## fuzz TARGET=photo, uploads, views, changes, bodies, cursors or pages for SECONDS=…
-	@PYTHONPATH=functions:layers:. .venv-fuzz/bin/python -m tests.fuzz $(TARGET) --seconds $(SECONDS) $(ARGS)
+	@PYTHONPATH=functions:layers:. .venv-fuzz/bin/python -m tests.fuzz $(call quoted,$(TARGET)) --seconds $(call quoted,$(SECONDS)) $(ARGS)
 
 openapi: install ## write docs/openapi.json from the template's routes and the API's models
 	@PYTHONPATH=functions:layers $(BIN)/python -m tools.openapi
 
 extract: install ## write FLOW=thumbnails, views, replication, report, api or edge as an application of its own into TO=../my-app
-	@$(TOOL) tools.extract "$(FLOW)" "$(TO)"
+	@$(TOOL) tools.extract $(call quoted,$(FLOW)) $(call quoted,$(TO))
 
 remove-flow: install ## remove FLOW=report from this copy of the repository; ARGS=--check changes nothing
-	@$(TOOL) tools.remove_flow "$(FLOW)" $(ARGS)
+	@$(TOOL) tools.remove_flow $(call quoted,$(FLOW)) $(ARGS)
 
 FUNCTION ?= ThumbnailerFunction
 EVENT ?= events/s3_photo_uploaded.json
 invoke: install ## run sam local invoke with FUNCTION=… and EVENT=… against a running `make up`
-	@$(DEMO) invoke $(FUNCTION) $(EVENT)
+	@$(DEMO) invoke $(call quoted,$(FUNCTION)) $(call quoted,$(EVENT))
 
 build: install .venv-audit/installed ## build functions and layers for the laptop by sam build; list what is in them in .laptop/sbom.cdx.json
 	@$(DEMO) build

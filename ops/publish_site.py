@@ -139,7 +139,7 @@ def _folder(key: str) -> str | None:
 
 
 def publish(site: Site, console: Console | None = None) -> int:
-    """Upload all files, delete those of old releases, and invalidate the paths without a hash.
+    """Upload all files, delete those of old releases, and invalidate all paths.
 
     Returns:
         The number of files.
@@ -162,13 +162,13 @@ def publish(site: Site, console: Console | None = None) -> int:
     stored = {each["Key"]: each["LastModified"] for page in pages for each in page["Contents"]}
     for key in sorted(unneeded(stored, wanted.keys())):
         site.s3.delete_object(Bucket=bucket, Key=key)
-    # With `*`: CloudFront keeps the page of each photo under the query that names it.
-    changed = ["/", *(f"/{key}*" for key in wanted if not key.startswith(ASSETS))]
+    # Photos too: copies from before an upgrade may lack the cache tag by which a deletion removes
+    # them.
     site.cloudfront.create_invalidation(
         DistributionId=site.outputs["DistributionId"],
         InvalidationBatch={
             "CallerReference": str(uuid.uuid4()),
-            "Paths": {"Quantity": len(changed), "Items": changed},
+            "Paths": {"Quantity": 1, "Items": ["/*"]},
         },
     )
     return len(wanted)

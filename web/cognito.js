@@ -25,5 +25,8 @@ export async function cognito(operation, body) {
   const result = await answer.json().catch(() => ({}));
   if (answer.ok) return result;
   const code = String(result.__type ?? answer.status).split("#").pop();
+  if (code === "ResourceNotFoundException") {
+    throw new SignInError("The gallery was deployed again. Reload the page.");
+  }
   throw Object.assign(new SignInError(result.message ?? `Sign-in failed: ${code}`), { code });
 }

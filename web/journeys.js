@@ -9,7 +9,7 @@ import { isSignedIn, session, userName } from "./session.js";
 
 const MOST_ROWS = 24;
 const FEED_ROWS = 6;
-const STORED = "gallery.journeys";
+const STORED = `gallery.journeys ${import.meta.url}`; // the folder has a hash of this deployment
 const SLOW_AFTER = 20_000;
 const TIMES = ["uploaded_at", "ready_at", "replicated_at"];
 const ENDED = ["complete", "listed"];

@@ -1,5 +1,6 @@
 """The page without a connection, with a slow API, and with photos that are not listed."""
 
+import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +16,20 @@ from tests.e2e.browser_page import sign_in, tile, visit
 from tests.e2e.conftest import free_port
 from tests.e2e.test_streams import listed_photo
 from tests.e2e.test_thumbnails import jpeg
+
+SIGN_IN_URL = """
+pageModule("session.js").then(({ configuration }) => configuration())
+  .then(({ sign_in_url: url }) => url)
+"""
+
+# Adds a row of a photo that is complete.
+COMPLETE = """
+async () => {
+  const { addByAge, setState } = await pageModule("journeys.js");
+  const photo = { photo_id: "0999", title: "remembered", color: "#fff", renditions: {} };
+  setState(addByAge(photo), "complete");
+}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -254,3 +269,51 @@ def test_tile_requests_one_rendition_while_others_arrive(browser: Browser, url: 
         page.wait_for_load_state("networkidle")
     own = [path for path in requested if path.startswith(f"/photos/{photo_id}/")]
     assert len(own) == len(set(own)), own
+
+
+@pytest.mark.usefixtures("stack")
+def test_sign_in_at_an_earlier_deployment_says_to_reload(browser: Browser, url: str):
+    with visit(browser, url, expected=("status of 400",)) as page:
+
+        def without_the_client(route: Route) -> None:
+            body = (route.request.post_data_json or {}) | {"ClientId": "earlier"}
+            route.continue_(post_data=json.dumps(body))
+
+        page.goto("/")
+        page.route(page.evaluate(SIGN_IN_URL), without_the_client)
+        page.locator("#sign-in").click()
+        dialog = page.locator("#sign-in-dialog")
+        dialog.get_by_label("User name").fill(USER)
+        dialog.get_by_label("Password", exact=True).fill(PASSWORD)
+        dialog.get_by_role("button", name="Sign in").click()
+        problem = "The gallery was deployed again. Reload the page."
+        expect(dialog.get_by_role("alert")).to_have_text(problem)
+
+
+@pytest.mark.usefixtures("stack")
+def test_rows_are_kept_after_a_reload_but_not_after_another_deployment(browser: Browser, url: str):
+    with visit(browser, url, expected=("was preloaded using link preload",)) as page:
+        page.goto("/")
+        expect(page.locator("#grid")).not_to_have_attribute("aria-busy", "true")
+        page.evaluate(COMPLETE)
+        row = page.locator("#journeys li", has_text="remembered")
+        page.reload()
+        expect(row).to_have_attribute("data-state", "complete")
+
+        script = page.locator("script[type=module]").get_attribute("src") or ""
+        folder = script.removesuffix("gallery.js")
+        other = "/assets/of-another-deployment/"
+
+        def deployed_again(route: Route) -> None:
+            answer = route.fetch()
+            route.fulfill(response=answer, body=answer.text().replace(folder, other))
+
+        def same_file(route: Route) -> None:
+            route.continue_(url=route.request.url.replace(other, folder))
+
+        page.route(f"{url}/", deployed_again)
+        page.route(f"**{other}**", same_file)
+        page.reload()
+        expect(page.locator("#grid")).not_to_have_attribute("aria-busy", "true")
+        page.evaluate("pageModule('sending.js')")  # the page loads it after it shows the rows
+        expect(row).to_have_count(0)

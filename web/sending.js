@@ -29,7 +29,7 @@ let running = 0;
 let batch = []; // all files since none was on its way
 
 const total = element("span", { className: "state" });
-const progress = element("progress", { "aria-label": "Upload of all files" });
+const progress = element("progress", { "aria-label": "Complete photos" });
 const cancelAll = element("button", { type: "button", textContent: "Cancel all" });
 const retryAll = element("button", { type: "button", textContent: "Retry failed" });
 const totals = element("div", { id: "totals", hidden: true }, total, progress, retryAll, cancelAll);
@@ -57,7 +57,6 @@ export function sendFiles(files) {
   const picked = files.map((file) => ({
     title: file.name,
     file,
-    bytes: file.size,
     key: crypto.randomUUID(), // the same for every attempt
     canceled: new AbortController(),
     state: "queued",
@@ -77,16 +76,16 @@ export function sendFiles(files) {
   }
 }
 
-/** Show how many files of the batch are complete, and the share of their bytes that is sent. */
+/** Show how many files of the batch are complete. */
 function showTotals() {
   batch = batch.filter(({ canceled }) => !canceled.signal.aborted);
   const countIn = (...states) => batch.filter(({ state }) => states.includes(state)).length;
   const failed = countIn(...FAILED);
   const ending = failed ? `, ${failed} failed` : "";
-  total.textContent = `${countIn("complete")} of ${batch.length} complete${ending}`;
-  const sent = ({ state, file, share }) => (FAILED.includes(state) || !file ? 1 : (share ?? 0));
-  progress.max = batch.reduce((sum, { bytes }) => sum + bytes, 0) || 1;
-  progress.value = batch.reduce((sum, journey) => sum + sent(journey) * journey.bytes, 0);
+  const complete = countIn("complete");
+  total.textContent = `${complete} of ${batch.length} complete${ending}`;
+  progress.max = batch.length || 1;
+  progress.value = complete;
   cancelAll.hidden = countIn(...UNSENT) === 0;
   retryAll.hidden = !batch.some(({ canRetry }) => canRetry);
   totals.hidden = batch.length < 2;
@@ -153,7 +152,6 @@ async function upload(journey) {
     journey.share = share;
     journey.token.sent(share);
     drawRow(journey);
-    showTotals();
   });
 }
 

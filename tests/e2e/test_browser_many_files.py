@@ -68,6 +68,7 @@ def test_failed_files_come_first_and_are_retried_together(
         page.locator("#files").set_input_files(files)
         totals = page.locator("#totals")
         expect(totals).to_contain_text("1 of 4 complete, 3 failed")
+        expect(totals.locator("progress")).to_have_js_property("position", 0.25)
         rows = page.locator("#journeys li")
         for index in range(3):
             expect(rows.nth(index)).to_have_attribute("data-state", "broken")

@@ -245,7 +245,9 @@ def _replay_all(
                 delete(source, failure)
                 del remaining[failure.place]
             time.sleep(max(0.0, 1 / rate - (time.monotonic() - started)))
-    console.print(f"[green]✓[/] {len(waiting) - len(remaining)} of {len(waiting)} processed.")
+    processed = len(waiting) - len(remaining)
+    mark = "[green]✓[/]" if processed else "[red]✗[/]"
+    console.print(f"{mark} {processed} of {len(waiting)} processed.")
     for reason in reasons:
         console.print(f"[red]✗[/] failed again, and stays: {_printable(reason)}")
     return not remaining

@@ -54,6 +54,13 @@ FORGED = {
 }
 
 
+class FailingFunctions:
+    """Lambda's Invoke while the cause of the failures is still there."""
+
+    def invoke(self, **_: Any) -> dict[str, Any]:
+        return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorMessage": "broken"}')}
+
+
 class Functions:
     """Lambda's Invoke for a redrive: the first call succeeds, all others fail."""
 
@@ -208,6 +215,17 @@ def test_a_reason_cannot_control_the_terminal(parts: redrive.FailureSource, cons
     redrive.redrive(parts, console, dry_run=True, kinds=redrive.KINDS, rate=1000)
     assert "gone" in output(console)
     assert not set("\x1b\x07") & set(output(console))
+
+
+def test_a_redrive_that_processes_nothing_shows_no_success(
+    parts: redrive.FailureSource, console: Console
+):
+    send(parts, json.dumps(EVENT))
+    failing = msgspec.structs.replace(parts, lambda_=FailingFunctions())
+    assert not redrive.redrive(failing, console, dry_run=False, kinds=redrive.KINDS, rate=1000)
+    assert "✗ 0 of 1 processed." in output(console)
+    assert "✗ failed again, and stays: event of thumbnailer: " in output(console)
+    assert "✓" not in output(console)
 
 
 def test_events_are_visible_after_an_error_ends_the_replay(

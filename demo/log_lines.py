@@ -2,9 +2,11 @@
 
 import json
 
+from ops.journey import last_line
+
 
 def summary(message: str) -> str | None:
-    """A log line for a person: level, message and subject of a structured line.
+    """A log line for a person: level, message, subject and exception of a structured line.
 
     None for metrics and for the runtime's own lines.
     """
@@ -17,4 +19,6 @@ def summary(message: str) -> str | None:
     about = [str(entry[key]) for key in ("method", "path", "status", "finding") if key in entry]
     if entry.get("photo_id") and entry["photo_id"] not in entry.get("path", ""):
         about.append(entry["photo_id"])
+    if "exception" in entry:
+        about.append(last_line(entry["exception"]))
     return " ".join([f"{entry.get('level', 'INFO'):7}", entry["message"], *about])

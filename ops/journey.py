@@ -126,13 +126,18 @@ def _is_read(entry: Mapping[str, Any]) -> bool:
     return method == "GET" or (method == "POST" and str(entry.get("path")).endswith("/views"))
 
 
+def last_line(exception: object) -> str:
+    """The type and the message of an exception, without its stack trace."""
+    return str(exception).rstrip().rpartition("\n")[2]
+
+
 def own_fields(line: LogLine, photo_id: str) -> str:
     """The fields that not every line has, as `name=value`, with `…` for the photo's id."""
     fields = {name: value for name, value in line.entry.items() if name not in _COMMON_FIELDS}
     if line.level not in _ERROR_LEVELS:
         fields.pop("position", None)  # only useful for a failed record
     if "exception" in fields:
-        fields["exception"] = str(fields["exception"]).rstrip().rpartition("\n")[2]
+        fields["exception"] = last_line(fields["exception"])
     written = []
     for name, value in fields.items():
         text = value if isinstance(value, str) else json.dumps(value)

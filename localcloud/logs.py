@@ -52,13 +52,21 @@ class Deliveries:
         for arn, counters in now.items():
             if counters != self._before.get(arn, Counters()):
                 name = arn.split(":")[6]
-                lines.append(
-                    f"event source → {self._names.get(name, name)} {counters.processed:,} records,"
-                    f" {counters.invocations:,} invocations, {counters.retries:,} retries,"
-                    f" {counters.discarded:,} discarded"
+                counted = ", ".join(
+                    [
+                        _number_of(counters.processed, "record", "records"),
+                        _number_of(counters.invocations, "invocation", "invocations"),
+                        _number_of(counters.retries, "retry", "retries"),
+                        f"{counters.discarded:,} discarded",
+                    ]
                 )
+                lines.append(f"event source → {self._names.get(name, name)} {counted}")
         self._before = now
         return lines
+
+
+def _number_of(count: int, one: str, several: str) -> str:
+    return f"{count:,} {one if count == 1 else several}"
 
 
 def _news(logs: Any, group: str, tokens: dict[tuple[str, str], str]) -> Iterator[Any]:

@@ -1,7 +1,18 @@
+import os
+
 import pytest
+
+from tests.chaos.plan import plans_of
 
 SUMMARY: list[str] = []
 """What the runs have held and survived, for the lines that pytest ends with."""
+
+
+def pytest_configure() -> None:
+    try:
+        plans_of(os.environ)
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -30,7 +30,7 @@ _SECONDS_OF_ONE_INPUT = 60  # the timeout of the thumbnailer
 
 def main() -> None:
     """Start libFuzzer, which ends the process: status 0 if nothing was found in the time."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz")
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", usage=argparse.SUPPRESS)
     parser.add_argument("target", choices=TARGETS)
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0, help="0 takes another one each time")

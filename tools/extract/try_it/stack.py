@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 _SECONDS: Final = 120  # for the first start of a function
 
@@ -20,8 +21,11 @@ def arguments() -> argparse.Namespace:
 
 
 def outputs(stack: str) -> dict[str, str]:
-    """The outputs of a stack by name."""
-    [described] = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    """The outputs of a stack by name; the program ends if the stack cannot be read."""
+    try:
+        [described] = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    except (BotoCoreError, ClientError) as error:
+        sys.exit(f"Stack {stack} cannot be read: {error}")
     return {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
 
 

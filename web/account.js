@@ -1,7 +1,7 @@
 // The user name and the sign-in button in the head of a page.
 
 import { announce, byId, element, load, messageFor, notify, until } from "./dom.js";
-import { configuration, idToken, isSignedIn, session, signOut, userName } from "./session.js";
+import { configuration, session, signOut, userName } from "./session.js";
 
 /** Show who is signed in, now and whenever that changes. */
 export function showAccount() {
@@ -42,17 +42,9 @@ function draw() {
         type: "button",
         id: "sign-in",
         textContent: "Sign in",
-        disabled: isSignedIn(), // a token is being requested
         onclick: () => askToSignIn(),
       }),
     );
-    // A failed refresh of the token must not break the rest of the page.
-    if (isSignedIn()) {
-      idToken().catch((error) => {
-        byId("sign-in").disabled = false;
-        notify(messageFor(error));
-      });
-    }
   }
 }
 

@@ -5,7 +5,7 @@ import { announce, isolated, load, messageFor, notify, until } from "./dom.js";
 import { deleted } from "./memory.js";
 import { showMeasure } from "./picture.js";
 import { drawRow, measure, showRows, STEPS } from "./rows.js";
-import { isSignedIn, session, userName } from "./session.js";
+import { session, userName } from "./session.js";
 
 const MOST_ROWS = 24;
 const FEED_ROWS = 6;
@@ -142,7 +142,7 @@ async function onSessionChange() {
   try {
     await until(async () => (await load(() => import("./own_photos.js"))).showOwnPhotos());
   } catch (error) {
-    if (isSignedIn()) notify(messageFor(error));
+    if (userName()) notify(messageFor(error));
   }
 }
 

@@ -5,14 +5,14 @@ import { deletion } from "./deletion.js";
 import { UserError } from "./dom.js";
 import { follow, showFailed } from "./follow.js";
 import { addByAge, fail, isShown } from "./journeys.js";
-import { isSignedIn } from "./session.js";
+import { userName } from "./session.js";
 
 const UPLOAD_LIFETIME = 15 * 60_000; // then the signed request expires
 
 /** Show photos that failed, or wait for their upload or for thumbnailer. */
 export async function showOwnPhotos() {
   for await (const photo of api.myPhotos()) {
-    if (!isSignedIn()) return; // meanwhile
+    if (!userName()) return; // meanwhile
     if (photo.status !== "READY" && !isShown(photo)) show(photo);
   }
 }

@@ -1,20 +1,21 @@
 // The signed-in user. The page calls the API of the Cognito user pool directly.
 //
-// The ID token is only in memory. The refresh token is in localStorage, so that all tabs have the
-// same user; it expires after some hours. The Content-Security-Policy keeps other scripts from it.
+// The ID token is only in memory. The refresh token and the user's name are in localStorage, so that
+// all tabs have the same user. The token expires after some hours. The Content-Security-Policy keeps
+// other scripts from it.
 
 import { ConnectionError, load } from "./dom.js";
 
-const REFRESH_TOKEN = "gallery.refresh_token";
+const SESSION = "gallery.session";
 const EARLY = 60_000; // so that no token expires on its way
 
 /** Fires `change` whenever a user signs in or out, and before it `leave` if the user wants to. */
 export const session = new EventTarget();
 
 addEventListener("storage", ({ key, newValue }) => {
-  if (key !== REFRESH_TOKEN) return;
+  if (key !== SESSION) return;
   if (newValue === null) return leave();
-  if (token) tokenOf = newValue; // another tab got it for the same user
+  if (token) tokenOf = stored().refreshToken; // another tab got it for the same user
   else session.dispatchEvent(new Event("change"));
 });
 addEventListener("pageshow", ({ persisted }) => {
@@ -45,43 +46,35 @@ let refreshing = null;
 const cognito = async (operation, body) =>
   (await load(() => import("./cognito.js"))).cognito(operation, body);
 
-const storedToken = () => localStorage.getItem(REFRESH_TOKEN);
+const stored = () => JSON.parse(localStorage.getItem(SESSION) ?? "{}");
 
-/** Whether a user is signed in, as far as is known without a request. */
-export const isSignedIn = () => storedToken() !== null;
-
-/** The name of the signed-in user, once there is a token. */
-export function userName() {
-  if (!token || tokenOf !== storedToken()) return null;
-  const bytes = atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"));
-  const text = new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0)));
-  const claims = JSON.parse(text);
-  return claims.email ?? claims["cognito:username"];
-}
+/** The name of the signed-in user, or null, as far as is known without a request. */
+export const userName = () => stored().name ?? null;
 
 /** An ID token that has not expired, or null without a signed-in user. */
 export async function idToken() {
-  const refreshToken = storedToken();
+  const { refreshToken } = stored();
   if (!refreshToken) return null;
   if (token && tokenOf === refreshToken && Date.now() < expires - EARLY) return token;
   refreshing ??= cognito("InitiateAuth", {
     AuthFlow: "REFRESH_TOKEN_AUTH",
     AuthParameters: { REFRESH_TOKEN: refreshToken },
   })
-    .then((answer) => storedToken() === refreshToken && accept(answer)) // or signed out meanwhile
+    // Or the user has signed out meanwhile.
+    .then((answer) => stored().refreshToken === refreshToken && accept(answer))
     .catch((error) => {
       if (error.code !== "NotAuthorizedException") throw error;
       forget(); // expired or revoked
     })
     .finally(() => (refreshing = null));
   await refreshing;
-  return userName() && token;
+  return tokenOf === stored().refreshToken ? token : null;
 }
 
 /** Sign out, here and at Cognito. */
 export async function signOut() {
-  const refreshToken = storedToken();
-  localStorage.removeItem(REFRESH_TOKEN);
+  const { refreshToken } = stored();
+  localStorage.removeItem(SESSION);
   leave();
   if (refreshToken) await cognito("RevokeToken", { Token: refreshToken });
 }
@@ -96,7 +89,7 @@ function leave() {
 /** Sign out here: the tokens are not valid any more. */
 export function forget() {
   token = null;
-  localStorage.removeItem(REFRESH_TOKEN);
+  localStorage.removeItem(SESSION);
   session.dispatchEvent(new Event("change"));
 }
 
@@ -104,8 +97,13 @@ export function forget() {
 export function accept({ AuthenticationResult: result }) {
   token = result.IdToken;
   expires = Date.now() + result.ExpiresIn * 1000;
+  const bytes = atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"));
+  const text = new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0)));
+  const claims = JSON.parse(text);
+  const name = claims.email ?? claims["cognito:username"];
+  const before = userName();
   // A refresh returns a new refresh token only if the pool rotates them.
-  if (result.RefreshToken) localStorage.setItem(REFRESH_TOKEN, result.RefreshToken);
-  tokenOf = storedToken();
-  session.dispatchEvent(new Event("change"));
+  tokenOf = result.RefreshToken ?? stored().refreshToken;
+  localStorage.setItem(SESSION, JSON.stringify({ refreshToken: tokenOf, name }));
+  if (name !== before) session.dispatchEvent(new Event("change"));
 }

@@ -106,6 +106,7 @@ def test_bars_begin_with_the_first_view_of_the_hour(
 ):
     with visit(browser, url, expected=("status of 404",)) as page:
         page.goto("/photo.html?id=none")
+        expect(page.locator("#chart-title")).to_have_text("Views per minute")
         drawn = page.evaluate(CHART, ago)
         assert drawn == {"texts": texts, "bars": bars, "first": bars - 1 - ago}
 
@@ -178,6 +179,23 @@ def test_all_tabs_have_the_same_user(browser: Browser, url: str, photo_id: str):
         other.locator("#sign-out").click()
         page.reload()
         expect(page.locator("#sign-in")).to_be_enabled()
+
+
+@pytest.mark.usefixtures("id_token")
+def test_user_and_header_stay_while_the_cloud_is_down(browser: Browser, url: str, photo_id: str):
+    def lose_requests(route: Route) -> None:
+        if route.request.resource_type == "fetch":
+            return route.abort()
+        return route.fallback()
+
+    with visit(browser, url, expected=("ERR_FAILED",)) as page:
+        page.goto("/")
+        sign_in(page)
+        page.route("**/*", lose_requests)
+        page.goto(f"/photo.html?id={photo_id}")
+        expect(page.locator("#notice")).to_contain_text("cannot be reached")
+        expect(page.locator("#user-name")).to_have_text(USER)
+        assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 
 def test_row_of_a_photo_from_the_gallery_shows_only_what_is_known(

@@ -93,7 +93,7 @@ function stateText(journey) {
   }
   if (journey.slow) return SLOW;
   const total = journey.state === "complete" && sum(journey);
-  return total ? `Complete: ${duration(total)} in the functions` : WORDS[journey.state];
+  return total ? `Complete: ${duration(total)} in all` : WORDS[journey.state];
 }
 
 function drawProgress(journey, row) {

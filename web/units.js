@@ -1,7 +1,7 @@
 // Sizes of files.
 
-const tenth = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+const short = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 
 /** A number of bytes in kB or MB, which are powers of ten. */
 export const megabytes = (bytes) =>
-  bytes < 100_000 ? `${tenth.format(bytes / 1000)} kB` : `${tenth.format(bytes / 1e6)} MB`;
+  bytes < 1e6 ? `${short.format(bytes / 1000)} kB` : `${short.format(bytes / 1e6)} MB`;

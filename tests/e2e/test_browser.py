@@ -33,6 +33,16 @@ FOR_ACTIONS = (
     *("own_photos.js", "sending.js", "sign_in.js", "token.js", "uploads.css", "uploads.js"),
 )
 
+# Whether a text of the flow picture sticks out of its box.
+STICKS_OUT = """
+[...document.querySelectorAll("#picture li, #edge")].filter((box) => {
+  const range = document.createRange();
+  range.selectNodeContents(box);
+  const [inner, outer] = [range, box].map((each) => each.getBoundingClientRect());
+  return inner.left < outer.left || inner.right > outer.right;
+}).map(({ id }) => id)
+"""
+
 # What a page says of a JPEG file of that many bytes.
 REFUSAL = """
 async (size) => {
@@ -222,6 +232,7 @@ def test_everyone_can_use_the_page(
         assert is_dark(page) == (options.get("color_scheme") == "dark")
         assert serious_findings(page) == []
         assert horizontal_scroll(page) == 0
+        assert page.evaluate(STICKS_OUT) == []
         page.locator("#sign-in").click()
         expect(page.locator("#sign-in-dialog")).to_be_visible()
         assert serious_findings(page) == []

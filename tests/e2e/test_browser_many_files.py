@@ -93,6 +93,9 @@ def test_list_of_many_files_shows_that_it_scrolls(browser: Browser, url: str, tm
             page.locator("#files").set_input_files(files)
             expect(page.locator("#totals")).to_contain_text("0 of 9 complete, 9 failed")
             assert share_of_the_last_row_in_view(page) == pytest.approx(0.5, abs=0.3)
+            bar = page.locator("#totals progress").bounding_box()
+            assert bar is not None
+            assert bar["width"] > 250
 
 
 def share_of_the_last_row_in_view(page: Page) -> float:

@@ -130,6 +130,7 @@ def test_journey_of_a_photo_asks_once_for_each_step(
         expect(row).to_have_attribute("data-state", "uploaded")
         page.clock.run_for(10_000)
         expect(row).to_have_attribute("data-state", "complete")
+        expect(row).to_contain_text("s in all")
         page.clock.run_for(HOUR)
         assert asked(page) == [
             *("POST /api/photos", f"GET {path}", "GET /api/photos"),

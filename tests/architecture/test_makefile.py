@@ -83,7 +83,13 @@ def _print_arguments(program: Path, more: str = "") -> None:
 
 def made(project: Path, *words: str) -> tuple[int, list[str]]:
     done = subprocess.run(
-        ["make", *words], cwd=project, check=False, capture_output=True, text=True
+        ["make", *words],
+        cwd=project,
+        # Not as a part of `make test`, which would name the folder that it enters.
+        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
+        check=False,
+        capture_output=True,
+        text=True,
     )
     return done.returncode, (done.stdout + done.stderr).splitlines()
 

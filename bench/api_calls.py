@@ -17,16 +17,22 @@ from results import print_table
 
 from gallery_api import handler as gallery_api
 from shared.dynamodb import to_item
+from shared.view_rows import TOTAL, minute_key, pack_minutes
 
 # A photo that was seen in each of the last 60 minutes, and has three renditions.
-_MINUTES = [
-    f"minute#{datetime.now(UTC) - timedelta(minutes=age):%Y-%m-%dT%H:%MZ}" for age in range(60)
-]
-_VIEWS = [
-    to_item(
-        {"photo_id": PHOTO.photo_id, "period": period, "views": 7, "counted_at": PHOTO.ready_at}
-    )
-    for period in ["total", *_MINUTES]
+_NOW = datetime.now(UTC).replace(second=0, microsecond=0)
+_MINUTES = [_NOW - timedelta(minutes=age) for age in range(60)]
+_TOTAL = {
+    "photo_id": PHOTO.photo_id,
+    "period": TOTAL,
+    "views": 420,
+    "counted_at": PHOTO.ready_at,
+    "last_sequence": "4" * 56,
+    "version": 60,
+    "recent": pack_minutes({int(minute.timestamp()) // 60: 7 for minute in _MINUTES}),
+}
+_MINUTE_KEYS = [
+    to_item({"photo_id": PHOTO.photo_id, "period": minute_key(minute)}) for minute in _MINUTES
 ]
 _RENDITIONS = "".join(
     f"<Contents><Key>{rendition.key}</Key></Contents>" for rendition in PHOTO.renditions.values()
@@ -34,7 +40,8 @@ _RENDITIONS = "".join(
 BODIES = {
     "GetItem": json.dumps({"Item": ITEM}),
     "Query": json.dumps({"Items": [ITEM] * (PAGE_SIZE + 1)}),
-    "Query of views": json.dumps({"Items": _VIEWS}),
+    "Query of totals": json.dumps({"Items": [to_item(_TOTAL)]}),
+    "Query of minutes": json.dumps({"Items": _MINUTE_KEYS}),
     "UpdateItem": json.dumps({"Attributes": ITEM}),
     "BatchWriteItem": json.dumps({"UnprocessedItems": {}}),
     "PutRecord": json.dumps({"ShardId": "shardId-000000000000", "SequenceNumber": "4" * 56}),
@@ -54,9 +61,10 @@ class CountedRequests:
 
     def answer(self, request: Any, event_name: str, **_: object) -> AWSResponse:
         name = event_name.rpartition(".")[2]
-        of_views = name == "Query" and b'"Views"' in request.body
-        body = BODIES.get(f"{name} of views" if of_views else name, "{}").encode()
         self.names.append(name)
+        if name == "Query" and b'"Views"' in request.body:
+            name = f"Query of {'totals' if b'begins_with' in request.body else 'minutes'}"
+        body = BODIES.get(name, "{}").encode()
         headers = sum(len(f"{key}: {value}\r\n") for key, value in request.headers.items())
         self.sent += headers + len(request.body or b"")
         self.received += len(body)

@@ -37,7 +37,7 @@ def test_change_of_a_table_is_audited_through_a_stream():
         dynamodb.put_item(TableName=accounts, Item={"account": {"S": "a"}, "sum": {"N": "1"}})
         dynamodb.put_item(TableName=accounts, Item={"account": {"S": "a"}, "sum": {"N": "2"}})
         dynamodb.delete_item(TableName=accounts, Key={"account": {"S": "a"}})
-        audit.event_sources.await_drained(60)
+        audit.event_sources.await_drained(120)
         rows = dynamodb.scan(TableName=audit.outputs["Audit"])["Items"]
         assert sorted(row["kind"]["S"] for row in rows) == ["INSERT", "MODIFY", "REMOVE"]
 

@@ -69,7 +69,7 @@ def photos(gallery: Gallery, event_sources: EventSources) -> dict[str, str]:
             photo = gallery.settled(created["photo"]["photo_id"])
             assert photo["status"] == "READY"
             photos[operation["operationId"]] = photo["photo_id"]
-    event_sources.await_drained(60)
+    event_sources.await_drained(120)
     return photos
 
 

@@ -300,7 +300,7 @@ def test_waiting_page_keeps_its_place_when_the_photo_comes(
         expect(page.locator("#state")).to_contain_text("The thumbnails are being made")
         gallery.upload(created["upload"], data)
         expect(page.locator("#frame img")).to_be_visible()
-        event_sources.await_drained(30)
+        event_sources.await_drained(120)
         expect(page.locator("#counted")).to_contain_text("Yours was counted in")
 
 

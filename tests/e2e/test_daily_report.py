@@ -158,7 +158,7 @@ def test_report_in_shares_is_the_one_without(
         created = gallery.create_photo(title, "image/jpeg", len(data))
         gallery.upload(created["upload"], data)
         gallery.settled(created["photo"]["photo_id"])
-    event_sources.await_drained(30)
+    event_sources.await_drained(120)
     client, s3 = cloud.client("stepfunctions"), cloud.client("s3")
     reports = []
     for day, more in (("01", {}), ("02", {"photos_per_share": 1})):
@@ -212,7 +212,7 @@ def test_role_lets_the_report_settle_and_remove_what_it_finds(
     ready = gallery.create_photo("Loses its row", "image/jpeg", len(data))
     gallery.upload(ready["upload"], data)
     listed = gallery.settled(ready["photo"]["photo_id"])["photo_id"]
-    event_sources.await_drained(30)
+    event_sources.await_drained(120)
     row = {"TableName": stack["CatalogTableName"], "Key": to_item({"photo_id": listed})}
     extra = "019a9fb2-0c7b-7c3e-9a52-000000000002"
     item = dynamodb.get_item(**row)["Item"] | to_item({"photo_id": extra})
@@ -240,7 +240,7 @@ def test_role_lets_the_report_settle_and_remove_what_it_finds(
     failed = gallery.photo(never)
     assert (failed["status"], failed["error"]) == ("FAILED", "never uploaded")
     assert not any(is_there(cloud, bucket, key) for bucket, key in orphans)
-    event_sources.await_drained(30)
+    event_sources.await_drained(120)
     wanted = {listed, lost["photo"]["photo_id"]}
     among = wanted | {extra}
     awaited(lambda: {each["photo_id"] for each in gallery.photos()} & among == wanted)

@@ -53,7 +53,7 @@ def test_every_service_counts_the_photos_that_pass_through_it(
     created = gallery.create_photo(sample.title, sample.content_type, len(sample.data))
     gallery.upload(created["upload"], sample.data)
     assert gallery.settled(created["photo"]["photo_id"])["status"] == "READY"
-    event_sources.await_drained(30)
+    event_sources.await_drained(120)
     for space, metric, of in counted:
         assert total(space, metric, **of) - before[metric] == 1, metric
     for space, metric, of in timed:

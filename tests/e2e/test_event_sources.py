@@ -150,7 +150,7 @@ def test_only_the_poison_record_ends_in_the_bucket(cloud: Cloud, tmp_path: Path)
         assert "assumed-role/poisoned/poisoned is not authorized" in denied[0]
         assert not s3.list_objects_v2(Bucket="failed-batches")["KeyCount"]
         consumer.allow(["s3:PutObject"], ["arn:aws:s3:::failed-batches/*"])
-        sources.await_drained(30)
+        sources.await_drained(120)
         counters = sources.counters()[consumer.arn]
         assert (counters.processed, counters.discarded) == (40, 1)
     [failed] = s3.list_objects_v2(Bucket="failed-batches")["Contents"]
@@ -185,7 +185,7 @@ def test_ministack_does_not_poll_what_the_engine_does(cloud: Cloud, tmp_path: Pa
     assert not (tmp_path / "seen").exists(), "before the engine runs"
     with event_sources.running(cloud) as sources:
         put(cloud, arn, *range(4, 9))
-        sources.await_drained(20)
+        sources.await_drained(120)
         get = cloud.client("lambda").get_event_source_mapping
         assert get(UUID=created["UUID"])["State"] == "Disabled"
         assert get(UUID=off["UUID"])["State"] == "Disabled"
@@ -204,10 +204,10 @@ def test_restarted_engine_resumes_at_its_checkpoint(cloud: Cloud, tmp_path: Path
     )
     with event_sources.running(cloud) as sources:
         put(cloud, arn, 1, 2, 3)
-        sources.await_drained(20)
+        sources.await_drained(120)
     put(cloud, arn, 4, 5)
     with event_sources.running(cloud) as sources:
-        sources.await_drained(20)
+        sources.await_drained(120)
     assert sorted(consumer.seen()) == [1, 2, 3, 4, 5]
 
 
@@ -221,11 +221,11 @@ def test_changed_settings_are_followed(cloud: Cloud, tmp_path: Path):
     )
     with event_sources.running(cloud) as sources:
         put(cloud, arn, 1, 2)
-        sources.await_drained(20)
+        sources.await_drained(120)
         lambda_.update_event_source_mapping(UUID=mapping["UUID"], BatchSize=100, Enabled=True)
-        sources.await_drained(20)  # has seen the new settings
+        sources.await_drained(120)  # has seen the new settings
         put(cloud, arn, 3, 4, 5)
-        sources.await_drained(20)
+        sources.await_drained(120)
     assert consumer.batches() == [[1], [2], [3, 4, 5]]
 
 
@@ -261,7 +261,7 @@ def test_table_stream_is_delivered_to_an_alias_in_order(cloud: Cloud, tmp_path: 
         dynamodb.put_item(TableName="changes", Item={"id": {"S": "filtered"}})
         for item in items:
             dynamodb.put_item(TableName="changes", Item=item)
-        sources.await_drained(20)
+        sources.await_drained(120)
         assert sources.counters()[consumer.arn].filtered == 1
     assert len(consumer.seen()) == 9
     for key in range(3):
@@ -290,7 +290,7 @@ def test_discarded_table_change_is_sent_to_a_queue(cloud: Cloud, tmp_path: Path)
             cloud.client("dynamodb").put_item(
                 TableName="poisoned-changes", Item={"id": {"S": name}}
             )
-        sources.await_drained(20)
+        sources.await_drained(120)
     [message] = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
     body = json.loads(message["Body"])
     assert body["requestContext"]["condition"] == "RetryAttemptsExhausted"
@@ -317,7 +317,7 @@ def test_missing_read_permission_is_reported_and_recovers_without_a_restart(
         ):
             sources.await_drained(0.5)
         consumer.allow(STREAM_ACTIONS, [arn])
-        sources.await_drained(20)
+        sources.await_drained(120)
     assert consumer.seen() == [1]
 
 
@@ -337,7 +337,7 @@ def test_engine_waits_while_the_cloud_is_down(tmp_path: Path):
             get = lambda_.get_event_source_mapping
             awaited(lambda: get(UUID=uuid)["State"] == "Disabled")  # ministack is out of it
             put(cloud, arn, 1)
-            sources.await_drained(20)
+            sources.await_drained(120)
             assert consumer.seen() == [1]
         before = time.monotonic()
     assert time.monotonic() - before < 10

@@ -46,6 +46,6 @@ def test_change_that_is_not_a_photo_is_quarantined(
     dynamodb.put_item(**table, Item=to_item(NOT_A_PHOTO))
     awaited(lambda: keys(cloud, bucket, prefix))
     dynamodb.delete_item(**table, Key=to_item({"photo_id": NOT_A_PHOTO["photo_id"]}))
-    event_sources.await_drained(30)
+    event_sources.await_drained(120)
     for key in keys(cloud, bucket, prefix):
         s3.delete_object(Bucket=bucket, Key=key)

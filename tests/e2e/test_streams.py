@@ -42,7 +42,7 @@ def listed_photo(gallery: Gallery, event_sources: EventSources) -> str:
     created = gallery.create_photo("Seen", "image/jpeg", len(data))
     gallery.upload(created["upload"], data)
     photo_id = str(gallery.settled(created["photo"]["photo_id"])["photo_id"])
-    event_sources.await_drained(30)
+    event_sources.await_drained(120)
     awaited(lambda: is_listed(gallery, photo_id))
     return photo_id
 
@@ -116,7 +116,7 @@ def waiting(cloud: Cloud, stack: Mapping[str, str], prefix: str) -> dict[str, An
 def test_views_by_the_api_are_counted(gallery: Gallery, event_sources: EventSources, photo_id: str):
     for _ in range(7):
         gallery.record_view(photo_id)
-    event_sources.await_drained(30)
+    event_sources.await_drained(120)
     counted = gallery.views(photo_id)
     assert counted["total"] == 7
     assert sum(minute["views"] for minute in counted["minutes"]) == 7
@@ -151,12 +151,12 @@ def test_redrive_corrects_every_count_after_a_broken_release_and_poison(
     before = waiting(cloud, stack, "quarantine/")
     put(cloud, stack, failed, *views(failed, 2))
     put(cloud, stack, f"{failed}#7", *views(failed, 1))
-    event_sources.await_drained(30)
+    event_sources.await_drained(120)
 
     release(cloud, stack, built, handler=BROKEN)
     put(cloud, stack, failed, *views(failed, 25))
     put(cloud, stack, f"{failed}#7", *views(failed, 15))
-    event_sources.await_drained(60)
+    event_sources.await_drained(120)
     batches = waiting(cloud, stack, "aws/lambda/")
     assert sum(len(json.loads(batch["payload"])["Records"]) for batch in batches.values()) == 40
     assert gallery.views(failed)["total"] == 3
@@ -165,7 +165,7 @@ def test_redrive_corrects_every_count_after_a_broken_release_and_poison(
     release(cloud, stack, built, handler=sound + RAISES_ON.format(photo_id=quarantined))
     put(cloud, stack, quarantined, *views(quarantined, 9))
     put(cloud, stack, failed, b"not JSON", *views(failed, 2))
-    event_sources.await_drained(30)
+    event_sources.await_drained(120)
     aside = waiting(cloud, stack, "quarantine/").keys() - before.keys()
     assert len(aside) == 9 + 1
     # CloudFront keeps the counts for a moment.

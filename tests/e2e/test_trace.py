@@ -30,10 +30,10 @@ def photo_id(gallery: Gallery, event_sources: EventSources) -> str:
     photo_id, neighbour = (str(each["photo"]["photo_id"]) for each in created)
     for each in (photo_id, neighbour):
         assert gallery.settled(each)["status"] == Status.READY
-    event_sources.await_drained(30)
+    event_sources.await_drained(120)
     gallery.record_view(photo_id)
     gallery.delete_photo(photo_id)
-    event_sources.await_drained(30)
+    event_sources.await_drained(120)
     return photo_id
 
 

@@ -180,7 +180,7 @@ def fail_a_batch(upgrade: Upgrade, built: Build, photo_id: str) -> None:
     )
     release(upgrade.cloud, upgrade.outputs, built, handler=BROKEN)
     put(upgrade.cloud, upgrade.outputs, photo_id, *views(photo_id, 4))
-    upgrade.event_sources.await_drained(60)
+    upgrade.event_sources.await_drained(120)
     client.update_event_source_mapping(
         UUID=mapping["UUID"],
         MaximumRetryAttempts=mapping["MaximumRetryAttempts"],
@@ -295,7 +295,7 @@ def test_new_photo_and_a_deletion_of_an_old_one(upgraded: Upgrade):
         photo_id = created["photo"]["photo_id"]
         assert gallery.settled(photo_id)["status"] == "READY"
         gallery.delete_photo(old["photo_id"])
-        upgraded.event_sources.await_drained(30)
+        upgraded.event_sources.await_drained(120)
 
         def listed() -> set[str]:
             return {each["photo_id"] for each in gallery.photos()}
@@ -306,6 +306,6 @@ def test_new_photo_and_a_deletion_of_an_old_one(upgraded: Upgrade):
 
 
 def test_daily_report_finds_no_difference(upgraded: Upgrade, capsys: pytest.CaptureFixture[str]):
-    upgraded.event_sources.await_drained(30)
+    upgraded.event_sources.await_drained(120)
     assert report.main(["--stack", STACK]) == 0
     assert "No findings" in capsys.readouterr().out

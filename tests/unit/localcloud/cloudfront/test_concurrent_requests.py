@@ -43,17 +43,17 @@ def at_once(
         if arrived.is_set():
             return others()
         arrived.set()
-        assert go_on.wait(5)
+        assert go_on.wait(60)
         return first
 
     world.origin = origin
     with ThreadPoolExecutor(4) as viewers:
         answers = [viewers.submit(world.get, "/a")]
-        assert arrived.wait(5)
+        assert arrived.wait(60)
         answers += [viewers.submit(world.get, "/a") for _ in range(3)]
-        assert all(waiting.acquire(timeout=5) for _ in range(3))
+        assert all(waiting.acquire(timeout=60) for _ in range(3))
         go_on.set()
-        return [result(each.result(5)) for each in answers]
+        return [result(each.result(60)) for each in answers]
 
 
 def test_equal_misses_at_the_same_time_are_one_request_to_the_origin(waiting: threading.Semaphore):
@@ -64,7 +64,7 @@ def test_equal_misses_at_the_same_time_are_one_request_to_the_origin(waiting: th
 
 def test_equal_misses_of_a_response_that_is_not_cached_do_not_queue(waiting: threading.Semaphore):
     """The three that waited are at the origin together, or the barrier breaks."""
-    together = threading.Barrier(3, timeout=5)
+    together = threading.Barrier(3, timeout=60)
     uncacheable = replace(PAGE, headers=(("Cache-Control", "no-store"),))
 
     def others() -> Response:
@@ -78,7 +78,7 @@ def test_equal_misses_of_a_response_that_is_not_cached_do_not_queue(waiting: thr
 
 def test_no_request_waits_with_caching_disabled():
     """Two viewers are at the origin together, or the barrier breaks."""
-    together = threading.Barrier(2, timeout=5)
+    together = threading.Barrier(2, timeout=60)
 
     def origin(_: Request) -> Response:
         together.wait()
@@ -87,4 +87,4 @@ def test_no_request_waits_with_caching_disabled():
     world = World(origin=origin)
     with ThreadPoolExecutor(2) as viewers:
         answers = [viewers.submit(world.get, "/api/a") for _ in range(2)]
-        assert [result(each.result(5)) for each in answers] == ["Miss", "Miss"]
+        assert [result(each.result(60)) for each in answers] == ["Miss", "Miss"]

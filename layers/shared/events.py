@@ -18,6 +18,6 @@ def check_event[T](function: str, expected: str, event: Any, shape: type[T]) -> 
     """
     try:
         return msgspec.convert(event, shape)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the second: a lone surrogate
         message = f"{function} expects {expected}, and got another event: {error}."
         raise UnexpectedEventError(f"{message} Check what invokes it.") from error

@@ -62,7 +62,8 @@ def seeds(target: str) -> list[bytes]:
             return [b"AZqhoF48fRGKez8snU5fYA"]
         case "uploads":
             names = ("s3_photo_uploaded", "s3_original_removed")
-            return [(ROOT / "events" / f"{name}.json").read_bytes() for name in names]
+            events = [(ROOT / "events" / f"{name}.json").read_bytes() for name in names]
+            return [*events, events[0].replace(b'"bucket"', rb'"\ud915": 1, "bucket"')]
         case "pages":
             return [
                 b"photo.html?id=x",

@@ -2,15 +2,39 @@
 
 import threading
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Final
+
+_TAGS_READ_AS_TEXT: Final = {
+    f"tag:yaml.org,2002:{kind}" for kind in ("bool", "float", "int", "timestamp")
+}
 
 
 def install() -> None:
     """Replace ministack's functions that behave differently."""
+    _read_keys_as_text()
     transform_with_parameters()
     _leave_out_unknown_types()
     _transform_nested_stacks()
     _keep_failures_of_aliases()
+
+
+def _read_keys_as_text() -> None:
+    """Read keys such as the status codes of an OpenAPI document as text, as CloudFormation does.
+
+    ministack refuses the template of a stack with a key that YAML reads as a number.
+    """
+    from ministack.services.cloudformation import engine  # noqa: PLC0415
+
+    construct = engine.CfnLoader.construct_mapping
+
+    def construct_with_text(loader: Any, node: Any, deep: bool = False) -> Any:
+        loader.flatten_mapping(node)
+        for key, _ in node.value:
+            if key.tag in _TAGS_READ_AS_TEXT:
+                key.tag = "tag:yaml.org,2002:str"
+        return construct(loader, node, deep)
+
+    engine.CfnLoader.construct_mapping = construct_with_text
 
 
 def transform_with_parameters() -> None:

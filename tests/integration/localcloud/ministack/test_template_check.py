@@ -76,3 +76,28 @@ DEPLOYED = """
 
 def test_deployment_of_a_web_socket_api_is_made_and_deleted():
     assert inside_ministack(DEPLOYED) == [True, []]
+
+
+KEYS = """
+    import json
+    from localcloud.ministack import deployments
+    from ministack.services.cloudformation import engine
+
+    deployments.install()
+    template = '''
+    Shared: &shared {404: absent}
+    Resources:
+      Api:
+        Properties: {responses: {<<: *shared, 200: ok, on: !Sub [x, {1: one}]}}
+    '''
+    print(json.dumps([engine._parse_template(template)["Resources"]["Api"]["Properties"]]))
+"""
+
+
+def test_keys_that_yaml_reads_as_numbers_are_text_as_in_cloudformation():
+    [properties] = inside_ministack(KEYS)
+    assert properties["responses"] == {
+        "404": "absent",
+        "200": "ok",
+        "on": {"Fn::Sub": ["x", {"1": "one"}]},
+    }

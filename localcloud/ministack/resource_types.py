@@ -25,6 +25,8 @@ _WITHOUT_EFFECT: Final = {
 _ACCOUNT: Final = "000000000000"
 _POLLED: Final = ("dynamodb", "kinesis", "sqs")
 _LAYER: Final = re.compile(r"arn:.*:(\d{12}):layer:")
+_SERVICE: Final = re.compile(r":([a-z0-9.-]+):(?:action|path)/")
+_INTEGRATION: Final = "x-amazon-apigateway-integration"
 _SUBSTITUTED: Final = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.[A-Za-z0-9.]+)?\}")
 
 type Json = Any
@@ -89,6 +91,9 @@ def limitations(
             found.append(Limitation(name, kind, REFUSED, "tumbling windows are not modelled"))
         elif kind == "AWS::Lambda::EventSourceMapping" and not _is_polled(resource):
             found.append(Limitation(name, kind, WITHOUT_EFFECT, "nothing polls its event source"))
+        elif integrated := _without_integration(kind, resource.get("Properties", {})):
+            reason = f"no integration with {', '.join(integrated)}: requests for it fail"
+            found.append(Limitation(name, kind, WITHOUT_EFFECT, reason))
         elif kind == "AWS::Lambda::Function":
             properties = resource.get("Properties", {})
             found += [Limitation(name, kind, *each) for each in _of_function(properties, python)]
@@ -233,6 +238,55 @@ def _is_polled(mapping: Mapping[str, Any]) -> bool:
     if not isinstance(source, str) or not source.startswith("arn:"):
         return "SelfManagedEventSource" not in properties
     return source.split(":")[2] in _POLLED
+
+
+def _without_integration(kind: str, properties: Mapping[str, Any]) -> list[str]:
+    """The integrations of an API, or of a part of it, that ministack does not have."""
+    match kind:
+        case "AWS::ApiGateway::RestApi" | "AWS::ApiGatewayV2::Api":
+            paths = (properties.get("Body") or {}).get("paths") or {}
+            written = [
+                operation[_INTEGRATION]
+                for operations in paths.values()
+                for operation in operations.values()
+                if isinstance(operation, Mapping) and _INTEGRATION in operation
+            ]
+            found = [
+                (each.get("integrationSubtype"), each.get("type"), each.get("uri"))
+                for each in written
+            ]
+        case "AWS::ApiGateway::Method":
+            each = properties.get("Integration") or {}
+            found = [(None, each.get("Type"), each.get("Uri"))]
+        case "AWS::ApiGatewayV2::Integration":
+            found = [(properties.get("IntegrationSubtype"), None, None)]
+        case _:
+            return []
+    named = {subtype or _service(str(type_), uri) for subtype, type_, uri in found}
+    return sorted(filter(None, named))
+
+
+def _service(integration_type: str, uri: Json) -> str | None:
+    """The AWS service that a REST API calls without a function, if ministack cannot."""
+    if integration_type.upper() != "AWS":
+        return None
+    uri = "".join(_strings(uri))
+    named = _SERVICE.search(uri)
+    if not named or named[1] == "lambda" or ":sqs:path/" in uri:
+        return None
+    return named[1]
+
+
+def _strings(node: Json) -> Iterator[str]:
+    match node:
+        case str():
+            yield node
+        case dict():
+            for value in node.values():
+                yield from _strings(value)
+        case list():
+            for value in node:
+                yield from _strings(value)
 
 
 def _text(node: Json) -> str:

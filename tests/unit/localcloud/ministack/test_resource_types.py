@@ -13,6 +13,10 @@ from localcloud.ministack.resource_types import (
 )
 
 KNOWN = {
+    "AWS::ApiGateway::Method",
+    "AWS::ApiGateway::RestApi",
+    "AWS::ApiGatewayV2::Api",
+    "AWS::ApiGatewayV2::Integration",
     "AWS::Lambda::Alias",
     "AWS::Lambda::EventSourceMapping",
     "AWS::Lambda::Function",
@@ -69,6 +73,49 @@ def test_unknown_type_that_a_known_one_needs_is_refused():
         }
         assert outcomes(resources)["Agent"][0] == "refused", reference
         assert "Queue refers to it" in outcomes(resources)["Agent"][1]
+
+
+def test_api_that_calls_an_aws_service_without_a_function_is_listed():
+    def body(**integration: Any) -> dict[str, Any]:
+        operation = {"x-amazon-apigateway-integration": integration}
+        return {"Body": {"paths": {"/": {"parameters": [], "post": operation}}}}
+
+    sub = {"Fn::Sub": "arn:aws:apigateway:${AWS::Region}:kinesis:action/PutRecord"}
+    region = {"Ref": "AWS::Region"}
+    join = {"Fn::Join": ["", ["arn:aws:apigateway:", region, ":states:action/StartExecution"]]}
+    of_function = {"Fn::Sub": "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/x"}
+    of_queue = "arn:aws:apigateway:us-east-1:sqs:path/000000000000/orders"
+    resources = {
+        "Http": {
+            "Type": "AWS::ApiGatewayV2::Api",
+            "Properties": body(type="AWS_PROXY", integrationSubtype="SQS-SendMessage"),
+        },
+        "Rest": {"Type": "AWS::ApiGateway::RestApi", "Properties": body(type="aws", uri=sub)},
+        "Method": {
+            "Type": "AWS::ApiGateway::Method",
+            "Properties": {"Integration": {"Type": "AWS", "Uri": join}},
+        },
+        "Part": {
+            "Type": "AWS::ApiGatewayV2::Integration",
+            "Properties": {"IntegrationSubtype": "EventBridge-PutEvents"},
+        },
+        "Served": {
+            "Type": "AWS::ApiGateway::RestApi",
+            "Properties": body(type="AWS", uri=of_queue),
+        },
+        "Proxy": {
+            "Type": "AWS::ApiGatewayV2::Api",
+            "Properties": body(type="aws_proxy", uri=of_function),
+        },
+    }
+    assert {
+        name: reason.partition(":")[0] for name, (_, reason) in outcomes(resources).items()
+    } == {
+        "Http": "no integration with SQS-SendMessage",
+        "Rest": "no integration with kinesis",
+        "Method": "no integration with states",
+        "Part": "no integration with EventBridge-PutEvents",
+    }
 
 
 def test_resource_under_a_false_condition_is_not_listed():

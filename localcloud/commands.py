@@ -32,6 +32,7 @@ from localcloud.cloud import (
     end,
     free_port,
 )
+from localcloud.ministack.addresses import on_this_machine
 from localcloud.outside_values import OutsideValues
 from localcloud.running_application import (
     RunningApplication,
@@ -228,7 +229,10 @@ def _show_resources(running: RunningApplication, console: Console) -> None:
         for each in sorted(running.stack.resources(), key=lambda each: each.logical_id)
         if each.type in _LISTED
     ]
-    lines += [("output", name, value) for name, value in sorted(running.outputs.items())]
+    lines += [
+        ("output", name, on_this_machine(value, running.cloud.endpoint))
+        for name, value in sorted(running.outputs.items())
+    ]
     console.print(f"\n[bold]{running.application.stack}[/] on {running.cloud.endpoint}\n")
     for kind, name, value in lines:
         console.print(f"  {kind:14}{escape(name):32} {escape(value)}", soft_wrap=True)

@@ -44,7 +44,7 @@ class Checked:
         """The limitations for a person."""
         table = Table(title="Not as on AWS", title_justify="left")
         for column in ("resource", "type", "what happens", "why"):
-            table.add_column(column)
+            table.add_column(column, overflow="fold")  # a name that is cut off names nothing
         for each in self.limitations:
             table.add_row(each.logical_id, each.type, each.outcome, each.reason)
         return table

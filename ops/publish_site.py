@@ -1,14 +1,10 @@
 """`python -m ops.publish_site`: uploads the page and its configuration into a stack's site bucket.
 
-All files but HTML are uploaded into a folder that is named by a hash of their contents, so that
-browsers keep them and never ask again. Modules import each other by relative paths; HTML gets the
-folder's name here. HTML files are uploaded last, so that none refers to a file that is not there
-yet. Publishing is idempotent.
+All files but HTML are in a folder that is named by a hash (ops/page_files.py), so that browsers
+keep them and never ask again. HTML files are uploaded last, so that none refers to a file that is
+not there yet. Publishing is idempotent.
 """
 
-import hashlib
-import json
-import re
 import sys
 import uuid
 from collections.abc import Mapping, Set
@@ -25,21 +21,19 @@ from rich.progress import track
 
 from ops.arguments import stack_parser
 from ops.deployed_stack import DeployedStack, StackError
+from ops.page_files import ASSETS, page_files
+from ops.script_bundle import BundleError
 
 WEB: Final = Path(__file__).parents[1] / "web"
 CONTENT_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
-    ".json": "application/json",
+    ".map": "application/json",
     ".svg": "image/svg+xml",
 }
-ASSETS: Final = "assets/"  # functions/edge_headers/caching.py lets browsers keep what is below it
-# Also in the root, for functions/edge_headers/missing_page.py, which does not know the folder.
-UNHASHED: Final = ("favicon.svg", "page.css", "photo.css")
 # How long the folder of an earlier release stays, for pages that are open.
 KEPT: Final = timedelta(days=7)
-_REFERENCE: Final = re.compile(r'((?:href|src)=")/([^"/]+)"')
 
 
 class PublishingError(Exception):
@@ -73,11 +67,11 @@ def files(site: Site) -> dict[str, bytes]:
     """The files of the site bucket by key, in the order of their upload.
 
     Raises:
-        PublishingError: web/ has a file of an unknown type.
+        PublishingError: web/ has something that cannot be published.
     """
     found = {
         path.relative_to(WEB).as_posix(): path.read_bytes()
-        for path in WEB.rglob("*")
+        for path in sorted(WEB.rglob("*"))
         if path.is_file()
     }
     for key in found:
@@ -93,27 +87,10 @@ def files(site: Site) -> dict[str, bytes]:
     }
     if site.demo_user:
         configuration |= {"demo_user": site.demo_user, "demo_password": site.demo_password}
-    found["config.json"] = json.dumps(configuration, indent=2).encode()
-    assets = {key: body for key, body in sorted(found.items()) if not key.endswith(".html")}
-    folder = f"{ASSETS}{_digest(assets)}/"
-
-    def referred(match: re.Match[str]) -> str:
-        return f'{match[1]}/{folder}{match[2]}"' if match[2] in assets else match[0]
-
-    return {
-        **{f"{folder}{key}": body for key, body in assets.items()},
-        **{key: assets[key] for key in UNHASHED if key in assets},
-        **{
-            key: _REFERENCE.sub(referred, body.decode()).encode()
-            for key, body in found.items()
-            if key not in assets
-        },
-    }
-
-
-def _digest(assets: Mapping[str, bytes]) -> str:
-    contents = [f"{key} {hashlib.sha256(body).hexdigest()}" for key, body in assets.items()]
-    return hashlib.sha256("\n".join(contents).encode()).hexdigest()[:10]
+    try:
+        return page_files(found, configuration)
+    except BundleError as error:
+        raise PublishingError(f"{error} Nothing was published.") from error
 
 
 def unneeded(stored: Mapping[str, datetime], wanted: Set[str]) -> set[str]:

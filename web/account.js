@@ -1,27 +1,23 @@
 // The user name and the sign-in button in the head of a page.
 
-import { announce, byId, element, load, messageFor, notify, until } from "./dom.js";
-import { configuration, session, signOut, userName } from "./session.js";
+import { configuration } from "./configuration.js";
+import { announce, byId, element, messageFor, notify } from "./dom.js";
+import { session, signOut, userName } from "./session.js";
+import { ask } from "./sign_in.js";
 
 /** Show who is signed in, now and whenever that changes. */
 export function showAccount() {
   session.addEventListener("change", draw);
   draw();
-  until(configuration).then(({ stage }) => (byId("stage").textContent = stage));
+  byId("stage").textContent = configuration.stage;
 }
 
 /** Open the sign-in dialog; true once the user is signed in, false if they cancel it. */
 export async function askToSignIn(reason = "") {
-  try {
-    const dialog = await load(() => import("./sign_in.js")); // most visitors never need it
-    const signedIn = await dialog.ask(reason);
-    // The element that had the focus may have been removed meanwhile.
-    if (document.activeElement === document.body) byId("account").querySelector("button").focus();
-    return signedIn;
-  } catch (error) {
-    notify(messageFor(error));
-    return false;
-  }
+  const signedIn = await ask(reason);
+  // The element that had the focus may have been removed meanwhile.
+  if (document.activeElement === document.body) byId("account").querySelector("button").focus();
+  return signedIn;
 }
 
 function draw() {

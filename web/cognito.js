@@ -1,13 +1,13 @@
-// Cognito's API; loaded for a user who signs in or is signed in.
+// Cognito's API.
 
+import { configuration } from "./configuration.js";
 import { ConnectionError, UserError } from "./dom.js";
-import { configuration } from "./session.js";
 
 export class SignInError extends UserError {}
 
 /** Call an operation of Cognito; an error has its `code`. */
 export async function cognito(operation, body) {
-  const { sign_in_url: url, user_pool_client_id: clientId } = await configuration();
+  const { sign_in_url: url, user_pool_client_id: clientId } = configuration;
   let answer;
   try {
     answer = await fetch(url, {

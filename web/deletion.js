@@ -1,4 +1,4 @@
-// The deletion of a photo from its row; loaded after the page.
+// The deletion of a photo from its row.
 
 import { askToSignIn } from "./account.js";
 import * as api from "./api.js";

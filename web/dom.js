@@ -11,15 +11,6 @@ export class ConnectionError extends UserError {
   isTransient = true;
 }
 
-/** A module that an action needs: `load(() => import("./name.js"))`. */
-export async function load(importModule) {
-  try {
-    return await importModule();
-  } catch {
-    throw new ConnectionError("The page cannot load what this needs. Check your connection.");
-  }
-}
-
 /** The message for an error; faults of this page's code are also logged to the console. */
 export function messageFor(error) {
   if (!(error instanceof UserError)) reportError(error);

@@ -1,4 +1,4 @@
-// What happens to an uploaded photo, as far as the public API shows it; loaded after the page.
+// What happens to an uploaded photo, as far as the public API shows it.
 
 import * as api from "./api.js";
 import { deletion } from "./deletion.js";

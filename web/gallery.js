@@ -1,10 +1,14 @@
 // The gallery's front page.
 
 import { showAccount } from "./account.js";
-import { byId, load, messageFor, notify } from "./dom.js";
+import { byId, notify } from "./dom.js";
+import { follow } from "./follow.js";
 import { startGrid } from "./grid.js";
 import { startJourneys } from "./journeys.js";
+import "./links.js";
 import { takeNotice } from "./memory.js";
+import { startOwnPhotos } from "./own_photos.js";
+import { sendFiles } from "./sending.js";
 
 showAccount();
 acceptFiles();
@@ -13,29 +17,14 @@ if (notice) {
   notify(notice);
   byId("gallery").focus({ preventScroll: true });
 }
-startJourneys(await startGrid());
-loadForLater().catch(() => {}); // each action loads what is missing
-
-/** Load what actions need, so that they work or explain themselves without a connection. */
-function loadForLater() {
-  return Promise.all(["links", "own_photos", "sending", "sign_in"].map((name) => import(`./${name}.js`)));
-}
-
-async function send(files) {
-  const chosen = [...files]; // the input is emptied
-  try {
-    const { sendFiles } = await load(() => import("./sending.js"));
-    sendFiles(chosen);
-  } catch (error) {
-    notify(messageFor(error));
-  }
-}
+startJourneys(await startGrid()).forEach(follow);
+startOwnPhotos();
 
 function acceptFiles() {
   const input = byId("files");
   byId("choose").onclick = () => input.click();
   input.onchange = () => {
-    send(input.files);
+    sendFiles([...input.files]);
     input.value = ""; // so that the same file can be picked again
   };
   let depth = 0; // entering a child comes before leaving its parent
@@ -50,6 +39,6 @@ function acceptFiles() {
   document.addEventListener("dragover", (event) => event.preventDefault());
   document.addEventListener("drop", (event) => {
     dragged(0)(event);
-    if (event.dataTransfer.files.length) send(event.dataTransfer.files);
+    if (event.dataTransfer.files.length) sendFiles([...event.dataTransfer.files]);
   });
 }

@@ -1,15 +1,15 @@
 // Journeys: the list of photos on their way, and the state of each. sending.js begins them, and
 // follow.js watches them.
 
-import { announce, isolated, load, messageFor, notify, until } from "./dom.js";
+import { configuration } from "./configuration.js";
+import { announce, isolated, messageFor } from "./dom.js";
 import { deleted } from "./memory.js";
 import { showMeasure } from "./picture.js";
 import { drawRow, measure, showRows, STEPS } from "./rows.js";
-import { session, userName } from "./session.js";
 
 const MOST_ROWS = 24;
 const FEED_ROWS = 6;
-const STORED = `gallery.journeys ${import.meta.url}`; // the folder has a hash of this deployment
+const STORED = `gallery.journeys ${configuration.release}`;
 const SLOW_AFTER = 20_000;
 const TIMES = ["uploaded_at", "ready_at", "replicated_at"];
 const ENDED = ["complete", "listed"];
@@ -21,7 +21,10 @@ let journeys = []; // the newest first, but failures before all others
 /** Fires `change` whenever a journey's state changes. */
 export const changes = new EventTarget();
 
-/** Continue the journeys of an earlier page of this tab, and show other photos from the feed. */
+/**
+ * Show the journeys of an earlier page of this tab, and other photos from the feed. Returns those that
+ * have not ended.
+ */
 export function startJourneys(feed) {
   const gone = deleted();
   const stored = JSON.parse(sessionStorage.getItem(STORED) ?? "[]");
@@ -37,9 +40,7 @@ export function startJourneys(feed) {
     if (last) showMeasure(step, measure(last, step));
   }
   show();
-  for (const journey of left) if (journey.state !== "complete") continueLater(journey);
-  session.addEventListener("change", onSessionChange);
-  onSessionChange();
+  return left.filter(({ state }) => state !== "complete");
 }
 
 /** Add journeys before all others; those that have ended make place for them. */
@@ -131,22 +132,9 @@ export function store() {
   sessionStorage.setItem(STORED, JSON.stringify(values));
 }
 
-async function continueLater(journey) {
-  const { follow } = await until(() => load(() => import("./follow.js")));
-  await follow(journey);
-}
-
-/** After sign-in, show own photos that are not in the gallery; after sign-out, none of them. */
-async function onSessionChange() {
-  if (!userName()) return journeys.filter(isOwn).forEach(discard);
-  try {
-    await until(async () => (await load(() => import("./own_photos.js"))).showOwnPhotos());
-  } catch (error) {
-    if (userName()) notify(messageFor(error));
-  }
-}
-
-const isOwn = ({ own, state }) => own || state === "failed";
+/** Remove the journeys of own photos that are not in the gallery. */
+export const discardOwn = () =>
+  journeys.filter(({ own, state }) => own || state === "failed").forEach(discard);
 
 /** Add a journey of an own photo at the place of its age. */
 export function addByAge(photo) {

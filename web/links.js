@@ -1,5 +1,5 @@
-// Links between the pages; loaded after the page. Without a connection the page says so and opens the
-// link when the connection is back. The browser would show an error page of its own instead.
+// Links between the pages. Without a connection the page says so and opens the link when the
+// connection is back. The browser would show an error page of its own instead.
 
 import { isReachable } from "./api.js";
 import { ConnectionError, messageFor, notify, until } from "./dom.js";

@@ -1,4 +1,4 @@
-// Whether the catalog lists a photo; loaded with the first photo that is followed.
+// Whether the catalog lists a photo.
 
 import { getPhoto, listPhotos } from "./api.js";
 import { until } from "./dom.js";

@@ -1,16 +1,31 @@
-// The signed-in user's photos that are not in the gallery; loaded after sign-in.
+// The signed-in user's photos that are not in the gallery.
 
 import * as api from "./api.js";
 import { deletion } from "./deletion.js";
-import { UserError } from "./dom.js";
+import { messageFor, notify, until, UserError } from "./dom.js";
 import { follow, showFailed } from "./follow.js";
-import { addByAge, fail, isShown } from "./journeys.js";
-import { userName } from "./session.js";
+import { addByAge, discardOwn, fail, isShown } from "./journeys.js";
+import { session, userName } from "./session.js";
 
 const UPLOAD_LIFETIME = 15 * 60_000; // then the signed request expires
 
+/** Show own photos from each sign-in until the user signs out. */
+export function startOwnPhotos() {
+  session.addEventListener("change", onSessionChange);
+  onSessionChange();
+}
+
+async function onSessionChange() {
+  if (!userName()) return discardOwn();
+  try {
+    await until(showOwnPhotos);
+  } catch (error) {
+    if (userName()) notify(messageFor(error));
+  }
+}
+
 /** Show photos that failed, or wait for their upload or for thumbnailer. */
-export async function showOwnPhotos() {
+async function showOwnPhotos() {
   for await (const photo of api.myPhotos()) {
     if (!userName()) return; // meanwhile
     if (photo.status !== "READY" && !isShown(photo)) show(photo);

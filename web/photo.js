@@ -3,6 +3,7 @@
 import { askToSignIn, showAccount } from "./account.js";
 import * as api from "./api.js";
 import { createChart } from "./chart.js";
+import { confirmed } from "./confirm.js";
 import {
   announce,
   between,
@@ -11,7 +12,6 @@ import {
   duration,
   element,
   isolated,
-  load,
   messageFor,
   notify,
   until,
@@ -19,6 +19,7 @@ import {
   wait,
   withoutDirections,
 } from "./dom.js";
+import "./links.js";
 import { untilListed } from "./listed.js";
 import { flash, rememberDeleted } from "./memory.js";
 import { showNeighbors } from "./neighbors.js";
@@ -41,10 +42,6 @@ const chart = createChart(byId("chart"), byId("minutes"));
 
 showAccount();
 show().catch(fail);
-addEventListener("load", () => {
-  // So that actions work or explain themselves without a connection.
-  Promise.all(["confirm", "links", "sign_in"].map((name) => import(`./${name}.js`))).catch(() => {});
-});
 
 async function show() {
   if (!id) throw new api.ApiError(404, "The address has no id.");
@@ -203,7 +200,6 @@ async function remove(photo) {
   const explanation = "All its sizes, its original file and its view counts are deleted too. This cannot be undone.";
   byId("delete-problem").textContent = "";
   try {
-    const { confirmed } = await load(() => import("./confirm.js"));
     if (!(await confirmed(`Delete “${isolated(photo.title)}”?`, explanation, "Delete"))) return;
     byId("delete").disabled = true;
     await api.deletePhoto(id);

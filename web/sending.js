@@ -1,4 +1,4 @@
-// Files on their way to the uploads bucket; loaded after the page, for the first file.
+// Files on their way to the uploads bucket.
 
 import { askToSignIn } from "./account.js";
 import * as api from "./api.js";

@@ -4,7 +4,7 @@
 // all tabs have the same user. The token expires after some hours. The Content-Security-Policy keeps
 // other scripts from it.
 
-import { ConnectionError, load } from "./dom.js";
+import { cognito } from "./cognito.js";
 
 const SESSION = "gallery.session";
 const EARLY = 60_000; // so that no token expires on its way
@@ -22,29 +22,10 @@ addEventListener("pageshow", ({ persisted }) => {
   if (persisted) session.dispatchEvent(new Event("change")); // this page slept meanwhile
 });
 
-let loading = null;
-
-/** The page's configuration; after a failure, the next call loads it again. */
-export function configuration() {
-  const request = async () => {
-    const answer = await fetch(new URL("config.json", import.meta.url)).catch(() => null);
-    if (!answer?.ok) throw new ConnectionError("The gallery's config.json cannot be loaded.");
-    return answer.json();
-  };
-  loading ??= request().catch((error) => {
-    loading = null;
-    throw error;
-  });
-  return loading;
-}
-
 let token = null;
 let tokenOf = null; // the refresh token of the same user
 let expires = 0;
 let refreshing = null;
-
-const cognito = async (operation, body) =>
-  (await load(() => import("./cognito.js"))).cognito(operation, body);
 
 const stored = () => JSON.parse(localStorage.getItem(SESSION) ?? "{}");
 

@@ -1,8 +1,9 @@
-// The sign-in dialog, loaded when a user signs in.
+// The sign-in dialog.
 
 import { cognito, SignInError } from "./cognito.js";
+import { configuration } from "./configuration.js";
 import { announce, byId, element, messageFor } from "./dom.js";
-import { accept, configuration, userName } from "./session.js";
+import { accept, userName } from "./session.js";
 
 const [credentials, fresh, problem, reasonLine, demo, submit] = [
   ...["div", "div", "p", "p", "p", "button"].map((name) => element(name)),
@@ -48,6 +49,8 @@ dialog.onclose = () => {
   settle(dialog.returnValue === "signed in");
 };
 document.body.append(dialog);
+const { demo_user: user, demo_password: password } = configuration; // public, on a laptop
+if (user) demo.textContent = `On this laptop: ${user} with the password “${password}”.`;
 
 /** Show the dialog; true once the user is signed in, false if they cancel it. */
 export function ask(why) {
@@ -56,13 +59,7 @@ export function ask(why) {
   reasonLine.textContent = why;
   dialog.showModal();
   show(null);
-  configuration().then(showDemoUser, () => {}); // signing in says that it cannot be loaded
   return new Promise((resolve) => (settle = resolve));
-}
-
-/** On a laptop the user and the password are public. */
-function showDemoUser({ demo_user: user, demo_password: password }) {
-  if (user) demo.textContent = `On this laptop: ${user} with the password “${password}”.`;
 }
 
 function field(label, id, properties) {

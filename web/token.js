@@ -1,15 +1,12 @@
-// Photos as tokens that move through the flow picture; loaded with the first upload.
+// Photos as tokens that move through the flow picture.
 //
 // A move takes longer in the picture than in reality, so the picture may be late. It never shows
 // what has not happened yet.
 
-import { byId, element, svgElement, wait } from "./dom.js";
+import { byId, svgElement, wait } from "./dom.js";
 import { HIGHLIGHT_MS, highlight, links, showMeasure, drawing } from "./picture.js";
 
 const MOVE_MS = 450;
-
-const style = new URL("uploads.css", import.meta.url).href;
-document.head.append(element("link", { rel: "stylesheet", href: style }));
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const at = ({ x, y }) => `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;

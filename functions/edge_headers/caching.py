@@ -5,7 +5,7 @@ from edge_headers.canonical_paths import is_file, photo_of_rendition
 # A rendition's key contains its upload's ETag, and the folder of scripts and styles is named by
 # their hash, so these objects never change. Deleted photos are invalidated in CloudFront.
 _IMMUTABLE = "public, max-age=31536000, s-maxage=86400, immutable"
-_HASHED = "/assets/"  # also in ops/publish_site.py
+_HASHED = "/assets/"  # also in ops/page_files.py
 # Names without a hash: browsers ask each time. Publishing invalidates CloudFront.
 _UNTIL_PUBLISHED = "public, max-age=0, s-maxage=86400"
 _SHORT = "public, max-age=0, s-maxage=60"

@@ -37,7 +37,7 @@ def page_headers(connect: str = "") -> dict[str, str]:
 
 
 def file_headers() -> dict[str, str]:
-    """Headers of everything else: media, scripts, styles, configuration, and the API's JSON."""
+    """Headers of everything else: media, scripts, styles, and the API's JSON."""
     return {**_EVERYWHERE, "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
 
 

@@ -47,10 +47,10 @@ addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) 
   console.error(`content policy: ${violatedDirective} forbids ${blockedURI}`),
 );
 """
-# The page's own copy of a module: the folder of modules has a hash in its name.
+# A module of the page's script, by its name in web/.
 MODULES = """
-globalThis.pageModule = (name) =>
-  import(new URL(name, document.querySelector("script[type=module]").src));
+globalThis.pageModule = async (name) =>
+  (await import(document.querySelector("script[type=module]").src)).modules[name];
 """
 
 

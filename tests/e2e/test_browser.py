@@ -1,5 +1,6 @@
 """The page in a real browser: a photo from upload to deletion, and accessibility."""
 
+import gzip
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,10 +29,6 @@ from tests.support.waiting import awaited
 # The longest date that the page can show, and the shortest.
 LONGEST = datetime(2026, 9, 30, 20, 48, tzinfo=UTC)
 SHORTEST = datetime(2027, 5, 1, 11, 11, tzinfo=UTC)
-FOR_ACTIONS = (
-    *("cognito.js", "confirm.js", "deletion.js", "follow.js", "links.js", "listed.js"),
-    *("own_photos.js", "sending.js", "sign_in.js", "token.js", "uploads.css", "uploads.js"),
-)
 
 # Whether a text of the flow picture sticks out of its box.
 STICKS_OUT = """
@@ -359,31 +356,34 @@ def test_focus_stays_where_the_work_continues(browser: Browser, url: str, tmp_pa
         expect(focused).to_have_id("gallery")
 
 
-def test_page_without_photos_weighs_less_than_60_kb(browser: Browser, url: str, photo_id: str):
+@pytest.mark.parametrize("address", ["/", "/photo.html?id={photo_id}"])
+def test_first_visit_loads_four_small_files_and_the_next_one_only_the_page(
+    browser: Browser, url: str, photo_id: str, address: str
+):
+    address = address.format(photo_id=photo_id)
+    image = f"#grid [data-photo-id='{photo_id}'].loaded, #frame img"
     weights: dict[str, int] = {}
     with visit(browser, url) as page:
-        answers: list[Response] = []
 
-        def keep(answer: Response) -> None:
-            answers.append(answer)
-
-        page.on("response", keep)
-        page.goto("/")
-        expect(tile(page, photo_id)).to_contain_class("loaded")
-        for answer in answers:
+        def weigh(answer: Response) -> None:
             path = urlsplit(answer.url).path
             if not path.startswith(("/photos/", "/api/")):
-                weights[path.rpartition("/")[2]] = len(answer.body())
+                assert path not in weights
+                weights[path] = len(gzip.compress(answer.body()))
+
+        page.on("requestfinished", lambda request: weigh(request.response()))
+        page.goto(address)
+        expect(page.locator(image)).to_be_visible()
         page.wait_for_load_state("networkidle")
-        page.goto("/")
-        expect(tile(page, photo_id)).to_contain_class("loaded")
+        assert sorted(Path(path).suffix for path in weights) == sorted(
+            [Path(urlsplit(address).path).suffix, ".css", ".js", ".svg"]
+        )
+        assert sum(weights.values()) < 30_000, weights
+        page.goto(address)
+        expect(page.locator(image)).to_be_visible()
         loaded_again: list[str] = page.evaluate(
             """performance.getEntriesByType("resource")
             .filter(({ transferSize, name }) => transferSize && !name.includes("/api/"))
             .map(({ name }) => name)"""
         )
         assert loaded_again == []
-    assert {"", "page.css", "gallery.js", "config.json", "favicon.svg"} <= weights.keys()
-    for name in FOR_ACTIONS:  # the page loads them last, perhaps before the photo is shown
-        weights.pop(name, None)
-    assert sum(weights.values()) < 60_000, weights

@@ -84,8 +84,7 @@ def signing_in(shown: Shown) -> None:
 
 def offline(shown: Shown) -> None:
     page = shown.page
-    with page.expect_response("**/uploads.js"), page.expect_response("**/uploads.css"):
-        page.goto("/")
+    page.goto("/")
     sign_in(page)
     answer(page, "**/api/photos", status=503, json={"detail": "The gallery is busy."})
     page.locator("#files").set_input_files(shown.file)

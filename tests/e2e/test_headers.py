@@ -69,7 +69,7 @@ TABLE: Final = {
     "script": Row("{folder}gallery.js", "text/javascript; charset=utf-8", FILE, IMMUTABLE),
     "style": Row("/page.css", "text/css; charset=utf-8", FILE, UNTIL_PUBLISHED),
     "icon": Row("/favicon.svg", "image/svg+xml", FILE, UNTIL_PUBLISHED),
-    "configuration": Row("{folder}config.json", JSON, FILE, IMMUTABLE),
+    "source map": Row("{folder}gallery.js.map", JSON, FILE, IMMUTABLE),
     "photo's page": Row("/photo.html?id={photo_id}", HTML, PAGE | PRELOAD, SHORT),
     "unknown photo's page": Row(f"/photo.html?id={UNKNOWN}", HTML, PAGE | NOINDEX, BRIEF),
     "page of no photo": Row("/photo.html", HTML, PAGE | NOINDEX, BRIEF),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -66,20 +67,23 @@ def test_page_and_configuration_are_put_with_their_types_pages_last(site: Site):
     for key in keys(site):
         stored = site.s3.get_object(Bucket="sitebucket", Key=key)
         assert stored["ContentType"] == publish_site.CONTENT_TYPES[Path(key).suffix]
-    [key] = [key for key in keys(site) if key.endswith("/config.json")]
-    configuration = site.s3.get_object(Bucket="sitebucket", Key=key)["Body"].read()
-    assert json.loads(configuration) == {
-        "sign_in_url": "https://cognito.example",
-        "stage": "dev",
-        "user_pool_client_id": "client",
-    }
+    for key in ("index.html", "photo.html"):
+        page = site.s3.get_object(Bucket="sitebucket", Key=key)["Body"].read().decode()
+        [configuration] = re.findall(r'id="configuration">(.+)</script>', page)
+        [release] = set(re.findall(r'="/assets/(\w+)/', page))
+        assert json.loads(configuration) == {
+            "release": release,
+            "sign_in_url": "https://cognito.example",
+            "stage": "dev",
+            "user_pool_client_id": "client",
+        }
 
 
-def test_everything_that_a_page_names_has_a_hash_in_its_name(site: Site):
+def test_page_names_one_script_one_style_and_the_icon_each_with_a_hash(site: Site):
     published = files(site)
     for page in ("index.html", "photo.html"):
-        named = re.findall(r'(?:href|src)="/([^"]+)"', published[page].decode())
-        assert len(named) > 10
+        named = set(re.findall(r'(?:href|src)="/([^"]+)"', published[page].decode()))
+        assert sorted(Path(key).suffix for key in named) == [".css", ".js", ".svg"]
         for key in named:
             assert re.fullmatch(r"assets/[0-9a-f]{10}/[\w.]+", key)
             assert key in published
@@ -122,14 +126,29 @@ def test_files_of_an_earlier_release_stay_for_open_pages_and_are_deleted_later(s
     assert second | third <= keys(site)
 
 
-def test_file_of_an_unknown_type_is_refused_before_anything_is_put(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ("notes.docx", "", r"web/notes\.docx has an unknown content type"),
+        ("dom.js", "const = 1;", r"web/dom\.js:1: .* Nothing was published"),
+        ("index.html", '<img src="/lost.svg">', r"web/index\.html names lost\.svg, .* Nothing was"),
+    ],
+)
+def test_what_cannot_be_published_leaves_the_published_page_as_it_is(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: tuple[str, str, str]
 ):
-    (tmp_path / "notes.docx").write_bytes(b"")
+    name, text, problem = changed
+    publish(site)
+    before = keys(site)
+    site.s3.put.clear()
+    shutil.copytree(publish_site.WEB, tmp_path, dirs_exist_ok=True)
+    (tmp_path / name).write_text(text)
     monkeypatch.setattr(publish_site, "WEB", tmp_path)
-    with pytest.raises(PublishingError, match=r"notes\.docx"):
+    with pytest.raises(PublishingError, match=problem):
         publish(site)
-    assert keys(site) == set()
+    assert site.s3.put == []
+    assert keys(site) == before
+    assert len(site.cloudfront.invalidated) == 1
 
 
 def test_stack_without_a_page_says_why(site: Site):

@@ -216,7 +216,7 @@ def lines(names: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]:
 
 KNOWN = [*sorted(OURS | READ_ONLY | DISALLOWED), "content-type", "etag", "set-cookie"]
 TOKENS = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1)
-PATHS = ["/", "/photo.html", "/index.html", "/config.json", "/gallery.js", f"/{KEY}"]
+PATHS = ["/", "/photo.html", "/index.html", "/data.json", "/gallery.js", f"/{KEY}"]
 SETTINGS = ["x-gallery-endpoint", "x-gallery-catalog-table", "x-gallery-connect"]
 origins = st.fixed_dictionaries({}, optional={"customHeaders": lines(st.sampled_from(SETTINGS))})
 requests = st.fixed_dictionaries(

@@ -14,12 +14,22 @@ CHANGED: Final = "changed"
 
 _WITHOUT_EFFECT: Final = {
     "AWS::Backup::BackupPlan": "no backup is made",
-    "AWS::EC2::NatGateway": "functions use the network of this machine",
+    "AWS::CodeBuild::Project": "no build runs",
+    "AWS::DocDB::DBCluster": "no database runs",
+    "AWS::DocDB::DBInstance": "no database runs",
     "AWS::EC2::SecurityGroup": "functions use the network of this machine",
     "AWS::EC2::Subnet": "functions use the network of this machine",
     "AWS::EC2::VPC": "functions use the network of this machine",
     "AWS::EC2::VPCEndpoint": "functions use the network of this machine",
+    "AWS::ECS::Service": "no container runs",
+    "AWS::ECS::TaskDefinition": "no container runs",
     "AWS::EFS::FileSystem": "no file system is mounted",
+    "AWS::EKS::Cluster": "no container runs",
+    "AWS::ElastiCache::CacheCluster": "no cache runs",
+    "AWS::ElastiCache::ReplicationGroup": "no cache runs",
+    "AWS::OpenSearchService::Domain": "no search engine runs",
+    "AWS::RDS::DBCluster": "no database runs",
+    "AWS::RDS::DBInstance": "no database runs",
     "AWS::WAFv2::WebACL": "requests are not inspected",
 }
 _ACCOUNT: Final = "000000000000"
@@ -94,6 +104,9 @@ def limitations(
         elif integrated := _without_integration(kind, resource.get("Properties", {})):
             reason = f"no integration with {', '.join(integrated)}: requests for it fail"
             found.append(Limitation(name, kind, WITHOUT_EFFECT, reason))
+        elif kind == "AWS::Pipes::Pipe":
+            if gaps := list(_of_pipe(resource.get("Properties", {}), resources)):
+                found.append(Limitation(name, kind, WITHOUT_EFFECT, ", ".join(gaps)))
         elif kind == "AWS::Lambda::Function":
             properties = resource.get("Properties", {})
             found += [Limitation(name, kind, *each) for each in _of_function(properties, python)]
@@ -275,6 +288,31 @@ def _service(integration_type: str, uri: Json) -> str | None:
     if not named or named[1] == "lambda" or ":sqs:path/" in uri:
         return None
     return named[1]
+
+
+def _of_pipe(properties: Mapping[str, Any], resources: Mapping[str, Any]) -> Iterator[str]:
+    """What of a pipe ministack does not do; it copies records of a DynamoDB stream."""
+    source = _service_named(properties.get("Source"), resources)
+    if source not in (None, "dynamodb"):
+        yield f"its source {source} is not read"
+    target = _service_named(properties.get("Target"), resources)
+    if target not in (None, "sns", "states", "stepfunctions"):
+        yield f"its target {target} gets nothing"
+    if "Enrichment" in properties:
+        yield "its enrichment is left out"
+    if "FilterCriteria" in (properties.get("SourceParameters") or {}):
+        yield "its filter is left out"
+    if "InputTemplate" in (properties.get("TargetParameters") or {}):
+        yield "its input template is left out"
+
+
+def _service_named(node: Json, resources: Mapping[str, Any]) -> str | None:
+    """The service of an ARN, or of the resource that is referred to; None if it is not known."""
+    text = _text(node)
+    if text.startswith("arn:"):
+        return text.split(":")[2]
+    kinds = [resources[each]["Type"] for each in _references(node) if each in resources]
+    return kinds[0].split("::")[1].lower() if kinds else None
 
 
 def _strings(node: Json) -> Iterator[str]:

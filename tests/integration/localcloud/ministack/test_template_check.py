@@ -101,3 +101,20 @@ def test_keys_that_yaml_reads_as_numbers_are_text_as_in_cloudformation():
         "200": "ok",
         "on": {"Fn::Sub": ["x", {"1": "one"}]},
     }
+
+
+WITHOUT_EFFECT = """
+    import importlib.util
+    import json
+    from ministack.services.cloudformation import provisioners
+    from localcloud.ministack.resource_types import _WITHOUT_EFFECT
+
+    created = sorted(set(_WITHOUT_EFFECT) - set(provisioners._RESOURCE_HANDLERS))
+    print(json.dumps([created, importlib.util.find_spec("docker") is None]))
+"""
+
+
+def test_types_without_effect_exist_and_ministack_has_no_client_of_docker():
+    unknown, without_docker = inside_ministack(WITHOUT_EFFECT)
+    assert unknown == []
+    assert without_docker, "databases, caches and containers may run: see resource_types"

@@ -20,6 +20,8 @@ KNOWN = {
     "AWS::Lambda::Alias",
     "AWS::Lambda::EventSourceMapping",
     "AWS::Lambda::Function",
+    "AWS::DynamoDB::Table",
+    "AWS::Pipes::Pipe",
     "AWS::SQS::Queue",
     "AWS::WAFv2::WebACL",
 }
@@ -115,6 +117,36 @@ def test_api_that_calls_an_aws_service_without_a_function_is_listed():
         "Rest": "no integration with kinesis",
         "Method": "no integration with states",
         "Part": "no integration with EventBridge-PutEvents",
+    }
+
+
+def test_pipe_that_is_not_from_a_stream_to_a_topic_or_state_machine_is_listed():
+    def pipe(source: Any, target: Any, **properties: Any) -> dict[str, Any]:
+        given = {"Source": source, "Target": target, **properties}
+        return {"Type": "AWS::Pipes::Pipe", "Properties": given}
+
+    stream = {"Fn::GetAtt": ["Table", "StreamArn"]}
+    topic = "arn:aws:sns:us-east-1:000000000000:orders"
+    resources = {
+        "Table": {"Type": "AWS::DynamoDB::Table"},
+        "Queue": {"Type": "AWS::SQS::Queue"},
+        "Function": {"Type": "AWS::Lambda::Function", "Properties": FUNCTION},
+        "Delivers": pipe(stream, topic),
+        "FromParameter": pipe({"Ref": "Source"}, {"Ref": "Target"}),
+        "FromQueue": pipe({"Fn::GetAtt": ["Queue", "Arn"]}, {"Fn::GetAtt": "Function.Arn"}),
+        "Changes": pipe(
+            stream,
+            topic,
+            Enrichment={"Fn::GetAtt": ["Function", "Arn"]},
+            SourceParameters={"FilterCriteria": {}},
+            TargetParameters={"InputTemplate": "<$.body>"},
+        ),
+    }
+    assert {name: reason for name, (_, reason) in outcomes(resources).items()} == {
+        "FromQueue": "its source sqs is not read, its target lambda gets nothing",
+        "Changes": (
+            "its enrichment is left out, its filter is left out, its input template is left out"
+        ),
     }
 
 

@@ -73,7 +73,9 @@ class CountedRequests:
 
 def main() -> None:
     resources = gallery_api.resources
-    requests = CountedRequests(resources.dynamodb, resources.kinesis, resources.s3)
+    requests = CountedRequests(
+        resources.dynamodb, resources.counts_dynamodb, resources.kinesis, resources.s3
+    )
     rows = []
     for route, event in EVENTS.items():
         requests.names, requests.sent, requests.received = [], 0, 0

@@ -52,6 +52,12 @@ _READY: Final = msgspec.structs.replace(
     version=2,
 )
 _LISTED: Final = msgspec.structs.replace(_READY, replicated_at="2026-11-20T12:34:58.902Z")
+_VIEWS: Final = PhotoViews(
+    photo_id=_ID,
+    total=1234,
+    counted_at="2026-11-20T12:35:08.045Z",
+    minutes=[MinuteViews("2026-11-20T12:34Z", 3), MinuteViews("2026-11-20T12:35Z", 1)],
+)
 _MODELS: Final = [
     _NEW,
     CreatedPhoto(
@@ -65,13 +71,8 @@ _MODELS: Final = [
     ),
     PhotoPage(photos=[_LISTED], cursor=encode_cursor(_ID)),
     _READY,
-    RecordedView(photo_id=_ID, viewed_at="2026-11-20T12:35:07.123Z"),
-    PhotoViews(
-        photo_id=_ID,
-        total=1234,
-        counted_at="2026-11-20T12:35:08.045Z",
-        minutes=[MinuteViews("2026-11-20T12:34Z", 3), MinuteViews("2026-11-20T12:35Z", 1)],
-    ),
+    RecordedView(photo_id=_ID, viewed_at="2026-11-20T12:35:09.123Z", views=_VIEWS),
+    _VIEWS,
     Health(status="ok", version="42", region="eu-central-1"),
 ]
 EXAMPLES: Final[dict[str, Any]] = {

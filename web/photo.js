@@ -122,9 +122,9 @@ async function share() {
 }
 
 /**
- * Send this visit as one view, and show the counts as they come. The page asks twice in the first
- * seconds: for the count, and for the one with its own view. Then it asks the less often, the longer
- * nothing has changed.
+ * Send this visit as one view, and show the counts as they come. The answer to the view has the
+ * counts before it; the page asks for the count with its own view once. Then it asks the less often,
+ * the longer nothing has changed.
  */
 async function followViews(photo) {
   await untilVisible();
@@ -147,18 +147,43 @@ async function followViews(photo) {
     chart.draw(views.minutes);
   }
 
-  const onError = (error) => {
+  const sayWaiting = (error) => {
     byId("counted").textContent = `${messageFor(error)} Trying again…`;
   };
-  drawViews(await until(() => api.getViews(id), undefined, { onError }));
+  let asked = null;
+
+  /** Show the counts, unless the answer to the view has them sooner. */
+  function askOnce() {
+    const onError = (error) => {
+      if (total === null) sayWaiting(error);
+    };
+    asked ??= until(() => api.getViews(id), undefined, { onError }).then((views) => {
+      if (total === null) drawViews(views);
+    });
+    return asked;
+  }
+
+  /** As `askOnce`, for a view that is not accepted yet; a failure shows when it is. */
+  const askMeanwhile = () => void askOnce().catch(() => {});
+
+  const onError = (error) => {
+    sayWaiting(error);
+    askMeanwhile();
+  };
   try {
     // The API counts views of listed photos only, and the catalog may be a moment late.
-    if (Date.now() - Date.parse(photo.ready_at) < MINUTE) await untilListed(id);
-    viewedAt = (await until(() => api.recordView(id), undefined, { onError })).viewed_at;
+    if (Date.now() - Date.parse(photo.ready_at) < MINUTE) {
+      askMeanwhile();
+      await untilListed(id);
+    }
+    const view = await until(() => api.recordView(id), undefined, { onError });
+    if (view.views) drawViews(view.views);
+    viewedAt = view.viewed_at;
     byId("counted").textContent = "\u00a0"; // the line keeps its height
   } catch (error) {
     byId("counted").textContent = `Yours was not sent: ${messageFor(error)}`;
   }
+  if (total === null) await askOnce();
   for (let pause = viewedAt ? UNTIL_COUNTED : LEAST_PAUSE; ; ) {
     await wait(pause);
     await untilVisible();

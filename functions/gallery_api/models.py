@@ -118,13 +118,6 @@ class PhotoPage(msgspec.Struct, frozen=True):
     cursor: str | None
 
 
-class RecordedView(msgspec.Struct, frozen=True):
-    """A view that the stream has accepted."""
-
-    photo_id: PhotoId
-    viewed_at: Timestamp
-
-
 class MinuteViews(msgspec.Struct, frozen=True):
     """The views of a photo in one minute, which is written `2026-11-20T12:34Z`."""
 
@@ -139,6 +132,18 @@ class PhotoViews(msgspec.Struct, frozen=True):
     total: int
     counted_at: Timestamp | None
     minutes: list[MinuteViews]
+
+
+class RecordedView(msgspec.Struct, frozen=True):
+    """A view that the stream has accepted, and the counts before it.
+
+    `views` does not have this view yet: `GET /photos/{photo_id}/views` has it some seconds later.
+    It is null if the counts could not be read. The view is accepted then as well.
+    """
+
+    photo_id: PhotoId
+    viewed_at: Timestamp
+    views: PhotoViews | None
 
 
 class Health(msgspec.Struct, frozen=True):

@@ -11,6 +11,8 @@ from botocore.session import get_session
 
 from gallery_api.hot_photos import HotPhotos
 from gallery_api.idempotency_store import IdempotencyStore
+from gallery_api.recent_totals import RecentTotals
+from gallery_api.view_counts import read_totals
 from gallery_api.viewers import Pseudonyms
 from shared.client_config import client_config
 from shared.clients import make_client
@@ -43,15 +45,20 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class Resources(msgspec.Struct, frozen=True):
-    """What the routes use; `answers` stores answers under their idempotency key."""
+    """What the routes use; `answers` stores answers under their idempotency key.
+
+    `counts_dynamodb` is for what an answer can do without: its calls take 2 s at most.
+    """
 
     settings: Settings
     dynamodb: "DynamoDBClient"
+    counts_dynamodb: "DynamoDBClient"
     kinesis: "KinesisClient"
     s3: "S3Client"
     answers: IdempotencyStore
     pseudonyms: Pseudonyms
     hot_photos: HotPhotos
+    recent_totals: RecentTotals
     logger: Logger
     metrics: Metrics
     region: str
@@ -81,6 +88,8 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
     # One attempt: Kinesis may have taken a record whose answer was lost, and would count it twice.
     # A view makes a second call only after a refusal, which is an answer.
     kinesis_config = client_config(connect=1, read=1, attempts=1, environment=environment)
+    # One short attempt: a view is accepted without counts, and its sender is waiting.
+    counts_config = client_config(connect=1, read=1, attempts=1, environment=environment)
     # By default botocore signs for the bucket's global host. While a bucket is new, that host
     # redirects to the region, and a browser's upload does not follow the redirect.
     regional = Config(
@@ -89,6 +98,7 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
     )
     session = get_session()
     dynamodb = make_client(session, "dynamodb", config)
+    counts_dynamodb = make_client(session, "dynamodb", counts_config)
 
     def clock() -> datetime:
         return datetime.now(UTC)
@@ -96,6 +106,7 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
     return Resources(
         settings=settings,
         dynamodb=dynamodb,
+        counts_dynamodb=counts_dynamodb,
         kinesis=make_client(session, "kinesis", kinesis_config),
         s3=make_client(session, "s3", config.merge(regional)),
         answers=IdempotencyStore(
@@ -103,6 +114,9 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
         ),
         pseudonyms=Pseudonyms(dynamodb, settings.idempotency_table, clock),
         hot_photos=HotPhotos(clock),
+        recent_totals=RecentTotals(
+            lambda photo_id: read_totals(counts_dynamodb, settings.views_table, photo_id), clock
+        ),
         logger=logger,
         metrics=Metrics(),
         region=environment["AWS_REGION"],

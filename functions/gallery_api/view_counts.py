@@ -1,14 +1,31 @@
-"""The answer of `GET /photos/{photo_id}/views`, from the totals of the photo's partition keys."""
+"""The counts of a photo, from the totals of its partition keys."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gallery_api.models import MinuteViews, PhotoViews
-from shared.view_rows import iso_minute, unpack_minutes
+from shared.dynamodb import from_item, to_item
+from shared.view_rows import TOTAL, iso_minute, unpack_minutes
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 MINUTES: Final = 60
+
+
+def read_totals(
+    dynamodb: "DynamoDBClient", views_table: str, photo_id: str
+) -> list[Mapping[str, Any]]:
+    """The totals of all partition keys of a photo, by an eventually consistent read."""
+    # One page: 17 rows of at most a few kilobytes.
+    found = dynamodb.query(
+        TableName=views_table,
+        KeyConditionExpression="photo_id = :photo_id AND begins_with(period, :total)",
+        ExpressionAttributeValues=to_item({":photo_id": photo_id, ":total": TOTAL}),
+    )
+    return [from_item(item, dict) for item in found["Items"]]
 
 
 def photo_views(photo_id: str, totals: Iterable[Mapping[str, Any]], now: datetime) -> PhotoViews:

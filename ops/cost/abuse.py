@@ -93,7 +93,9 @@ def _route(stack: StackSettings, route: str, usage: Quantities) -> Attack:
     return Attack(f"`{route}`{signed_in}", f"template, {most:,.0f} a second{shared}", most, usage)
 
 
-def _request(stack: StackSettings, figures: Figures, upload_share: float = 0) -> Quantities:
+def _request(
+    stack: StackSettings, figures: Figures, upload_share: float = 0, view_share: float = 0
+) -> Quantities:
     """A request to the API through CloudFront."""
     function = stack.functions[_API]
     return {
@@ -102,7 +104,9 @@ def _request(stack: StackSettings, figures: Figures, upload_share: float = 0) ->
         "cloudfront_out": figures.answer_bytes,
         "api_requests": 1.0,
         "lambda_requests": 1.0,
-        f"lambda_{function.architecture}": api_seconds(stack, figures, upload_share)
+        f"lambda_{function.architecture}": api_seconds(
+            stack, figures, upload_share=upload_share, view_share=view_share
+        )
         * function.gigabytes,
         "logs_in": figures.log_bytes_per_invocation,
         "access_logs_in": figures.access_log_bytes if stack.access_logs else 0.0,
@@ -130,14 +134,14 @@ def _view(scenario: Scenario, stack: StackSettings, figures: Figures) -> Quantit
     load = load_of(only, stack, figures, shards=stack.shards or 1)
     counter = stack.functions["ViewCounterFunction"]
     batches = load.counting.batches / rate
-    return _request(stack, figures) | {
-        "dynamodb_reads": EVENTUAL,
+    request = _request(stack, figures, view_share=1)
+    return request | {
+        "cloudfront_out": figures.view_answer_bytes,
+        "dynamodb_reads": EVENTUAL + load.counting.read_units_per_look[0],
         "dynamodb_writes": load.counting.write_units / rate,
         "kinesis_puts": 1.0,
         "lambda_requests": 1.0 + batches,
-        f"lambda_{counter.architecture}": _request(stack, figures)[
-            f"lambda_{stack.functions[_API].architecture}"
-        ]
+        f"lambda_{counter.architecture}": request[f"lambda_{stack.functions[_API].architecture}"]
         + batches * load.counting.seconds_per_batch * counter.gigabytes,
     }
 

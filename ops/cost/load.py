@@ -95,12 +95,13 @@ def shards_needed(scenario: Scenario, stack: StackSettings) -> int:
 def polls_per_view(scenario: Scenario, figures: Figures) -> int:
     """How often a photo's page requests the view count while it is open.
 
-    First for the count, then for the one with its own view, then after pauses that double.
+    The answer to its view has the first count. The page requests the one with its own view, and
+    then more after pauses that double.
     """
-    quiet = scenario.seconds_on_photo - figures.seconds_until_second_poll
+    quiet = scenario.seconds_on_photo - figures.seconds_until_first_poll
     if quiet < 0:
-        return 1
-    return 2 + math.floor(math.log2(1 + quiet / figures.seconds_between_polls))
+        return 0
+    return 1 + math.floor(math.log2(1 + quiet / figures.seconds_between_polls))
 
 
 def files_per_visit(files: float, scenario: Scenario) -> float:
@@ -148,7 +149,12 @@ def load_of(
     photo_html_misses = page_views * (1 - scenario.photo_page_hit_share)
     seconds = {
         "ThumbnailerFunction": _thumbnailer_seconds(scenario, stack, figures),
-        "GalleryApiFunction": api_seconds(stack, figures, uploads / api if api else 0),
+        "GalleryApiFunction": api_seconds(
+            stack,
+            figures,
+            upload_share=uploads / api if api else 0,
+            view_share=views / api if api else 0,
+        ),
     }
     counting = steady = _count(scenario, stack, figures, views, shards)
     if factor != 1:  # stored bytes are computed for the average
@@ -170,6 +176,10 @@ def load_of(
         "ViewCounterFunction": counting.seconds_per_batch,
         "DailyReportFunction": max(1.0, report_seconds / steps),
     }
+    environments = EdgeCaches(
+        caches=max(1.0, api * seconds["GalleryApiFunction"]), seconds=figures.kept_totals_seconds
+    )
+    totals_read = [environments.fetches(page_views * share) for _, share in photos]
     list_units = list_read_units(figures)
     look_units = counting.read_units_per_look
     report = 1 / DAY * EVENTUAL / READ_UNIT
@@ -191,7 +201,8 @@ def load_of(
             + visits * scenario.tiles_per_visit * scenario.tile_bytes
             + page_views * scenario.large_bytes
             + list_answers * figures.list_answer_bytes
-            + (sum(requests.values()) - list_answers) * figures.answer_bytes
+            + views * figures.view_answer_bytes
+            + (sum(requests.values()) - list_answers - views) * figures.answer_bytes
         ),
         bytes_to_origin=api * figures.request_bytes,
         sign_ins=scenario.sign_ins_per_day / DAY * factor,
@@ -212,7 +223,8 @@ def load_of(
             + tables["CatalogTable"] * report,
             "ViewsTable": counting.read_units
             + _total(photos, map(operator.mul, looks_fetched, look_units))
-            + uploads * figures.polls_per_upload * look_units[-1]
+            + _total(photos, map(operator.mul, totals_read, look_units))
+            + uploads * (1 + figures.polls_per_upload) * look_units[-1]
             + deletions * steady.rows_per_photo * figures.view_minute_bytes / READ_UNIT
             + tables["ViewsTable"] * report,
             "IdempotencyTable": 0.0,
@@ -225,7 +237,7 @@ def load_of(
             "IdempotencyTable": uploads * (1 + math.ceil(figures.idempotency_item_bytes / 1024))
             + steps / DAY,
         },
-        hottest_reads=looks_fetched[0] * look_units[0],
+        hottest_reads=(looks_fetched[0] + totals_read[0]) * look_units[0],
         feed_reads=fetches["GET /photos"] * list_units,
         feed_writes=ready + deletions,
         seconds=seconds,
@@ -282,10 +294,18 @@ def _slowdown(function: Function) -> float:
     return max(1.0, _WHOLE_CORE / function.memory)
 
 
-def api_seconds(stack: StackSettings, figures: Figures, upload_share: float) -> float:
-    """Seconds of an average API request, of which `upload_share` are `POST /photos`."""
-    cpu = figures.api_cpu_ms + upload_share * (figures.api_upload_cpu_ms - figures.api_cpu_ms)
-    return invocation_seconds(stack.functions["GalleryApiFunction"], cpu, figures.api_wait_ms)
+def api_seconds(
+    stack: StackSettings, figures: Figures, *, upload_share: float = 0, view_share: float = 0
+) -> float:
+    """Seconds of an average API request; the shares are those of `POST /photos` and of views."""
+    others = 1 - upload_share - view_share
+    cpu = (
+        upload_share * figures.api_upload_cpu_ms
+        + view_share * figures.api_view_cpu_ms
+        + others * figures.api_cpu_ms
+    )
+    wait = view_share * figures.api_view_wait_ms + (1 - view_share) * figures.api_wait_ms
+    return invocation_seconds(stack.functions["GalleryApiFunction"], cpu, wait)
 
 
 def _thumbnailer_seconds(scenario: Scenario, stack: StackSettings, figures: Figures) -> float:

@@ -51,8 +51,9 @@ PATHS: Final = [
         views_per_request=1,
         latency="gateway alone",
         loses="nothing after 202",
-        gives_up="404 for unknown photos: the view counter must look up each photo of a batch, and"
-        " invented ids cost a record each; pseudonyms of viewers; problem+json of the function",
+        gives_up="the counts in the answer, so each page asks once more; 404 for unknown photos:"
+        " the view counter must look up each photo of a batch, and invented ids cost a record each;"
+        " pseudonyms of viewers; problem+json of the function",
     ),
     ViewPath(
         "HTTP API, Lambda",
@@ -129,12 +130,15 @@ def _parts(
         reads = load.api_requests * MONTH - views if path.gateway == "api_requests" else 0
         yield "gateway", added(path.gateway, reads, requests)
     yield "Kinesis", added("kinesis_puts", 0, views)
-    looked_up = views if path.lambda_runs else _photos_of_batches(load) * MONTH
+    # Lambda looks up the photo and its counts; the view counter would look up photos alone.
+    looked_up = 2 * views if path.lambda_runs else _photos_of_batches(load) * MONTH
     yield "DynamoDB", added("dynamodb_reads", 0, looked_up * EVENTUAL)
     if not path.lambda_runs:
         return
     function = stack.functions[_API]
-    seconds = api_seconds(stack, figures, 0) + (path.views_per_request - 1) * _more_seconds(figures)
+    seconds = api_seconds(stack, figures, view_share=1) + (
+        path.views_per_request - 1
+    ) * _more_seconds(figures)
     yield "Lambda", added("lambda_requests", 0, requests)
     yield (
         "Lambda",

@@ -126,12 +126,11 @@ def test_links_wait_for_the_connection_and_then_open(
             expect(tile(page, newer)).to_contain_class("loaded")
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_view_continues_when_the_connection_is_back(
-    browser: Browser, url: str, photo_id: str, method: str
+def test_counts_are_shown_while_the_view_waits_for_the_connection(
+    browser: Browser, url: str, photo_id: str
 ):
     def lose(route: Route) -> None:
-        if route.request.method == method:
+        if route.request.method == "POST":
             return route.abort("internetdisconnected")
         return route.fallback()
 
@@ -140,8 +139,27 @@ def test_view_continues_when_the_connection_is_back(
         page.goto(f"/photo.html?id={photo_id}")
         counted = page.locator("#counted")
         expect(counted).to_contain_text("cannot be reached. Check your connection. Trying again…")
+        expect(page.locator("#total")).to_have_text(re.compile(r"^\d+$"))
         page.unroute("**/views")
         expect(counted).to_contain_text("Yours was counted in")
+
+
+def test_own_view_is_shown_although_a_request_for_it_is_lost(
+    browser: Browser, url: str, photo_id: str
+):
+    lost: list[Route] = []
+
+    def lose_first(route: Route) -> None:
+        if route.request.method == "POST" or lost:
+            return route.fallback()
+        lost.append(route)
+        return route.abort("internetdisconnected")
+
+    with visit(browser, url, expected=("ERR_INTERNET_DISCONNECTED",)) as page:
+        page.route("**/views", lose_first)
+        page.goto(f"/photo.html?id={photo_id}")
+        expect(page.locator("#counted")).to_contain_text("Yours was counted in")
+        assert lost
 
 
 @pytest.mark.usefixtures("event_sources", "id_token")

@@ -51,9 +51,20 @@ def photo(gallery: Gallery, event_sources: EventSources) -> dict[str, Any]:
     return next(each for each in photos if each["photo_id"] == photo_id)
 
 
+@pytest.fixture(scope="module")
+def old_photo(photo: dict[str, Any]) -> dict[str, Any]:
+    """The photo as if it had been READY for an hour, so that the catalog is known to list it."""
+    return photo | {"ready_at": "2026-11-29T11:00:00.000Z"}
+
+
 def views(total: int, counted_at: str | None) -> dict[str, Any]:
     minutes = [{"minute": f"2026-11-29T11:{each:02}Z", "views": 0} for each in range(60)]
     return {"total": total, "counted_at": counted_at, "minutes": minutes}
+
+
+def recorded(counts: dict[str, Any] | None) -> dict[str, Any]:
+    """The answer to a view."""
+    return {"viewed_at": "2026-11-29T12:00:01.000Z", "views": counts}
 
 
 def pause(page: Page, answers: dict[str, list[Any]]) -> None:
@@ -69,26 +80,26 @@ def asked(page: Page) -> list[str]:
     return requests
 
 
-def test_photo_page_asks_twice_for_its_count_then_rarely_and_not_at_all_while_hidden(
-    browser: Browser, url: str, photo: dict[str, Any]
+def test_photo_page_asks_once_for_its_own_view_then_rarely_and_not_at_all_while_hidden(
+    browser: Browser, url: str, old_photo: dict[str, Any]
 ):
-    path = f"/api/photos/{photo['photo_id']}"
+    path = f"/api/photos/{old_photo['photo_id']}"
     counts = f"GET {path}/views"
     answers = {
-        f"GET {path}": [photo],
-        "GET /api/photos": [{"photos": [photo], "cursor": None}],
-        counts: [views(7, None), views(8, "2026-11-29T12:00:03.000Z")],
-        f"POST {path}/views": [{"viewed_at": "2026-11-29T12:00:01.000Z"}],
+        f"GET {path}": [old_photo],
+        "GET /api/photos": [{"photos": [old_photo], "cursor": None}],
+        counts: [views(8, "2026-11-29T12:00:03.000Z")],
+        f"POST {path}/views": [recorded(views(7, "2026-11-29T12:00:02.000Z"))],
     }
     with visit(browser, url) as page:
         pause(page, answers)
-        page.goto(f"/photo.html?id={photo['photo_id']}")
+        page.goto(f"/photo.html?id={old_photo['photo_id']}")
         expect(page.locator("#total")).to_have_text("7")
-        awaited(lambda: f"POST {path}/views" in page.evaluate("asked"))
+        expect(page.locator("#counted")).to_have_text("\u00a0")
         page.clock.run_for(10_000)
         expect(page.locator("#counted")).to_have_text("Yours was counted in 2,000 ms.")
         in_ten_seconds = load_scenario("internet", {"seconds_on_photo": "10"})
-        assert asked(page).count(counts) == polls_per_view(in_ten_seconds, load_figures({})) == 2
+        assert asked(page).count(counts) == polls_per_view(in_ten_seconds, load_figures({})) == 1
         page.clock.run_for(HOUR - 10_000)
         assert asked(page) == [counts] * 14
 
@@ -98,6 +109,26 @@ def test_photo_page_asks_twice_for_its_count_then_rarely_and_not_at_all_while_hi
         page.evaluate("setHidden(false)")
         awaited(lambda: page.evaluate("asked.length"))
         assert asked(page) == [counts]
+
+
+def test_photo_page_asks_for_the_counts_if_the_answer_to_its_view_has_none(
+    browser: Browser, url: str, old_photo: dict[str, Any]
+):
+    path = f"/api/photos/{old_photo['photo_id']}"
+    answers = {
+        f"GET {path}": [old_photo],
+        "GET /api/photos": [{"photos": [old_photo], "cursor": None}],
+        f"POST {path}/views": [recorded(None)],
+        f"GET {path}/views": [views(7, None), views(8, "2026-11-29T12:00:03.000Z")],
+    }
+    with visit(browser, url) as page:
+        pause(page, answers)
+        page.goto(f"/photo.html?id={old_photo['photo_id']}")
+        expect(page.locator("#total")).to_have_text("7")
+        page.clock.run_for(10_000)
+        expect(page.locator("#counted")).to_have_text("Yours was counted in 2,000 ms.")
+        of_views = [each for each in asked(page) if each.endswith("/views")]
+        assert of_views == [f"POST {path}/views", *[f"GET {path}/views"] * 2]
 
 
 @pytest.mark.usefixtures("id_token")
@@ -113,7 +144,7 @@ def test_journey_of_a_photo_asks_once_for_each_step(
         "GET /api/me/photos": [{"photos": [], "cursor": None}],
         f"GET {path}": [new | {"replicated_at": None}],
         "GET /api/photos": [{"photos": [photo], "cursor": None}, {"photos": [new], "cursor": None}],
-        f"POST {path}/views": [{"viewed_at": "2026-11-29T12:00:02.000Z"}],
+        f"POST {path}/views": [recorded(None) | {"viewed_at": "2026-11-29T12:00:02.000Z"}],
         f"GET {path}/views": [views(1, "2026-11-29T12:00:03.000Z")],
     }
     with visit(browser, url, reduced_motion="reduce") as page:

@@ -10,28 +10,30 @@ from gallery_api.cached_answers import cached
 from gallery_api.models import PhotoViews, RecordedView
 from gallery_api.problems import no_such_photo
 from gallery_api.resources import resources_of
-from gallery_api.view_counts import photo_views
+from gallery_api.view_counts import photo_views, read_totals
 from gallery_api.viewers import viewer_address
 from shared.dynamodb import from_item, to_item
 from shared.photo_ids import is_photo_id
 from shared.photos import Status
 from shared.timestamps import iso_milliseconds
-from shared.view_rows import TOTAL
 
 router = APIGatewayRouter()
 
 
 @router.post("/photos/<photo_id>/views")
 def record_view(photo_id: str) -> Response[RecordedView]:
-    """Put one view of a listed photo into the stream; view_counter counts it."""
+    """Put one view of a listed photo into the stream; view_counter counts it.
+
+    The answer has the counts before this view.
+    """
     resources = resources_of(router)
     if not is_photo_id(photo_id) or not _is_listed(photo_id):
         raise no_such_photo()
-    view = RecordedView(photo_id, iso_milliseconds(resources.clock()))
-    record = msgspec.to_builtins(view)
+    record = {"photo_id": photo_id, "viewed_at": iso_milliseconds(resources.clock())}
     if resources.settings.repeated_views == "left-out" and (address := _viewer_address()):
         record["viewer"] = resources.pseudonyms.of(address)
     _put(photo_id, msgspec.json.encode(record))
+    view = RecordedView(photo_id, record["viewed_at"], views=_counts_or_none(photo_id))
     return Response(status_code=HTTPStatus.ACCEPTED, content_type="application/json", body=view)
 
 
@@ -41,13 +43,7 @@ def get_views(photo_id: str) -> Response[PhotoViews]:
     resources = resources_of(router)
     if not is_photo_id(photo_id) or not _exists(photo_id):
         raise no_such_photo()
-    # One page: 17 rows of at most a few kilobytes.
-    found = resources.dynamodb.query(
-        TableName=resources.settings.views_table,
-        KeyConditionExpression="photo_id = :photo_id AND begins_with(period, :total)",
-        ExpressionAttributeValues=to_item({":photo_id": photo_id, ":total": TOTAL}),
-    )
-    totals = [from_item(item, dict) for item in found["Items"]]
+    totals = read_totals(resources.dynamodb, resources.settings.views_table, photo_id)
     return cached(photo_views(photo_id, totals, resources.clock()))
 
 
@@ -70,6 +66,21 @@ def _put(photo_id: str, data: bytes) -> None:
         resources.kinesis.put_record(
             StreamName=stream, PartitionKey=hot_photos.partition_key(photo_id), Data=data
         )
+
+
+def _counts_or_none(photo_id: str) -> PhotoViews | None:
+    """The counts for the answer to a view.
+
+    Without them the view is accepted as well: a caller who gets an error may send it again, and
+    both would count.
+    """
+    resources = resources_of(router)
+    try:
+        totals = resources.recent_totals.of(photo_id)
+        return None if totals is None else photo_views(photo_id, totals, resources.clock())
+    except Exception:
+        resources.logger.warning("view_counts_unread", exc_info=True)
+        return None
 
 
 def _viewer_address() -> str:

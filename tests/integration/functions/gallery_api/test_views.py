@@ -40,7 +40,8 @@ def test_view_is_one_record_under_the_photos_own_key(
     [record] = recorded()
     assert record["PartitionKey"] == photo.photo_id
     data = json.loads(record["Data"])
-    assert data == answer.body
+    assert list(answer.body) == ["photo_id", "viewed_at", "views"]
+    assert answer.body.items() > data.items()
     assert data.keys() == {"photo_id", "viewed_at"}
     assert data["photo_id"] == photo.photo_id
     assert data["viewed_at"].endswith("Z")
@@ -80,7 +81,7 @@ def test_view_has_a_pseudonym_of_its_viewer_if_repeats_are_left_out(
         answer = api.call(
             "record_view", path=f"/photos/{photo_id}/views", multiValueHeaders=headers
         )
-        assert answer.body.keys() == {"photo_id", "viewed_at"}
+        assert answer.body.keys() == {"photo_id", "viewed_at", "views"}
     records = [record["Data"] for record in recorded()]
     first, second, again = (json.loads(each)["viewer"] for each in records)
     assert first == again != second
@@ -181,6 +182,13 @@ def shard_is_full(api: Api) -> Exception:
     return api.resources.kinesis.exceptions.ProvisionedThroughputExceededException(
         response, "PutRecord"
     )
+
+
+@pytest.fixture(autouse=True)
+def no_recent_totals(api: Api) -> None:
+    """What the execution environment knows of earlier tests is forgotten."""
+    api.resources.recent_totals.found.clear()
+    api.resources.recent_totals.paused_until = datetime.min.replace(tzinfo=UTC)
 
 
 @pytest.fixture
@@ -286,6 +294,64 @@ def test_answer_has_the_total_and_the_last_60_minutes(stack: MotoStack, api: Api
     ]
     seen = [(each["minute"], each["views"]) for each in minutes if each["views"]]
     assert seen == [("2026-11-20T12:34Z", 3), ("2026-11-20T13:33Z", 5)]
+
+
+def test_answer_to_a_view_has_the_counts_as_they_are_read_after_it(
+    stack: MotoStack, api: Api, publish: Publish, now: datetime, monkeypatch: pytest.MonkeyPatch
+):
+    photo_id = publish().photo_id
+    minute = int(now.timestamp()) // 60
+    counted_at = "2026-11-20T13:33:58.123Z"
+    recent = pack_minutes({minute: 3})
+    count(stack, photo_id, "total", 1000, counted_at=counted_at, recent=recent)
+    count(stack, photo_id, "total#f", 234, counted_at="2026-11-20T13:00:00Z")
+    calls: list[str] = []
+    for client in (api.resources.dynamodb, api.resources.counts_dynamodb, api.resources.kinesis):
+        api_call = client._make_api_call
+
+        def note(operation: str, request: Any, api_call: Any = api_call) -> Any:
+            calls.append(operation)
+            return api_call(operation, request)
+
+        monkeypatch.setattr(client, "_make_api_call", note)
+    answer = view(api, photo_id)
+    assert calls == ["GetItem", "PutRecord", "Query"]
+    assert (answer.status, answer.headers["Cache-Control"]) == (202, ["no-store"])
+    assert answer.body["views"] == ask(api, photo_id).body
+    assert (answer.body["views"]["total"], answer.body["views"]["counted_at"]) == (1234, counted_at)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        kinesis_refusal("ProvisionedThroughputExceededException", 400),
+        kinesis_refusal("AccessDeniedException", 400),
+        ReadTimeoutError(endpoint_url="https://dynamodb"),
+    ],
+    ids=["throttled", "denied", "hangs"],
+)
+def test_view_is_accepted_once_and_without_counts_if_they_cannot_be_read(
+    api: Api, publish: Publish, recorded: Recorded, fault: Exception
+):
+    photo, other = publish(), publish(photo_id="019aa1a0-0000-7d11-8a7b-3f2c9d4e5f60")
+    with once(api.resources.counts_dynamodb, "before-call.dynamodb.Query", raising(fault)):
+        answers = [view(api, each.photo_id) for each in (photo, photo, other)]
+    assert [answer.status for answer in answers] == [202] * 3
+    assert [answer.body["views"] for answer in answers] == [None] * 3
+    assert len(recorded()) == 3
+    [unread] = [line for line in api.logged() if line["message"] == "view_counts_unread"]
+    assert (unread["level"], unread["photo_id"]) == ("WARNING", photo.photo_id)
+    assert type(fault).__name__ in unread["exception_name"]
+
+
+def test_view_is_accepted_if_the_counts_are_not_as_expected(
+    stack: MotoStack, api: Api, publish: Publish, recorded: Recorded
+):
+    photo_id = publish().photo_id
+    row = {"photo_id": photo_id, "period": "total", "views": 1, "recent": "not a minute"}
+    stack.dynamodb.put_item(TableName=stack.names["ViewsTable"], Item=to_item(row))
+    answer = view(api, photo_id)
+    assert (answer.status, answer.body["views"], len(recorded())) == (202, None, 1)
 
 
 def test_photo_without_views_has_zeros(api: Api, publish: Publish):

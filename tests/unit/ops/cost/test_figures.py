@@ -4,6 +4,7 @@ import gzip
 import json
 import math
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from daily_report.steps import ROWS_OF_VIEWS
 from fakes import view_records as stream
 from fakes.tables import Item, Tables
 from fakes.view_records import photo
+from gallery_api.recent_totals import KEPT_FOR
 from ops.cost import load
 from ops.cost.figures import load_figures
 from ops.page_files import page_files
@@ -52,6 +54,10 @@ def test_rows_of_views_are_as_long_as_view_counter_makes_them():
     assert size(minute) == FIGURES.view_minute_bytes + FIGURES.view_receipt_bytes
     [receipt] = minute["receipts"]["BS"]
     assert len(receipt) == FIGURES.view_receipt_bytes
+
+
+def test_totals_are_kept_as_long_as_the_api_keeps_them():
+    assert timedelta(seconds=FIGURES.kept_totals_seconds) == KEPT_FOR
 
 
 def test_records_are_as_long_as_in_the_events():

@@ -7,20 +7,22 @@ from ops.cost.view_paths import PATHS, ViewPath, monthly
 from tests.unit.ops.cost.small_gallery import STACK, figures, small_gallery
 
 MILLIONS = 1.01 * 2_628_000 / 1e6  # views in a month
-LAMBDA = 0.20 + 0.018401 * 0.5 * 13.3334  # requests and duration
+LAMBDA = 0.20 + (0.005 * 1769 / 512 + 0.011) * 0.5 * 13.3334  # requests and duration
 LOGS = 1400 / 1e3 * 0.50
 TRACES = 0.05 * 5
 CDN = 1.0
-READS = 0.5 * 0.125
+READS = 0.5 * 0.125  # the photo
+COUNTS = 0.5 * 0.125
 KINESIS = 0.014
 BY_HAND = {
-    "REST API, Lambda (used here)": CDN + 3.50 + LAMBDA + LOGS + TRACES + READS + KINESIS,
+    "REST API, Lambda (used here)": CDN + 3.50 + LAMBDA + LOGS + TRACES + READS + COUNTS + KINESIS,
     "REST API, Kinesis without Lambda": CDN + 3.50 + READS + KINESIS,
-    "HTTP API, Lambda": CDN + 1.00 + LAMBDA + LOGS + TRACES + READS + KINESIS,
+    "HTTP API, Lambda": CDN + 1.00 + LAMBDA + LOGS + TRACES + READS + COUNTS + KINESIS,
     "HTTP API, Kinesis without Lambda": CDN + 1.00 + READS + KINESIS,
-    "function URL behind CloudFront (OAC)": CDN + LAMBDA + LOGS + TRACES + READS + KINESIS,
+    "function URL behind CloudFront (OAC)": CDN + LAMBDA + LOGS + TRACES + READS + COUNTS + KINESIS,
     "REST API, Lambda, 5 views in a request": (CDN + 3.50 + LAMBDA + LOGS + TRACES) / 5
     + READS
+    + COUNTS
     + KINESIS,
 }
 

@@ -15,6 +15,7 @@ def install() -> None:
     transform_with_parameters()
     _leave_out_unknown_types()
     _transform_nested_stacks()
+    _keep_attributes_in_nested_stacks()
     _keep_failures_of_aliases()
 
 
@@ -123,6 +124,23 @@ def _transform_nested_stacks() -> None:
 
     provisioners._cfn_nested_stack_deploy = deploy_nested  # noqa: SLF001
     engine._parse_template = parse_and_transform  # noqa: SLF001
+
+
+def _keep_attributes_in_nested_stacks() -> None:
+    """Keep the attributes of a resource that an update of a nested stack does not change.
+
+    ministack forgets them, so that a reference to the ARN of an unchanged role fails.
+    """
+    from ministack.services.cloudformation import _stacks, provisioners  # noqa: PLC0415
+
+    update = provisioners._update_resource  # noqa: SLF001
+
+    def update_with_attributes(*resource: Any) -> Any:
+        *_, stack, logical_id = resource
+        known = _stacks.get(stack, {}).get("_resources", {}).get(logical_id, {})
+        return update(*resource, old_attrs=known.get("Attributes"))
+
+    provisioners._update_resource = update_with_attributes  # noqa: SLF001
 
 
 def _keep_failures_of_aliases() -> None:

@@ -51,3 +51,28 @@ def test_template_of_a_nested_stack_is_transformed_like_that_of_its_parent():
     }
     assert output == "orders"
     assert "Broken" in refused
+
+
+UPDATED = """
+    import json
+    from ministack.services.cloudformation import helpers, provisioners
+    from localcloud.ministack import deployments
+
+    deployments.install()
+    queue = {"Type": "AWS::SQS::Queue"}
+    template = {
+        "Resources": {"Kept": queue, "Changed": queue},
+        "Outputs": {"Kept": {"Value": {"Fn::GetAtt": ["Kept", "QueueName"]}}},
+    }
+    helpers._resolve_template = lambda _: (json.dumps(template), None)
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::CloudFormation::Stack"]
+    properties = {"TemplateURL": "https://here"}
+    stack, before = handlers["create"]("Child", properties, "parent")
+    template["Resources"]["Changed"] = {**queue, "Properties": {"DelaySeconds": 5}}
+    updated, after = handlers["update"](stack, properties, properties, "parent")
+    print(json.dumps([updated == stack, before == after]))
+"""
+
+
+def test_resource_that_an_update_does_not_change_keeps_its_attributes():
+    assert inside_ministack(UPDATED) == [True, True]

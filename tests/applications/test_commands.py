@@ -68,6 +68,7 @@ def test_life_of_an_application(tmp_path: Path):
         assert "left out" in text
         assert "my-shop-local on http://127.0.0.1:" in text
         [url] = [line.split()[-1] for line in lines if " OrdersApi " in line]
+        assert [line.split()[-1] for line in lines if " ApiUrl " in line] == [url]
         order = httpx.post(f"{url}/orders", json={"item": "x"}, trust_env=False, timeout=30).json()
         assert order["page_size"] == 7
 

@@ -43,7 +43,7 @@ def cut(views: Iterable[View]) -> Iterator[list[View]]:
     segment: list[View] = []
     keys: set[object] = set()
     for view in views:
-        total = view.partition_key
+        total = (view.photo_id, view.suffix)
         minute = (total, view.minute)
         if minute not in keys:
             new_keys = {minute, total} - keys  # a row each
@@ -66,6 +66,8 @@ def transaction(table: str, segment: Iterable[View], now: datetime, seen: Rows) 
     for view in segment:
         keys[view.photo_id, view.suffix][view.minute].append(view)
     actions: list[Action] = []
+    counted_at = iso_milliseconds(now)
+    first_recent = int(now.timestamp()) // 60 - _RECENT_MINUTES + 1
     for (photo_id, suffix), minutes in keys.items():
         total_key = (photo_id, TOTAL + suffix)
         total = _NOTHING_COUNTED | dict(seen.get(total_key, {}))
@@ -74,8 +76,8 @@ def transaction(table: str, segment: Iterable[View], now: datetime, seen: Rows) 
         values: dict[str, Any] = {
             ":one": {"N": "1"},
             ":last": {"S": max(last, total["last_sequence"]["S"])},
-            ":now": {"S": iso_milliseconds(now)},
-            ":recent": {"S": _recent(total["recent"]["S"], added, now)},
+            ":now": {"S": counted_at},
+            ":recent": {"S": _recent(total["recent"]["S"], added, first_recent)},
             ":version": total["version"],
         }
         more = ", version :one SET last_sequence = :last, counted_at = :now, recent = :recent"
@@ -157,12 +159,11 @@ def _add(
     }
 
 
-def _recent(before: str, added: Mapping[int, int], now: datetime) -> str:
-    """The attribute `recent` after `added` is added, without the minutes that are too old."""
+def _recent(before: str, added: Mapping[int, int], first: int) -> str:
+    """The attribute `recent` after `added` is added, without the minutes before `first`."""
     views = unpack_minutes(before)
     for minute, number in added.items():
         views[minute] = views.get(minute, 0) + number
-    first = int(now.timestamp()) // 60 - _RECENT_MINUTES + 1
     return pack_minutes({minute: views[minute] for minute in views if minute >= first})
 
 

@@ -115,7 +115,7 @@ def read_batch(records: Iterable[Mapping[str, Any]]) -> ViewBatch:
         key = kinesis["partitionKey"]
         photo_id, suffix = split_key(key)
         try:
-            minute, viewer = _read(kinesis)
+            minute, viewer = _read(kinesis, photo_id, suffix)
         except _POISON as error:
             reason = str(error)
         except Exception as error:  # noqa: BLE001 - raised below if there are many
@@ -134,7 +134,7 @@ def read_batch(records: Iterable[Mapping[str, Any]]) -> ViewBatch:
     return ViewBatch(views, poison)
 
 
-def _read(kinesis: Mapping[str, Any]) -> tuple[int, str | None]:
+def _read(kinesis: Mapping[str, Any], photo_id: str, suffix: str) -> tuple[int, str | None]:
     """The minute in which a view is counted, and the pseudonym of its viewer if it has one."""
     data, arrived = kinesis.get("data"), kinesis.get("approximateArrivalTimestamp")
     if not isinstance(data, str):
@@ -142,7 +142,6 @@ def _read(kinesis: Mapping[str, Any]) -> tuple[int, str | None]:
     if not isinstance(arrived, _NUMBERS) or not math.isfinite(arrived):
         raise msgspec.ValidationError("approximateArrivalTimestamp is not a number")
     event = _decode(binascii.a2b_base64(data))
-    photo_id, suffix = split_key(kinesis["partitionKey"])
     if event.photo_id != photo_id or suffix not in SUFFIXES or not _is_photo_id(photo_id):
         raise msgspec.ValidationError("photo_id is malformed, or the partition key is not its own")
     # Keep this rule stable until failed batches expire: receipts are stored per minute.

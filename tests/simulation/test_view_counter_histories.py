@@ -87,10 +87,10 @@ class History(RuleBasedStateMachine):
         self.fixed = False
         view_counter.view_records._read = self.read
 
-    def read(self, kinesis: dict[str, Any]) -> int:
+    def read(self, kinesis: dict[str, Any], *key: str) -> tuple[int, str | None]:
         if not self.fixed and kinesis["kinesisSchemaVersion"] == "strange":
             raise ZeroDivisionError
-        return read(kinesis)
+        return read(kinesis, *key)
 
     # What the world does
 

@@ -183,10 +183,10 @@ def raise_on(monkeypatch: pytest.MonkeyPatch, count: int) -> list[Record]:
     """A batch on which a broken version of the function raises the given number of times."""
     read = core._read
 
-    def broken(kinesis: dict[str, Any]) -> int:
+    def broken(kinesis: dict[str, Any], *key: str) -> tuple[int, str | None]:
         if base64.b64decode(kinesis["data"]) == b"strange":
             raise ZeroDivisionError
-        return read(kinesis)
+        return read(kinesis, *key)
 
     monkeypatch.setattr(core, "_read", broken)
     return [record(0), *(record(number, data=b"strange") for number in range(1, count + 1))]

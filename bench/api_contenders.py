@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import fastapi
 import mangum
-from api_requests import ITEM, PAGE_SIZE, PHOTO
+from api_requests import ITEM, PAGE_SIZE, PHOTO, ROWS
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.logging.correlation_paths import API_GATEWAY_REST
 from pydantic import BaseModel, ConfigDict, Field
@@ -31,7 +31,7 @@ class AnsweringClient:
         return {"Item": ITEM}
 
     def query(self, **_: object) -> dict[str, Any]:
-        return {"Items": [ITEM] * (PAGE_SIZE + 1)}
+        return {"Items": ROWS}
 
     def put_item(self, **_: object) -> dict[str, Any]:
         return {}

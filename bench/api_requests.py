@@ -71,6 +71,10 @@ CONTEXT = SimpleNamespace(
 _CHANGE = sample("dynamodb_photo_ready")["Records"][0]["dynamodb"]
 ITEM = _CHANGE["NewImage"] | {"owner": {"S": OWNER}}
 PHOTO = from_item(ITEM, Photo)
+ROWS = [  # one more than a page, in the order of a list
+    ITEM | {"photo_id": {"S": f"019aa1a0-{number:04x}-7d11-8a7b-3f2c9d4e5f60"}}
+    for number in range(PAGE_SIZE, -1, -1)
+]
 
 
 @contextlib.contextmanager

@@ -9,7 +9,6 @@ import msgspec
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
-from aws_lambda_powertools.logging.correlation_paths import API_GATEWAY_REST
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -30,7 +29,8 @@ class _Identity(msgspec.Struct, rename="camel"):
     source_ip: str
 
 
-class _RequestContext(msgspec.Struct):
+class _RequestContext(msgspec.Struct, rename="camel"):
+    request_id: str
     identity: _Identity
 
 
@@ -77,14 +77,15 @@ def _answer_problem(error: Exception) -> Response[str]:
     return problem.response(app.lambda_context.aws_request_id)
 
 
-@logger.inject_lambda_context(correlation_id_path=API_GATEWAY_REST, clear_state=True)
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request.
 
     Raises:
         UnexpectedEventError: the event is not a request of a REST API.
     """
-    check_event("gallery_api", "requests of a REST API of API Gateway", event, _Request)
+    request = check_event("gallery_api", "requests of a REST API of API Gateway", event, _Request)
+    logger.set_correlation_id(request.request_context.request_id)
     app.append_context(**resources.as_context())
     answer = app.resolve(event, context)
     answer["multiValueHeaders"] = _HEADERS | answer["multiValueHeaders"]

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gallery_api.cursors import encode_cursor
+from gallery_api.routes import feed
 from shared.photos import Rendition, Status
 from tests.integration.functions.gallery_api.conftest import Publish
 from tests.support.faults import once, raising
@@ -73,6 +74,29 @@ def test_photo_is_the_same_in_the_list_and_alone(api: Api, publish: Publish):
     for each, found in zip(alone, listed, strict=True):
         each["replicated_at"] = found["replicated_at"]
     assert [list(each.items()) for each in listed] == [list(each.items()) for each in alone]
+
+
+def test_row_that_changes_by_hand_changes_the_list(stack: MotoStack, api: Api, publish: Publish):
+    photo = publish(title="Harbour")
+    assert ask(api).body["photos"][0]["title"] == "Harbour"
+    stack.dynamodb.update_item(
+        TableName=stack.names["CatalogTable"],
+        Key={"photo_id": {"S": photo.photo_id}},
+        UpdateExpression="SET title = :title",
+        ExpressionAttributeValues={":title": {"S": "Harbor"}},
+    )
+    assert ask(api).body["photos"][0]["title"] == "Harbor"
+
+
+def test_rows_that_are_kept_have_a_limit(
+    monkeypatch: pytest.MonkeyPatch, api: Api, publish: Publish
+):
+    monkeypatch.setattr(feed, "_MOST_KEPT", 2)
+    monkeypatch.setattr(feed, "_kept", {})
+    for number in range(5):
+        publish(photo_id=photo_id(number))
+    assert ids(ask(api)) == [photo_id(number) for number in (4, 3, 2, 1, 0)]
+    assert len(feed._kept) in {1, 2}
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.FAILED, Status.DELETED])

@@ -87,6 +87,14 @@ class PerformanceDocument:
             for name, part in zip(parts[1::2], parts[2::2], strict=True)
         }
 
+    def seconds(self) -> dict[str, int]:
+        """What each script took in its latest published run."""
+        found = {
+            name: re.search(r"^Measured on .* in (\d+) s;", section, re.MULTILINE)
+            for name, section in self.sections().items()
+        }
+        return {name: int(each[1]) for name, each in found.items() if each}
+
     def chart(self, benchmark: Benchmark) -> Path:
         return self.file.with_suffix("") / f"{benchmark.name}.svg"
 
@@ -148,10 +156,24 @@ def machine() -> str:
     )
 
 
+def announce(benchmarks: tuple[Benchmark, ...], document: PerformanceDocument) -> None:
+    """Print what will run, and how long it took the last time."""
+    seconds = document.seconds()
+    known = [each for each in benchmarks if each.name in seconds]
+    minutes = sum(seconds[each.name] for each in known) / 60
+    names = [
+        f"{each.name} ({seconds[each.name]} s)" if each in known else each.name
+        for each in benchmarks
+    ]
+    CONSOLE.print(f"Running {', '.join(names)}.")
+    CONSOLE.print(f"Those with a time took {minutes:.0f} minutes together the last time.")
+
+
 def run_all(
     benchmarks: tuple[Benchmark, ...], document: PerformanceDocument, folder: Path = ROOT / "bench"
 ) -> list[str]:
     """Run the benchmarks one after the other; returns the names of those that failed."""
+    announce(benchmarks, document)
     failed = []
     for number, benchmark in enumerate(benchmarks, 1):
         CONSOLE.rule(f"{number} of {len(benchmarks)}")

@@ -251,7 +251,10 @@ def write_inputs(folder: Path, wanted: list[str]) -> dict[str, Path]:
     return files
 
 
-def psnr(pixels: Path, shapes: dict[str, list[int]], reference: Path) -> Iterator[float | None]:
+def likeness(
+    pixels: Path, shapes: dict[str, list[int]], reference: Path
+) -> Iterator[tuple[float, float] | None]:
+    """PSNR in dB and SSIM of each image; None if it has another size than the reference."""
     for name, shape in shapes.items():
         found = np.fromfile(pixels / name, np.uint8).astype(float)
         expected = np.fromfile(reference / name, np.uint8).astype(float)
@@ -259,7 +262,26 @@ def psnr(pixels: Path, shapes: dict[str, list[int]], reference: Path) -> Iterato
             yield None
             continue
         error = np.mean((found - expected) ** 2)
-        yield 10 * math.log10(255**2 / error) if error else math.inf
+        psnr = 10 * math.log10(255**2 / error) if error else math.inf
+        yield psnr, ssim(found.reshape(shape), expected.reshape(shape))
+
+
+def ssim(found: Any, expected: Any) -> float:
+    """Structural similarity (Wang et al. 2004) of the luma: the mean of blocks of 8 x 8 pixels."""
+    height, width = (length // 8 for length in found.shape[:2])
+    x, y = (
+        (image[: height * 8, : width * 8, :3] @ (0.299, 0.587, 0.114))
+        .reshape(height, 8, width, 8)
+        .swapaxes(1, 2)
+        .reshape(height * width, 64)
+        for image in (found, expected)
+    )
+    means, variances = 2 * x.mean(1) * y.mean(1), x.var(1) + y.var(1)
+    covariances = 2 * ((x * y).mean(1) - x.mean(1) * y.mean(1))
+    squares = x.mean(1) ** 2 + y.mean(1) ** 2
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    each = (means + c1) * (covariances + c2) / ((squares + c1) * (variances + c2))
+    return float(each.mean())
 
 
 def main() -> int:
@@ -309,7 +331,7 @@ def run_input(folder: Path, photo: str, file: Path, rounds: int) -> dict[str, di
     results = {}
     for name, runs in samples.items():
         results[name] = {
-            "psnr": list(psnr(folder / name, runs[0]["shapes"], folder / NAIVE)),
+            "likeness": list(likeness(folder / name, runs[0]["shapes"], folder / NAIVE)),
             "peak": statistics.median(run["peak"] for run in runs),
         }
         for stage in ("scale", "whole"):

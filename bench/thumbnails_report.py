@@ -15,8 +15,12 @@ type Results = dict[str, dict[str, Any]]
 mpl.use("svg")
 
 
-def _psnr(values: list[float | None]) -> str:
-    return " ".join("-" if value is None else f"{value:.1f}" for value in values)
+def _likeness(values: list[tuple[float, float] | None]) -> tuple[str, str]:
+    """PSNR and SSIM of each size."""
+    return (
+        " ".join("-" if value is None else f"{value[0]:.1f}" for value in values),
+        " ".join("-" if value is None else f"{value[1]:.4f}" for value in values),
+    )
 
 
 def print_input(photo: str, size: int, results: Results) -> None:
@@ -30,6 +34,7 @@ def print_input(photo: str, size: int, results: Results) -> None:
             "times ours",
             "peak memory",
             "PSNR in dB",
+            "SSIM",
         ),
         [
             (
@@ -39,7 +44,7 @@ def print_input(photo: str, size: int, results: Results) -> None:
                 f"{1000 * result['whole']:.0f} ms",
                 f"{result['whole_ratio']:.2f}",
                 f"{result['peak'] / 1e6:.0f} MB",
-                "reference" if name == NAIVE else _psnr(result["psnr"]),
+                *(("reference", "") if name == NAIVE else _likeness(result["likeness"])),
             )
             for name, result in results.items()
         ],
@@ -53,16 +58,19 @@ def _figures(photo: str, results: Results) -> dict[str, str]:
     def at_most(ratio: float, most: float) -> str:
         return f"{ratio:.2f} (at most {most}: {verdict(met=ratio <= most)})"
 
-    worst = min(ours["psnr"])
+    worst, least_alike = (min(values) for values in zip(*ours["likeness"], strict=True))
     figures = {
         "before encoding, times its decoder alone": f"{1 / results[DECODER]['scale_ratio']:.2f}",
         "memory, times naive": at_most(ours["peak"] / naive["peak"], 0.5),
         "lowest PSNR in dB": f"{worst:.1f} (at least 45: {verdict(met=worst >= 45)})",
+        "lowest SSIM": f"{least_alike:.4f}",
         "naive Pillow's whole job, times ours": f"{naive['whole_ratio']:.2f}",
     }
     if CHAINED in results:
         ratio = 1 / results[CHAINED]["scale_ratio"]
         figures["before encoding, times pyvips chained"] = at_most(ratio, limit)
+        decoder = results[DECODER]["scale"] / results[CHAINED]["scale"]
+        figures["its decoder alone, times pyvips chained"] = f"{decoder:.2f}"
     if SHARP in results:
         figures["whole job, times sharp"] = at_most(1 / results[SHARP]["whole_ratio"], 1.0)
     return figures

@@ -56,6 +56,21 @@ def test_results_of_an_earlier_run_stay(tmp_path: Path, write_script: WriteScrip
     assert "9 ms" in written.sections()["slow"]
 
 
+def test_the_benchmarks_and_their_latest_times_are_named_before_the_first_runs(
+    tmp_path: Path, write_script: WriteScript, capsys: pytest.CaptureFixture[str]
+):
+    section = "How slow it is.\n\nMeasured on 2026-11-29 in 120 s; load average 0.1.\n"
+    (tmp_path / "performance.md").write_text(f"## `bench/slow.py`\n\n{section}")
+    written = document(tmp_path, FAST, SLOW)
+    for name in ("fast", "slow"):
+        write_script(name, "print('1 ms')")
+    run_all((FAST, SLOW), written, tmp_path)
+    printed = " ".join(capsys.readouterr().err.split())
+    assert printed.startswith(
+        "Running fast, slow (120 s). Those with a time took 2 minutes together the last time."
+    )
+
+
 def test_figures_without_a_baseline_are_not_published(tmp_path: Path, write_script: WriteScript):
     write_script("fast", "print('1 ms')")
     alone = Benchmark("fast", has_baseline=False)

@@ -5,13 +5,18 @@ import itertools
 import pytest
 
 from ops.cost.stack_settings import EventSourceSettings
-from ops.cost.view_counting import Rows, ViewCounting, Work, count_views, popularity
+from ops.cost.view_counting import KEYS, Rows, ViewCounting, Work, count_views, popularity
+from shared.view_rows import SUFFIXES
 
 ROWS = Rows(total=174, minute=105, receipt=48)
 NOTHING = Work(0, 0, 0, 1)
 WORK = Work(
     cpu_per_record=8e-6, cpu_per_transaction=0.002, wait_per_transaction=0.02, slowdown=3.455
 )
+
+
+def test_hot_photo_has_the_keys_of_its_rows():
+    assert len(SUFFIXES) == KEYS
 
 
 def counted(

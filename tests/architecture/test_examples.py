@@ -51,6 +51,12 @@ def test_example_is_complete(name: str):
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
+def test_readme_says_how_to_copy_the_folder(name: str):
+    introduction = (FOLDER / name / "README.md").read_text().partition("\n## ")[0]
+    assert f"`cp -r examples/{name} ../my-app`" in introduction
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_sample_events_that_the_readme_invokes_have_a_test(name: str):
     if "localcloud invoke" in (FOLDER / name / "README.md").read_text():
         test = ROOT / "tests" / "examples" / f"test_{name.replace('-', '_')}.py"

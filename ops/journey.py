@@ -132,7 +132,10 @@ def last_line(exception: object) -> str:
 
 
 def own_fields(line: LogLine, photo_id: str) -> str:
-    """The fields that not every line has, as `name=value`, with `…` for the photo's id."""
+    """The fields that not every line has, as `name=value`, with `…` for the photo's id.
+
+    Fields without a value are left out.
+    """
     fields = {name: value for name, value in line.entry.items() if name not in _COMMON_FIELDS}
     if line.level not in _ERROR_LEVELS:
         fields.pop("position", None)  # only useful for a failed record
@@ -140,6 +143,8 @@ def own_fields(line: LogLine, photo_id: str) -> str:
         fields["exception"] = last_line(fields["exception"])
     written = []
     for name, value in fields.items():
+        if value in (None, "", "-"):  # API Gateway logs a variable without a value as `-`
+            continue
         text = value if isinstance(value, str) else json.dumps(value)
         written.append(f"{name}={text}".replace(photo_id, "…"))
     return " ".join(written)

@@ -120,6 +120,11 @@ def test_own_fields_are_those_without_a_column():
     assert own_fields(failed, PHOTO) == "position=49 exception=botocore.SlowDown: reduce your rate"
 
 
+def test_fields_without_a_value_are_left_out():
+    seen = line(0, viewer_address="", error="-", reason=None, views=0, spread=False)
+    assert own_fields(seen, PHOTO) == "views=0 spread=false"
+
+
 @pytest.mark.parametrize(
     ("more", "row", "steps"),
     [
@@ -166,4 +171,4 @@ def test_line_of_any_json_can_be_printed():
         entry = dict.fromkeys(names, value)
         told = read_line("gallery_api", 0, json.dumps(entry))
         assert without_reads(journey(PHOTO, [told])) == [told]
-        assert own_fields(told, PHOTO).startswith("method=")
+        assert own_fields(told, PHOTO).startswith("" if value is None else "method=")

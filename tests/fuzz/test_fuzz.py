@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzz.__main__ import TARGET_NAMES
 from tests.fuzz.damaged_photos import DAMAGES
 from tests.fuzz.seeds import ROOT, photos, seeds
 from tests.fuzz.targets import TARGETS
@@ -27,6 +28,14 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
 def test_target_accepts_its_seeds(target: str):
     for data in seeds(target):
         TARGETS[target](data)
+
+
+def test_unknown_target_is_one_line_that_names_the_targets():
+    assert list(TARGETS) == list(TARGET_NAMES)
+    done = run(sys.executable, "-m", "tests.fuzz", "nope")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    for name in ("nope", *TARGETS):
+        assert f"'{name}'" in done.stderr
 
 
 @pytest.mark.slow

@@ -33,6 +33,7 @@ from localcloud.cloud import (
     end,
     running_on,
 )
+from localcloud.console import command_console
 from localcloud.running_application import RunningApplication, build, running_application, step
 from localcloud.source_watch import SourceWatch, watching
 from localcloud.stack import Stack
@@ -87,7 +88,7 @@ def main() -> int:
     arguments = parser.parse_args(given[:own_count])
     cloud = Cloud(arguments.host, arguments.port)
     edge_port = arguments.edge_port or arguments.port + 1
-    console = Console(highlight=False)
+    console = command_console()
     own_environment = dict(os.environ)
     os.environ.clear()
     os.environ.update(cloud.environment)

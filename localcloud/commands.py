@@ -32,6 +32,7 @@ from localcloud.cloud import (
     end,
     free_port,
 )
+from localcloud.console import command_console
 from localcloud.ministack.addresses import on_this_machine
 from localcloud.outside_values import OutsideValues
 from localcloud.running_application import (
@@ -63,7 +64,7 @@ _interrupted: Final = threading.Event()
 def main() -> int:
     """Run one command; the exit status is 0 only if it did what was asked."""
     arguments = _parser().parse_args()
-    console = Console(highlight=False)
+    console = command_console()
     own_environment = dict(os.environ)
     os.environ.clear()
     # `down` ends `up` so, which is no failure.

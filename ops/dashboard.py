@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ops.arguments import stack_parser
+from ops.console import command_console
 from ops.dashboard_widgets import (
     DashboardError,
     Points,
@@ -145,7 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--plot", type=plot_file, metavar="FILE", help="draw a picture as .svg or .png"
     )
     options = parser.parse_args(arguments)
-    console = Console(highlight=False)
+    console = command_console()
     now = datetime.now(UTC)
     span = Span((now - options.hours).replace(second=0, microsecond=0), now)
     try:

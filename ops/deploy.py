@@ -22,6 +22,7 @@ from ops.change_sets import (
     retry_failed,
 )
 from ops.concurrency import RESERVED, changes_alias, wanted_concurrency
+from ops.console import command_console
 from ops.deployed_stack import StackDescription
 from ops.leftover_versions import find_drift, restore_functions
 from ops.preflight.account import ACCESS_LOGS
@@ -224,7 +225,7 @@ def main(arguments: list[str] | None = None) -> int:
     add_parameters(parser)
     add_confirmation(parser)
     options = parser.parse_args(arguments)
-    console = Console(highlight=False)
+    console = command_console()
     try:
         deploy(options, console)
     except (

@@ -17,6 +17,7 @@ from rich.status import Status
 from rich.table import Table
 
 from ops.arguments import stage_parser
+from ops.console import command_console
 from ops.deployed_stack import StackDescription, StackResource, deployed_template
 from ops.function_versions import is_replicated
 from ops.leftovers import DATA, Leftover, delete, empty, find_artifacts, find_data, find_log_groups
@@ -354,7 +355,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="retry every 10 minutes while Lambda@Edge replicas prevent the deletion",
     )
     options = parser.parse_args(arguments)
-    console = Console(highlight=False)
+    console = command_console()
     try:
         return 0 if destroy(options, console) else 1
     except (OperationError, BotoCoreError, ClientError) as error:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ops.arguments import add_confirmation, stack_parser
+from ops.console import command_console
 from ops.deployed_stack import DeployedStack, StackError, StackResource
 from ops.function_versions import LATEST, delete_version, list_versions
 from ops.stacks import OperationError, answer_to
@@ -150,7 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--dry-run", action="store_true", help="only list the versions")
     add_confirmation(parser)
     options = parser.parse_args(arguments)
-    console = Console(highlight=False)
+    console = command_console()
     try:
         prune(options, console)
     except (OperationError, StackError, BotoCoreError, ClientError) as error:

@@ -20,6 +20,7 @@ from rich.markup import escape
 from rich.progress import track
 
 from ops.arguments import stack_parser
+from ops.console import command_console
 from ops.deployed_stack import DeployedStack, StackError
 from ops.page_files import ASSETS, page_files
 from ops.script_bundle import BundleError
@@ -155,7 +156,7 @@ def main() -> int:
     """Return 0 only if the page is published."""
     parser = stack_parser("make publish", __doc__)
     options = parser.parse_args()
-    console = Console(highlight=False)
+    console = command_console()
     try:
         site = open_site(options.stack)
         count = publish(site, console)

@@ -21,6 +21,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from ops.console import command_console
 from ops.deployed_stack import DeployedStack, StackError
 from ops.failures import (
     ALIAS,
@@ -307,7 +308,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--rate", type=float, default=5, help="replays per second (default 5)")
     options = parser.parse_args(arguments)
-    console = Console(highlight=False)
+    console = command_console()
     if options.rate <= 0:
         parser.error("--rate must be above 0")
     kinds = options.kind or KINDS

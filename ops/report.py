@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ops.arguments import stack_parser
+from ops.console import command_console
 from ops.daily_reports import (
     Report,
     ReportError,
@@ -121,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--days", type=_days, default=30, help="days to plot (default 30)")
     options = parser.parse_args(arguments)
-    console = Console(highlight=False)
+    console = command_console()
     try:
         source = open_reports(options.stack)
         made = make_report(source, console)

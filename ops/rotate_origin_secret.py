@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ops.arguments import add_confirmation, stage_parser
+from ops.console import command_console
 from ops.deployed_stack import StackDescription, template_text
 from ops.leftovers import artifacts_bucket
 from ops.stack_events import follow, newest_event
@@ -309,7 +310,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = stage_parser("make rotate-origin-secret", __doc__)
     add_confirmation(parser)
     options = parser.parse_args(arguments)
-    console = Console(highlight=False)
+    console = command_console()
     try:
         stage = read_stage(options.stage)
         account = open_account(stage, options.account)

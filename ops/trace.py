@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ops.arguments import stack_parser
+from ops.console import command_console
 from ops.deployed_stack import DeployedStack, StackError
 from ops.journey import (
     LogLine,
@@ -207,7 +208,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print the lines as logged, for jq")
     options = parser.parse_args(arguments)
-    console = Console(highlight=False, stderr=options.json)
+    console = command_console(stderr=options.json)
     try:
         source = open_logs(options.stack)
         with console.status("searching the logs"):

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ops.arguments import add_parameters, stage_parser
+from ops.console import command_console
 from ops.deploy import merged_parameters
 from ops.preflight.examine import Examination, examine, examine_offline, is_blocked
 from ops.preflight.findings import Finding, blocked, missing_action
@@ -101,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
         action="store_true",
         help="run only checks that need neither account nor network",
     )
-    console = Console(highlight=False)
+    console = command_console()
     try:
         return 0 if preflight(parser.parse_args(arguments), console) else 1
     except (OperationError, BotoCoreError, ClientError) as error:

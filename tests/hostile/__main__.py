@@ -15,6 +15,7 @@ from rich.table import Table
 from demo import application
 from localcloud.arguments import DEFAULT_PORT, port_number
 from localcloud.cloud import Cloud, CloudError, running_on
+from localcloud.console import command_console
 from localcloud.stack import Stack
 from tests.hostile.browser_cases import NOT_RUN
 from tests.hostile.case import Case
@@ -33,7 +34,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--only", default="", help="run only the cases of one group")
     given = parser.parse_args(arguments)
     edge = Address("127.0.0.1", given.edge_port or given.port + 1)
-    console = Console(highlight=False)
+    console = command_console()
     os.environ.clear()
     try:
         cloud = attacked(given.port)

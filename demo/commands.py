@@ -3,10 +3,8 @@
 import argparse
 import contextlib
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -21,7 +19,7 @@ from demo.demo import demo
 from demo.deployed_gallery import DeployedGallery
 from demo.sample_photos import put_sample_photos
 from demo.sign_in import PASSWORD, USER, make_user, sign_in
-from localcloud import debugger, invocation, logs, sam_local
+from localcloud import debugger, invocation, logs, sam_local, signals
 from localcloud.arguments import DEFAULT_PORT, function_and_port, listening_address, port_number
 from localcloud.cloud import (
     STATE,
@@ -51,8 +49,6 @@ OPERATOR_TOOLS: Final[dict[str, Callable[[list[str]], int]]] = {
     "trace": trace.main,
 }
 """Commands that also work on a stack in an account; they get all further arguments."""
-
-_interrupted: Final = threading.Event()
 
 
 def main() -> int:
@@ -92,10 +88,7 @@ def main() -> int:
     own_environment = dict(os.environ)
     os.environ.clear()
     os.environ.update(cloud.environment)
-    # `make down` ends `up` so, which is no failure.
-    terminated = 0 if arguments.command == "up" else 128 + signal.SIGTERM
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(terminated))
-    signal.signal(signal.SIGINT, _interrupt)
+    signals.end_on_signals(arguments.command)
     try:
         match arguments.command:
             case "build":
@@ -142,11 +135,6 @@ def _make_advice(error: Exception, cloud: Cloud) -> str:
             return f" {again} starts it on the usual address of Docker's bridge."
         case _:
             return ""
-
-
-def _interrupt(*_: object) -> None:
-    _interrupted.set()
-    raise KeyboardInterrupt
 
 
 def _demo(cloud: Cloud, edge_port: int, own_environment: dict[str, str], console: Console) -> int:
@@ -203,8 +191,7 @@ def _follow(running: RunningApplication, watch: SourceWatch, console: Console) -
     """Print the functions' logs and the deliveries of the stream mappings, until Ctrl-C."""
     deliveries = logs.Deliveries(running.event_sources, running.stack.logical_ids())
     for news in logs.follow(running.cloud, running.stack.log_groups):
-        if _interrupted.is_set():  # Python drops exceptions that are raised in a finalizer
-            raise KeyboardInterrupt
+        signals.raise_if_interrupted()
         for function, message in news:
             if line := log_lines.summary(message):
                 name = function.removesuffix("Function")

@@ -2,9 +2,6 @@
 
 import argparse
 import os
-import signal
-import sys
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +12,7 @@ from botocore.exceptions import HTTPClientError
 from rich.console import Console
 from rich.markup import escape
 
-from localcloud import debugger, invocation, logs, owners
+from localcloud import debugger, invocation, logs, owners, signals
 from localcloud.application import Application, default_stack_name
 from localcloud.arguments import (
     function_and_port,
@@ -58,8 +55,6 @@ _LISTED: Final = {
     "AWS::S3::Bucket": "bucket",
 }
 
-_interrupted: Final = threading.Event()
-
 
 def main() -> int:
     """Run one command; the exit status is 0 only if it did what was asked."""
@@ -67,10 +62,7 @@ def main() -> int:
     console = command_console()
     own_environment = dict(os.environ)
     os.environ.clear()
-    # `down` ends `up` so, which is no failure.
-    terminated = 0 if arguments.command == "up" else 128 + signal.SIGTERM
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(terminated))
-    signal.signal(signal.SIGINT, _interrupt)
+    signals.end_on_signals(arguments.command)
     try:
         match arguments.command:
             case "up":
@@ -149,11 +141,6 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("down", parents=[shared], help="end the laptop cloud")
     commands.add_parser("types", help="list the resource types that a deployment creates")
     return parser
-
-
-def _interrupt(*_: object) -> None:
-    _interrupted.set()
-    raise KeyboardInterrupt
 
 
 def _running(arguments: argparse.Namespace) -> tuple[Cloud, owners.Owner]:
@@ -245,8 +232,7 @@ def _follow(running: RunningApplication, watch: SourceWatch, console: Console) -
     """Print what the functions log and what event source mappings deliver, until Ctrl-C."""
     deliveries = logs.Deliveries(running.event_sources, running.stack.logical_ids())
     for news in logs.follow(running.cloud, running.stack.log_groups):
-        if _interrupted.is_set():  # Python drops exceptions that are raised in a finalizer
-            raise KeyboardInterrupt
+        signals.raise_if_interrupted()
         _print(news, console)
         for line in deliveries.news():
             console.print(f"[magenta]{escape(line)}[/]", soft_wrap=True)

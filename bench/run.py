@@ -186,10 +186,18 @@ def run_all(
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.run",
+        usage="%(prog)s [--check] [NAME ...]",
+        description=__doc__.partition("\n")[0],
+    )
     names = [each.name for each in BENCHMARKS]
     parser.add_argument("names", nargs="*", metavar="NAME", choices=names, help=", ".join(names))
-    wanted = parser.parse_args().names or names
+    parser.add_argument("--check", action="store_true", help="only check the names")
+    options = parser.parse_args()
+    if options.check:
+        return 0
+    wanted = options.names or names
     ending = machine() + "\n" + (ROOT / "bench" / "remaining_costs.md").read_text()
     document = PerformanceDocument(ROOT / "docs" / "performance.md", BENCHMARKS, ending)
     failed = run_all(tuple(each for each in BENCHMARKS if each.name in wanted), document)

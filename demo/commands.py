@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -35,6 +36,7 @@ from localcloud.console import command_console
 from localcloud.running_application import RunningApplication, build, running_application, step
 from localcloud.source_watch import SourceWatch, watching
 from localcloud.stack import Stack
+from localcloud.templates import require_function
 from ops import dashboard, publish_site, redrive, report, trace
 from ops.publish_site import PublishingError
 
@@ -58,9 +60,11 @@ def main() -> int:
     parser.add_argument(
         "command", choices=["build", "demo", "up", "down", "invoke", *OPERATOR_TOOLS]
     )
-    parser.add_argument("function", nargs="?", help="the logical id of the function to invoke")
     parser.add_argument(
-        "event", nargs="?", type=Path, help="the event to invoke it with: a file of events/"
+        "function", nargs="?", default="", help="the logical id of the function to invoke"
+    )
+    parser.add_argument(
+        "event", nargs="?", default="", help="the event to invoke it with: a file of events/"
     )
     parser.add_argument("--port", type=port_number, default=DEFAULT_PORT)
     parser.add_argument(
@@ -106,7 +110,10 @@ def main() -> int:
                 options = given[own_count:]
                 return OPERATOR_TOOLS[tool](["--stack", application.STACK, *options])
             case "invoke":
-                function, event = arguments.function, arguments.event
+                function, event = arguments.function, Path(arguments.event)
+                gallery = application.gallery(cloud)
+                require_function(gallery.template, gallery.parameters, function)
+                _require_event(event)
                 return _invoke(running_on(cloud.port), function, event, own_environment, console)
     except (CloudError, GalleryError, PublishingError, TimeoutError) as error:
         console.print(f"[bold red]✗[/] {escape(str(error))}{_make_advice(error, cloud)}")
@@ -209,10 +216,24 @@ def _open_browser(url: str, own_environment: Mapping[str, str]) -> None:
         subprocess.run(command, env=own_environment, check=False, capture_output=True)
 
 
+def _require_event(event: Path) -> None:
+    """Check the event before it is known whether there is a cloud and a Docker engine."""
+    if not event.exists() or event.is_dir():
+        raise CloudError(
+            f"There is no event file '{event}'. EVENT= names one; events/README.md lists them."
+        )
+    if event.is_file():  # a pipe can be read only once
+        try:
+            json.loads(event.read_bytes())
+        except ValueError as error:
+            raise CloudError(f"The event {event} is not JSON: {error}.") from None
+
+
 def _invoke(
     cloud: Cloud, function: str, event: Path, own_environment: dict[str, str], console: Console
 ) -> int:
     """Run `sam local invoke`, or without a Docker engine the runtime client on this machine."""
+    name = Stack(cloud, application.STACK).function_name(function)
     if sam_local.has_docker(own_environment):
         gallery = application.gallery(cloud)
         return sam_local.invoke(cloud, gallery, function, event, own_environment)
@@ -222,7 +243,6 @@ def _invoke(
         " but on this machine and not in Lambda's container image.",
         soft_wrap=True,
     )
-    name = Stack(cloud, application.STACK).function_name(function)
     return invocation.show(invocation.invoke(cloud, name, event.read_bytes()))
 
 

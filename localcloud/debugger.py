@@ -14,9 +14,8 @@ from localcloud.execution.debugging import Debugger
 from localcloud.ministack.own_requests import DEBUGGER
 from localcloud.running_application import RunningApplication
 from localcloud.source_files import Copies
-from localcloud.templates import read_template, resources_of
+from localcloud.templates import require_function
 
-_FUNCTIONS: Final = ("AWS::Lambda::Function", "AWS::Serverless::Function")
 _DEFAULT_PORT: Final = 5678
 
 
@@ -29,14 +28,7 @@ def check(application: Application, function: str, port: int | None) -> None:
     """
     if sys.platform != "linux":
         raise CloudError(f"--debug needs Linux: on {sys.platform} no function can be debugged.")
-    resources = dict(resources_of(read_template(application.template, application.parameters)))
-    functions = [name for name, each in resources.items() if each.get("Type") in _FUNCTIONS]
-    nested = "/" in function and function.partition("/")[0] in resources
-    if function not in functions and not nested:
-        raise CloudError(
-            f"{application.template} has no function {function}."
-            f" It has {', '.join(sorted(functions)) or 'none'}."
-        )
+    require_function(application.template, application.parameters, function)
     _package()
     if error := listening_error("127.0.0.1", port or _DEFAULT_PORT):
         raise CloudError(

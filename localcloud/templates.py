@@ -22,6 +22,7 @@ from localcloud.cloud import CloudError
 
 PYTHON: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _FUNCTION: Final = "AWS::Serverless::Function"
+_FUNCTIONS: Final = ("AWS::Lambda::Function", _FUNCTION)
 _LAYER: Final = "AWS::Serverless::LayerVersion"
 _FILES: Final = ("DefinitionUri", "Location", "SchemaUri", "TemplateURL")
 """Properties that name a local file which a deployment reads and no build does."""
@@ -106,6 +107,21 @@ def resources_of(template: Template) -> Iterator[tuple[str, Template]]:
     """The resources by logical id."""
     section = template.get("Resources") or {}
     yield from ((name, each) for name, each in section.items() if isinstance(each, dict))
+
+
+def require_function(path: Path, parameters: Mapping[str, str], function: str) -> None:
+    """Check that a template has the function with a logical id; `NESTED/ID` may be one.
+
+    Raises:
+        CloudError: it has not, or cannot be read.
+    """
+    resources = dict(resources_of(read_template(path, parameters)))
+    functions = [name for name, each in resources.items() if each.get("Type") in _FUNCTIONS]
+    nested = "/" in function and function.partition("/")[0] in resources
+    if function not in functions and not nested:
+        raise CloudError(
+            f"{path} has no function '{function}'. It has {', '.join(sorted(functions)) or 'none'}."
+        )
 
 
 def code_of(template: Template) -> Iterator[tuple[str, str, Any]]:

@@ -113,6 +113,24 @@ def test_value_of_a_person_reaches_the_command_as_it_is(
     assert [line for line in output if value in line], output
 
 
+@pytest.mark.parametrize(
+    "module",
+    re.findall(r"@\$\(RUN\) \$\(BIN\)/python -m (\S+)", (ROOT / "Makefile").read_text()),
+)
+def test_command_that_runs_sam_needs_no_layer(module: str):
+    """sam would give PYTHONPATH to the builds of functions."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--help"],
+        cwd=ROOT,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_every_variable_of_a_person_is_in_a_recipe():
     recipes = "".join(map(recipe_of, TARGETS))
     assert [variable for variable in GIVEN if f"$({variable})" not in recipes] == []
@@ -122,6 +140,12 @@ def test_trace_without_a_photo_says_what_is_missing(installed_project: Path):
     status, output = made(installed_project, "trace")
     assert (status, len(output)) == (2, 2)
     assert output[0].startswith("Which photo? Give the id")
+
+
+def test_benchmarks_are_checked_before_the_build(installed_project: Path):
+    (installed_project / ".venv" / "bin" / "python").write_text('#!/bin/sh\necho "$@"; exit 2\n')
+    status, output = made(installed_project, "bench", "ARGS=nope")
+    assert (status, output[0], len(output)) == (2, "-m bench.run --check nope", 2)
 
 
 @pytest.mark.parametrize(
@@ -141,14 +165,36 @@ def test_trace_without_a_photo_says_what_is_missing(installed_project: Path):
     ],
 )
 def test_wrong_port_is_one_sentence(options: list[str], sentence: str):
+    [line] = failed_demo(*options, "up")
+    assert line in {f"python -m demo: error: argument --port: {sentence}", f"✗ {sentence}"}
+
+
+@pytest.mark.parametrize(
+    ("function", "event", "message"),
+    [
+        ("nope", "events/api_get_health.json", "template.yaml has no function 'nope'. It has Cat"),
+        ("", "events/api_get_health.json", "template.yaml has no function ''. It has Catalog"),
+        ("GalleryApiFunction", "nope.json", "There is no event file 'nope.json'. EVENT= names"),
+        ("GalleryApiFunction", "events", "There is no event file 'events'. EVENT= names one;"),
+        ("GalleryApiFunction", "Makefile", "The event Makefile is not JSON: Expecting value:"),
+    ],
+)
+def test_wrong_argument_of_invoke_is_reported_before_cloud_and_docker(
+    function: str, event: str, message: str
+):
+    [line] = failed_demo("invoke", function, event)
+    assert message in line
+
+
+def failed_demo(*arguments: str) -> list[str]:
+    """The lines that a failing command of the laptop cloud prints into a pipe."""
     done = subprocess.run(
-        [sys.executable, "-m", "demo", *options, "up"],
+        [sys.executable, "-m", "demo", *arguments],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": "layers"},
+        env={**os.environ, "PYTHONPATH": "layers"},
         check=False,
         capture_output=True,
         text=True,
     )
-    output = " ".join((done.stdout + done.stderr).split())
     assert done.returncode != 0
-    assert output in {f"python -m demo: error: argument --port: {sentence}", f"✗ {sentence}"}
+    return (done.stdout + done.stderr).splitlines()

@@ -126,7 +126,7 @@ def test_function_to_debug_that_does_not_exist_is_reported_before_the_build():
     with command("up", free_port(), OWN_ENVIRONMENT, "--debug", "Nope") as process:
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "has no function Nope. It has CatalogReplicatorFunction, " in output
+    assert "has no function 'Nope'. It has CatalogReplicatorFunction, " in output
     assert "laptop cloud" not in output.partition("✗")[0]
 
 

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from demo import application
-from localcloud.arguments import DEFAULT_PORT, port_number
+from localcloud.arguments import DEFAULT_PORT, LAST_PORT, port_number
 from localcloud.cloud import Cloud, CloudError, running_on
 from localcloud.console import command_console
 from localcloud.stack import Stack
@@ -28,19 +28,27 @@ OUTCOMES: Final = {True: "withstood", False: "not withstood", None: "not run"}
 
 def main(arguments: list[str]) -> int:
     """Run every case and print the table; returns 0 only if no attack succeeded."""
-    parser = argparse.ArgumentParser(prog="python -m tests.hostile")
+    parser = argparse.ArgumentParser(prog="python -m tests.hostile", usage=argparse.SUPPRESS)
     parser.add_argument("--port", type=port_number, default=DEFAULT_PORT)
     parser.add_argument("--edge-port", type=port_number, help="default: the port after --port")
     parser.add_argument("--only", default="", help="run only the cases of one group")
     given = parser.parse_args(arguments)
-    edge = Address("127.0.0.1", given.edge_port or given.port + 1)
+    cases = [case for case in CASES if case.group.startswith(given.only)]
+    if not cases:
+        groups = ", ".join(sorted({case.group for case in CASES}))
+        parser.error(f"no group begins with '{given.only}': expected one of {groups}")
+    edge_port = given.edge_port or given.port + 1
+    if edge_port > LAST_PORT:
+        parser.error(
+            f"no port follows {given.port}: give CloudFront's as --edge-port or EDGE_PORT="
+        )
+    edge = Address("127.0.0.1", edge_port)
     console = command_console()
     os.environ.clear()
     try:
         cloud = attacked(given.port)
         os.environ.update(cloud.environment)
         with prepared(cloud, Stack(cloud, application.STACK).outputs(), edge) as target:
-            cases = [case for case in CASES if case.group.startswith(given.only)]
             return report([(case, got_by(case, target)) for case in cases], console)
     except CloudError as error:
         console.print(f"[bold red]✗[/] {escape(str(error))} `make up` starts one on 127.0.0.1.")

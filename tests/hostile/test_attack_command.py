@@ -26,6 +26,24 @@ def test_cloud_that_other_machines_can_reach_is_refused(monkeypatch: pytest.Monk
         command.attacked(4566)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--port", "abc"], "argument --port: invalid port 'abc': expected 1 to 65535"),
+        (["--port", "65535"], "no port follows 65535: give CloudFront's as --edge-port or"),
+        (["--only", "nope"], "no group begins with 'nope': expected one of "),
+    ],
+)
+def test_wrong_argument_is_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+):
+    with pytest.raises(SystemExit) as ended:
+        command.main(arguments)
+    [line] = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 2
+    assert message in line
+
+
 def test_no_request_leaves_this_machine():
     with pytest.raises(ValueError, match="not a loopback address"):
         Address("192.0.2.1", 80)

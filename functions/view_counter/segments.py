@@ -1,13 +1,14 @@
 """The transactions that count views, and what DynamoDB's answers to them mean.
 
-A partition key has one row for its total and one for each minute: the photo id, and each further
-key of a photo whose views are spread. Only sequence numbers of one partition key are in an order
-that a range of them can describe, so keys share no row. A transaction that adds views to the row of
-a minute also adds a receipt to it: the first and the last sequence number that it counted.
+Each partition key of the stream has its own rows in the views table: one for its total and one for
+each minute. Usually a photo has one partition key, its id; while its views are spread it has more
+(`shared.view_rows`). They share no row, because sequence numbers are in order only within one
+partition key. A transaction that adds views to the row of a minute also adds a receipt to it: the
+first and the last sequence number that it counted.
 
 The row of the total has `last_sequence`, the highest sequence number that has been counted. A view
-above it is new, and no receipt has to be read to know that. It also has the counts of the last
-hour's minutes (`recent`), so that a reader needs no row of a minute.
+with a higher one is new: no receipt has to be read for it. The row also has the counts of the
+last hour's minutes (`recent`), so that readers need not read the rows of minutes.
 """
 
 import functools
@@ -22,12 +23,14 @@ from shared.timestamps import iso_milliseconds
 from shared.view_rows import TOTAL, key_suffix, minute_key, pack_minutes, unpack_minutes
 from view_counter.view_records import View
 
-LIFETIME_SECONDS: Final = 30 * 24 * 60 * 60  # of receipts: twice as long as failed batches are kept
+# Twice as long as failed batches are kept.
+RECEIPT_LIFETIME_SECONDS: Final = 30 * 24 * 60 * 60
 CHANGED: Final = "ConditionalCheckFailed"  # a row has changed since it was read
 _MOST_ROWS: Final = 100  # in one transaction
+_OCTETS: Final = 24  # of a sequence number, which has up to 56 digits
 _RECENT_MINUTES: Final = 60 + 1  # one more than are read: the reader's clock may be behind
 
-# The defaults of a total that does not exist, and of the tombstone of a deleted photo.
+# What counts as read if there is no total, or only the tombstone of a deleted photo.
 _NOTHING_COUNTED: Final[dict[str, Any]] = {
     "last_sequence": {"S": ""},
     "version": {"N": "0"},
@@ -57,18 +60,18 @@ def cut(views: Iterable[View]) -> Iterator[list[View]]:
 
 
 def transaction(table: str, segment: Iterable[View], now: datetime, seen: Rows) -> list[Action]:
-    """The actions that count a segment, all or none of them, on a condition for each partition key.
+    """The actions of the transaction that counts a segment, all of its views or none.
 
-    `seen` are the rows as they were read, with the total of each key; no receipt in them covers one
-    of these views. The condition is that the key's total has not changed since.
+    `seen` has the rows as they were read: the total of each partition key, and no receipt for any
+    of these views. The transaction fails if one of these totals has changed since then.
     """
-    keys: dict[tuple[str, str], dict[int, list[View]]] = defaultdict(lambda: defaultdict(list))
+    by_key: dict[tuple[str, str], dict[int, list[View]]] = defaultdict(lambda: defaultdict(list))
     for view in segment:
-        keys[view.photo_id, view.suffix][view.minute].append(view)
+        by_key[view.photo_id, view.suffix][view.minute].append(view)
     actions: list[Action] = []
     counted_at = iso_milliseconds(now)
     first_recent = int(now.timestamp()) // 60 - _RECENT_MINUTES + 1
-    for (photo_id, suffix), minutes in keys.items():
+    for (photo_id, suffix), minutes in by_key.items():
         total_key = (photo_id, TOTAL + suffix)
         total = _NOTHING_COUNTED | dict(seen.get(total_key, {}))
         added = {minute: _added(views) for minute, views in minutes.items()}
@@ -80,15 +83,21 @@ def transaction(table: str, segment: Iterable[View], now: datetime, seen: Rows) 
             ":recent": {"S": _recent(total["recent"]["S"], added, first_recent)},
             ":version": total["version"],
         }
-        more = ", version :one SET last_sequence = :last, counted_at = :now, recent = :recent"
-        update = _add(table, total_key, sum(added.values()), more, values)
+        update = _add(
+            table,
+            total_key,
+            sum(added.values()),
+            "ADD #views :views, version :one"
+            " SET last_sequence = :last, counted_at = :now, recent = :recent",
+            values,
+        )
         update["ConditionExpression"] = "attribute_not_exists(version) OR version = :version"
         actions.append({"Update": update})
         for minute, views in minutes.items():
-            end = {"N": str(minute * 60 + LIFETIME_SECONDS)}
+            end = {"N": str(minute * 60 + RECEIPT_LIFETIME_SECONDS)}
             values = {":receipts": {"BS": _receipts(views)}, ":end": end}
-            more = ", receipts :receipts SET expires_at = :end"
-            update = _add(table, _minute_row(views[0]), added[minute], more, values)
+            expression = "ADD #views :views, receipts :receipts SET expires_at = :end"
+            update = _add(table, _minute_row(views[0]), added[minute], expression, values)
             actions.append({"Update": update})
     return actions
 
@@ -104,9 +113,9 @@ def refusals(actions: Iterable[Action], reasons: Iterable[Mapping[str, Any]]) ->
 
 
 def reads(table: str, segment: Iterable[View], *, with_receipts: bool) -> list[Action]:
-    """The reads, in one transaction, of the rows that the segment would be added to.
+    """The actions of the transaction that reads the totals to which the segment is added.
 
-    `with_receipts` are also those of minutes, otherwise only totals.
+    If `with_receipts`, it also reads the rows of the minutes, which have the receipts.
     """
     rows = set()
     for view in segment:
@@ -128,7 +137,9 @@ def without_receipt(segment: Iterable[View], seen: Rows) -> list[View]:
     def is_covered(view: View) -> bool:
         row = seen.get(_minute_row(view), {"receipts": {"BS": ()}})
         number = _octets(view.sequence)
-        return any(receipt[:24] <= number <= receipt[24:] for receipt in row["receipts"]["BS"])
+        return any(
+            receipt[:_OCTETS] <= number <= receipt[_OCTETS:] for receipt in row["receipts"]["BS"]
+        )
 
     return [view for view in segment if not is_covered(view)]
 
@@ -148,12 +159,13 @@ def _minute_row(view: View) -> tuple[str, str]:
 
 
 def _add(
-    table: str, key: tuple[str, str], views: int, more: str, values: dict[str, Any]
+    table: str, key: tuple[str, str], views: int, expression: str, values: dict[str, Any]
 ) -> dict[str, Any]:
+    """An update of one row; `expression` adds `:views` to `#views`."""
     return {
         "TableName": table,
         "Key": _key(*key),
-        "UpdateExpression": f"ADD #views :views{more}",
+        "UpdateExpression": expression,
         "ExpressionAttributeNames": {"#views": "views"},
         "ExpressionAttributeValues": {":views": {"N": str(views)}, **values},
     }
@@ -182,10 +194,11 @@ def _padded(sequence: int) -> str:
 
 
 def _receipts(views: Iterable[View]) -> list[bytes]:
+    """One receipt for each run: its first and its last sequence number."""
     runs = (list(run) for _, run in groupby(views, attrgetter("run")))
     return [_octets(run[0].sequence) + _octets(run[-1].sequence) for run in runs]
 
 
 def _octets(sequence: int) -> bytes:
-    """Bytes in the order of the numbers: 24 bytes instead of 56 digits."""
-    return sequence.to_bytes(24)
+    """Bytes in the order of the numbers, shorter than their digits."""
+    return sequence.to_bytes(_OCTETS)

@@ -1,8 +1,8 @@
-"""Partition keys of the views stream, and range keys of the views table.
+"""Partition keys of the views stream, and sort keys of the views table.
 
 A view has its photo's id as partition key, or one of the photo's `SPREAD` further keys while one
 shard cannot take all its views: `<photo_id>#0` to `<photo_id>#f`. Each of these keys has rows of
-its own, whose range keys end like it: one for its total and one for each minute.
+its own, one for its total and one for each minute. Their sort keys end like the partition key.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def split_key(partition_key: str) -> tuple[str, str]:
 
 
 def key_suffix(period: str) -> str:
-    """The suffix of the partition key to which the row with this range key belongs."""
+    """The suffix of the partition key whose views the row with this sort key counts."""
     return period[-2:] if period[-2] == "#" else ""
 
 
@@ -42,7 +42,7 @@ def pack_minutes(views: Mapping[int, int]) -> str:
 
 
 def unpack_minutes(text: str) -> dict[int, int]:
-    """The views by minute that `pack_minutes` has made a text of."""
+    """The views by minute from a text that `pack_minutes` has made."""
     numbers = [int(number) for number in text.split()]
     return dict(enumerate(numbers[1:], numbers[0])) if numbers else {}
 

@@ -169,7 +169,7 @@ class Views(World):
         return self.sent.keys() - self.good.keys()
 
     def _views(self, kind: str) -> Counter[tuple[str, str]]:
-        """The counts in rows of this kind, by photo and range key."""
+        """The counts in rows of this kind, by photo and sort key."""
         return Counter(
             {
                 (row["photo_id"]["S"], row["period"]["S"]): int(row["views"]["N"])

@@ -232,7 +232,7 @@ def test_receipts_are_kept_longer_than_failed_batches():
     stream = resources["ViewsStream"]["Properties"]["RetentionPeriodHours"] / 24
     rules = resources["FailedBatchesBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     [kept] = [rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule]
-    lifetime = view_counter.segments.LIFETIME_SECONDS / 86400
+    lifetime = view_counter.segments.RECEIPT_LIFETIME_SECONDS / 86400
     # A view may lie a retention before its arrival, and be given up a retention after it.
     assert 2 * stream + kept < lifetime <= 2 * (2 * stream + kept), "and not for long after it"
 

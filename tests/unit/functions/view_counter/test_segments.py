@@ -5,7 +5,7 @@ import pytest
 from fakes.view_records import FIRST_SEQUENCE, NOW, TABLE, Record, photo, poison, record
 from shared.view_rows import SUFFIXES, pack_minutes
 from view_counter.segments import (
-    LIFETIME_SECONDS,
+    RECEIPT_LIFETIME_SECONDS,
     cut,
     may_have_receipts,
     period,
@@ -141,7 +141,7 @@ def test_minutes_expire_and_totals_do_not():
     total, minute = transaction(TABLE, in_minutes(MINUTE), NOW, {})
     assert "expires_at" not in total["Update"]["UpdateExpression"]
     end = int(minute["Update"]["ExpressionAttributeValues"][":end"]["N"])
-    assert end - MINUTE * 60 == LIFETIME_SECONDS
+    assert end - MINUTE * 60 == RECEIPT_LIFETIME_SECONDS
 
 
 def test_period_sorts_before_total_and_by_time():

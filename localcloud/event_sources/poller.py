@@ -30,17 +30,17 @@ _POLL_SECONDS: Final = 0.2
 _LIST_SECONDS: Final = 1.0
 _REFRESH_SECONDS: Final = 2.0
 _END_SECONDS: Final = 5.0
-_LONGEST_INVOCATION: Final = 900
+_LONGEST_INVOCATION_SECONDS: Final = 900
 _THREADS: Final = 32
 _SOURCES: Final = (":kinesis:", ":dynamodb:", ":sqs:")
 _NOT_SAVED: Final = (
     "Free some space. Deliveries go on, and checkpoints are saved once the disk has space;"
-    " records after the last ones would be delivered again if the laptop cloud ended before that."
+    " records after the saved ones would be delivered again if the laptop cloud ended before that."
 )
 
 
 class _Engine(Protocol):
-    """What the poller needs of the engine of a stream or a queue."""
+    """What the poller needs of `Engine` and `QueueEngine`; their docstrings say what it means."""
 
     mapping: EventSourceMapping
     counters: Counters
@@ -67,8 +67,8 @@ class _Worker:
     engine: _Engine
     under_way: int = 0
     not_before: dict[Unit, float] = field(default_factory=dict)
-    replaced: bool = False  # begins no new task
-    failed: bool = False  # by a bug of the engine: another one goes on from its checkpoints
+    outdated: bool = False  # begins no new task; a new worker replaces it when its tasks have ended
+    failed: bool = False  # the engine raised: a new worker goes on from its checkpoints
 
 
 class EventSources:
@@ -76,7 +76,7 @@ class EventSources:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        self._lambda = root_client(cloud, "lambda", read_timeout=_LONGEST_INVOCATION + 10)
+        self._lambda = root_client(cloud, "lambda", read_timeout=_LONGEST_INVOCATION_SECONDS + 10)
         self._workers: dict[str, _Worker] = {}
         self._changed = threading.Condition()
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="event-sources")
@@ -119,7 +119,7 @@ class EventSources:
                 if time.monotonic() > deadline:
                     raise TimeoutError(self._lateness(late, timeout))
                 for worker in self._workers.values():
-                    worker.not_before.clear()
+                    worker.not_before.clear()  # list and read again at once
                 self._changed.notify_all()
                 self._changed.wait(0.05)
 
@@ -166,8 +166,10 @@ class EventSources:
                     self._changed.wait(_POLL_SECONDS)
 
     def _begin_what_is_due(self, worker: _Worker) -> None:
+        if worker.outdated:
+            return
         now = time.monotonic()
-        for unit in [] if worker.replaced else worker.engine.ready():
+        for unit in worker.engine.ready():
             if worker.not_before.get(unit, 0) <= now:
                 task = worker.engine.begin(unit)
                 worker.under_way += 1
@@ -200,7 +202,7 @@ class EventSources:
             )
             with self._changed:
                 worker.under_way -= 1
-                worker.failed = worker.replaced = True
+                worker.failed = worker.outdated = True
                 self._changed.notify_all()
 
     def _conclude(self, worker: _Worker, unit: Unit, *, moved: bool) -> None:
@@ -215,6 +217,7 @@ class EventSources:
         self._changed.notify_all()
 
     def _not_drained_since(self, began: float) -> list[EventSourceMapping]:
+        # What a delivery has written to another stream must have been read, too.
         began = max(began, self._last_delivery)
         return [
             each.engine.mapping
@@ -233,7 +236,7 @@ class EventSources:
         """Take over mappings that are new or were enabled, and use changed settings."""
         with self._refreshing:
             try:
-                mappings = {each["UUID"]: self._mapping(each) for each in self._list_mappings()}
+                mappings = {each["UUID"]: self._mapping(each) for each in self._own_mappings()}
             except UNAVAILABLE as error:
                 self._log.write(f"The mappings cannot be read: {error}")
                 return
@@ -244,8 +247,12 @@ class EventSources:
                     for uuid, mapping in mappings.items()
                 }
 
-    def _list_mappings(self) -> Iterator[dict[str, Any]]:
-        """The mappings, except those that were disabled when they were deployed."""
+    def _own_mappings(self) -> Iterator[dict[str, Any]]:
+        """The settings of the mappings that run here, after taking over those that are enabled.
+
+        A mapping that is taken over is disabled in ministack, and `_saved` has its UUID. One that
+        was deployed as disabled is left out.
+        """
         pages = self._lambda.get_paginator("list_event_source_mappings").paginate()
         for mapping in (each for page in pages for each in page["EventSourceMappings"]):
             if not any(kind in mapping["EventSourceArn"] for kind in _SOURCES):
@@ -258,7 +265,7 @@ class EventSources:
                 yield mapping
 
     def _take_over(self, uuid: str) -> bool:
-        """Whether the file says that a mapping runs here, whatever happens next."""
+        """Write into the file that a mapping runs here; False if the disk is full."""
         with self._changed:
             is_new = uuid not in self._saved
             self._saved.setdefault(uuid, {})
@@ -273,10 +280,10 @@ class EventSources:
         return EventSourceMapping.from_api(settings, function["Role"])
 
     def _worker(self, mapping: EventSourceMapping, old: _Worker | None) -> _Worker:
-        """The old worker, if its settings apply or it has a task in progress; or a new one."""
+        """A new worker; or the old one while its settings apply or it has a task in progress."""
         if old:
-            old.replaced = old.failed or old.engine.mapping != mapping
-            if old.under_way or not old.replaced:
+            old.outdated = old.failed or old.engine.mapping != mapping
+            if old.under_way or not old.outdated:
                 return old
             self._saved[mapping.uuid] = old.engine.checkpoints()
         new = _Worker(self._engine(mapping))
@@ -325,7 +332,7 @@ class EventSources:
             self._write()
 
     def _write(self) -> bool:
-        """Whether the file has all checkpoints now."""
+        """Write all checkpoints into the file; False if the disk is full."""
         if not self._file.replace(json.dumps(self._saved, indent=1)):
             return False
         self._written = dict(self._saved)

@@ -37,7 +37,7 @@ from shared.quarantine import QUARANTINE_PREFIX
 
 KINDS: Final = ("batch", "poison", "event")
 _MOST_SHOWN: Final = 20  # refused failures
-_REASON: Final = 120  # characters of a reason in the table
+_REASON_CHARACTERS: Final = 120  # in the table
 _HIDDEN_SECONDS: Final = 300  # visibility timeout of a message that was received
 
 
@@ -155,8 +155,8 @@ def _failed_events(source: FailureSource) -> Iterator[Failure | Refusal]:
 def replay(source: FailureSource, failure: Failure) -> str | None:
     """Invoke the function with the failed records; returns the reason if it failed again."""
     event: dict[str, Any] = {"Records": failure.records}
-    # The replicator reads records as from its stream, and `redrive` lets it answer with a count of
-    # poison. The view counter takes the records themselves inside `redrive`.
+    # `redrive` makes a stream function also answer how many records are poison. The view counter
+    # expects the records inside it; the replicator expects them as from its stream, beside it.
     if failure.target is source.targets.view_counter:
         event = {"redrive": {"records": failure.records}}
     elif failure.kind != "event":
@@ -203,7 +203,8 @@ def redrive(
 ) -> bool:
     """Show the failures and replay them at `rate` per second.
 
-    Returns True if all were processed, and after a dry run. Reasons are cut unless `whole`.
+    Returns True after a dry run, or if all were processed and none was refused. Long reasons are
+    shortened unless `whole`.
 
     Refused failures are shown with their reasons and stay where they are. If an error or Ctrl-C
     ends the redrive, the next one finds what was not processed.
@@ -274,11 +275,15 @@ def _show(waiting: list[Failure], console: Console, *, whole: bool) -> None:
     for (kind, function, reason), members in groups.items():
         age = now - min(member.since for member in members)
         records = sum(len(member.records) for member in members)
-        shown = reason if whole or len(reason) <= _REASON else f"{reason[:_REASON]}…"
+        shown = (
+            reason
+            if whole or len(reason) <= _REASON_CHARACTERS
+            else f"{reason[:_REASON_CHARACTERS]}…"
+        )
         row = (kind, function, shown, str(len(members)), str(records))
         table.add_row(*map(_printable, row), str(age).split(".", maxsplit=1)[0])
     console.print(table)
-    if not whole and any(len(reason) > _REASON for _, _, reason in groups):
+    if not whole and any(len(reason) > _REASON_CHARACTERS for _, _, reason in groups):
         console.print("[dim]--whole prints reasons to their end.[/]")
 
 
@@ -295,7 +300,7 @@ def _printable(text: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Return 0 if all failures were processed, or after a dry run."""
+    """Return 0 after a dry run, or if all failures were processed and none was refused."""
     parser = argparse.ArgumentParser(prog="make redrive", description=__doc__)
     parser.add_argument("--stack", default="lambda-gallery-dev", help="name of the stack")
     parser.add_argument("--whole", action="store_true", help="print reasons to their end")

@@ -52,6 +52,8 @@ class References:
     def _below(self, node: yaml.Node, files: Mapping[str, str]) -> None:
         if location := included_file(node):
             self.included.add(location)
+            if location not in files:
+                raise FileNotFoundError(f"{location} is included, but git does not know it: add it")
             self.add(compose(files[location]).node, files)
         elif isinstance(node, yaml.SequenceNode):
             self._add_all(node.value, files)

@@ -2,8 +2,7 @@
 
 import { count, element, svgElement } from "./dom.js";
 
-const WIDTH = 300;
-const HEIGHT = 60;
+const HEIGHT = 60; // pixels, of the bars; the style sheet gives the chart room for its labels
 const LEAST = 10; // minutes
 
 const clock = (minute) =>
@@ -17,18 +16,15 @@ function shownOf(minutes) {
 
 /** A chart in `figure` with its table in `body`; `draw` gets the minutes from the API. */
 export function createChart(figure, body) {
-  const chart = svgElement("svg", {
-    viewBox: `0 0 ${WIDTH} ${HEIGHT + 20}`,
-    role: "img",
-    "aria-label": "No views are known yet.",
-  });
+  // Without a viewBox: the bars fill any width, and the labels keep their size.
+  const chart = svgElement("svg", { role: "img", "aria-label": "No views are known yet." });
   const bars = svgElement("g");
   const [start, middle, end] = [
-    [0, "start"],
-    [WIDTH / 2, "middle"],
-    [WIDTH, "end"],
+    ["0", "start"],
+    ["50%", "middle"],
+    ["100%", "end"],
   ].map(([x, anchor]) => svgElement("text", { x, y: HEIGHT + 16, "text-anchor": anchor }));
-  chart.append(svgElement("path", { d: `M0 ${HEIGHT}H${WIDTH}`, class: "axis" }), bars);
+  chart.append(svgElement("line", { y1: HEIGHT, x2: "100%", y2: HEIGHT, class: "axis" }), bars);
   chart.append(start, middle, end);
   end.textContent = "now";
   const peakLine = element("span", { id: "peak" });
@@ -36,11 +32,11 @@ export function createChart(figure, body) {
   figure.append(chart);
 
   function createBars(number) {
-    const step = WIDTH / number;
+    const step = 100 / number; // percent of the width
     const bar = (_, index) =>
       svgElement(
         "rect",
-        { x: index * step + 1, width: step - 2, height: HEIGHT, rx: 2 },
+        { x: `${(index + 0.15) * step}%`, width: `${step * 0.7}%`, height: HEIGHT, rx: 2 },
         svgElement("title"),
       );
     bars.replaceChildren(...Array.from({ length: number }, bar));

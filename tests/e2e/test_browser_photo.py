@@ -32,6 +32,20 @@ async (ago) => {
 }
 """
 
+# The widths of the chart and its figure, and the heights of the labels that have a text, in pixels.
+LABELS = """
+() => {
+  const figure = document.getElementById("chart");
+  const box = (element) => element.getBoundingClientRect();
+  const sizes = (name) => [...figure.querySelectorAll(name)].map(box);
+  return {
+    figure: figure.getBoundingClientRect().width,
+    chart: sizes("svg")[0].width,
+    labels: sizes("text").map(({ height }) => height).filter(Boolean),
+  };
+}
+"""
+
 
 @pytest.fixture(scope="module")
 def photo_id(gallery: Gallery, event_sources: EventSources) -> str:
@@ -109,6 +123,18 @@ def test_bars_begin_with_the_first_view_of_the_hour(
         expect(page.locator("#chart-title")).to_have_text("Views per minute")
         drawn = page.evaluate(CHART, ago)
         assert drawn == {"texts": texts, "bars": bars, "first": bars - 1 - ago}
+
+
+@pytest.mark.parametrize("width", [320, 768, 1280])
+def test_chart_fills_its_figure_and_its_labels_keep_their_size(
+    browser: Browser, url: str, photo_id: str, width: int
+):
+    with visit(browser, url, viewport={"width": width, "height": 800}) as page:
+        page.goto(f"/photo.html?id={photo_id}")
+        expect(page.locator("#chart svg text").first).to_have_text(re.compile("minutes ago"))
+        sizes = page.evaluate(LABELS)
+    assert sizes["chart"] == sizes["figure"]
+    assert sizes["labels"] == pytest.approx([15, 15], abs=3)
 
 
 @pytest.mark.parametrize("width", [360, 1280])

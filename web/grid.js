@@ -51,7 +51,7 @@ function addNow(photos) {
     const { tile } = tiles.get(id);
     if (grid.children[index] !== tile) grid.insertBefore(tile, grid.children[index] ?? null);
   }
-  place({ moving: true });
+  place();
   byId("empty").hidden = tiles.size > 0 || cursor !== null;
 }
 
@@ -119,10 +119,9 @@ function showImage(item, width) {
 }
 
 /** Lay the tiles out in rows of nearly the same height that fill the width. */
-function place({ moving = false } = {}) {
+function place() {
   const width = grid.clientWidth;
   placedWidth = width;
-  grid.classList.toggle("moving", moving); // not while the window's size changes
   const goal = Math.min(270, Math.max(180, width / 4));
   let row = [];
   let ratios = 0;

@@ -84,15 +84,18 @@ export async function untilVisible() {
 const MOST_BETWEEN_ERRORS = 10_000;
 const MOST_BETWEEN_ANSWERS = 60_000;
 
+/** What to show while the request that has failed is repeated. */
+export const retryText = (error) => `${messageFor(error)} Trying again…`;
+
 /**
  * Repeat a request, at growing intervals, until `enough` accepts the answer; retry transient errors,
- * and tell `onError` of each. The first request is sent after `delay`. A hidden page asks nothing,
- * unless `evenHidden`.
+ * and tell `onError` of each, and `onAnswer` of each answer. The first request is sent after
+ * `delay`. A hidden page asks nothing, unless `evenHidden`.
  */
 export async function until(
   ask,
   enough = () => true,
-  { delay = 0, evenHidden = false, onError } = {},
+  { delay = 0, evenHidden = false, onError = (error) => notify(retryText(error)), onAnswer } = {},
 ) {
   if (delay) await wait(delay);
   for (let pause = 1_000; ; pause *= 1.5) {
@@ -100,10 +103,11 @@ export async function until(
     let most = MOST_BETWEEN_ANSWERS;
     try {
       const answer = await ask();
+      onAnswer?.();
       if (enough(answer)) return answer;
     } catch (error) {
       if (!error.isTransient) throw error;
-      onError?.(error);
+      onError(error);
       most = MOST_BETWEEN_ERRORS;
     }
     await waitOrOnline(Math.min(pause, most));
@@ -113,10 +117,11 @@ export async function until(
 let noticeTimer;
 
 /** Show a text for some seconds, also to screen readers. */
-export function notify(text) {
-  byId("notice").textContent = text;
+export function notify(text, milliseconds = 8_000) {
+  const notice = byId("notice");
+  if (notice.textContent !== text) notice.textContent = text; // or it is announced again
   clearTimeout(noticeTimer);
-  noticeTimer = setTimeout(() => (byId("notice").textContent = ""), 8_000);
+  noticeTimer = setTimeout(() => (notice.textContent = ""), milliseconds);
 }
 
 /** Announce a text to screen readers, after the current announcement. */

@@ -2,47 +2,87 @@
 
 import * as api from "./api.js";
 import { deletion } from "./deletion.js";
-import { announce, duration, isolated, until, UserError } from "./dom.js";
+import { announce, byId, duration, isolated, notify, retryText, until, UserError } from "./dom.js";
 import { addPhotos } from "./grid.js";
 import { discard, dismissal, fail, idOf, setState, store, update } from "./journeys.js";
 import { untilListed } from "./listed.js";
-import { measure, STEPS } from "./rows.js";
+import { drawRow, measure, STEPS } from "./rows.js";
 import { Token } from "./token.js";
+
+const SLOW_AFTER = 20_000;
+// True before and after the last attempt: the public API tells of neither.
+const SLOW = "Not finished: a retry can take minutes; if all failed, it needs a replay";
+const TROUBLE_MS = 40_000; // longer than any attempt and the pause after it
+let trouble = ""; // what the notice says of a request that has failed
+
+/**
+ * Show that a request for this journey has failed and is repeated: in its row, and in the notice,
+ * which is in view everywhere on the page. Without an error, show that it was answered.
+ */
+export function showTrouble(journey, error = null) {
+  const text = error && retryText(error);
+  if (text) notify(text, TROUBLE_MS);
+  else if (trouble && byId("notice").textContent === trouble) notify("");
+  trouble = text ?? "";
+  if ((journey.trouble ?? null) === text) return;
+  journey.trouble = text;
+  drawRow(journey);
+}
 
 /** Show the photo as a token in the flow picture. */
 export function showToken(journey) {
   journey.token ??= new Token(journey.image);
 }
 
+/** Show that a journey is slow, once it is in the same state for some time. */
+export function watchTime(journey) {
+  journey.slowTimer = setTimeout(() => {
+    journey.slow = SLOW;
+    journey.actions ??= [dismissal(journey)];
+    drawRow(journey);
+  }, journey.since + SLOW_AFTER - Date.now());
+}
+
+function reach(journey, state) {
+  setState(journey, state);
+  watchTime(journey);
+}
+
 /** Watch an uploaded photo until its journey has ended. */
 export async function follow(journey) {
   const id = idOf(journey);
+  const shown = {
+    onError: (error) => showTrouble(journey, error),
+    onAnswer: () => showTrouble(journey),
+  };
   try {
+    if (journey.since) watchTime(journey); // not an own photo, which may never have been uploaded
     showToken(journey);
     const { token } = journey;
     if (!journey.times.ready_at) {
       const made = ({ status }) => status !== "PENDING";
-      const photo = await until(() => api.getPhoto(id), made, { delay: 1_000 });
+      const photo = await until(() => api.getPhoto(id), made, { delay: 1_000, ...shown });
       update(journey, photo);
       if (photo.status === "FAILED") return showFailed(journey, photo);
       token.thumbnailed(measure(journey, "thumbnailed"));
-      setState(journey, "thumbnailed");
+      reach(journey, "thumbnailed");
     }
     if (!journey.times.replicated_at) {
-      const photo = await untilListed(id);
+      const photo = await untilListed(id, shown);
       update(journey, photo);
       token.replicated(measure(journey, "replicated"));
-      setState(journey, "replicated");
+      reach(journey, "replicated");
       addPhotos([photo]);
     }
     if (!journey.times.viewed_at) {
       // Each request that arrives is a view, also if its answer is lost.
-      journey.times.viewed_at = (await until(() => api.recordView(id))).viewed_at;
+      const view = await until(() => api.recordView(id), undefined, shown);
+      journey.times.viewed_at = view.viewed_at;
       token.viewed();
       store();
     }
     const counted = ({ counted_at: at }) => at !== null && at >= journey.times.viewed_at;
-    const views = await until(() => api.getViews(id), counted, { delay: 2_000 });
+    const views = await until(() => api.getViews(id), counted, { delay: 2_000, ...shown });
     journey.times.counted_at = views.counted_at;
     token.counted(measure(journey, "counted"));
     setState(journey, "complete");

@@ -4,7 +4,7 @@
 // and photos that are added later, at the top or below, cause no layout shift.
 
 import { listPhotos } from "./api.js";
-import { announce, byId, count, element, messageFor, photoAddress, until } from "./dom.js";
+import { announce, byId, count, element, messageFor, photoAddress, retryText, until } from "./dom.js";
 import { deleted } from "./memory.js";
 
 const PAGE = 30;
@@ -62,7 +62,7 @@ async function loadMore() {
   const focused = document.activeElement === more;
   try {
     const page = await until(() => listPhotos(PAGE, cursor), undefined, {
-      onError: (error) => (note.textContent = `${messageFor(error)} Trying again…`),
+      onError: (error) => (note.textContent = retryText(error)),
     });
     cursor = page.cursor;
     addNow(page.photos);

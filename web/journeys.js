@@ -10,7 +10,6 @@ import { drawRow, measure, showRows, STEPS } from "./rows.js";
 const MOST_ROWS = 24;
 const FEED_ROWS = 6;
 const STORED = `gallery.journeys ${configuration.release}`;
-const SLOW_AFTER = 20_000;
 const TIMES = ["uploaded_at", "ready_at", "replicated_at"];
 const ENDED = ["complete", "listed"];
 export const FAILED = ["broken", "failed"];
@@ -75,14 +74,7 @@ export function update(journey, photo) {
 
 export function setState(journey, state) {
   const hadFailed = FAILED.includes(journey.state);
-  set(journey, { state, error: null, actions: null });
-  if (STORED_STATES.includes(state) && state !== "complete") {
-    journey.slowTimer = setTimeout(() => {
-      journey.slow = true;
-      journey.actions = [dismissal(journey)];
-      drawRow(journey);
-    }, SLOW_AFTER);
-  }
+  set(journey, { state, since: Date.now(), error: null, actions: null });
   if (hadFailed) show();
   else drawRow(journey);
   changed();
@@ -104,7 +96,7 @@ function show() {
 
 function set(journey, values) {
   clearTimeout(journey.slowTimer);
-  Object.assign(journey, values, { slow: false });
+  Object.assign(journey, values, { slow: null, trouble: null });
 }
 
 /** The button that removes the row of a journey. */
@@ -125,8 +117,8 @@ function changed() {
 /** Store the journeys that another page of this tab continues. */
 export function store() {
   const kept = journeys.filter(({ state }) => STORED_STATES.includes(state)).slice(0, MOST_ROWS / 2);
-  const values = kept.map(({ title, photo, state, times, thumb }) => ({
-    ...{ title, photo, state, times, thumb },
+  const values = kept.map(({ title, photo, state, since, times, thumb }) => ({
+    ...{ title, photo, state, since, times, thumb },
     image: thumb, // another page cannot have this one's blob
   }));
   sessionStorage.setItem(STORED, JSON.stringify(values));

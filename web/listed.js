@@ -23,13 +23,16 @@ async function findListed(id) {
   }
 }
 
-/** The photo once the catalog lists it; throws an ApiError of status 404 once it is deleted. */
-export async function untilListed(id) {
+/**
+ * The photo once the catalog lists it; throws an ApiError of status 404 once it is deleted. `options`
+ * are those of `until`.
+ */
+export async function untilListed(id, options) {
   let tries = 0;
   return until(async () => {
     const found = await findListed(id);
     tries += 1;
     if (!found && tries > 3) await getPhoto(id);
     return found;
-  }, Boolean);
+  }, Boolean, options);
 }

@@ -8,6 +8,8 @@ import { addByAge, discardOwn, fail, isShown } from "./journeys.js";
 import { session, userName } from "./session.js";
 
 const UPLOAD_LIFETIME = 15 * 60_000; // then the signed request expires
+// The API does not say which: a photo is PENDING until an attempt to process it succeeds.
+const NOT_READY = "Never uploaded, or not processed: if all attempts failed, it needs a replay";
 
 /** Show own photos from each sign-in until the user signs out. */
 export function startOwnPhotos() {
@@ -37,5 +39,5 @@ function show(photo) {
   journey.actions = [deletion(journey)];
   if (photo.status === "FAILED") return showFailed(journey, photo);
   if (Date.now() - Date.parse(photo.created_at) < UPLOAD_LIFETIME) return follow(journey);
-  fail(journey, new UserError("Never uploaded"), [deletion(journey)]);
+  fail(journey, new UserError(NOT_READY), [deletion(journey)]);
 }

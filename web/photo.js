@@ -45,7 +45,7 @@ show().catch(fail);
 
 async function show() {
   if (!id) throw new api.ApiError(404, "The address has no id.");
-  let photo = await until(() => api.getPhoto(id), undefined, { onError: showWaiting });
+  let photo = await until(() => api.getPhoto(id));
   draw(photo);
   session.addEventListener("change", () => offerDeletion(photo));
   offerDeletion(photo);
@@ -239,10 +239,6 @@ async function remove(photo) {
       await askToSignIn("Only its owner can delete a photo.");
     }
   }
-}
-
-function showWaiting(error) {
-  notify(`${messageFor(error)} Trying again…`);
 }
 
 function fail(error) {

@@ -20,7 +20,6 @@ const WORDS = {
   listed: "In the gallery",
   complete: "Complete",
 };
-const SLOW = "Still waiting; a retry can take minutes";
 const rows = new Map(); // journey → row
 
 /** The milliseconds of a step, as far as they are known. */
@@ -61,6 +60,7 @@ export function drawRow(journey) {
   if (journey.photo) row.dataset.photoId = journey.photo.photo_id;
   if (row.drawn === journey.state && journey.state === "sending") return drawProgress(journey, row);
   const focused = row.contains(document.activeElement);
+  const actions = journey.actions ?? (journey.trouble ? [] : null); // its text needs the width
   row.drawn = journey.state;
   row.style.setProperty("--color", journey.photo?.color ?? "var(--line)");
   row.replaceChildren(
@@ -72,9 +72,9 @@ export function drawRow(journey) {
       " ",
       element("span", { className: "state", textContent: stateText(journey) }),
     ),
-    ...(journey.state === "sending" || !journey.actions ? [bar(journey)] : []),
-    ...(journey.actions
-      ? [element("span", { className: "actions" }, ...journey.actions.map(button))]
+    ...(journey.state === "sending" || !actions ? [bar(journey)] : []),
+    ...(actions
+      ? [element("span", { className: "actions" }, ...actions.map(button))]
       : STEPS.flatMap(([name], index) => figure(journey, name, index + 1))),
   );
   if (focused) focusIn(row);
@@ -87,11 +87,11 @@ function focusIn(row) {
 }
 
 function stateText(journey) {
-  if (journey.error) return journey.error;
+  const said = journey.error ?? journey.trouble ?? journey.slow;
+  if (said) return said;
   if (journey.state === "sending" && journey.share !== null) {
     return `Uploading: ${Math.round(journey.share * 100)} %`;
   }
-  if (journey.slow) return SLOW;
   const total = journey.state === "complete" && sum(journey);
   return total ? `Complete: ${duration(total)} in all` : WORDS[journey.state];
 }

@@ -3,7 +3,7 @@
 import { askToSignIn } from "./account.js";
 import * as api from "./api.js";
 import { announce, byId, element, isolated, messageFor, notify, until } from "./dom.js";
-import { follow, showToken } from "./follow.js";
+import { follow, showToken, showTrouble } from "./follow.js";
 import {
   addFirst,
   changes,
@@ -111,9 +111,8 @@ function sendNext() {
   }
 }
 
-function setUnsent(journey, state, error = null) {
+function setUnsent(journey, state) {
   setState(journey, state);
-  journey.error = error;
   journey.actions = [["Cancel", () => cancel(journey)]];
   drawRow(journey);
 }
@@ -122,7 +121,9 @@ function setUnsent(journey, state, error = null) {
 async function send(journey) {
   const { signal } = journey.canceled;
   const onError = (error) => {
-    if (!signal.aborted) setUnsent(journey, "waiting", `${messageFor(error)} Trying again…`);
+    if (signal.aborted) return;
+    setUnsent(journey, "waiting");
+    showTrouble(journey, error);
   };
   try {
     await until(() => signal.aborted || upload(journey), undefined, { evenHidden: true, onError });
@@ -142,6 +143,7 @@ async function upload(journey) {
   const { signal } = journey.canceled;
   setUnsent(journey, "sending");
   const { photo, upload: request } = await api.createPhoto(journey.about, journey.key);
+  showTrouble(journey);
   if (signal.aborted) return api.deletePhoto(photo.photo_id);
   update(journey, photo);
   journey.image ??= await preview(journey.file);

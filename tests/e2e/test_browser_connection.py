@@ -31,6 +31,17 @@ async () => {
 }
 """
 
+# The colors of a dot of the picture, when it appears, and of its flow.
+DOT = """
+async () => {
+  const { Token } = await pageModule("token.js");
+  new Token(null).created();
+  const { fill } = getComputedStyle(document.querySelector("#links > circle"));
+  const { color } = getComputedStyle(document.querySelector("#picture-caption .flow2"));
+  return [fill, color];
+}
+"""
+
 
 @pytest.fixture(scope="module")
 def photo_id(gallery: Gallery, event_sources: EventSources) -> str:
@@ -69,6 +80,7 @@ def test_actions_without_a_connection_say_so_and_continue_by_themselves(
         waiting = page.locator("#journeys [data-state=waiting]")
         expect(waiting).to_have_count(2)
         expect(waiting.first).to_contain_text(f"{unreachable} Trying again…")
+        expect(page.locator("#notice")).to_contain_text(f"{unreachable} Trying again…")
         page.get_by_role("button", name="Cancel all").click()
         expect(waiting).to_have_count(0)
         page.locator("#files").set_input_files(files)
@@ -183,7 +195,8 @@ def test_signing_out_while_an_upload_waits_asks_for_nothing(
         expect(page.locator("#sign-in-dialog")).to_contain_text("Your uploads continue")
         page.keyboard.press("Escape")
         sign_in(page)
-        expect(row).to_have_attribute("data-state", "complete")
+        # The list of own photos may show the new record before the page has the API's answer.
+        expect(page.locator("#journeys [data-state=complete]", has_text="waits")).to_have_count(1)
 
 
 @pytest.mark.usefixtures("event_sources", "id_token")
@@ -289,6 +302,15 @@ def test_tile_requests_one_rendition_while_others_arrive(browser: Browser, url: 
 
 
 @pytest.mark.usefixtures("stack")
+def test_dots_in_the_picture_have_their_color_before_a_late_style_sheet(browser: Browser, url: str):
+    with visit(browser, url, expected=("ERR_FAILED",)) as page:
+        page.route("**/uploads.css", lambda route: route.abort())
+        page.goto("/")
+        fill, color = page.evaluate(DOT)
+        assert fill == color
+
+
+@pytest.mark.usefixtures("stack")
 def test_sign_in_at_an_earlier_deployment_says_to_reload(browser: Browser, url: str):
     with visit(browser, url, expected=("status of 400",)) as page:
 
@@ -326,3 +348,27 @@ def test_rows_are_kept_after_a_reload_but_not_after_another_deployment(browser: 
         page.reload()
         page.evaluate("pageModule('journeys.js')")  # once the page shows the rows
         expect(row).to_have_count(0)
+
+
+@pytest.mark.usefixtures("event_sources", "id_token")
+def test_home_page_says_that_the_cloud_is_gone_while_a_photo_is_on_its_way(
+    browser: Browser, url: str
+):
+    sentence = "The gallery cannot be reached. Check your connection. Trying again…"
+    with visit(browser, url, expected=("ERR_CONNECTION_REFUSED",)) as page:
+        page.goto("/")
+        sign_in(page)
+        # All requests are refused from the photo's first step on.
+        page.route("**/api/photos/*", lambda route: route.abort("connectionrefused"))
+        page.locator("#files").set_input_files(
+            {"name": "awaited.jpg", "mimeType": "image/jpeg", "buffer": jpeg(240, 320)}
+        )
+        row = page.locator("#journeys li", has_text="awaited")
+        expect(row).to_contain_text(sentence)
+        expect(row).to_have_attribute("data-state", "uploaded")
+        expect(page.locator("#notice")).to_have_text(sentence)
+        expect(page.locator("#notice")).to_be_in_viewport()
+        page.unroute("**/api/photos/*")
+        expect(row).to_have_attribute("data-state", "complete")
+        expect(row).not_to_contain_text("cannot be reached")
+        expect(page.locator("#notice")).to_have_text("")

@@ -159,10 +159,12 @@ def test_failed_row_keeps_its_buttons_when_a_slow_one_would_lose_them(browser: B
         page.evaluate(
             """async () => {
               const { addByAge, fail, setState } = await pageModule("journeys.js");
+              const { watchTime } = await pageModule("follow.js");
               const { UserError } = await pageModule("dom.js");
               const photo = { photo_id: "0999", title: "kept", color: "#fff", renditions: {} };
               const journey = addByAge(photo);
               setState(journey, "uploaded");
+              watchTime(journey);
               fail(journey, new UserError("Refused"), [["Delete", () => {}]]);
             }"""
         )

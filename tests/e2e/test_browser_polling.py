@@ -132,6 +132,49 @@ def test_photo_page_asks_for_the_counts_if_the_answer_to_its_view_has_none(
 
 
 @pytest.mark.usefixtures("id_token")
+def test_row_of_a_photo_that_is_not_processed_does_not_promise_that_it_will_be(
+    browser: Browser, url: str, photo: dict[str, Any]
+):
+    """The public API does not tell whether the last attempt has failed."""
+    new, old = (
+        photo
+        | {"photo_id": f"{prefix}{photo['photo_id'][4:]}", "title": title, "status": "PENDING"}
+        | {"renditions": {}, "ready_at": None, "replicated_at": None}
+        | {"created_at": f"2026-11-29T{hour}:00:00.000Z"}
+        for prefix, title, hour in (("0999", "new", 12), ("0998", "old", 11))
+    )
+    upload = {"method": "PUT", "url": "/uploaded-here", "headers": {}}
+    answers = {
+        "POST /api/photos": [{"photo": new, "upload": upload}],
+        "GET /api/me/photos": [{"photos": [old], "cursor": None}],
+        f"GET /api/photos/{new['photo_id']}": [new],
+        "GET /api/photos": [{"photos": [photo], "cursor": None}],
+    }
+    with visit(browser, url, reduced_motion="reduce") as page:
+        page.route("**/uploaded-here", lambda route: route.fulfill(status=200))
+        pause(page, answers)
+        page.goto("/")
+        sign_in(page)
+        given_up = page.locator("#journeys li", has_text="old")
+        expect(given_up).to_contain_text("or not processed: if all attempts failed")
+        page.locator("#files").set_input_files(
+            {"name": "new.jpg", "mimeType": "image/jpeg", "buffer": jpeg(240, 320)}
+        )
+        row = page.locator("#journeys li", has_text="new")
+        expect(row).to_contain_text("thumbnailer processes it")
+        page.clock.run_for(30_000)
+        expect(row).to_contain_text("if all failed, it needs a replay")
+        page.reload()
+        expect(row).to_have_attribute("data-state", "uploaded")
+
+        def says_so_again() -> bool:
+            page.clock.run_for(1_000)
+            return "if all failed, it needs a replay" in (row.text_content() or "")
+
+        awaited(says_so_again)
+
+
+@pytest.mark.usefixtures("id_token")
 def test_journey_of_a_photo_asks_once_for_each_step(
     browser: Browser, url: str, photo: dict[str, Any]
 ):

@@ -31,10 +31,10 @@ def page_files(web: Mapping[str, bytes], configuration: Mapping[str, str]) -> di
     bundled = (".css", ".html", ".js")
     assets = {name: body for name, body in web.items() if Path(name).suffix not in bundled}
     pages = {name: _bundled(name, web, assets) for name in web if name.endswith(".html")}
-    release = _digest({**assets, "configuration": json.dumps(configuration).encode()})
-    folder = f"{ASSETS}{release}/"
+    digest = _digest({**assets, "configuration": json.dumps(configuration).encode()})
+    folder = f"{ASSETS}{digest}/"
     # No value may end the element.
-    values = json.dumps({"release": release, **configuration}).replace("<", r"\u003c")
+    values = json.dumps(configuration).replace("<", r"\u003c")
     configured = _CONFIGURATION.replace("{}", values)
 
     def placed(found: re.Match[str]) -> str:

@@ -9,13 +9,16 @@ import { drawRow, measure, showRows, STEPS } from "./rows.js";
 
 const MOST_ROWS = 24;
 const FEED_ROWS = 6;
-const STORED = `gallery.journeys ${configuration.release}`;
+const STORED = "gallery.journeys";
+const FORM = 2; // of the stored rows: increase it if this page cannot continue those of the last one
+const STACK = configuration.user_pool_client_id; // the next stack has another one, and no such photos
 const TIMES = ["uploaded_at", "ready_at", "replicated_at"];
 const ENDED = ["complete", "listed"];
 export const FAILED = ["broken", "failed"];
 const STORED_STATES = ["uploaded", "thumbnailed", "replicated", "complete"];
 
 let journeys = []; // the newest first, but failures before all others
+let earlier = storedRows(); // until they are shown
 
 /** Fires `change` whenever a journey's state changes. */
 export const changes = new EventTarget();
@@ -26,9 +29,9 @@ export const changes = new EventTarget();
  */
 export function startJourneys(feed) {
   const gone = deleted();
-  const stored = JSON.parse(sessionStorage.getItem(STORED) ?? "[]");
   const known = new Set(journeys.map(idOf));
-  const left = stored.filter((journey) => !gone.has(idOf(journey)) && !known.has(idOf(journey)));
+  const left = earlier.filter((journey) => !gone.has(idOf(journey)) && !known.has(idOf(journey)));
+  earlier = [];
   journeys.push(...left);
   for (const photo of feed) {
     if (journeys.length >= FEED_ROWS) break;
@@ -40,6 +43,17 @@ export function startJourneys(feed) {
   }
   show();
   return left.filter(({ state }) => state !== "complete");
+}
+
+/** The rows that an earlier page has stored, if this page can continue them. */
+function storedRows() {
+  try {
+    const { form, stack, journeys: rows } = JSON.parse(sessionStorage.getItem(STORED));
+    if (form === FORM && stack === STACK) return rows;
+  } catch {
+    // None, or of another form.
+  }
+  return [];
 }
 
 /** Add journeys before all others; those that have ended make place for them. */
@@ -116,12 +130,13 @@ function changed() {
 
 /** Store the journeys that another page of this tab continues. */
 export function store() {
-  const kept = journeys.filter(({ state }) => STORED_STATES.includes(state)).slice(0, MOST_ROWS / 2);
+  const isKept = ({ state }) => STORED_STATES.includes(state);
+  const kept = [...journeys, ...earlier].filter(isKept).slice(0, MOST_ROWS / 2);
   const values = kept.map(({ title, photo, state, since, times, thumb }) => ({
     ...{ title, photo, state, since, times, thumb },
     image: thumb, // another page cannot have this one's blob
   }));
-  sessionStorage.setItem(STORED, JSON.stringify(values));
+  sessionStorage.setItem(STORED, JSON.stringify({ form: FORM, stack: STACK, journeys: values }));
 }
 
 /** Remove the journeys of own photos that are not in the gallery. */

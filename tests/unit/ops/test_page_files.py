@@ -41,7 +41,6 @@ def test_page_names_one_style_one_script_and_has_its_configuration():
     files = page_files(WEB, CONFIGURATION)
     at = folder(files)
     assert re.fullmatch(r"assets/[0-9a-f]{10}", at)
-    release = at.removeprefix("assets/")
     assert (
         files["index.html"].decode()
         == f"""\
@@ -50,8 +49,7 @@ def test_page_names_one_style_one_script_and_has_its_configuration():
   <head>
     <link rel="icon" href="/{at}/icon.svg" type="image/svg+xml">
     <link rel="stylesheet" href="/{at}/index.css">
-    <script type="application/json" id="configuration">\
-{{"release": "{release}", "stage": "dev"}}</script>
+    <script type="application/json" id="configuration">{{"stage": "dev"}}</script>
     <script type="module" src="/{at}/main.js"></script>
   </head>
   <body><a href="/">Home</a> <a href="/about.html">About</a></body>

@@ -1,6 +1,7 @@
 """The page without a connection, with a slow API, and with photos that are not listed."""
 
 import json
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 

@@ -11,6 +11,7 @@ METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "D
 READING: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 _BUCKET: Final = re.compile(r"(?P<bucket>[a-z0-9.-]+)\.s3\.(?P<region>[a-z0-9-]+)\.amazonaws\.com")
 _API: Final = re.compile(r"[a-z0-9]+\.execute-api\.[a-z0-9-]+\.amazonaws\.com")
+_FUNCTION_URL: Final = re.compile(r"[a-z0-9-]+\.lambda-url\.[a-z0-9-]+\.on\.aws")
 _VERSION: Final = re.compile(r"arn:aws:lambda:us-east-1:\d{12}:function:[\w-]+:\d+")
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED: Final = re.compile(rb"[A-Za-z0-9._~-]")
@@ -71,7 +72,7 @@ class CachePolicy:
 
 @dataclass(frozen=True)
 class Origin:
-    """A bucket, or (without `bucket`) a REST API."""
+    """A bucket, or a function URL, or (without both) a REST API."""
 
     domain: str
     path: str = ""
@@ -79,6 +80,7 @@ class Origin:
     region: str = ""
     custom_headers: tuple[tuple[str, str], ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    is_function_url: bool = False
 
 
 @dataclass(frozen=True)
@@ -254,10 +256,14 @@ def _functions(associations: list[Any], pattern: str) -> dict[Trigger, str]:
 def _origin(given: Mapping[str, Any]) -> Origin:
     domain = given["DomainName"]
     bucket = _BUCKET.fullmatch(domain)
-    if not bucket and not _API.fullmatch(domain):
-        raise NotModelledError(f"Origin {domain} is neither a bucket nor a REST API.")
-    if bucket and not given.get("OriginAccessControlId"):
-        raise NotModelledError(f"Origin {domain} is a bucket without origin access control.")
+    is_function_url = _FUNCTION_URL.fullmatch(domain) is not None
+    if not bucket and not is_function_url and not _API.fullmatch(domain):
+        raise NotModelledError(
+            f"Origin {domain} is neither a bucket, nor a function URL, nor a REST API."
+        )
+    if (bucket or is_function_url) and not given.get("OriginAccessControlId"):
+        kind = "bucket" if bucket else "function URL"
+        raise NotModelledError(f"Origin {domain} is a {kind} without origin access control.")
     custom_headers = _items(given.get("CustomHeaders", {}))
     return Origin(
         domain,
@@ -266,6 +272,7 @@ def _origin(given: Mapping[str, Any]) -> Origin:
         bucket["region"] if bucket else "",
         tuple((each["HeaderName"], each["HeaderValue"]) for each in custom_headers),
         given.get("CustomOriginConfig") or {},
+        is_function_url,
     )
 
 

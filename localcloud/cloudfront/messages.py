@@ -42,6 +42,7 @@ class Request:
     headers: Headers = ()
     body: bytes = b""
     client_ip: str = "127.0.0.1"
+    client_port: int = 443
 
     def header(self, name: str) -> str | None:
         return ", ".join(found) if (found := values(self.headers, name)) else None

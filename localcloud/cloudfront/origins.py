@@ -1,4 +1,4 @@
-"""Requests to origins: the buckets and REST APIs of a laptop cloud."""
+"""Requests to origins: the buckets, REST APIs and function URLs of a laptop cloud."""
 
 import json
 from dataclasses import replace
@@ -11,10 +11,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localcloud.clients import root_client
 from localcloud.cloud import Cloud
 from localcloud.cloudfront.behaviours import Behaviour, Distribution, Origin, normalised
-from localcloud.cloudfront.bucket_policies import allows
 from localcloud.cloudfront.caching import selected_cookies, selected_query
 from localcloud.cloudfront.compression import encoding
+from localcloud.cloudfront.function_urls import FunctionUrls
 from localcloud.cloudfront.messages import HOP_BY_HOP, Headers, Request, Response, values, without
+from localcloud.cloudfront.resource_policies import allows
 
 _CONNECT_SECONDS: Final = 10
 _BUCKET_SECONDS: Final = 30
@@ -45,7 +46,7 @@ def origin_request(request: Request, behaviour: Behaviour, via: str, request_id:
         for name, value in request.headers
         if any(each.headers.includes(name) for each in policies)
         and name not in _NOT_FORWARDED
-        and not name.startswith("x-edge-")
+        and not name.startswith(("x-edge-", "cloudfront-"))
         and name not in ("cookie", "via", "x-forwarded-for")
         and not (name == "accept-encoding" and behaviour.cache.compressed)
     )
@@ -55,6 +56,7 @@ def origin_request(request: Request, behaviour: Behaviour, via: str, request_id:
     own = {
         "Host": behaviour.origin.domain,
         "User-Agent": None if values(forwarded, "user-agent") else "Amazon CloudFront",
+        "CloudFront-Viewer-Address": _viewer_address(request, behaviour),
         "Via": via,
         "X-Amz-Cf-Id": request_id,
         "X-Forwarded-For": ", ".join([*hops, request.client_ip]),
@@ -75,6 +77,13 @@ def to_origin(request: Request, origin: Origin) -> Request:
     return replace(request, path=origin.path + path, headers=(*headers, *custom))
 
 
+def _viewer_address(request: Request, behaviour: Behaviour) -> str | None:
+    """As AllViewerExceptHostHeader adds it, the one modelled policy that excepts headers."""
+    if behaviour.forward.headers.kind != "allExcept":
+        return None
+    return f"{request.client_ip}:{request.client_port}"
+
+
 def _accept_encoding(request: Request, behaviour: Behaviour) -> str | None:
     if not behaviour.cache.compressed or request.header("accept-encoding") is None:
         return None
@@ -87,6 +96,7 @@ class Origins:
     def __init__(self, cloud: Cloud) -> None:
         self._endpoint = cloud.endpoint
         self._s3 = root_client(cloud, "s3", read_timeout=_BUCKET_SECONDS)
+        self._function_urls = FunctionUrls(cloud)
         self._http = httpx.Client(
             trust_env=False, limits=httpx.Limits(max_connections=_CONNECTIONS)
         )
@@ -102,6 +112,8 @@ class Origins:
         """
         if origin.bucket:
             return self._from_bucket(distribution, origin.bucket, request)
+        if origin.is_function_url:
+            return self._from_function_url(distribution, origin, request)
         return self._from_api(origin, request)
 
     def _from_api(self, origin: Origin, request: Request) -> Response:
@@ -112,6 +124,23 @@ class Origins:
             request.method,
             request.path + query,
             (("Host", host), *without(request.headers, {"host"})),
+            request.body,
+            origin.settings.get("OriginReadTimeout", 30),
+        )
+
+    def _from_function_url(
+        self, distribution: Distribution, origin: Origin, request: Request
+    ) -> Response:
+        try:
+            if refusal := self._function_urls.refusal(distribution, origin.domain, request):
+                return refusal
+        except (BotoCoreError, ClientError) as error:
+            raise OriginError(502, f"{origin.domain} cannot be read: {error}") from error
+        query = f"?{request.query}" if request.query else ""
+        return self._send(
+            request.method,
+            request.path + query,
+            self._function_urls.signed(request, origin.domain),
             request.body,
             origin.settings.get("OriginReadTimeout", 30),
         )

@@ -99,7 +99,7 @@ async def _request(http: HttpRequest, path: str) -> Request | None:
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in http.headers.raw
         ),
         bytes(body),
-        http.client.host if http.client else "127.0.0.1",
+        *(http.client or ("127.0.0.1", 443)),
     )
 
 

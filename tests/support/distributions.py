@@ -33,6 +33,7 @@ API = Origin(
         "OriginSslProtocols": {"Items": ["TLSv1.2"]},
     },
 )
+FUNCTION_URL = Origin("0123abc.lambda-url.us-east-1.on.aws", is_function_url=True)
 OPTIMIZED = CachePolicy(1, 86_400, 31_536_000, compressed=True)  # as AWS's own CachingOptimized
 DISABLED = CachePolicy(0, 0, 0)  # as AWS's own CachingDisabled
 ALL_BUT_HOST = RequestPolicy(

@@ -1,4 +1,7 @@
-"""A stub of a laptop cloud on loopback, with a bucket named site and an API named abc123."""
+"""A stub of a laptop cloud on loopback.
+
+It has a bucket named site, an API named abc123, and a function with a function URL.
+"""
 
 import contextlib
 import json
@@ -10,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from localcloud.cloud import Cloud
-from tests.support.distributions import distribution
+from tests.support.distributions import FUNCTION_URL, distribution
 
 GRANT = {
     "Effect": "Allow",
@@ -19,6 +22,27 @@ GRANT = {
     "Resource": "arn:aws:s3:::site/*",
     "Condition": {"StringEquals": {"AWS:SourceArn": distribution().arn}},
 }
+ALIAS = "arn:aws:lambda:us-east-1:000000000000:function:views:live"
+URL_GRANTS = [
+    {
+        **GRANT,
+        "Action": "lambda:InvokeFunctionUrl",
+        "Resource": ALIAS,
+        "Condition": {
+            "ArnLike": {"AWS:SourceArn": distribution().arn},
+            "StringEquals": {"lambda:FunctionUrlAuthType": "AWS_IAM"},
+        },
+    },
+    {
+        **GRANT,
+        "Action": "lambda:InvokeFunction",
+        "Resource": ALIAS,
+        "Condition": {
+            "ArnLike": {"AWS:SourceArn": distribution().arn},
+            "Bool": {"lambda:InvokedViaFunctionUrl": "true"},
+        },
+    },
+]
 LISTING = {**GRANT, "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::site"}
 
 
@@ -29,6 +53,7 @@ class StubCloud:
     cloud: Cloud
     objects: dict[str, bytes] = field(default_factory=dict)
     statements: list[Any] = field(default_factory=lambda: [GRANT, LISTING])
+    grants: list[Any] = field(default_factory=lambda: list(URL_GRANTS))
     reads: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
 
@@ -41,8 +66,10 @@ def stub_cloud() -> Iterator[StubCloud]:
         def do_GET(self) -> None:
             url = urlsplit(self.path)
             stub.paths.append(url.path)
-            if ".execute-api." in self.headers["Host"]:
+            if ".execute-api." in self.headers["Host"] or ".lambda-url." in self.headers["Host"]:
                 self._echo()
+            elif "/functions" in url.path:
+                self._answer(200, json.dumps(self._of_lambda(url.path)).encode())
             elif url.query == "policy":
                 self._answer(200, json.dumps({"Statement": stub.statements}).encode())
             else:
@@ -54,6 +81,8 @@ def stub_cloud() -> Iterator[StubCloud]:
         def do_POST(self) -> None:
             self.do_GET()
 
+        do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_POST  # noqa: N815 - of http.server
+
         def _echo(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             seen = {
@@ -63,6 +92,14 @@ def stub_cloud() -> Iterator[StubCloud]:
                 "body": body.decode(),
             }
             self._answer(200, json.dumps(seen).encode(), "application/json")
+
+        def _of_lambda(self, path: str) -> dict[str, Any]:
+            if path.endswith("/urls"):
+                url = {"FunctionUrl": f"https://{FUNCTION_URL.domain}/", "FunctionArn": ALIAS}
+                return {"FunctionUrlConfigs": [url]}
+            if path.endswith("/policy"):
+                return {"Policy": json.dumps({"Statement": stub.grants})}
+            return {"Functions": [{"FunctionName": "views"}]}
 
         def _object(self, key: str) -> None:
             stub.reads.append(key)

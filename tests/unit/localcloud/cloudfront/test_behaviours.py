@@ -213,6 +213,11 @@ def test_default_behaviour_may_be_the_only_one():
         ),
         ("origin", {"DomainName": "example.com"}, "example.com is neither"),
         ("origin", {"OriginAccessControlId": ""}, "without origin access control"),
+        (
+            "origin",
+            {"DomainName": "a1.lambda-url.us-east-1.on.aws", "OriginAccessControlId": ""},
+            "function URL without origin access control",
+        ),
     ],
 )
 def test_settings_that_are_not_modelled_are_refused(where: str, setting: dict[str, Any], text: str):

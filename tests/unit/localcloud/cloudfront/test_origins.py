@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from localcloud.cloudfront.behaviours import Behaviour, RequestPolicy, Selection
-from localcloud.cloudfront.bucket_policies import allows
 from localcloud.cloudfront.messages import Request
 from localcloud.cloudfront.origins import origin_request
+from localcloud.cloudfront.resource_policies import allows
 from tests.support.distributions import (
     ALL_BUT_HOST,
     API,
@@ -92,6 +92,14 @@ def test_user_agent_is_cloudfronts_unless_it_is_forwarded():
 def test_viewers_address_is_appended_to_x_forwarded_for():
     assert sent(SITE).header("x-forwarded-for") == "10.0.0.1, 127.0.0.1"
     assert sent(SITE, replace(VIEWER, headers=())).header("x-forwarded-for") == "127.0.0.1"
+
+
+def test_viewers_address_is_added_by_the_policy_that_forwards_all_but_the_host():
+    forged = replace(VIEWER, headers=(("cloudfront-viewer-address", "10.0.0.1:1"),))
+    for viewer in (VIEWER, forged):
+        given = replace(viewer, client_ip="192.0.2.1", client_port=46532)
+        assert sent(TO_API, given).header("cloudfront-viewer-address") == "192.0.2.1:46532"
+    assert sent(SITE, forged).header("cloudfront-viewer-address") is None
 
 
 def test_custom_headers_take_precedence_over_a_viewers():

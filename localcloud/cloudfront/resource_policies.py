@@ -1,4 +1,4 @@
-"""Evaluates a bucket policy for a distribution that reads by origin access control."""
+"""Evaluates the policy of a bucket or function for a distribution with origin access control."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -7,12 +7,20 @@ from typing import Any, Final
 _CLOUDFRONT: Final = "cloudfront.amazonaws.com"
 
 
-def allows(policy: Mapping[str, Any], action: str, resource: str, distribution_arn: str) -> bool:
-    """Whether S3 would allow CloudFront's signed request over TLS for the distribution.
+def allows(
+    policy: Mapping[str, Any],
+    action: str,
+    resource: str,
+    distribution_arn: str,
+    service_keys: Mapping[str, str] | None = None,
+) -> bool:
+    """Whether the service would allow CloudFront's signed request over TLS for the distribution.
 
-    A statement with an unknown condition grants nothing, or denies everything.
+    `service_keys` are condition keys of the service, in lower case. A statement with an unknown
+    condition grants nothing, or denies everything.
     """
     context = {
+        **(service_keys or {}),
         "aws:sourcearn": distribution_arn,
         "aws:sourceaccount": distribution_arn.split(":")[4],
         "aws:securetransport": "true",

@@ -1,4 +1,4 @@
-"""The API: answers a request of API Gateway with the answer of its route, or with a problem."""
+"""The API: answers a request with the answer of its route, or with a problem."""
 
 import os
 import random
@@ -13,6 +13,7 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from gallery_api.cached_answers import with_etag
+from gallery_api.function_url import as_rest_request, as_url_answer, is_from_function_url
 from gallery_api.problems import as_problem
 from gallery_api.resources import make_resources
 from gallery_api.routes import feed, health, photos, views
@@ -79,13 +80,19 @@ def _answer_problem(error: Exception) -> Response[str]:
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer one request.
+    """Answer one request, of a REST API or of the function URL of the views.
 
     Raises:
-        UnexpectedEventError: the event is not a request of a REST API.
+        UnexpectedEventError: the event is neither of them.
     """
-    request = check_event("gallery_api", "requests of a REST API of API Gateway", event, _Request)
-    logger.set_correlation_id(request.request_context.request_id)
+    if is_from_function_url(event):
+        return as_url_answer(_answer(as_rest_request(event), context))
+    check_event("gallery_api", "requests of a REST API of API Gateway", event, _Request)
+    return _answer(event, context)
+
+
+def _answer(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    logger.set_correlation_id(event["requestContext"]["requestId"])
     app.append_context(**resources.as_context())
     answer = app.resolve(event, context)
     answer["multiValueHeaders"] = _HEADERS | answer["multiValueHeaders"]

@@ -25,7 +25,7 @@ from ops.cost.report import WIDTH, CostEstimate, as_text, cost_tables, render, w
 from ops.cost.scenario import Scenario, ScenarioError, load_scenario, without_traffic
 from ops.cost.stack_settings import read_stack_settings
 from ops.cost.usage import bill
-from ops.cost.view_paths import view_paths_table
+from ops.cost.view_paths import view_paths_table, views_api_table
 from tools.translate import ROOT, load_template
 
 STAGES: Final = ("dev", "prod")
@@ -89,11 +89,27 @@ def documents() -> dict[Path, str]:
     caches = edge_cache_table(internet, large, figures, prices)
     paths = view_paths_table(internet, large, figures, prices)
     readme = with_table(README.read_text(), "caches", caches)
+    readme = with_table(readme, "view paths", paths)
     return reports | {
-        README: with_table(readme, "view paths", paths),
+        README: with_table(readme, "views api", views_api_table(_by_views_api(figures, prices))),
         SECURITY: with_table(SECURITY.read_text(), "cost of abuse", abuse),
         DEPLOY: with_table(DEPLOY.read_text(), "costs", cost_tables(found.values(), prices)),
     }
+
+
+def _by_views_api(
+    figures: Figures, prices: dict[str, Price]
+) -> dict[str, tuple[CostEstimate, CostEstimate]]:
+    """Each committed scenario with the views through the REST API, and through the URL."""
+    found = {}
+    for name in COMMITTED:
+        scenario = load_scenario(name)
+        rest, url = (
+            answer(scenario, figures, prices, parameters={"ViewsApi": each})
+            for each in ("rest", "function-url")
+        )
+        found[name] = (rest, url)
+    return found
 
 
 def write() -> None:

@@ -9,10 +9,10 @@ from typing import Final, Literal
 import msgspec
 
 from ops.cost.figures import Figures
-from ops.cost.load import Load, load_of, shards_needed
+from ops.cost.load import VIEWS_ROUTES, Load, load_of, shards_needed
 from ops.cost.scenario import Scenario
 from ops.cost.stack_settings import StackSettings
-from ops.cost.usage import traced
+from ops.cost.usage import traceable, traced
 
 _FILE: Final = Path(__file__).with_name("quotas.toml")
 _LEAST, _MOST = 1e-9, 1e9  # factors of the traffic between which a limit is searched for
@@ -96,8 +96,9 @@ def _used(
         return name, (quota if limit is None else msgspec.structs.replace(quota, limit=limit), used)
 
     for route, rate in load.fetches.items():
-        yield f"throttle {route}", (_throttle(route, stack), rate)
-    yield of("api_account", load.api_requests)
+        if not (stack.views_through_url and route in VIEWS_ROUTES):
+            yield f"throttle {route}", (_throttle(route, stack), rate)
+    yield of("api_account", load.gateway_requests)
     hottest = load.counting.hottest
     present = _ON_DEMAND_SHARDS if stack.on_demand_stream else stack.shards
     yield of("shard_records", load.views, quotas["shard_records"].limit * present)
@@ -142,10 +143,9 @@ def _used(
 
 def _segments(load: Load, stack: StackSettings) -> float:
     total = 0.0
-    for name, rate in load.invocations.items():
-        if stack.functions[name].traced:
-            behind_gateway = name == "GalleryApiFunction" and stack.api_traced
-            total += traced(name, rate, stack) * (3 if behind_gateway else 2)
+    for name, rate in traceable(load, stack):
+        behind_gateway = name == "GalleryApiFunction" and stack.api_traced
+        total += traced(name, rate, stack) * (3 if behind_gateway else 2)
     return total
 
 

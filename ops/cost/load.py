@@ -23,6 +23,7 @@ from ops.cost.view_counting import (
 
 PHOTOS_PER_SHARE: Final = 1_000_000
 ROWS_OF_VIEWS: Final = 30
+VIEWS_ROUTES: Final = ("POST /photos/{photo_id}/views", "GET /photos/{photo_id}/views")
 MOST_SHARES: Final = 1000
 SHARES_AT_ONCE: Final = 200
 _WHOLE_CORE: Final = 1769  # megabytes of memory for one vCPU
@@ -42,6 +43,7 @@ class Load(msgspec.Struct, frozen=True):
     views: float
     requests: dict[str, float]
     fetches: dict[str, float]
+    gateway_requests: float  # of the fetches, those through API Gateway
     page_requests: float
     image_requests: float
     page_misses: float
@@ -189,6 +191,11 @@ def load_of(
         views=views,
         requests=requests,
         fetches=fetches,
+        gateway_requests=sum(
+            rate
+            for route, rate in fetches.items()
+            if not (stack.views_through_url and route in VIEWS_ROUTES)
+        ),
         page_requests=gallery_requests + photo_page_requests,
         image_requests=image_requests,
         page_misses=(gallery_requests + photo_page_requests - page_views)

@@ -64,6 +64,7 @@ class StackSettings(msgspec.Struct, frozen=True):
     days_to_glacier: int | None
     sign_in_plan: str
     at_the_edge: bool
+    views_through_url: bool
 
 
 def read_stack_settings(
@@ -130,6 +131,7 @@ def read_stack_settings(
         days_to_glacier=min(days, default=None),
         sign_in_plan=pool.get("UserPoolTier", "ESSENTIALS"),
         at_the_edge=EDGE in functions,
+        views_through_url=resolver.holds("UsesViewsUrl"),
     )
 
 

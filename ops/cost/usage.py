@@ -179,7 +179,7 @@ def _stores(load: Load, scenario: Scenario, stack: StackSettings) -> Quantities:
 def _api_and_cdn(
     load: Load, scenario: Scenario, stack: StackSettings, figures: Figures
 ) -> Quantities:
-    yield "api_requests", "", load.api_requests * MONTH
+    yield "api_requests", "", load.gateway_requests * MONTH
     yield "cognito_" + stack.sign_in_plan.lower(), "", scenario.active_users
     if stack.at_the_edge:
         yield "cloudfront_out", "pages, photos, answers", load.bytes_out * MONTH
@@ -202,7 +202,7 @@ def _observability(load: Load, stack: StackSettings, figures: Figures) -> Quanti
         yield "logs_in", _folder(name), logged * MONTH
         kept += logged
     if stack.access_logs:
-        access = load.api_requests * figures.access_log_bytes
+        access = load.gateway_requests * figures.access_log_bytes
         yield "access_logs_in", "", access * MONTH
         kept += access
     yield (
@@ -218,9 +218,8 @@ def _observability(load: Load, stack: StackSettings, figures: Figures) -> Quanti
     yield "composite_alarms", "", float(stack.composite_alarms)
     yield "dashboards", "", float(stack.dashboards)
     yield "secrets", "", float(stack.secrets)
-    for name, rate in load.invocations.items():
-        if stack.functions[name].traced:
-            yield "traces", _folder(name), traced(name, rate, stack) * MONTH
+    for name, rate in traceable(load, stack):
+        yield "traces", _folder(name), traced(name, rate, stack) * MONTH
 
 
 def api_log_bytes(stack: StackSettings, figures: Figures) -> float:
@@ -228,6 +227,18 @@ def api_log_bytes(stack: StackSettings, figures: Figures) -> float:
     of_lambda = figures.log_bytes_per_invocation - figures.request_log_bytes
     own = figures.request_log_bytes * stack.logged_share
     return own + (of_lambda if stack.logs_successful_runs else 0)
+
+
+def traceable(load: Load, stack: StackSettings) -> Iterator[tuple[str, float]]:
+    """The functions whose invocations X-Ray may sample, with their number per second.
+
+    The function of the API follows the decision of API Gateway.
+    """
+    for name, rate in load.invocations.items():
+        if name == _API and stack.views_through_url:
+            yield name, load.gateway_requests
+        elif stack.functions[name].traced:
+            yield name, rate
 
 
 def traced(function: str, rate: float, stack: StackSettings) -> float:

@@ -13,7 +13,7 @@ import msgspec
 from ops.cost.figures import Figures
 from ops.cost.load import EVENTUAL, Load, api_seconds, load_of, shards_needed
 from ops.cost.prices import Price
-from ops.cost.report import dollars
+from ops.cost.report import CostEstimate, dollars
 from ops.cost.scenario import Scenario
 from ops.cost.stack_settings import StackSettings
 from ops.cost.usage import MONTH, api_log_bytes
@@ -36,7 +36,7 @@ class ViewPath(msgspec.Struct, frozen=True):
 
 PATHS: Final = [
     ViewPath(
-        "REST API, Lambda (used here)",
+        "REST API, Lambda (the default)",
         "api_requests",
         lambda_runs=True,
         views_per_request=1,
@@ -75,14 +75,14 @@ PATHS: Final = [
         gives_up="both of the above, and nothing compares the origin secret",
     ),
     ViewPath(
-        "function URL behind CloudFront (OAC)",
+        "function URL behind CloudFront (`ViewsApi=function-url`)",
         None,
         lambda_runs=True,
         views_per_request=1,
         latency="function alone",
         loses="nothing after 202",
-        gives_up="throttles by route: reserved concurrency is the only limit; access logs; the"
-        " client must send `x-amz-content-sha256`; a second form of event in the function",
+        gives_up="throttles by route: reserved concurrency is the only limit; access logs and"
+        " traces of views; the client must send `x-amz-content-sha256`",
     ),
     ViewPath(
         f"REST API, Lambda, {_BUNDLED} views in a request",
@@ -145,7 +145,8 @@ def _parts(
         added(f"lambda_{function.architecture}", 0, requests * seconds * function.gigabytes),
     )
     yield "logs", added("logs_in", 0, requests * api_log_bytes(stack, figures))
-    yield "traces", added("traces", 0, requests * stack.traced_share)
+    if path.gateway:
+        yield "traces", added("traces", 0, requests * stack.traced_share)
 
 
 def _more_seconds(figures: Figures) -> float:
@@ -174,5 +175,19 @@ def view_paths_table(
         lines.append(
             f"| {path.name} | {dollars(usd)} | {dollars(one)} | {path.latency} | {path.loses}"
             f" | {path.gives_up} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def views_api_table(bills: Mapping[str, tuple[CostEstimate, CostEstimate]]) -> str:
+    """The table in Markdown: by scenario, a month with `ViewsApi=rest` and with `function-url`."""
+    lines = [
+        "| scenario | `ViewsApi=rest` | `ViewsApi=function-url` | less |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, (rest, url) in bills.items():
+        less = rest.bill.usd - url.bill.usd
+        lines.append(
+            f"| {name} | {dollars(rest.bill.usd)} | {dollars(url.bill.usd)} | {dollars(less)} |"
         )
     return "\n".join(lines) + "\n"

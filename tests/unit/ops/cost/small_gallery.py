@@ -44,6 +44,7 @@ STACK = StackSettings(
     days_to_glacier=30,
     sign_in_plan="ESSENTIALS",
     at_the_edge=True,
+    views_through_url=False,
 )
 
 # A photo every 100 seconds, a view every second, a visit of the gallery every ten. A million photos

@@ -49,6 +49,22 @@ def test_parameters_change_what_is_deployed(template: Template):
     assert stack.functions["ThumbnailerFunction"].architecture == "x86_64"
 
 
+@pytest.mark.parametrize(
+    ("views_api", "page", "through_url"),
+    [
+        ("rest", "cloudfront", False),
+        ("function-url-prepared", "cloudfront", False),
+        ("function-url", "cloudfront", True),
+        ("function-url", "none", False),
+    ],
+)
+def test_views_go_through_the_function_url_if_cloudfront_calls_it(
+    template: Template, views_api: str, page: str, through_url: bool
+):
+    parameters = {"Stage": "prod", "ViewsApi": views_api, "Page": page}
+    assert read_stack_settings(template, parameters).views_through_url == through_url
+
+
 def test_memory_that_is_not_set_is_lambdas_default(template: Template):
     del template["Resources"]["ThumbnailerFunction"]["Properties"]["MemorySize"]
     template["Globals"]["Function"].pop("MemorySize", None)

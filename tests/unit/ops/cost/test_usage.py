@@ -29,6 +29,20 @@ def test_as_many_shards_are_billed_as_the_peak_needs():
     assert quantities(scenario, stack(shards=5))["kinesis_shards"] == 5 * 730
 
 
+def test_views_through_the_function_url_do_not_pass_the_gateway():
+    through_rest = quantities(small_gallery(), stack(access_logs=True))
+    through_url = quantities(small_gallery(), stack(access_logs=True, views_through_url=True))
+    fetches = load_of(small_gallery(), STACK, figures(), shards=1).fetches
+    views = sum(rate for route, rate in fetches.items() if route.endswith("/views")) * 2_628_000
+    assert views > 1_000_000
+    assert through_rest["api_requests"] - through_url["api_requests"] == pytest.approx(views)
+    share = through_url["api_requests"] / through_rest["api_requests"]
+    assert through_url["access_logs_in"] == pytest.approx(through_rest["access_logs_in"] * share)
+    assert through_url["traces"] < through_rest["traces"]
+    for meter in ("lambda_requests", "cloudfront_requests", "kinesis_puts", "dynamodb_reads"):
+        assert through_url[meter] == through_rest[meter], meter
+
+
 def test_an_on_demand_stream_is_billed_for_its_bytes():
     found = quantities(small_gallery(), stack(on_demand_stream=True, shards=0))
     assert "kinesis_shards" not in found

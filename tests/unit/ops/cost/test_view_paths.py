@@ -15,11 +15,23 @@ READS = 0.5 * 0.125  # the photo
 COUNTS = 0.5 * 0.125
 KINESIS = 0.014
 BY_HAND = {
-    "REST API, Lambda (used here)": CDN + 3.50 + LAMBDA + LOGS + TRACES + READS + COUNTS + KINESIS,
+    "REST API, Lambda (the default)": CDN
+    + 3.50
+    + LAMBDA
+    + LOGS
+    + TRACES
+    + READS
+    + COUNTS
+    + KINESIS,
     "REST API, Kinesis without Lambda": CDN + 3.50 + READS + KINESIS,
     "HTTP API, Lambda": CDN + 1.00 + LAMBDA + LOGS + TRACES + READS + COUNTS + KINESIS,
     "HTTP API, Kinesis without Lambda": CDN + 1.00 + READS + KINESIS,
-    "function URL behind CloudFront (OAC)": CDN + LAMBDA + LOGS + TRACES + READS + COUNTS + KINESIS,
+    "function URL behind CloudFront (`ViewsApi=function-url`)": CDN
+    + LAMBDA
+    + LOGS
+    + READS
+    + COUNTS
+    + KINESIS,
     "REST API, Lambda, 5 views in a request": (CDN + 3.50 + LAMBDA + LOGS + TRACES) / 5
     + READS
     + COUNTS

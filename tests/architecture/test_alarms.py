@@ -163,6 +163,8 @@ def test_dimensions_name_resources_of_the_template(alarms: Alarms, resources: Re
                 case _, {"Ref": str(found)} | {"Fn::GetAtt": [str(found), "QueueName"]}:
                     assert resources[found]["Type"] == TYPES[dimension], name
                     condition = resources[found].get("Condition")
+                    if str(alarm["MetricName"]).startswith("Url"):  # of requests by CloudFront
+                        condition = "UsesViewsUrl"
                     assert resources[name].get("Condition") == condition, name
                 case _:
                     pytest.fail(f"{name}: {dimension} is {value}")

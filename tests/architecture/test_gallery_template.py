@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -21,9 +22,23 @@ def resources() -> Resources:
     return dict(translate(load_template(), {})["Resources"])
 
 
-@pytest.fixture(scope="module")
-def distribution(resources: Resources) -> dict[str, Any]:
-    return dict(resources["Distribution"]["Properties"]["DistributionConfig"])
+@pytest.fixture(scope="module", params=["rest", "function-url"])
+def distribution(request: pytest.FixtureRequest, resources: Resources) -> dict[str, Any]:
+    """The distribution with each way of views."""
+    config = resources["Distribution"]["Properties"]["DistributionConfig"]
+    return config | {
+        name: list(of_way(config[name], request.param)) for name in ("Origins", "CacheBehaviors")
+    }
+
+
+def of_way(entries: list[dict[str, Any]], views_api: str) -> Iterator[dict[str, Any]]:
+    for entry in entries:
+        match entry:
+            case {"Fn::If": ["UsesViewsUrl", added, {"Ref": "AWS::NoValue"}]}:
+                if views_api == "function-url":
+                    yield added
+            case _:
+                yield entry
 
 
 def behaviours(distribution: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -33,11 +48,13 @@ def behaviours(distribution: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_paths_go_to_their_origins_in_order(distribution: dict[str, Any]):
     patterns = [each["PathPattern"] for each in distribution["CacheBehaviors"]]
-    assert patterns == ["/api/photos*", "/api/*", "/photos/*.webp", "/photo.html"]
+    through_url = patterns[0] == "/api/photos/*/views"
+    assert patterns[through_url:] == ["/api/photos*", "/api/*", "/photos/*.webp", "/photo.html"]
+    assert through_url == ("views" in {each["Id"] for each in distribution["Origins"]})
     origins = {
         pattern: each["TargetOriginId"] for pattern, each in behaviours(distribution).items()
     }
-    assert origins == {
+    assert origins == ({"/api/photos/*/views": "views"} if through_url else {}) | {
         "/api/*": "api",
         "/api/photos*": "api",
         "/photos/*.webp": "media",
@@ -53,9 +70,12 @@ def test_buckets_are_read_by_the_distribution_alone(
 ):
     for origin in distribution["Origins"]:
         if origin["Id"] != "api":
-            assert origin["OriginAccessControlId"] == {"Fn::GetAtt": ["BucketsAccess", "Id"]}
-    access = resources["BucketsAccess"]["Properties"]["OriginAccessControlConfig"]
-    assert (access["SigningBehavior"], access["SigningProtocol"]) == ("always", "sigv4")
+            access = "ViewsUrlAccess" if origin["Id"] == "views" else "BucketsAccess"
+            assert origin["OriginAccessControlId"] == {"Fn::GetAtt": [access, "Id"]}
+    for name, kind in (("BucketsAccess", "s3"), ("ViewsUrlAccess", "lambda")):
+        access = resources[name]["Properties"]["OriginAccessControlConfig"]
+        assert access["OriginAccessControlOriginType"] == kind
+        assert (access["SigningBehavior"], access["SigningProtocol"]) == ("always", "sigv4")
     for name in ("SiteBucketPolicy", "MediaBucketPolicy"):
         granted = json.dumps(resources[name]["Properties"]["PolicyDocument"])
         assert "s3:ListBucket" in granted, f"{name}: what is missing would be 403 instead of 404"
@@ -65,6 +85,7 @@ def test_only_the_api_accepts_writes_and_its_private_paths_are_never_cached(
     distribution: dict[str, Any],
 ):
     policies = {
+        "/api/photos/*/views": {"Ref": "PublicReadsCachePolicy"},
         "/api/photos*": {"Ref": "PublicReadsCachePolicy"},
         "/api/*": "4135ea2d-6df8-44a3-9df3-4b5a84be39ad",
     }
@@ -116,9 +137,41 @@ def test_viewers_get_http_3_and_tls_1_2_or_newer(distribution: dict[str, Any]):
     own_domain = distribution["ViewerCertificate"]["Fn::If"][1]
     assert own_domain["MinimumProtocolVersion"] == "TLSv1.2_2021"
     assert own_domain["SslSupportMethod"] == "sni-only"
-    [api] = [each for each in distribution["Origins"] if each["Id"] == "api"]
-    assert api["CustomOriginConfig"]["OriginProtocolPolicy"] == "https-only"
-    assert api["CustomOriginConfig"]["OriginSSLProtocols"] == ["TLSv1.2"]
+    custom = [each for each in distribution["Origins"] if "CustomOriginConfig" in each]
+    assert {each["Id"] for each in custom} >= {"api"}
+    for each in custom:
+        assert each["CustomOriginConfig"]["OriginProtocolPolicy"] == "https-only"
+        assert each["CustomOriginConfig"]["OriginSSLProtocols"] == ["TLSv1.2"]
+
+
+def test_only_this_distribution_may_call_the_function_url(resources: Resources):
+    assert resources["ViewsUrl"]["Properties"]["AuthType"] == "AWS_IAM"
+    alias = {"Ref": "GalleryApiFunctionAliaslive"}
+    assert resources["ViewsUrl"]["Properties"]["TargetFunctionArn"] == alias
+    granted = {}
+    for permission in of_type(resources, "AWS::Lambda::Permission").values():
+        given = permission["Properties"]
+        if given["Principal"] == "cloudfront.amazonaws.com":
+            assert permission["Condition"] == "HasViewsUrl"
+            assert given["FunctionName"] == alias
+            assert given["SourceArn"]["Fn::Sub"].endswith(":distribution/${Distribution}")
+            granted[given["Action"]] = given
+    assert granted.keys() == {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
+    assert granted["lambda:InvokeFunctionUrl"]["FunctionUrlAuthType"] == "AWS_IAM"
+    assert granted["lambda:InvokeFunction"]["InvokedViaFunctionUrl"] is True
+
+
+@pytest.mark.parametrize("views_api", ["function-url-prepared", "function-url"])
+def test_function_url_without_the_page_is_refused_before_anything_is_created(views_api: str):
+    """By a rule, whose sentence CloudFormation shows."""
+    [rule] = load_template()["Rules"].values()
+    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "ViewsApi"}, "rest"]}]}
+    [assertion] = rule["Assertions"]
+    assert assertion["Assert"] == {"Fn::Equals": [{"Ref": "Page"}, "cloudfront"]}
+    assert "Set ViewsApi=rest" in assertion["AssertDescription"]
+    resolver = Resolver(load_template(), {"ViewsApi": views_api, "Page": "none"})
+    assert not resolver.holds("HasViewsUrl")
+    assert not resolver.holds("UsesViewsUrl")
 
 
 @pytest.mark.parametrize(

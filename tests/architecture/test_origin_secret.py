@@ -41,7 +41,7 @@ class Deployed:
 
     def sent(self) -> str:
         config = self.properties("Distribution")["DistributionConfig"]
-        [api] = [each for each in config["Origins"] if each["Id"] == "api"]
+        [api] = [each for each in config["Origins"] if each.get("Id") == "api"]
         [header] = api["OriginCustomHeaders"]
         assert header["HeaderName"] == "Referer"
         return str(header["HeaderValue"]["Fn::Sub"]).replace(f"${{{SENT}}}", self._sent)

@@ -26,6 +26,7 @@ SECTIONS: Final = [
     "Description",
     "Metadata",
     "Parameters",
+    "Rules",
     "Mappings",
     "Conditions",
     "Globals",

@@ -259,7 +259,7 @@ def _within_conditional_resources(files: dict[str, str]) -> dict[str, str]:
 
 
 def _cut_unused(files: Mapping[str, str]) -> str:
-    """The template without parameters, mappings, conditions and anchors that nothing needs."""
+    """The template without parameters, rules, mappings, conditions and anchors without a use."""
     text = files[TEMPLATE]
     while places := _unused(text, _used({**files, TEMPLATE: text})):
         text = remove(text, *places)
@@ -291,6 +291,12 @@ def _unused(text: str, used: References) -> list[Place]:
     for section, names in sections.items():
         if place := root.find(section):
             found += [each for each in place.children() if each.key not in names]
+    if rules := root.find("Rules"):
+        found += [
+            each
+            for each in rules.children()
+            if not References().add(each.node, {}).names <= used.names
+        ]
     if found:
         return found
     whole = {name for name, key in used.looked_up if key is None}

@@ -16,8 +16,9 @@ from tools.translate import load_template, translate
 ACCOUNT: Final = "123456789012"
 REGION: Final = "us-east-1"
 STAGES: Final[dict[str, tuple[str, dict[str, str]]]] = {
-    # dev has nothing that is optional, prod has everything. `local` is never deployed to AWS.
-    "dev": ("lambda-gallery-dev", {"Stage": "dev"}),
+    # dev has nothing that is optional, prod has everything. `local` is never deployed to AWS. Both
+    # have the function URL, because docs/security.md names CloudFront among those who call it.
+    "dev": ("lambda-gallery-dev", {"Stage": "dev", "ViewsApi": "function-url-prepared"}),
     "prod": (
         "lambda-gallery",
         {
@@ -29,6 +30,7 @@ STAGES: Final[dict[str, tuple[str, dict[str, str]]]] = {
             "MonthlyBudget": "50",
             "RushHourBegins": "cron(45 17 * * ? *)",
             "RushHourEnds": "cron(0 23 * * ? *)",
+            "ViewsApi": "function-url",
             "WebAclArn": f"arn:aws:wafv2:us-east-1:{ACCOUNT}:global/webacl/gallery/0a1b",
         },
     ),
@@ -170,6 +172,10 @@ class Deployment:
                 return self._substituted(text, {})
             case {"Fn::Join": [str(delimiter), parts]}:
                 return delimiter.join(map(str, self._resolved(parts)))
+            case {"Fn::Select": [int(index), parts]}:
+                return self._resolved(parts)[index]
+            case {"Fn::Split": [str(delimiter), text]}:
+                return str(self._resolved(text)).split(delimiter)
             case dict():
                 if unknown := [key for key in node if key.startswith("Fn::")]:
                     raise ValueError(f"{unknown[0]} is not evaluated here: {node}")
@@ -208,6 +214,8 @@ class Deployment:
             return f"{self.arn(name)}/stream/2026-11-28T00:00:00.000"
         if attribute == "Name":
             return self.physical_name(name)
+        if attribute == "FunctionUrl":
+            return f"https://0a1b.lambda-url.{REGION}.on.aws/"
         return f"{self._reference(name)}.{attribute}"
 
     def _substituted(self, text: str, variables: Mapping[str, Any]) -> str:

@@ -182,12 +182,14 @@ def view_paths_table(
 def views_api_table(bills: Mapping[str, tuple[CostEstimate, CostEstimate]]) -> str:
     """The table in Markdown: by scenario, a month with `ViewsApi=rest` and with `function-url`."""
     lines = [
-        "| scenario | `ViewsApi=rest` | `ViewsApi=function-url` | less |",
+        "| scenario | `ViewsApi=rest` | `ViewsApi=function-url` | saved |",
         "|---|---:|---:|---:|",
     ]
     for name, (rest, url) in bills.items():
-        less = rest.bill.usd - url.bill.usd
+        saved = rest.bill.usd - url.bill.usd
+        sign = "-" if saved < 0 else ""
         lines.append(
-            f"| {name} | {dollars(rest.bill.usd)} | {dollars(url.bill.usd)} | {dollars(less)} |"
+            f"| {name} | {dollars(rest.bill.usd)} | {dollars(url.bill.usd)}"
+            f" | {sign}{dollars(abs(saved))} |"
         )
     return "\n".join(lines) + "\n"

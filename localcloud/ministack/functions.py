@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from localcloud.ministack.stack_resources import extend
@@ -16,7 +17,8 @@ def install() -> None:
     ministack keeps an environment value as the template's number or boolean, although a process
     needs strings. It drops the function's dead-letter queue and reserved concurrency, what makes it
     durable, and the log group that Lambda chooses for a LoggingConfig without one. It takes each
-    request about a function whose name begins with `url` for one about a function URL.
+    request about a function whose name begins with `url` for one about a function URL. The ARN in a
+    function URL's configuration lacks the alias.
     """
     from ministack.core.responses import get_account_id, get_region  # noqa: PLC0415
     from ministack.services import lambda_svc  # noqa: PLC0415 - not in the development environment
@@ -43,6 +45,17 @@ def install() -> None:
         return await handle(method, _NAMED_URL.sub(rf"\1{prefix}\2", path, count=1), *request)
 
     lambda_svc.handle_request = handle_by_arn
+    create_url = lambda_svc._create_function_url_config  # noqa: SLF001
+
+    def create_url_of_alias(name: str, data: dict[str, Any], qualifier: str | None) -> Any:
+        answer = create_url(name, data, qualifier)
+        config = lambda_svc._function_urls.get(f"{name}:{qualifier}")  # noqa: SLF001
+        if answer[0] != HTTPStatus.CREATED or config is None:
+            return answer
+        config["FunctionArn"] += f":{qualifier}"
+        return lambda_svc.json_response(config, status=HTTPStatus.CREATED.value)
+
+    lambda_svc._create_function_url_config = create_url_of_alias  # noqa: SLF001
 
 
 def _reserve(function: dict[str, Any], number: Any) -> None:

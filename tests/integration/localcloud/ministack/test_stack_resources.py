@@ -97,6 +97,60 @@ def test_function_has_text_variables_its_dead_letter_queue_and_a_log_group():
     ]
 
 
+FUNCTION_URL = """
+    import json
+    from ministack.services import lambda_svc
+    from ministack.services.cloudformation import provisioners
+    from localcloud.ministack import functions
+
+    functions.install()
+
+    def create(kind, logical_id, **properties):
+        handlers = provisioners._RESOURCE_HANDLERS[f"AWS::Lambda::{kind}"]
+        return handlers["create"](logical_id, properties, "stack")
+
+    function = {
+        "Runtime": "python3.13",
+        "Handler": "index.handler",
+        "Role": "arn:aws:iam::000000000000:role/tested",
+        "Code": {"ZipFile": "def handler(event, context): pass"},
+    }
+    name, _ = create("Function", "Function", **function)
+    create("Version", "Version", FunctionName=name)
+    alias, _ = create("Alias", "Alias", FunctionName=name, FunctionVersion="1", Name="live")
+    _, url = create("Url", "Url", TargetFunctionArn=alias, AuthType="AWS_IAM")
+    grant = {"FunctionName": alias, "Principal": "cloudfront.amazonaws.com"}
+    create("Permission", "A", **grant, Action="lambda:InvokeFunctionUrl",
+        FunctionUrlAuthType="AWS_IAM")
+    create("Permission", "B", **grant, Action="lambda:InvokeFunction", InvokedViaFunctionUrl=True)
+    policy = json.loads(json.loads(lambda_svc._get_policy(name, {}, "live")[2])["Policy"])
+    listed = json.loads(lambda_svc._list_function_url_configs(name, {})[2])["FunctionUrlConfigs"]
+    print(json.dumps([
+        alias.rpartition(":")[2],
+        [url["FunctionArn"] == alias, url["FunctionUrl"][-29:]],
+        [each["FunctionArn"] == alias for each in listed],
+        [[each["Action"], each["Resource"] == alias, each["Condition"]]
+            for each in policy["Statement"]],
+    ]))
+"""
+
+
+def test_function_url_of_an_alias_has_its_arn_and_its_permissions():
+    assert inside_ministack(FUNCTION_URL) == [
+        "live",
+        [True, ".lambda-url.us-east-1.on.aws/"],
+        [True],
+        [
+            [
+                "lambda:InvokeFunctionUrl",
+                True,
+                {"StringEquals": {"lambda:FunctionUrlAuthType": "AWS_IAM"}},
+            ],
+            ["lambda:InvokeFunction", True, {"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}],
+        ],
+    ]
+
+
 FUNCTION_ERROR = """
     import asyncio, json
     from ministack.services import apigateway, lambda_svc

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 import httpx
+import pytest
 from playwright.sync_api import Browser, expect
 
 from demo.application import STACK
@@ -74,6 +75,7 @@ def urls(cloud: Cloud, stack: Mapping[str, str]) -> list[str]:
     return [f"{cloud.endpoint}/_aws/lambda-url/{each}" for each in ids]
 
 
+@pytest.mark.slow  # updates the stack four times
 def test_views_through_the_function_url_and_back(  # noqa: PLR0917 - fixtures
     cloud: Cloud,
     stack: Mapping[str, str],

@@ -75,10 +75,10 @@ class Views(World):
         )
         read = views._read
 
-        def read_as_released(kinesis: dict[str, Any]) -> Any:
+        def read_as_released(kinesis: dict[str, Any], *key: str) -> Any:
             if self.raises_on(kinesis["sequenceNumber"]):
                 raise RuntimeError("a bug")
-            return read(kinesis)
+            return read(kinesis, *key)
 
         self.patches.setattr(module, "s3", self.bucket)
         self.patches.setattr(module, "view_counter", counter)

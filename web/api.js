@@ -45,13 +45,13 @@ export const recordView = (id) =>
 
 export const getViews = (id) => call("GET", `${at(id)}/views`);
 
-/** The user's own photos in any status, newest first, page by page. */
+/** The pages of the user's own photos in any status, newest first; the last one has no cursor. */
 export async function* myPhotos() {
   let cursor = null;
   do {
     const query = cursor ? `?${new URLSearchParams({ cursor })}` : "";
     const page = await call("GET", `/me/photos${query}`, { signedIn: true });
-    yield* page.photos;
+    yield page;
     cursor = page.cursor;
   } while (cursor);
 }

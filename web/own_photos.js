@@ -1,10 +1,10 @@
 // The signed-in user's photos that are not in the gallery.
 
-import * as api from "./api.js";
 import { deletion } from "./deletion.js";
 import { messageFor, notify, until, UserError } from "./dom.js";
 import { follow, showFailed } from "./follow.js";
 import { addByAge, discardOwn, fail, isShown } from "./journeys.js";
+import { ownPhotos } from "./ownership.js";
 import { session, userName } from "./session.js";
 
 const UPLOAD_LIFETIME = 15 * 60_000; // then the signed request expires
@@ -28,8 +28,7 @@ async function onSessionChange() {
 
 /** Show photos that failed, or wait for their upload or for thumbnailer. */
 async function showOwnPhotos() {
-  for await (const photo of api.myPhotos()) {
-    if (!userName()) return; // meanwhile
+  for await (const photo of ownPhotos()) {
     if (photo.status !== "READY" && !isShown(photo)) show(photo);
   }
 }

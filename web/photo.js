@@ -23,6 +23,7 @@ import "./links.js";
 import { untilListed } from "./listed.js";
 import { flash, rememberDeleted } from "./memory.js";
 import { showNeighbors } from "./neighbors.js";
+import { isOwn } from "./ownership.js";
 import { session, userName } from "./session.js";
 import { megabytes } from "./units.js";
 
@@ -208,17 +209,10 @@ async function offerDeletion(photo) {
   if (!userName()) return;
   byId("delete").onclick = () => remove(photo);
   try {
-    byId("delete").hidden = !(await until(isOwn, () => true));
+    byId("delete").hidden = !(await until(() => isOwn(photo), () => true));
   } catch (error) {
     notify(messageFor(error));
   }
-}
-
-async function isOwn() {
-  for await (const { photo_id: own } of api.myPhotos()) {
-    if (own <= id) return own === id; // the list is sorted: the newest first
-  }
-  return false;
 }
 
 async function remove(photo) {

@@ -16,6 +16,7 @@ import {
   setState,
   update,
 } from "./journeys.js";
+import { forgetOwn } from "./ownership.js";
 import { drawRow } from "./rows.js";
 import { session, userName } from "./session.js";
 import { describe, preview, sendFile } from "./uploads.js";
@@ -144,6 +145,7 @@ async function upload(journey) {
   setUnsent(journey, "sending");
   const { photo, upload: request } = await api.createPhoto(journey.about, journey.key);
   showTrouble(journey);
+  forgetOwn();
   if (signal.aborted) return api.deletePhoto(photo.photo_id);
   update(journey, photo);
   journey.image ??= await preview(journey.file);

@@ -127,7 +127,7 @@ def load_of(
         "GET /photos": lists + uploads * figures.lists_per_upload,
         "GET /photos/{photo_id}": page_views + uploads * figures.polls_per_upload,
         "DELETE /photos/{photo_id}": deletions,
-        "GET /me/photos": page_views * scenario.signed_in_share,
+        "GET /me/photos": visits * scenario.signed_in_share * figures.own_lists_per_visit,
         "POST /photos/{photo_id}/views": views,
         "GET /photos/{photo_id}/views": looks + uploads * figures.polls_per_upload,
     }

@@ -175,6 +175,54 @@ def test_row_of_a_photo_that_is_not_processed_does_not_promise_that_it_will_be(
 
 
 @pytest.mark.usefixtures("id_token")
+def test_a_tab_asks_once_in_ten_minutes_which_photos_are_the_users_own(
+    browser: Browser, url: str, old_photo: dict[str, Any]
+):
+    mine, foreign, new, older = (
+        old_photo | {"photo_id": f"{prefix}{old_photo['photo_id'][4:]}", **changes}
+        for prefix, changes in {
+            "0502": {},
+            "0503": {},
+            "0504": {"created_at": "2026-11-29T12:00:00.000Z"},  # a second before the list
+            "0501": {},
+        }.items()
+    )
+    for each in (mine, foreign, older):
+        each["created_at"] = "2026-11-29T11:00:00.000Z"
+    own = "GET /api/me/photos"
+    answers = {
+        "GET /api/photos": [{"photos": [foreign, mine], "cursor": None}],
+        own: [{"photos": [mine], "cursor": "more"}, {"photos": [older], "cursor": None}],
+        **{f"GET /api/photos/{each['photo_id']}": [each] for each in (mine, foreign, new, older)},
+        **{
+            f"POST /api/photos/{each['photo_id']}/views": [recorded(views(7, None))]
+            for each in (mine, foreign, new, older)
+        },
+    }
+
+    with visit(browser, url) as page:
+
+        def show(photo: dict[str, Any]) -> int:
+            """Open the page of the photo, and return how often it asks for own photos."""
+            page.goto(f"/photo.html?id={photo['photo_id']}")
+            expect(page.locator("#total")).to_have_text("7")
+            expect(page.locator("#delete")).to_be_visible(visible=photo in (mine, older))
+            return asked(page).count(own)
+
+        pause(page, answers)
+        page.goto("/")
+        sign_in(page)
+        awaited(lambda: page.evaluate("asked").count(own) == 2)
+        assert [show(each) for each in (mine, foreign, older, mine)] == [0, 0, 0, 0]
+        assert show(new) == 1
+        page.clock.run_for(600_000)
+        assert show(mine) == 1
+        page.locator("#sign-out").click()
+        expect(page.locator("#delete")).to_be_hidden()
+        assert page.evaluate("sessionStorage.getItem('gallery.own')") is None
+
+
+@pytest.mark.usefixtures("id_token")
 def test_journey_of_a_photo_asks_once_for_each_step(
     browser: Browser, url: str, photo: dict[str, Any]
 ):

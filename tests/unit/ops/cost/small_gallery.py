@@ -123,6 +123,7 @@ def figures(**changes: float) -> Figures:
         "seconds_until_first_poll": 3.5,
         "seconds_between_polls": 20,
         "polls_per_upload": 6,
+        "own_lists_per_visit": 2,
         "lists_per_upload": 2,
         "custom_metrics": 17,
         "daily_metrics": 8,

@@ -89,7 +89,7 @@ def test_every_published_quota_is_used():
             {"deleted_share": 0.5},
             0.005 * 4 * 60,
         ),
-        ("the template's throttle of GET /me/photos", {"signed_in_share": 0.3}, 0.3),
+        ("the template's throttle of GET /me/photos", {"signed_in_share": 0.3}, 0.1 * 0.3 * 2),
         ("DynamoDB, the catalog's one feed partition, writes", {"failed_share": 0.5}, 0.005),
         (
             "API Gateway, all routes of the account",

@@ -154,15 +154,17 @@ def milestones(photo: Mapping[str, Any], row: Mapping[str, Any] | None) -> list[
     """The steps since the photo was created, each with its milliseconds, from record and row.
 
     The row of a deleted photo is a tombstone, which does not say when the photo was replicated.
+    A step that is older than the one before it is left out: a sample event has a time of its own.
     """
     known = {**photo}
     if row and row["status"] == photo["status"] == Status.READY:
         known["replicated_at"] = row["replicated_at"]
-    times = [
-        (name, datetime.fromisoformat(known[f"{name}_at"]))
-        for name in _MILESTONES
-        if known.get(f"{name}_at")
-    ]
+    times: list[tuple[str, datetime]] = []
+    for name in _MILESTONES:
+        if text := known.get(f"{name}_at"):
+            moment = datetime.fromisoformat(text)
+            if not times or moment >= times[-1][1]:
+                times.append((name, moment))
     return [
         (name, round((time - before).total_seconds() * 1000))
         for (_, before), (name, time) in pairwise(times)

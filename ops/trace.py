@@ -135,7 +135,7 @@ def _find(source: LogSource, table: str, photo_id: str) -> dict[str, Any] | None
 
 
 def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
+    return max(0, int(moment.timestamp() * 1000))  # CloudWatch has no earlier times
 
 
 def _snake_case(name: str) -> str:

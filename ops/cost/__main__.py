@@ -26,6 +26,7 @@ from ops.cost.scenario import Scenario, ScenarioError, load_scenario, without_tr
 from ops.cost.stack_settings import read_stack_settings
 from ops.cost.usage import bill
 from ops.cost.view_paths import view_paths_table, views_api_table
+from ops.plot_file import plot_file
 from tools.translate import ROOT, load_template
 
 STAGES: Final = ("dev", "prod")
@@ -200,6 +201,7 @@ def _draw(file: Path, figures: Figures, prices: dict[str, Price], **asked: Any) 
 
     answers = {name: answer(load_scenario(name), figures, prices, **asked) for name in COMMITTED}
     draw(answers, prices, file)
+    print(f"✓ {file}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -220,7 +222,7 @@ def _parser() -> argparse.ArgumentParser:
     add_parameters(parser)
     add("--free-tier", action="store_true", help="subtract the free tier that does not expire")
     add("--json", action="store_true", help="print JSON")
-    add("--plot", type=Path, metavar="FILE.svg", help="only draw the three scenarios")
+    add("--plot", type=plot_file, metavar="FILE.svg", help="only draw the three scenarios")
     add("--write", action="store_true", help="only write docs/cost and the tables in docs")
     return parser
 

@@ -1,18 +1,17 @@
 """A scenario: the traffic to compute, from a file and from options."""
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
 DAY: Final = 86_400.0
 SCENARIOS: Final = Path(__file__).parent / "scenarios"
 
-type Count = Annotated[float, msgspec.Meta(ge=0)]
+type Count = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
 type Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-type AtLeastOne = Annotated[float, msgspec.Meta(ge=1)]
+type AtLeastOne = Annotated[float, msgspec.Meta(ge=1, le=1e15)]
 
 
 class ScenarioError(Exception):
@@ -85,18 +84,24 @@ def load_scenario(name: str, changes: Mapping[str, str] | None = None) -> Scenar
         raise ScenarioError(f"no scenario {name!r}: pass a file, or one of {known}") from None
     except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise ScenarioError(f"{path}: {error}") from error
+    scenario = _valid(values, f"{path}: ")
     for field, text in (changes or {}).items():
         if field not in _SETTABLE:
             fields = ", ".join(_SETTABLE)
             raise ScenarioError(f"unknown field {field!r}: expected one of {fields}")
         values[field] = text if field == "title" else _number(field, text)
-    for field, value in values.items():
-        if isinstance(value, float) and math.isinf(value):
-            raise ScenarioError(f"{path}: {field} is infinite: expected a finite number")
+        scenario = _valid(values, f"{field} is {text!r}: ")
+    if changes and "title" not in changes:
+        changed = ", ".join(f"{field}={text}" for field, text in changes.items())
+        return msgspec.structs.replace(scenario, title=f"{scenario.title}, with {changed}")
+    return scenario
+
+
+def _valid(values: Mapping[str, Any], where: str) -> Scenario:
     try:
         return msgspec.convert(values, Scenario)
     except msgspec.ValidationError as error:
-        raise ScenarioError(f"{path}: {error}") from error
+        raise ScenarioError(f"{where}{error}") from error
 
 
 def with_peak_views(scenario: Scenario, views_per_second: float) -> Scenario:

@@ -144,6 +144,15 @@ def test_fields_without_a_value_are_left_out():
             {"status": "DELETED", "replicated_at": "2026-11-20T13:00:00Z"},
             [("uploaded", 2000)],
         ),
+        (
+            {
+                "status": "READY",
+                "uploaded_at": "2026-11-12T12:00:00Z",  # of a sample event
+                "ready_at": "2026-11-20T12:00:03Z",
+            },
+            None,
+            [("ready", 3000)],
+        ),
     ],
 )
 def test_milestones_have_the_milliseconds_between_them(

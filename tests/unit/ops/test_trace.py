@@ -35,6 +35,7 @@ class Cloud:
     def paginate(self, **request: Any) -> list[dict[str, Any]]:
         term = request["filterPattern"]
         assert term[0] == term[-1] == '"', "what has hyphens must be quoted"
+        assert request["startTime"] >= 0, "CloudWatch refuses a negative time"
         return [
             {"events": [{"timestamp": at, "message": text}]}
             for at, text in self.groups.get(request["logGroupName"], [])
@@ -86,6 +87,10 @@ def test_search_begins_with_the_creation_of_the_photo_not_with_the_logs():
     cloud = the_journey()
     cloud.log("group-thumbnailer", -2 * MINUTE, photo_id=PHOTO, message="before it was created")
     assert len(trace.trace(cloud.stack(), PHOTO).lines) == 3
+
+
+def test_photo_id_of_the_first_minute_of_1970_is_searched_for():
+    assert trace.trace(the_journey().stack(), "00000000-0000-7000-8000-000000000000").lines == []
 
 
 @pytest.mark.parametrize(

@@ -48,12 +48,17 @@ function reach(journey, state) {
   watchTime(journey);
 }
 
-/** Watch an uploaded photo until its journey has ended. */
+/** Watch an uploaded photo until its journey has ended, or another one of the photo replaces it. */
 export async function follow(journey) {
   const id = idOf(journey);
   const shown = {
     onError: (error) => showTrouble(journey, error),
     onAnswer: () => showTrouble(journey),
+  };
+  const request = (ask) => async () => {
+    const answer = journey.replaced ? null : await ask();
+    if (journey.replaced) throw new UserError("Another row shows this photo.");
+    return answer;
   };
   try {
     if (journey.since) watchTime(journey); // not an own photo, which may never have been uploaded
@@ -61,14 +66,14 @@ export async function follow(journey) {
     const { token } = journey;
     if (!journey.times.ready_at) {
       const made = ({ status }) => status !== "PENDING";
-      const photo = await until(() => api.getPhoto(id), made, { delay: 1_000, ...shown });
+      const photo = await until(request(() => api.getPhoto(id)), made, { delay: 1_000, ...shown });
       update(journey, photo);
       if (photo.status === "FAILED") return showFailed(journey, photo);
       token.thumbnailed(measure(journey, "thumbnailed"));
       reach(journey, "thumbnailed");
     }
     if (!journey.times.replicated_at) {
-      const photo = await untilListed(id, shown);
+      const photo = await request(() => untilListed(id, shown))();
       update(journey, photo);
       token.replicated(measure(journey, "replicated"));
       reach(journey, "replicated");
@@ -76,19 +81,20 @@ export async function follow(journey) {
     }
     if (!journey.times.viewed_at) {
       // Each request that arrives is a view, also if its answer is lost.
-      const view = await until(() => api.recordView(id), undefined, shown);
+      const view = await until(request(() => api.recordView(id)), undefined, shown);
       journey.times.viewed_at = view.viewed_at;
       token.viewed();
       store();
     }
     const counted = ({ counted_at: at }) => at !== null && at >= journey.times.viewed_at;
-    const views = await until(() => api.getViews(id), counted, { delay: 2_000, ...shown });
+    const views = await until(request(() => api.getViews(id)), counted, { delay: 2_000, ...shown });
     journey.times.counted_at = views.counted_at;
     token.counted(measure(journey, "counted"));
     setState(journey, "complete");
     const words = STEPS.map(([step]) => `${step} in ${duration(measure(journey, step) ?? 0)}`);
     announce(`${isolated(journey.title)}: ${words.join(", ")}.`);
   } catch (error) {
+    if (journey.replaced) return;
     if (error.status === 404) return discard(journey); // deleted meanwhile
     journey.token?.remove();
     fail(journey, error, [dismissal(journey)]);

@@ -79,7 +79,10 @@ function fromPhoto(photo, state) {
 /** Copy the photo from the API's answer into the journey, which replaces any other one of it. */
 export function update(journey, photo) {
   const same = (other) => other !== journey && idOf(other) === photo.photo_id;
-  journeys.filter(same).forEach(discard);
+  for (const other of journeys.filter(same)) {
+    other.replaced = true;
+    discard(other);
+  }
   journey.photo = { photo_id: photo.photo_id, color: photo.color };
   for (const time of TIMES) journey.times[time] ??= photo[time];
   journey.thumb = photo.renditions.thumb?.path ?? null;

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import APIResponse, Browser, Route, expect
 
 from demo.client import Gallery
 from demo.sign_in import PASSWORD, USER
@@ -194,9 +194,25 @@ def test_signing_out_while_an_upload_waits_asks_for_nothing(
         row.get_by_role("button", name="Sign in").click()
         expect(page.locator("#sign-in-dialog")).to_contain_text("Your uploads continue")
         page.keyboard.press("Escape")
+        # The list of own photos shows the new record before the page has the API's answer.
+        created: list[tuple[Route, APIResponse]] = []
+        lists: list[Route] = []
+        views: list[str] = []
+        page.route("**/api/photos", lambda route: created.append((route, route.fetch())))
+        page.route("**/api/me/photos*", lambda route: lists.append(route))  # noqa: PLW0108 - playwright
+        page.on("request", lambda sent: views.append(sent.method + sent.url.rpartition("/")[2]))
         sign_in(page)
-        # The list of own photos may show the new record before the page has the API's answer.
-        expect(page.locator("#journeys [data-state=complete]", has_text="waits")).to_have_count(1)
+        while not (created and lists):
+            page.wait_for_timeout(50)  # until both requests are held
+        page.unroute("**/api/me/photos*")
+        lists[0].continue_()
+        rows = page.locator("#journeys li", has_text="waits")
+        expect(rows).to_have_count(2)
+        route, answer = created[0]
+        route.fulfill(response=answer)
+        expect(rows).to_have_count(1)
+        expect(rows).to_have_attribute("data-state", "complete")
+        assert views.count("POSTviews") == 1
 
 
 @pytest.mark.usefixtures("event_sources", "id_token")

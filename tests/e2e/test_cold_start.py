@@ -33,7 +33,7 @@ TIMES_THE_EMPTY_HANDLER = {
     "catalog_replicator": 6.3,
     "daily_report": 6.6,
     "edge_headers": 1.1,
-    "gallery_api": 7.2,
+    "gallery_api": 7.4,
     "release_check": 5.7,
     "thumbnailer": 7.6,
     "view_counter": 6.3,

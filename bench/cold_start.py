@@ -224,8 +224,9 @@ def plot(starts: Mapping[str, list[Start]], file: Path) -> None:
     values = [ratio(starts, name) for name in names]
     colors = ["#1f77b4" if (ROOT / "functions" / name).is_dir() else "#999999" for name in names]
     figure, axes = plt.subplots(figsize=(8, 4.2))
-    bars = axes.barh(names, values, color=colors)
-    axes.bar_label(bars, [f"{value:.1f}" for value in values], padding=14)
+    axes.barh(names, values, color=colors)
+    for row, (name, value) in enumerate(zip(names, values, strict=True)):
+        axes.text(max(value, AT_MOST.get(name, 0)) + 0.3, row, f"{value:.1f}", va="center")
     for name, most in AT_MOST.items():
         row = names.index(name)
         axes.plot([most, most], [row - 0.4, row + 0.4], color="#d62728")

@@ -65,7 +65,8 @@ INTRODUCTION: Final = """\
 `make bench` writes this document. Each figure is compared with a baseline of the same run;
 [bench/README.md](../bench/README.md) says what the scripts measure and how. Compare ratios:
 times differ between machines, and with what else a machine does. Ratios vary by 8 % between runs on
-a machine with other work.
+a machine with other work. There, `nice -n -19 make bench`, by root, gives the benchmarks priority,
+and each section says so.
 
 """
 
@@ -127,13 +128,18 @@ def run(benchmark: Benchmark, document: PerformanceDocument, folder: Path) -> st
     CONSOLE.print(f"[green]✓[/] {benchmark.name}: {how}, {seconds:.0f} s")
     measured = (
         f"Measured on {datetime.now(UTC):%Y-%m-%d} in {seconds:.0f} s; load average of the machine"
-        f" {load:.1f} before, {os.getloadavg()[0]:.1f} after."
+        f" {load:.1f} before, {os.getloadavg()[0]:.1f} after{_priority()}."
     )
     printed = re.sub(r"\n{3,}", "\n\n", done.stdout.strip())
     parts = [purpose(script), measured, printed]
     if benchmark.has_plot:
         parts.append(f"![{benchmark.name}]({chart.parent.name}/{chart.name})")
     return "\n\n".join(parts)
+
+
+def _priority() -> str:
+    niceness = os.nice(0)
+    return f", with niceness {niceness}" if niceness else ""
 
 
 def purpose(script: Path) -> str:

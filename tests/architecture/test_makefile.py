@@ -188,10 +188,12 @@ def test_wrong_argument_of_invoke_is_reported_before_cloud_and_docker(
 
 def failed_demo(*arguments: str) -> list[str]:
     """The lines that a failing command of the laptop cloud prints into a pipe."""
+    # Workers of pytest-xdist have COLUMNS.
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     done = subprocess.run(
         [sys.executable, "-m", "demo", *arguments],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": "layers"},
+        env=environment | {"PYTHONPATH": "layers"},
         check=False,
         capture_output=True,
         text=True,

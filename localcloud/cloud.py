@@ -29,6 +29,7 @@ RUNTIME_PYTHON: Final = ROOT / ".venv-runtime" / "bin" / "python"
 """The interpreter of functions: CPython with the packages of Lambda's runtime and no others."""
 _START_SECONDS: Final = 60
 _END_SECONDS: Final = 15
+_DOWN_SECONDS: Final = 60  # it ends its requests, stream engine and processes one after the other
 _ENDING_SECONDS: Final = 0.5  # a process that ends closes its connections first
 _OWN_REQUEST_SECONDS: Final = 30
 
@@ -188,11 +189,11 @@ def end(cloud: Cloud) -> bool:
         with contextlib.suppress(ProcessLookupError):
             os.kill(owner.process, signal.SIGTERM)
     try:
-        with lock.acquire(timeout=_END_SECONDS):
+        with lock.acquire(timeout=_DOWN_SECONDS):
             return True
     except filelock.Timeout:
         raise CloudError(
-            f"Process {owner.process} did not end within {_END_SECONDS} s."
+            f"Process {owner.process} did not end within {_DOWN_SECONDS} s."
             f" `kill -9 {owner.process}` ends it and its laptop cloud."
         ) from None
 

@@ -127,6 +127,8 @@ def decode(data: bytes, long_edge: int) -> DecodedPhoto:
             image.load()
             if not complete and not _is_complete(image, data, fit(size, long_edge)):
                 raise UnusablePhotoError(_DAMAGED)
+            if image.mode == "P" and image.palette is None:  # Pillow only notices it later
+                raise UnusablePhotoError(_DAMAGED)
             return DecodedPhoto(
                 content_type=content_type,
                 size=size if drafted else image.size,

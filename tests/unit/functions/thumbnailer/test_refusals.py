@@ -193,6 +193,11 @@ def test_image_without_pixels_is_refused(data: bytes):
         render(data)
 
 
+def test_png_of_indices_without_a_palette_is_refused():
+    with pytest.raises(UnusablePhotoError, match=DAMAGED):
+        render(FILES["palette PNG"].replace(b"PLTE", b"pLTE"))
+
+
 @pytest.mark.parametrize("item_type", [b"Exif", b"hvc1"])
 def test_heic_item_type_that_is_not_text_is_refused(item_type: bytes):
     # pi-heif would crash the process if it opened the file.

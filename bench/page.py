@@ -23,9 +23,9 @@ from photos import encode, photo
 from playwright.sync_api import Browser, Page, sync_playwright
 from results import print_table
 
+from demo.application import publish_page
 from demo.client import Gallery
 from demo.sign_in import sign_in
-from ops import publish_site
 
 PROFILES: dict[str, dict[str, Any]] = {
     "phone": {"viewport": {"width": 360, "height": 640}, "is_mobile": True, "has_touch": True},
@@ -85,8 +85,7 @@ def main() -> None:
 def own_gallery() -> Iterator[str]:
     """The URL of a gallery on a laptop cloud, with a page of photos."""
     with deployed(None) as at, Gallery(at.url, sign_in(at.cloud, at.outputs)["IdToken"]) as gallery:
-        clients = (at.cloud.client("s3"), at.cloud.client("cloudfront"))
-        publish_site.publish(publish_site.Site(*clients, at.outputs))
+        publish_page(at.cloud, at.outputs)
         file = encode(photo(*PHOTO), "JPEG", quality=90)
         for number in range(PHOTOS):
             made = gallery.create_photo(f"Photo {number}", "image/jpeg", len(file))

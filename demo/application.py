@@ -8,6 +8,7 @@ from localcloud import deployment
 from localcloud.application import Application
 from localcloud.cloud import ROOT, STATE, Cloud
 from localcloud.deployment import Report
+from ops import publish_site
 
 STACK: Final = "lambda-gallery-local"
 _TEMPLATE: Final = ROOT / "template.yaml"
@@ -41,3 +42,18 @@ def build(cloud: Cloud, environment: Mapping[str, str], report: Report) -> dict[
 def deploy(cloud: Cloud, report: Report) -> dict[str, str]:
     """`deployment.deploy` of the gallery."""
     return deployment.deploy(cloud, gallery(cloud), report)
+
+
+def publish_page(
+    cloud: Cloud, outputs: Mapping[str, str], user: str = "", password: str = ""
+) -> None:
+    """Publish the page of the deployed gallery; its sign-in dialog shows this user, if any."""
+    publish_site.publish(
+        publish_site.Site(
+            cloud.client("s3"),
+            cloud.client("cloudfront"),
+            outputs,
+            demo_user=user,
+            demo_password=password,
+        )
+    )

@@ -37,7 +37,7 @@ from localcloud.running_application import RunningApplication, build, running_ap
 from localcloud.source_watch import SourceWatch, watching
 from localcloud.stack import Stack
 from localcloud.templates import require_function
-from ops import dashboard, publish_site, redrive, report, trace
+from ops import dashboard, redrive, report, trace
 from ops.publish_site import PublishingError
 
 NOT_AS_ON_AWS = """\
@@ -265,15 +265,7 @@ def _gallery(
         [url] = running.distributions.values()
         with step(console, "page and user"):
             make_user(cloud, running.outputs)
-            publish_site.publish(
-                publish_site.Site(
-                    cloud.client("s3"),
-                    cloud.client("cloudfront"),
-                    running.outputs,
-                    demo_user=USER,
-                    demo_password=PASSWORD,
-                )
-            )
+            application.publish_page(cloud, running.outputs, USER, PASSWORD)
             token = sign_in(cloud, running.outputs)["IdToken"]
         yield (
             running,

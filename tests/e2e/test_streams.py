@@ -22,10 +22,10 @@ BROKEN = 'def handler(event, context):\n    raise RuntimeError("a broken release
 RAISES_ON = """
 from view_counter import view_records as _views
 _sound = _views._read
-def _raises(kinesis):
+def _raises(kinesis, *key):
     if kinesis["partitionKey"] == "{photo_id}":
         raise KeyError("a bug of ours")
-    return _sound(kinesis)
+    return _sound(kinesis, *key)
 _views._read = _raises
 """
 

@@ -35,9 +35,12 @@ def test_pattern_is_replaced_in_all_files():
 def test_tests_of_a_flow_get_the_data_that_they_name(name: str):
     written = application(ROOT, load_flows()[name], "my-app").keys()
     tests = [path for path in written if path.parts[0] == "tests" and path.suffix == ".py"]
+    texts = [(ROOT / path).read_text() for path in tests]
     named = {
-        Path("tests", "data", data.name)
-        for data in (ROOT / "tests" / "data").iterdir()
-        if any(f'"{data.name}"' in (ROOT / path).read_text() for path in tests)
+        folder / file.name
+        for folder in (Path("tests", "data"), Path("events"))
+        for file in (ROOT / folder).iterdir()
+        if any(f'"{file.name}"' in text for text in texts)
     }
-    assert named <= written, f"{named - written}: add them to files of {name} in flows.toml."
+    missing = {str(path) for path in named - written}
+    assert not missing, f"add {missing} to files or events of {name} in flows.toml"

@@ -196,7 +196,8 @@ def cdn(cloud: Cloud, stack: dict[str, str]) -> Iterator[cloudfront.Served]:
         demo_password=PASSWORD,
     )
     publish_site.publish(site)
-    with cloudfront.running(cloud, free_port()) as served:
+    # By its id: another test may have deployed a second distribution.
+    with cloudfront.running(cloud, free_port(), stack["DistributionId"]) as served:
         yield served
 
 

@@ -96,8 +96,10 @@ def withstood(page: Page, watch: Watch, payload: str) -> str:
     if page.evaluate("window.hostile") is not None:
         watch.seen.append("the script ran")
     # The gallery shows text: markup of a title would be an element that its pages do not have.
+    # Their configuration is a block of data, which is not executed.
     foreign = (
-        "script:not([src^='/']), iframe, math, base, meta[http-equiv], style, [onerror], [onload]"
+        "script:not([src^='/'], head > #configuration[type='application/json']), iframe, math,"
+        " base, meta[http-equiv], style, [onerror], [onload]"
     )
     if found := page.evaluate(f"document.querySelectorAll({json.dumps(foreign)}).length"):
         watch.seen.append(f"{found} elements of the payload are in the page")

@@ -146,8 +146,9 @@ def test_memory_does_not_grow_with_the_tables(monkeypatch: pytest.MonkeyPatch):
         finally:
             tracemalloc.stop()
 
-    # The readers are threads: how many pages are in memory at once depends on how they overlap.
-    assert peak(20_000) < 2 * peak(2_000)
+    # The readers are threads: how many pages are in memory at once depends on how they overlap, and
+    # the simulated services note each call. What kept the photos would take ten times as much.
+    assert peak(20_000) < 4 * peak(2_000)
 
 
 def test_complete_catalog_is_restored_with_states_within_the_limit_of_step_functions():

@@ -61,7 +61,7 @@ def running(script: str, folder: Path) -> Iterator[None]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2700)
 @pytest.mark.parametrize("flow", load_flows())
 def test_commands_of_the_readme(flow: str, tmp_path: Path):
     application = tmp_path / f"my-{flow}"

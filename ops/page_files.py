@@ -33,7 +33,7 @@ def page_files(web: Mapping[str, bytes], configuration: Mapping[str, str]) -> di
     pages = {name: _bundled(name, web, assets) for name in web if name.endswith(".html")}
     digest = _digest({**assets, "configuration": json.dumps(configuration).encode()})
     folder = f"{ASSETS}{digest}/"
-    # No value may end the element.
+    # A value that contains `</script>` must not close the element.
     values = json.dumps(configuration).replace("<", r"\u003c")
     configured = _CONFIGURATION.replace("{}", values)
 

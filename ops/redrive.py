@@ -156,7 +156,7 @@ def replay(source: FailureSource, failure: Failure) -> str | None:
     """Invoke the function with the failed records; returns the reason if it failed again."""
     event: dict[str, Any] = {"Records": failure.records}
     # `redrive` makes a stream function also answer how many records are poison. The view counter
-    # expects the records inside it; the replicator expects them as from its stream, beside it.
+    # expects the records inside it; the replicator expects `Records` as its stream sends them.
     if failure.target is source.targets.view_counter:
         event = {"redrive": {"records": failure.records}}
     elif failure.kind != "event":
@@ -169,8 +169,8 @@ def replay(source: FailureSource, failure: Failure) -> str | None:
         return str((result or {}).get("errorMessage", answer["FunctionError"]))
     if result and result.get("batchItemFailures"):
         return f"stopped at {result['batchItemFailures'][0]['itemIdentifier']}"
-    # A batch is done although it has poison, which is now in quarantine/. A poison object stays as
-    # long as its record is poison.
+    # A batch is deleted even if it had poison, which is in quarantine/ now. A poison object is
+    # deleted only when its record is no longer poison.
     if failure.kind == "poison" and result and result.get("poison"):
         return f"{result['poison']} still poison"
     return None

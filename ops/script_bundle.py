@@ -1,8 +1,8 @@
-"""One script for a page: its module and all modules that this one imports, in their order.
+"""One script for a page: its module, after all modules that it imports directly or indirectly.
 
 Each module becomes a block, so it keeps its scope, and `$modules` has what it exports. The script
-exports `modules`, for tests and for a browser's console. What would mean something else in a block
-is refused.
+exports `modules`, for tests and for a browser's console. Code that would behave differently in a
+block is refused.
 """
 
 import json
@@ -214,7 +214,7 @@ def _without(data: bytes, cuts: list[tuple[int, int]]) -> str:
 
 
 def _mappings(origins: list[tuple[int, int] | None]) -> str:
-    """The `mappings` of a source map whose lines begin at these lines of the sources."""
+    """The `mappings` of a source map; `origins` has the source and line of each line."""
     mapped: list[str] = []
     last = (0, 0)
     for origin in origins:
@@ -228,7 +228,7 @@ def _mappings(origins: list[tuple[int, int] | None]) -> str:
 
 
 def _number(value: int) -> str:
-    """A number as source maps have it: base 64, five bits a digit, the sign last, least first."""
+    """Base 64 VLQ: five bits a digit, the lowest digits first; the lowest bit is the sign."""
     rest = (abs(value) << 1) | (value < 0)
     digits = ""
     while True:

@@ -2,7 +2,7 @@
 
 import { count, element, svgElement } from "./dom.js";
 
-const HEIGHT = 60; // pixels, of the bars; the style sheet gives the chart room for its labels
+const HEIGHT = 60; // of the bars, in pixels: the labels are below them
 const LEAST = 10; // minutes
 
 const clock = (minute) =>

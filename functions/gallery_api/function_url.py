@@ -1,4 +1,4 @@
-"""Requests to the function URL, which serves the views only, in the form of a REST API."""
+"""Converts requests to the function URL, which serves only the views, to those of the REST API."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ import msgspec
 
 from shared.events import check_event
 
-# As CloudFront sends it: the path of the page, whose first part is the stage of the REST API.
+# The path that the browser has requested; `/api` is also the stage of the REST API.
 _VIEWS: Final = re.compile(r"/api(/photos/[^/]+/views)")
 # No route begins with it. The function URL has no authorizer, so it must serve nothing private.
 _NOT_SERVED: Final = "/not-served-by-the-function-url"
@@ -36,7 +36,7 @@ def is_from_function_url(event: object) -> bool:
 
 
 def as_rest_request(event: dict[str, Any]) -> dict[str, Any]:
-    """The same request in the form of a REST API; one without a route if it is not of the views.
+    """The same request in the form of a REST API; any other path than the views' gets no route.
 
     It has neither claims of a user nor a body nor a query: the routes of the views read none.
 
@@ -73,9 +73,9 @@ def as_url_answer(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_viewer(headers: Mapping[str, str]) -> dict[str, list[str]]:
-    """The viewer's address as CloudFront tells it, which replaces what a viewer has sent.
+    """The viewer's address. CloudFront overwrites this header, so a viewer cannot forge it.
 
-    Not X-Forwarded-For: Lambda does not document which of its addresses it keeps.
+    X-Forwarded-For is not used: Lambda does not document which of its addresses it keeps.
     """
     address, _, port = headers.get("cloudfront-viewer-address", "").rpartition(":")
     return {"X-Forwarded-For": [address]} if port else {}

@@ -1,8 +1,9 @@
-"""Totals of photos for the answers to views, each read at most once in `KEPT_FOR`.
+"""Totals of photos for the answers to views.
 
-Every view of a photo would otherwise read the photo's partition of the views table, and the views
-of a single photo could make DynamoDB throttle it for view_counter, too. Each execution environment
-remembers what it has read; CloudFront keeps the answers of `GET /photos/{photo_id}/views` as long.
+An execution environment reads each at most once in `KEPT_FOR`. Every view would otherwise read the
+photo's partition of the views table, and the views of a single photo could make DynamoDB throttle
+it for view_counter, too. CloudFront keeps the answers of `GET /photos/{photo_id}/views` for the
+same time.
 """
 
 from collections.abc import Callable, Mapping

@@ -2,9 +2,9 @@
 
 Each partition key of the stream has its own rows in the views table: one for its total and one for
 each minute. Usually a photo has one partition key, its id; while its views are spread it has more
-(`shared.view_rows`). They share no row, because sequence numbers are in order only within one
-partition key. A transaction that adds views to the row of a minute also adds a receipt to it: the
-first and the last sequence number that it counted.
+(`shared.view_rows`). Partition keys share no row, because sequence numbers are in order only within
+one partition key. A transaction that adds views to the row of a minute also adds a receipt to it:
+the first and the last sequence number that it counted.
 
 The row of the total has `last_sequence`, the highest sequence number that has been counted. A view
 with a higher one is new: no receipt has to be read for it. The row also has the counts of the
@@ -30,7 +30,7 @@ _MOST_ROWS: Final = 100  # in one transaction
 _OCTETS: Final = 24  # of a sequence number, which has up to 56 digits
 _RECENT_MINUTES: Final = 60 + 1  # one more than are read: the reader's clock may be behind
 
-# What counts as read if there is no total, or only the tombstone of a deleted photo.
+# Used in place of a total if there is none, or only the tombstone of a deleted photo.
 _NOTHING_COUNTED: Final[dict[str, Any]] = {
     "last_sequence": {"S": ""},
     "version": {"N": "0"},
@@ -126,7 +126,7 @@ def reads(table: str, segment: Iterable[View], *, with_receipts: bool) -> list[A
 
 
 def may_have_receipts(segment: Iterable[View], seen: Rows) -> bool:
-    """Whether one of the views may have been counted, by the totals in `seen`."""
+    """Whether, judging by the totals in `seen`, one of the views may have been counted already."""
     last = {row: total["last_sequence"]["S"] for row, total in seen.items() if "version" in total}
     return any(_padded(view.sequence) <= last.get(_total_row(view), "") for view in segment)
 

@@ -35,7 +35,7 @@ _THREADS: Final = 32
 _SOURCES: Final = (":kinesis:", ":dynamodb:", ":sqs:")
 _NOT_SAVED: Final = (
     "Free some space. Deliveries go on, and checkpoints are saved once the disk has space;"
-    " records after the saved ones would be delivered again if the laptop cloud ended before that."
+    " If the laptop cloud ends before that, it delivers the records after the saved ones again."
 )
 
 

@@ -2,30 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from localcloud.cloudfront.messages import Request, Response
 from localcloud.cloudfront.origins import Origins
-from tests.integration.localcloud.cloudfront.stub_cloud import URL_GRANTS, StubCloud, stub_cloud
+from tests.integration.localcloud.cloudfront.stub_cloud import URL_GRANTS, StubCloud
 from tests.support.distributions import FUNCTION_URL, distribution
 
 EMPTY = hashlib.sha256(b"").hexdigest()
-
-
-@pytest.fixture
-def stub() -> Iterator[StubCloud]:
-    with stub_cloud() as stub:
-        yield stub
-
-
-@pytest.fixture
-def origins(stub: StubCloud) -> Iterator[Origins]:
-    origins = Origins(stub.cloud)
-    yield origins
-    origins.close()
 
 
 def ask(origins: Origins, method: str, body: bytes = b"", **headers: str) -> Response:

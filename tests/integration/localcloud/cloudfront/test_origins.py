@@ -2,7 +2,6 @@
 
 import json
 import socket
-from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import unquote
 
@@ -13,21 +12,8 @@ from hypothesis import strategies as st
 from localcloud.cloud import Cloud
 from localcloud.cloudfront.messages import Request, Response
 from localcloud.cloudfront.origins import OriginError, Origins
-from tests.integration.localcloud.cloudfront.stub_cloud import GRANT, StubCloud, stub_cloud
+from tests.integration.localcloud.cloudfront.stub_cloud import GRANT, StubCloud
 from tests.support.distributions import API, BUCKET, distribution
-
-
-@pytest.fixture
-def stub() -> Iterator[StubCloud]:
-    with stub_cloud() as stub:
-        yield stub
-
-
-@pytest.fixture
-def origins(stub: StubCloud) -> Iterator[Origins]:
-    origins = Origins(stub.cloud)
-    yield origins
-    origins.close()
 
 
 def read(origins: Origins, path: str, method: str = "GET", *headers: tuple[str, str]) -> Response:

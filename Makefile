@@ -105,10 +105,7 @@ build: install .venv-audit/installed ## build functions and layers for the lapto
 	@$(DEMO) build
 	@.venv-audit/bin/python tools/sbom.py .laptop/build .laptop/sbom.cdx.json
 
-# The names are checked before the build, which takes a minute.
 bench: install ## run the benchmarks, about an hour, and write docs/performance.md; ARGS='streams edge' runs only these
-	@$(BIN)/python -m bench.run --check $(ARGS)
-	@$(MAKE) --no-print-directory build .venv-bench/installed
 	@$(BIN)/python -m bench.run $(ARGS)
 
 audit: install .venv-audit/installed ## look for known vulnerabilities of the deployed packages; needs the network

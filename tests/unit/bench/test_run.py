@@ -110,15 +110,49 @@ def test_tables_are_markdown(capsys: pytest.CaptureFixture[str]):
     )
 
 
-def test_all_benchmarks_are_run_unless_some_are_named(monkeypatch: pytest.MonkeyPatch):
-    asked: list[list[str]] = []
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What `main` does in the place of building and measuring; a test may let the build fail."""
+    done: list[object] = []
+
+    def build() -> bool:
+        done.append("build")
+        return True
 
     def note(benchmarks: tuple[Benchmark, ...], _: PerformanceDocument) -> list[str]:
-        asked.append([each.name for each in benchmarks])
+        done.append([each.name for each in benchmarks])
         return []
 
+    monkeypatch.setattr("bench.run.build", build)
     monkeypatch.setattr("bench.run.run_all", note)
+    return done
+
+
+def test_all_benchmarks_are_run_unless_some_are_named(
+    monkeypatch: pytest.MonkeyPatch, steps: list[object]
+):
     for arguments in ([], ["edge", "streams"]):
         monkeypatch.setattr("sys.argv", ["run", *arguments])
         assert main() == 0
-    assert asked == [[each.name for each in BENCHMARKS], ["streams", "edge"]]
+    everything = [each.name for each in BENCHMARKS]
+    assert steps == ["build", everything, "build", ["streams", "edge"]]
+
+
+@pytest.mark.parametrize(("argument", "status"), [("--help", 0), ("nothing", 2)])
+def test_help_and_an_unknown_name_are_answered_without_a_build(
+    monkeypatch: pytest.MonkeyPatch, steps: list[object], argument: str, status: int
+):
+    monkeypatch.setattr("sys.argv", ["run", argument])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == status
+    assert steps == []
+
+
+def test_nothing_is_measured_after_a_failed_build(
+    monkeypatch: pytest.MonkeyPatch, steps: list[object]
+):
+    monkeypatch.setattr("bench.run.build", lambda: False)
+    monkeypatch.setattr("sys.argv", ["run"])
+    assert main() == 1
+    assert steps == []

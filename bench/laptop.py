@@ -32,7 +32,7 @@ from localcloud.cloud import CloudError
 
 CLIENTS = (1, 2, 4, 8, 16, 32, 40, 64)
 BURSTS = (1, 10, 100)
-VIEWS = (20_000, 1_000_000)
+VIEWS = (20_000, 100_000)
 PHOTO = (1600, 1200)
 
 
@@ -76,7 +76,6 @@ class Clients:
             per_second=count / took,
             p50=statistics.median(times),
             p99=times[min(int(count * 0.99), count - 1)],
-            not_200=sum(answer["statuses"].values()) - answer["statuses"].get("200", 0),
             statuses=answer["statuses"],
             cpu_ms={each: seconds * 1000 / count for each, seconds in spent.items()},
         )

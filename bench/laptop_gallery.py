@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from botocore.auth import SigV4Auth
@@ -24,6 +24,8 @@ from localcloud.running_application import running_application  # noqa: E402
 from localcloud.stack import Stack  # noqa: E402
 
 CONSOLE = Console(stderr=True, highlight=False)
+# The default throttle of 100 requests/s would answer in the place of the function.
+PARAMETERS = {"ExpectedViewsPerSecond": "5000", "ViewsShardCount": "1"}
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def deployed(port: int | None) -> Iterator[Deployed]:
         yield Deployed(cloud, outputs, f"http://127.0.0.1:{port + 1}")
         return
     gallery = application.gallery(cloud)
+    gallery = replace(gallery, parameters={**gallery.parameters, **PARAMETERS})
     environment = application.build_environment(own_environment)
     with running_application(gallery, cloud, cloud.port + 1, environment, CONSOLE) as running:
         [url] = running.distributions.values()

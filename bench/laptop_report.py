@@ -24,9 +24,14 @@ class RequestFigures:
     per_second: float
     p50: float
     p99: float
-    not_200: int
     statuses: Mapping[str, int]
     cpu_ms: Mapping[str, float]
+
+    @property
+    def by_status(self) -> tuple[int, int, int]:
+        """The answers 200, the throttled requests (429), and all others, broken connections too."""
+        answered, throttled = self.statuses.get("200", 0), self.statuses.get("429", 0)
+        return answered, throttled, sum(self.statuses.values()) - answered - throttled
 
     @property
     def by_cpu(self) -> float:
@@ -39,9 +44,11 @@ class RequestFigures:
 
     def line(self) -> str:
         spent = ", ".join(f"{name} {each:.1f}" for name, each in self.cpu_ms.items())
+        answered, throttled, others = self.by_status
         return (
             f"{self.name}, {self.clients} clients: {self.per_second:.0f} requests/s,"
-            f" p50 {self.p50:.0f} ms, p99 {self.p99:.0f} ms, {self.not_200} not 200;"
+            f" p50 {self.p50:.0f} ms, p99 {self.p99:.0f} ms;"
+            f" {answered} times 200, {throttled} times 429, {others} others;"
             f" CPU ms per request: {spent}"
         )
 
@@ -89,7 +96,10 @@ def show(measured: LaptopFigures) -> None:
     parts = list(measured.loads[0].cpu_ms) if measured.loads else []
     print_table(
         "Requests; CPU in ms per request above that of the idle cloud",
-        ("", "clients", "requests/s", "by CPU", "p50 ms", "p99 ms", "not 200", *parts),
+        (
+            *("", "clients", "requests/s", "by CPU", "p50 ms", "p99 ms"),
+            *("200", "429", "others", *parts),
+        ),
         [
             (
                 each.name,
@@ -98,7 +108,7 @@ def show(measured: LaptopFigures) -> None:
                 f"{each.by_cpu:.0f}",
                 f"{each.p50:.0f}",
                 f"{each.p99:.0f}",
-                each.not_200,
+                *each.by_status,
                 *(f"{each.cpu_ms[part]:.1f}" for part in parts),
             )
             for each in sorted(measured.loads, key=lambda load: load.name)
@@ -128,6 +138,7 @@ def show(measured: LaptopFigures) -> None:
             "sent per second",
             "counted, s",
             "counted per second",
+            "a million at this rate, s",
             "times sending",
         ),
         [
@@ -137,6 +148,7 @@ def show(measured: LaptopFigures) -> None:
                 f"{each.views / each.sent:,.0f}",
                 f"{each.counted:.1f}",
                 f"{each.views / each.counted:,.0f}",
+                f"{each.counted / each.views * 1e6:.0f}",
                 f"{each.counted / each.sent:.2f}",
             )
             for each in measured.drains

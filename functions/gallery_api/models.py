@@ -156,7 +156,7 @@ class Health(msgspec.Struct, frozen=True):
 
 def public_photo(row: Photo | Mapping[str, Any]) -> PublicPhoto:
     """Public view of a photo, from its record or its catalog row."""
-    values = msgspec.to_builtins(row)
+    values = msgspec.to_builtins(row) if isinstance(row, Photo) else row
     renditions = {
         name: {**rendition, "path": f"/{rendition['key']}"}
         for name, rendition in values.get("renditions", {}).items()

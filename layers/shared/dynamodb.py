@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Clamped, Context, Decimal, Inexact, InvalidOperation, Overflow, Rounded
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
@@ -37,19 +37,20 @@ def from_item[T](item: Mapping[str, "AttributeValueTypeDef"], type_: type[T]) ->
     """
     if not isinstance(item, Mapping):
         raise msgspec.ValidationError(f"Expected `object`, got `{type(item).__name__}`")
-    return msgspec.convert({name: _deserialize(value) for name, value in item.items()}, type_)
+    values = {name: _deserialize(value) for name, value in item.items()}
+    return cast("T", values) if type_ is dict else msgspec.convert(values, type_)
 
 
 def _serialize(value: Any) -> "AttributeValueTypeDef":
     match value:
+        case str():  # first, because most are
+            return {"S": value}
         case None:
             return {"NULL": True}
         case bool():
             return {"BOOL": value}
         case int():
             return {"N": str(value)}
-        case str():
-            return {"S": value}
         case list() | tuple():
             return {"L": [_serialize(each) for each in value]}
         case dict():

@@ -1,9 +1,11 @@
 import unicodedata
+from typing import Any
 
 import msgspec
 import pytest
 
 from gallery_api.models import has_visible_character, public_photo
+from shared.dynamodb import from_item, to_item
 from shared.photos import Photo, Rendition, Status
 
 PENDING = Photo(
@@ -50,6 +52,11 @@ def test_public_photo_names_renditions_by_path():
     assert msgspec.to_builtins(public_photo(photo).renditions) == {
         "thumb": {"path": f"/{key}", "width": 256, "height": 192, "bytes": 9000}
     }
+
+
+def test_row_with_an_attribute_of_another_tool_has_a_public_view():
+    item: Any = {**to_item(PENDING), "of_another_tool": {"B": b"harbour"}}
+    assert public_photo(from_item(item, dict)) == public_photo(PENDING)
 
 
 def test_public_photo_has_the_time_of_replication_only_from_the_catalog():

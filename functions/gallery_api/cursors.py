@@ -10,7 +10,7 @@ from shared.photo_ids import is_photo_id
 
 def encode_cursor(photo_id: str) -> str:
     """The cursor of the page that follows this photo."""
-    return urlsafe_b64encode(UUID(photo_id).bytes).decode().rstrip("=")
+    return urlsafe_b64encode(bytes.fromhex(photo_id.replace("-", ""))).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str) -> str:

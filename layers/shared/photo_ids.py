@@ -4,7 +4,6 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from uuid import UUID
 
 PHOTO_ID: Final = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -16,7 +15,8 @@ def new_photo_id(moment: datetime) -> str:
     octets = bytearray(milliseconds.to_bytes(6) + os.urandom(10))
     octets[6] = 0x70 | octets[6] & 0x0F
     octets[8] = 0x80 | octets[8] & 0x3F
-    return str(UUID(bytes=bytes(octets)))
+    text = octets.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def id_prefix(moment: datetime) -> str:

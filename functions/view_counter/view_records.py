@@ -79,7 +79,6 @@ class _Redrive(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_ViewBody).decode
-_is_photo_id = functools.lru_cache(maxsize=1024)(is_photo_id)  # a batch repeats its photos
 
 
 def records_in(event: Any) -> list[Mapping[str, Any]]:
@@ -113,9 +112,8 @@ def read_batch(records: Iterable[Mapping[str, Any]]) -> ViewBatch:
         record = by_sequence[sequence]
         kinesis = record["kinesis"]
         key = kinesis["partitionKey"]
-        photo_id, suffix = split_key(key)
         try:
-            minute, viewer = _read(kinesis, photo_id, suffix)
+            (photo_id, suffix), minute, viewer = _read(kinesis)
         except _POISON as error:
             reason = str(error)
         except Exception as error:  # noqa: BLE001 - raised below if there are many
@@ -134,17 +132,28 @@ def read_batch(records: Iterable[Mapping[str, Any]]) -> ViewBatch:
     return ViewBatch(views, poison)
 
 
-def _read(kinesis: Mapping[str, Any], photo_id: str, suffix: str) -> tuple[int, str | None]:
-    """The minute in which a view is counted, and the pseudonym of its viewer if it has one."""
+def _read(kinesis: Mapping[str, Any]) -> tuple[tuple[str, str], int, str | None]:
+    """Of a view: photo id and suffix, the minute in which it is counted, and its viewer if any.
+
+    The viewer is a pseudonym.
+    """
     data, arrived = kinesis.get("data"), kinesis.get("approximateArrivalTimestamp")
     if not isinstance(data, str):
         raise msgspec.ValidationError("the record has no data")
     if not isinstance(arrived, _NUMBERS) or not math.isfinite(arrived):
         raise msgspec.ValidationError("approximateArrivalTimestamp is not a number")
     event = _decode(binascii.a2b_base64(data))
-    if event.photo_id != photo_id or suffix not in SUFFIXES or not _is_photo_id(photo_id):
+    parts = _parts(kinesis["partitionKey"])
+    if parts is None or event.photo_id != parts[0]:
         raise msgspec.ValidationError("photo_id is malformed, or the partition key is not its own")
     # Keep this rule stable until failed batches expire: receipts are stored per minute.
     moment = event.viewed_at.timestamp()
     counted = moment if abs(moment - arrived) <= _RETENTION_SECONDS else arrived
-    return int(counted // 60), event.viewer
+    return parts, int(counted // 60), event.viewer
+
+
+@functools.lru_cache(maxsize=1024)  # a batch repeats its photos
+def _parts(partition_key: str) -> tuple[str, str] | None:
+    """The photo id and the suffix of a partition key; None if one of them is malformed."""
+    photo_id, suffix = split_key(partition_key)
+    return (photo_id, suffix) if suffix in SUFFIXES and is_photo_id(photo_id) else None

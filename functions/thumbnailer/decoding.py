@@ -59,6 +59,10 @@ _HEIF_ITEMS: Final = re.compile(
     rb"infe(?:\x02.{5}|\x03.{7})..(....)(?:[^\0]*\0([^\0]*))?", re.DOTALL
 )
 _START_OF_SCAN: Final = b"\xff\xda"
+# A photo is first reduced by averaging squares of pixels, to at least this many times the size that
+# is wanted. With less, the renditions fall below the limit of their quality.
+_LEAST_EXCESS: Final = 1.25
+_STRIP_ROWS: Final = 64  # of the reduced image
 _DAMAGED: Final = "The image is damaged or incomplete."
 _UNSUPPORTED_ITEMS: Final = {
     b"unci": "uncompressed HEIF",
@@ -77,14 +81,16 @@ class DecodedPhoto(msgspec.Struct, frozen=True):
     """A decoded photo; its `image` may have fewer pixels than the photo's `size`.
 
     `extent` is the part of the image that the photo fills: a photo of 1001 columns that is decoded
-    at half its size fills 500.5 of 501 columns. `orientation` (EXIF, 1 to 8) and `icc_profile` have
-    not been applied yet.
+    at half its size fills 500.5 of 501 columns. An image that `is_averaged` was reduced by
+    averaging, which blurs it a little. `orientation` (EXIF, 1 to 8) and `icc_profile` have not been
+    applied yet.
     """
 
     content_type: str
     size: tuple[int, int]
     image: Image.Image
     extent: tuple[float, float]
+    is_averaged: bool
     orientation: int
     icc_profile: bytes | None
 
@@ -129,14 +135,55 @@ def decode(data: bytes, long_edge: int) -> DecodedPhoto:
                 raise UnusablePhotoError(_DAMAGED)
             if image.mode == "P" and image.palette is None:  # Pillow only notices it later
                 raise UnusablePhotoError(_DAMAGED)
+            width, height = drafted[1][2:] if drafted else image.size
+            wanted = fit(image.size, long_edge)
+            factors = (
+                max(1, int(width / wanted[0] / _LEAST_EXCESS)),
+                max(1, int(height / wanted[1] / _LEAST_EXCESS)),
+            )
             return DecodedPhoto(
                 content_type=content_type,
                 size=size if drafted else image.size,
-                image=image,
-                extent=drafted[1][2:] if drafted else image.size,
+                image=_averaged(image, factors),
+                extent=(width / factors[0], height / factors[1]),
+                is_averaged=factors != (1, 1),
                 orientation=_orientation(image),
                 icc_profile=_icc_profile(image, data, content_type),
             )
+
+
+def _averaged(image: Image.Image, factors: tuple[int, int]) -> Image.Image:
+    """The image reduced by these factors, in a mode whose pixels can be averaged.
+
+    In strips: a second mode of the whole photo would take as much memory as the photo again.
+    """
+    if factors == (1, 1):
+        return _averageable(image)
+    columns, rows = factors
+    mode = _averageable(image.crop((0, 0, 1, 1))).mode
+    reduced = Image.new(mode, (math.ceil(image.width / columns), math.ceil(image.height / rows)))
+    for top in range(0, reduced.height, _STRIP_ROWS):
+        bottom = min((top + _STRIP_ROWS) * rows, image.height)
+        strip = _averageable(image.crop((0, top * rows, image.width, bottom)))
+        reduced.paste(strip.reduce(factors), (0, top))
+    return reduced
+
+
+def _averageable(image: Image.Image) -> Image.Image:
+    """The image in a mode whose pixels can be averaged, which indices into a palette cannot.
+
+    RGBa is RGBA with the colours multiplied by alpha, so that the colours of transparent pixels do
+    not show at the edges.
+    """
+    if image.mode.startswith("I"):  # 16 bits of gray
+        return image.convert("I").point([value // 257 for value in range(65536)], "L")
+    if image.mode == "La":
+        image = image.convert("LA")
+    if image.mode not in {"RGBA", "RGBa"} and image.has_transparency_data:
+        image = image.convert("RGBA")
+    if image.mode == "RGBA":
+        return image.convert("RGBa")
+    return image.convert("RGB") if image.mode in {"1", "P"} else image
 
 
 def fit(size: tuple[int, int], long_edge: int) -> tuple[int, int]:

@@ -22,6 +22,8 @@ class TooManyChunksError(Exception):
 def essential_chunks(data: bytes) -> bytes:
     """The file without ancillary chunks that are broken or that we do not use.
 
+    A file that has none is returned itself, because a copy of it takes memory.
+
     Raises:
         TooManyChunksError: each chunk costs Pillow some microseconds.
     """
@@ -31,7 +33,7 @@ def essential_chunks(data: bytes) -> bytes:
         is_critical_or_cut = len(name) < 4 or not name[0] & _ANCILLARY
         if is_critical_or_cut or (name in _KEPT and _intact(chunk)):
             kept.append(chunk)
-    return b"".join(kept)
+    return data if sum(map(len, kept)) == len(data) else b"".join(kept)
 
 
 def color_code_points(data: bytes) -> tuple[int | None, int | None]:

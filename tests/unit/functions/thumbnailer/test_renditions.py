@@ -129,14 +129,36 @@ def test_renditions_fit_their_long_edge_and_are_never_enlarged(
     assert photo.renditions.keys() == expected.keys()
 
 
-@pytest.mark.parametrize("size", [(3000, 2000), (1717, 2301)])
-def test_renditions_are_close_to_lanczos_of_every_pixel(size: tuple[int, int]):
-    data = encode(images.landscape(*size), "JPEG", quality=90)
+@pytest.mark.parametrize(
+    ("file_format", "size"),
+    [
+        ("JPEG", (3000, 2000)),
+        ("JPEG", (1717, 2301)),
+        ("PNG", (4033, 1345)),  # pairs of rows are averaged, and the last row is alone
+        ("PNG", (6007, 1001)),  # two columns and two rows
+        ("PNG", (7999, 1001)),  # three columns and three rows
+    ],
+)
+def test_renditions_are_close_to_lanczos_of_every_pixel(file_format: str, size: tuple[int, int]):
+    data = encode(images.landscape(*size), file_format, quality=90)
     reference = Image.open(io.BytesIO(data))
     for name, image in scale(decode(data, 1600)).items():
         expected = np.asarray(reference.resize(image.size, Image.Resampling.LANCZOS), float)
         error = np.mean((np.asarray(image, float) - expected) ** 2)
         assert 10 * math.log10(255**2 / error) >= 45, name
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "1", "I;16"])
+@pytest.mark.parametrize(
+    ("width", "expected"), [(3900, (3900, 300)), (4100, (4100, 150)), (4900, (2450, 150))]
+)
+def test_photo_is_averaged_as_far_as_its_quality_allows(
+    mode: str, width: int, expected: tuple[int, int]
+):
+    image = corners(width, 300).convert("L" if mode == "I;16" else mode).convert(mode)
+    found = decode(encode(image, "PNG"), 1600).image
+    assert found.size == expected
+    assert found.mode in {"L", "RGB", "RGBa"}
 
 
 def test_jpeg_is_decoded_at_the_nearest_size_that_is_large_enough():

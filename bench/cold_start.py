@@ -4,7 +4,7 @@
 client that ends when the client asks for an invocation, or has answered one. It writes no bytecode,
 because Lambda's folders of code are read-only. The contenders take turns. CPU time and wall clock
 are medians; ratios are medians of the ratios of all turns, to the client with an empty handler.
-`--cold` also measures with files that are not in the page cache. The contenders:
+A third of the turns is repeated with files that are not in the page cache. The contenders:
 
 - the runtime client with a handler that does nothing;
 - what people ship: boto3's resource, Powertools with Tracer and validating resolver, installed by
@@ -187,7 +187,7 @@ def report(
         if name in AT_MOST:
             met.append(times <= AT_MOST[name])
             target = f"{AT_MOST[name]}: {verdict(met=met[-1])}"
-        uncached = [f"{median(cold[name], 'seconds') * 1000:.0f}"] if cold else []
+        uncached = f"{median(cold[name], 'seconds') * 1000:.0f}"
         rows.append(
             (
                 name,
@@ -195,15 +195,14 @@ def report(
                 f"{times:.2f}",
                 target,
                 f"{median(starts, 'seconds') * 1000:.0f}",
-                *uncached,
+                uncached,
                 counts[name].modules,
                 f"{counts[name].bytes / 1e6:.1f}",
                 f"{median(starts, 'resident_bytes') / 1e6:.0f}",
             )
         )
     columns = ["", "CPU ms", "to an empty handler", "at most", "wall ms"]
-    columns += ["wall ms, files not in the page cache"] if cold else []
-    columns += ["modules", "MB read", "MB resident"]
+    columns += ["wall ms, files not in the page cache", "modules", "MB read", "MB resident"]
     print_table("From a process's start to its first request for work", columns, rows)
     faster = ratio(warm, SHIPPED, "gallery_api")
     met.append(faster >= FASTER_THAN_SHIPPED)
@@ -241,7 +240,6 @@ def plot(starts: Mapping[str, list[Start]], file: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--turns", type=int, default=15, help="of all contenders (default 15)")
-    parser.add_argument("--cold", action="store_true", help="also without page cache")
     parser.add_argument("--plot", type=Path, metavar="FILE.svg")
     options = parser.parse_args()
     if not (BUILD / "template.yaml").exists():
@@ -254,9 +252,7 @@ def main() -> int:
         counts = {name: counted(each.function)[0] for name, each in compared.items()}
         warm = interleaved(compared, options.turns, lambda: None)
         files = (folder, BUILD, RUNTIME_PYTHON.parents[1], Path(os.__file__).parent)
-        cold = {}
-        if options.cold:
-            cold = interleaved(compared, options.turns // 3, lambda: forget(*files))
+        cold = interleaved(compared, max(1, options.turns // 3), lambda: forget(*files))
     met = report(warm, cold, counts)
     if options.plot:
         plot(warm, options.plot)

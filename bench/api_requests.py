@@ -25,7 +25,7 @@ os.environ |= {
     "POWERTOOLS_SERVICE_NAME": "gallery_api",
     "API_CALLERS": "cloudfront",
     "REPEATED_VIEWS": "counted",
-    "LOGGED_SHARE": "1",
+    "LOGGED_FRACTION": "1",
     "PHOTOS_TABLE": "Photos",
     "CATALOG_TABLE": "Catalog",
     "VIEWS_TABLE": "Views",

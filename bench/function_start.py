@@ -37,7 +37,7 @@ ENVIRONMENT: Final = {
 SETTINGS: Final = {
     "API_CALLERS": "anyone",
     "REPEATED_VIEWS": "counted",
-    "LOGGED_SHARE": "1",
+    "LOGGED_FRACTION": "1",
     "POWERTOOLS_METRICS_NAMESPACE": "Bench",
     "POWERTOOLS_SERVICE_NAME": "bench",
 }

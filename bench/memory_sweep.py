@@ -45,7 +45,7 @@ ENVIRONMENT = {
     "POWERTOOLS_METRICS_NAMESPACE": "gallery",
     "API_CALLERS": "anyone",
     "REPEATED_VIEWS": "counted",
-    "LOGGED_SHARE": "1",
+    "LOGGED_FRACTION": "1",
     "DISTRIBUTION_ID": "none",
     **{
         name: name.lower().replace("_", "-")

@@ -115,4 +115,4 @@ def _is_logged(method: str, path: str, status: int) -> bool:
     is_frequent = method == "GET" or path.endswith("/views")
     if not is_frequent or status >= HTTPStatus.BAD_REQUEST:
         return True
-    return random.random() < resources.settings.logged_share  # noqa: S311
+    return random.random() < resources.settings.logged_fraction  # noqa: S311

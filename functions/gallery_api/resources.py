@@ -41,7 +41,7 @@ class Settings(msgspec.Struct, frozen=True):
     idempotency_table: str
     api_callers: Literal["cloudfront", "anyone"]
     repeated_views: Literal["counted", "left-out"]
-    logged_share: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    logged_fraction: Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class Resources(msgspec.Struct, frozen=True):

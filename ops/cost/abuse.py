@@ -110,7 +110,7 @@ def _request(
         * function.gigabytes,
         "logs_in": figures.log_bytes_per_invocation,
         "access_logs_in": figures.access_log_bytes if stack.access_logs else 0.0,
-        "traces": 2 * stack.traced_share,
+        "traces": 2 * stack.traced_fraction,
     }
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from tools.intrinsics import Resolver
 
-DEFAULT_SHARE: Final = 0.05  # of X-Ray's default rule, beyond one trace a second
+DEFAULT_FRACTION: Final = 0.05  # of X-Ray's default rule, beyond one trace a second
 EDGE: Final = "EdgeHeadersFunction"
 _ALARMS: Final = "AWS::CloudWatch::Alarm"
 _SCALING: Final = "AWS::ApplicationAutoScaling::ScalingPolicy"
@@ -51,8 +51,8 @@ class StackSettings(msgspec.Struct, frozen=True):
     changes: EventSourceSettings
     throttles: dict[str, float]
     api_traced: bool
-    traced_share: float
-    logged_share: float
+    traced_fraction: float
+    logged_fraction: float
     logs_successful_runs: bool
     access_logs: bool
     log_days: int
@@ -112,8 +112,10 @@ def read_stack_settings(
             _route(each): float(each["ThrottlingRateLimit"]) for each in api["MethodSettings"]
         },
         api_traced=bool(api.get("TracingEnabled")),
-        traced_share=float(sampling[0]["SamplingRule"]["FixedRate"]) if sampling else DEFAULT_SHARE,
-        logged_share=float(environment["LOGGED_SHARE"]),
+        traced_fraction=float(sampling[0]["SamplingRule"]["FixedRate"])
+        if sampling
+        else DEFAULT_FRACTION,
+        logged_fraction=float(environment["LOGGED_FRACTION"]),
         logs_successful_runs=declared["GalleryApiFunction"]["LoggingConfig"]["SystemLogLevel"]
         != "WARN",
         access_logs="AccessLogSetting" in api,

@@ -11,7 +11,7 @@ from ops.cost.figures import Figures
 from ops.cost.load import Load, load_of, shards_needed
 from ops.cost.prices import Price
 from ops.cost.scenario import DAY, Scenario
-from ops.cost.stack_settings import DEFAULT_SHARE, EDGE, StackSettings
+from ops.cost.stack_settings import DEFAULT_FRACTION, EDGE, StackSettings
 
 HOURS: Final = 730.0
 MONTH: Final = HOURS * 3600
@@ -225,7 +225,7 @@ def _observability(load: Load, stack: StackSettings, figures: Figures) -> Quanti
 def api_log_bytes(stack: StackSettings, figures: Figures) -> float:
     """Bytes that an average invocation of the API logs: the function's line, and Lambda's."""
     of_lambda = figures.log_bytes_per_invocation - figures.request_log_bytes
-    own = figures.request_log_bytes * stack.logged_share
+    own = figures.request_log_bytes * stack.logged_fraction
     return own + (of_lambda if stack.logs_successful_runs else 0)
 
 
@@ -242,12 +242,12 @@ def traceable(load: Load, stack: StackSettings) -> Iterator[tuple[str, float]]:
 
 
 def traced(function: str, rate: float, stack: StackSettings) -> float:
-    """Traces per second that X-Ray records: one, and a share of the others.
+    """Traces per second that X-Ray records: one, and a fraction of the others.
 
-    Only the share of requests to the API can be changed.
+    Only the fraction of requests to the API can be changed.
     """
-    share = stack.traced_share if function == _API else DEFAULT_SHARE
-    return min(rate, 1.0) + share * max(0.0, rate - 1)
+    fraction = stack.traced_fraction if function == _API else DEFAULT_FRACTION
+    return min(rate, 1.0) + fraction * max(0.0, rate - 1)
 
 
 def _folder(function: str) -> str:

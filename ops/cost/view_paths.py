@@ -146,7 +146,7 @@ def _parts(
     )
     yield "logs", added("logs_in", 0, requests * api_log_bytes(stack, figures))
     if path.gateway:
-        yield "traces", added("traces", 0, requests * stack.traced_share)
+        yield "traces", added("traces", 0, requests * stack.traced_fraction)
 
 
 def _more_seconds(figures: Figures) -> float:

@@ -240,7 +240,7 @@ def test_every_expected_number_of_views_has_its_limits():
         assert limits.keys() == mapping[EXPECTED["Default"]].keys()
         assert limits["Views"] >= int(expected)
         assert limits["Shards"] * 1000 >= int(expected)
-        for name in ("Writes", "Others", "Own", "Views"):
+        for name in ("Writes", "Others", "OwnPhotos", "Views"):
             assert limits[f"{name}Burst"] == 2 * limits[name]
 
 

@@ -60,7 +60,7 @@ assert not outside, outside
             **dict.fromkeys(declared, "unused"),
             "API_CALLERS": "anyone",
             "REPEATED_VIEWS": "counted",
-            "LOGGED_SHARE": "1",
+            "LOGGED_FRACTION": "1",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_REGION": "us-east-1",
             "POWERTOOLS_METRICS_NAMESPACE": "Test",

@@ -18,7 +18,7 @@ from tests.support.moto_stack import MotoStack
         "IDEMPOTENCY_TABLE",
         "API_CALLERS",
         "REPEATED_VIEWS",
-        "LOGGED_SHARE",
+        "LOGGED_FRACTION",
     ],
 )
 def test_missing_variable_is_named_at_import(

@@ -415,7 +415,7 @@ def test_share_of_reads_and_views_that_is_not_logged_is_without_errors_and_chang
 ):
     photo = publish()
     before = api.resources.settings
-    force_setattr(api.resources, "settings", msgspec.structs.replace(before, logged_share=0.0))
+    force_setattr(api.resources, "settings", msgspec.structs.replace(before, logged_fraction=0.0))
     request.addfinalizer(lambda: force_setattr(api.resources, "settings", before))
     view(api, photo.photo_id)
     ask(api, photo.photo_id)

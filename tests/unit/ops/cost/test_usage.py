@@ -159,12 +159,12 @@ def test_idle_cost_is_shards_provisioned_concurrency_alarms_and_daily_reports():
 
 def test_requests_that_are_not_traced_or_logged_cost_nothing():
     all_of_them = quantities(small_gallery())
-    few = quantities(small_gallery(), stack(traced_share=0.01, logged_share=0.1))
+    few = quantities(small_gallery(), stack(traced_fraction=0.01, logged_fraction=0.1))
     beyond_one = 3.25524 - 1
     saved = all_of_them["traces"] - few["traces"]
     assert saved == pytest.approx(beyond_one * 0.04 * 2_628_000, rel=1e-4)
     saved = all_of_them["logs_in"] - few["logs_in"]
     assert saved == pytest.approx(3.25524 * 0.9 * 900 * 2_628_000, rel=1e-4)
-    none = quantities(small_gallery(), stack(logged_share=0.1, logs_successful_runs=False))
+    none = quantities(small_gallery(), stack(logged_fraction=0.1, logs_successful_runs=False))
     saved = few["logs_in"] - none["logs_in"]
     assert saved == pytest.approx(3.25524 * 500 * 2_628_000, rel=1e-4)

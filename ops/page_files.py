@@ -1,4 +1,4 @@
-"""The files of the page as they are published, made of those in web/.
+"""The published files of the page, made from the files in web/.
 
 Each HTML file gets one script of all modules that it needs, one style, and the configuration of the
 stack. All other files are in a folder that is named by a hash of them and of the configuration.
@@ -14,7 +14,7 @@ from typing import Final
 from ops.script_bundle import BundleError, bundle
 
 ASSETS: Final = "assets/"  # functions/edge_headers/caching.py lets browsers keep what is below it
-# Also in the root, for functions/edge_headers/missing_page.py, which does not know the folder.
+# Also in the root, for functions/edge_headers/missing_page.py, which does not know the hash.
 UNHASHED: Final = ("favicon.svg", "page.css", "photo.css")
 _STYLE: Final = re.compile(r'\n *<link rel="stylesheet" href="/([^"/]+)">')
 _SCRIPT: Final = re.compile(r'<script type="module" src="/([^"/]+)"></script>')
@@ -74,7 +74,8 @@ def _bundled(page: str, web: Mapping[str, bytes], assets: dict[str, bytes]) -> s
     for _, name in _REFERENCE.findall(text):
         if name not in assets and not name.endswith(".html"):
             raise BundleError(
-                f"web/{page} names {name} in another form than those in ops/page_files.py."
+                f"web/{page} names {name} in an element that cannot be bundled: write it as _STYLE"
+                " or _SCRIPT in ops/page_files.py."
             )
     return text
 

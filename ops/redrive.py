@@ -221,7 +221,7 @@ def redrive(
             _show(sorted(remaining.values(), key=_order), console, whole=whole)
         else:
             named = ", ".join(kind for kind in KINDS if kind in kinds)
-            console.print(f"[green]✓[/] No failure waits to be replayed: {named}.")
+            console.print(f"[green]✓[/] There is nothing to replay (kinds: {named}).")
         _show_refused(refused, console)
         if dry_run:
             return True
@@ -251,7 +251,7 @@ def _replay_all(
     mark = "[green]✓[/]" if processed else "[red]✗[/]"
     console.print(f"{mark} {processed} of {len(waiting)} processed.")
     for reason in reasons:
-        console.print(f"[red]✗[/] failed again, and stays: {_printable(reason)}")
+        console.print(f"[red]✗[/] failed again, kept: {_printable(reason)}")
     return not remaining
 
 
@@ -260,7 +260,7 @@ def _order(failure: Failure) -> tuple[int, datetime]:
 
 
 def _show(waiting: list[Failure], console: Console, *, whole: bool) -> None:
-    title = "What failed and waits"
+    title = "Failures to replay"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("kind", "function"):
         table.add_column(column, no_wrap=True)
@@ -289,9 +289,9 @@ def _show(waiting: list[Failure], console: Console, *, whole: bool) -> None:
 
 def _show_refused(refused: list[Refusal], console: Console) -> None:
     for refusal in refused[:_MOST_SHOWN]:
-        console.print(f"[red]✗[/] {refusal.kind} refused, and stays: {_printable(refusal.reason)}")
+        console.print(f"[red]✗[/] {refusal.kind} refused, kept: {_printable(refusal.reason)}")
     if len(refused) > _MOST_SHOWN:
-        console.print(f"[red]✗[/] {len(refused) - _MOST_SHOWN:,} more are refused, and stay.")
+        console.print(f"[red]✗[/] {len(refused) - _MOST_SHOWN:,} more are refused and kept.")
 
 
 def _printable(text: str) -> str:

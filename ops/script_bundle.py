@@ -23,7 +23,7 @@ _DECLARATIONS: Final = (
 )
 _REFUSED: Final = {
     "decorator": "browsers do not support decorators.",
-    "export_statement": "export declarations of const, function or class, each with its own name.",
+    "export_statement": "only a named const, function or class can be exported, when declared.",
     "hash_bang_line": "browsers do not support this line.",
     "html_comment": "a module cannot have HTML comments.",
     "import": "a bundle cannot load modules later: use an import statement.",

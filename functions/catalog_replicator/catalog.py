@@ -105,7 +105,7 @@ def _text(value: Any) -> str | None:
 
 
 def poison_count(event: Mapping[str, Any], steps: list[Change | Poison]) -> dict[str, int]:
-    """The part of the answer that a redrive reads: it must keep records that are still poison."""
+    """What a redrive reads in the answer, because it must keep records that are still poison."""
     if "redrive" not in event:
         return {}
     return {"poison": sum(isinstance(step, Poison) for step in steps)}

@@ -1,4 +1,4 @@
-"""Replicate photos to the catalog, in order, and invalidate deleted photos in the CDN."""
+"""Replicate photos to the catalog, in order, and invalidate deleted photos in CloudFront."""
 
 import os
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from shared.settings import load_settings
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What template.yaml declares under Environment; without a CDN, `distribution_id` is `none`."""
+    """What template.yaml declares; without a distribution, `distribution_id` is `none`."""
 
     catalog_table: str
     distribution_id: str
@@ -46,7 +46,7 @@ cloudfront = make_client(session, "cloudfront", aws_config)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Apply a batch in order; report the first record that must be delivered again."""
     milliseconds_left = context.get_remaining_time_in_millis
-    # A deletion makes another call, the invalidation.
+    # After a deletion is written, its invalidation needs another call.
     deadline = Deadline(milliseconds_left, 2 * LONGEST_CALL)
     invalidation_deadline = Deadline(milliseconds_left, LONGEST_CALL)
     metrics.add_metric("RecordsQuarantined", MetricUnit.Count, 0)

@@ -1,4 +1,4 @@
-"""Read one catalog row with the standard library; bench/cold_start.py has boto3's cost."""
+"""Read one catalog row with the standard library; bench/cold_start.py measures boto3's cost."""
 
 import hmac
 import json

@@ -1,6 +1,6 @@
 """Lambda@Edge at `origin-response`: add security and cache headers to the origin's response.
 
-A path that names nothing gets a page of the site in place of S3's XML.
+A path without an object gets a page of the site in place of S3's XML.
 
 Each import prolongs the cold start, so a path imports only what it needs.
 """

@@ -10,6 +10,7 @@ from edge_headers.caching import BRIEF
 from edge_headers.canonical_paths import PHOTO_ID
 from edge_headers.catalog import CatalogError, Strings, get_row
 
+# How many photos are remembered, and for how many seconds, by the catalog's answer.
 REMEMBERED, READY_SECONDS, OTHER_SECONDS, FAILED_SECONDS = 256, 5, 5, 5
 # Enough for the three round trips of a new connection, also from the other side of the world.
 LIMIT_SECONDS = 1.0
@@ -69,7 +70,7 @@ def _look_up(
         row = ThreadPoolExecutor(1).submit(get_row, photo_id, origin, environment, now, limit)
         found = row.result(limit)
     except Exception as error:
-        # The message says all about a network or a table that cannot be reached.
+        # If a network or a table cannot be reached, the message says enough.
         trace = not isinstance(error, (OSError, CatalogError))
         endpoint = origin.get("x-gallery-endpoint")
         logger.error(  # noqa: TRY400 - with a traceback only if the cause is unknown

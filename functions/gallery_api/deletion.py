@@ -1,8 +1,8 @@
 """Deletion of a photo: first its record, then all that belongs to it.
 
-Once the record is DELETED, the photo is not shown any more, and a thumbnailer that is processing it
-removes its own renditions. The steps after that are idempotent, so the next request completes a
-deletion that stopped halfway.
+Once the record is DELETED, the photo is not shown any more. If the thumbnailer is processing the
+photo at that time, it removes the renditions that it has made. The steps after the first one are
+idempotent, so the next request completes a deletion that stopped halfway.
 """
 
 from collections.abc import Iterator
@@ -66,9 +66,9 @@ def remove_views(
 ) -> Iterator[None]:
     """Replace the totals by tombstones and remove the rows of minutes, the latest first.
 
-    Views that are still in the stream, or that are replayed, are counted later. Their rows have a
-    TTL: view_counter adds to the tombstones, which keep their own. Each partition key that a view
-    of the photo can have gets one. Yields before each step.
+    Views that are still in the stream, or that are replayed, are counted later: view_counter writes
+    new rows of minutes, and adds to the tombstones. All these rows have a TTL. Each partition key
+    that a view of the photo can have gets a tombstone. Yields before each step.
 
     Raises:
         TimeoutError: DynamoDB has left some rows unprocessed `_TRIES` times.

@@ -111,7 +111,7 @@ def _answer(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _is_logged(method: str, path: str, status: int) -> bool:
-    """Of reads and views a share is logged; every change and every error is."""
+    """Whether to log a request: every change, every error, and a fraction of reads and views."""
     is_frequent = method == "GET" or path.endswith("/views")
     if not is_frequent or status >= HTTPStatus.BAD_REQUEST:
         return True

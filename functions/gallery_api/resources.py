@@ -47,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True):
 class Resources(msgspec.Struct, frozen=True):
     """What the routes use; `answers` stores answers under their idempotency key.
 
-    `counts_dynamodb` is for what an answer can do without: its calls take 2 s at most.
+    `counts_dynamodb` reads counts, which an answer may lack: its calls take 2 s at most.
     """
 
     settings: Settings
@@ -83,7 +83,7 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
     settings = load_settings(Settings, environment)
     logger = make_logger()  # before the clients: libraries are quiet from here on
     # A request makes up to three calls of at most 7 s each (two attempts and a pause), so that the
-    # caller gets a 503 before Lambda's timeout. One that takes over a claim makes a fourth.
+    # caller gets a 503 before Lambda's timeout. Taking over an idempotency claim is a fourth.
     config = client_config(connect=1, read=2, attempts=2, environment=environment)
     # One attempt: Kinesis may have taken a record whose answer was lost, and would count it twice.
     # A view makes a second call only after a refusal, which is an answer.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _SALT_BYTES: Final = 32
-_HASH_BYTES: Final = 9  # 12 characters; two of a million viewers are the same once in 10^10 days
+_HASH_BYTES: Final = 9  # 12 characters; two of a million viewers share one once in 10^10 days
 _SALT_LIFETIME: Final = timedelta(days=2)
 
 

@@ -115,7 +115,7 @@ def _pq_to_screen(code: float) -> float:
 
 
 def _on_screen(nits: float) -> float:
-    """Light on a screen whose white is `_WHITE_NITS`: dark as it is, bright compressed."""
+    """Light on a screen whose white is `_WHITE_NITS`: dark stays as it is, bright is compressed."""
     peak = _nits_to_pq(_PEAK_NITS)
     top = _nits_to_pq(_WHITE_NITS) / peak
     knee = 1.5 * top - 0.5
@@ -130,7 +130,7 @@ def _on_screen(nits: float) -> float:
     return _pq_to_nits(level * peak) / _WHITE_NITS
 
 
-# All curves of cameras for the range of a screen (BT.709, BT.601, sRGB) are shown like sRGB.
+# All other curves without high dynamic range (BT.709, BT.601, sRGB) are treated like sRGB.
 _CURVES: Final[dict[int, Callable[[float], float]]] = {
     4: lambda code: float(code**2.2),
     8: lambda code: code,

@@ -35,7 +35,7 @@ MAX_PIXELS: Final = 100_000_000
 MAX_PIXELS_AT_ONCE: Final = 50_000_000
 # The decoder processes every pixel for each scan, and a scan may have only a few bytes.
 MAX_SCANS: Final = 100
-# What a decoder of a JPEG without an end may read in its place; see `_is_complete`.
+# Takes the place of the missing end of a JPEG; see `_is_complete`.
 _NOISE: Final = bytes((n * n * 7919 + 181) % 251 for n in range(4096))
 
 _OPENERS: Final[dict[str, Callable[[io.BytesIO], ImageFile]]] = {
@@ -267,7 +267,7 @@ def _check_item_types(data: bytes) -> None:
 def _is_complete(image: Image.Image, data: bytes, size: tuple[int, int]) -> bool:
     """Whether a JPEG without an end has all of its pixels.
 
-    Then it makes no difference what the decoder reads after the last byte: the end, or noise.
+    It has if the decoder makes the same pixels of it when noise follows its last byte.
     """
     again = JpegImageFile(io.BytesIO(data.removesuffix(END_OF_IMAGE) + _NOISE + END_OF_IMAGE))
     again.draft(None, size)

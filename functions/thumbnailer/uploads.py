@@ -224,7 +224,7 @@ class Thumbnailer(msgspec.Struct, frozen=True):
         return UploadResult(UploadOutcome.IGNORED, f"the photo is {photo.status} already")
 
     def _remove_upload(self, upload: UploadedObject) -> None:
-        """Remove the upload unless it has been replaced or removed; another has its own event."""
+        """Remove the upload unless another has replaced it: that one has an event of its own."""
         try:
             self.s3.delete_object(Bucket=upload.bucket, Key=upload.key, IfMatch=f'"{upload.etag}"')
         except ClientError as error:

@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 class CountResult(msgspec.Struct):
     """What became of the views of a batch.
 
-    `new` views have got a receipt. `left_out` of them repeat a view of the same viewer and add
-    nothing to the totals. `already_counted` views had a receipt before. `not_counted` views have
-    none and must be delivered again. `reasons` has the codes of all transactions that failed.
+    `new` is the number of views that have got a receipt. `left_out` of these repeat a view of the
+    same viewer and add nothing to the totals. `already_counted` is the number of views that had a
+    receipt before. The views in `not_counted` have none and must be delivered again. `reasons` has
+    the codes of all transactions that failed.
     """
 
     not_counted: list[View]
@@ -44,7 +45,7 @@ class CountResult(msgspec.Struct):
 
 
 class _NotCountedError(Exception):
-    """A transaction was refused, unanswered or not begun; `reasons` are by partition key."""
+    """A transaction was refused, got no answer or was not begun; `reasons` are by partition key."""
 
     def __init__(self, reasons: dict[str, str]) -> None:
         self.reasons = reasons

@@ -126,7 +126,7 @@ def reads(table: str, segment: Iterable[View], *, with_receipts: bool) -> list[A
 
 
 def may_have_receipts(segment: Iterable[View], seen: Rows) -> bool:
-    """Whether, judging by the totals in `seen`, one of the views may have been counted already."""
+    """Whether one of the views may be counted already, by the totals among the rows in `seen`."""
     last = {row: total["last_sequence"]["S"] for row, total in seen.items() if "version" in total}
     return any(_padded(view.sequence) <= last.get(_total_row(view), "") for view in segment)
 
@@ -189,16 +189,16 @@ def _key(photo_id: str, period: str) -> dict[str, Any]:
 
 
 def _padded(sequence: int) -> str:
-    """Text in the order of the numbers: DynamoDB numbers have 38 digits, sequence numbers 56."""
+    """Text that sorts like the number, which is too long for a number of DynamoDB (38 digits)."""
     return f"{sequence:056}"
 
 
 def _receipts(views: Iterable[View]) -> list[bytes]:
-    """One receipt for each run: its first and its last sequence number."""
+    """A receipt for each `View.run` of a partition key: its first and its last sequence number."""
     runs = (list(run) for _, run in groupby(views, attrgetter("run")))
     return [_octets(run[0].sequence) + _octets(run[-1].sequence) for run in runs]
 
 
 def _octets(sequence: int) -> bytes:
-    """Bytes in the order of the numbers, shorter than their digits."""
+    """Bytes that sort like the number, and are fewer than its digits."""
     return sequence.to_bytes(_OCTETS)

@@ -24,10 +24,13 @@ _POISON: Final = (binascii.Error, msgspec.MsgspecError, RecursionError, UnicodeD
 class View(msgspec.Struct, frozen=True, gc=False):
     """One view of a photo; minutes are numbered from 1970.
 
-    `suffix` is what its partition key has after the photo id. `run` is how many poison records of
-    the partition key are before the view in the batch. A receipt covers views of one run only: it
-    must not cover poison, because a redrive may count that later. A view that is `left_out` repeats
-    another of the same viewer in the batch. It gets a receipt and adds nothing to the count.
+    `suffix` is the end of its partition key, after the photo id. The poison records of a partition
+    key divide its views into runs: `run` is the number of poison records before the view in the
+    batch. A receipt, which is a range of sequence numbers, covers one run only. If it also covered
+    a poison record, a redrive after a fix could not count that record.
+
+    A view that is `left_out` repeats another view of the same viewer in the batch. It gets a
+    receipt and adds nothing to the count.
     """
 
     sequence: int

@@ -9,15 +9,15 @@ import msgspec
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-# The range of DynamoDB's numbers; without it, a power such as 1E+999999999 would be an integer of
-# as many digits.
+# The range of DynamoDB's numbers. Without this limit, a text such as 1E+999999999 would become an
+# integer of a billion digits.
 _NUMBER_RANGE: Final = Context(
     Emin=-128, Emax=126, prec=38, traps=[Clamped, Inexact, InvalidOperation, Overflow, Rounded]
 )
 
 
 class _UnreadableValue:
-    """A value that none of our attributes has. It fits no type, and is ignored in foreign ones."""
+    """A value of a type that we do not store. Only attributes that a struct ignores may have it."""
 
 
 def to_item(values: msgspec.Struct | Mapping[str, Any]) -> dict[str, "AttributeValueTypeDef"]:

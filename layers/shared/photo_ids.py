@@ -20,7 +20,7 @@ def new_photo_id(moment: datetime) -> str:
 
 
 def id_prefix(moment: datetime) -> str:
-    """The prefix below which all ids sort that were created before `moment`."""
+    """A prefix that sorts after all ids that were created before `moment`."""
     digits = f"{(moment - _EPOCH) // timedelta(milliseconds=1):012x}"
     return f"{digits[:8]}-{digits[8:]}"
 

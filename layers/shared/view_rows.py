@@ -2,7 +2,7 @@
 
 A view has its photo's id as partition key, or one of the photo's `SPREAD` further keys while one
 shard cannot take all its views: `<photo_id>#0` to `<photo_id>#f`. Each of these keys has rows of
-its own, one for its total and one for each minute. Their sort keys end like the partition key.
+its own, one for its total and one for each minute. Their sort keys end with the key's suffix.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def split_key(partition_key: str) -> tuple[str, str]:
 
 
 def key_suffix(period: str) -> str:
-    """The suffix of the partition key whose views the row with this sort key counts."""
+    """The suffix of a partition key, from the sort key of one of its rows."""
     return period[-2:] if period[-2] == "#" else ""
 
 
@@ -53,7 +53,7 @@ def iso_minute(moment: datetime) -> str:
 
 
 def minute_key(moment: datetime) -> str:
-    """The row of the moment's minute, `minute#2026-11-20T12:34Z`, of the photo's own key."""
+    """The sort key of the moment's minute, `minute#2026-11-20T12:34Z`, without a suffix."""
     return f"{_MINUTE}{iso_minute(moment)}"
 
 

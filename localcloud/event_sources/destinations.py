@@ -15,7 +15,7 @@ def destination(
     """Where a mapping's discarded records go, if anywhere.
 
     Raises:
-        ValueError: it is none of SQS, SNS and S3.
+        ValueError: the destination is not a queue, a topic or a bucket.
     """
     if not mapping.destination:
         return None

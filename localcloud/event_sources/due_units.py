@@ -1,4 +1,4 @@
-"""Which units of an engine can be done now, and how long to wait for the next one."""
+"""Which units of work of an engine can be done now, and how long to wait for the next one."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator

@@ -39,7 +39,7 @@ from localcloud.event_sources.tasks import (
 
 @dataclass
 class Counters:
-    """Counts since the start; processed, filtered and discarded are records."""
+    """Numbers since the start; `processed`, `filtered` and `discarded` count records."""
 
     invocations: int = 0
     processed: int = 0
@@ -58,11 +58,11 @@ def exponential_backoff(failed_tries: int) -> float:
 class Engine(DueUnits):
     """One event source mapping.
 
-    `checkpoints` is what `Engine.checkpoints` returned before, and plain JSON. An engine that is
-    dropped in the middle of anything and made again from them loses no record.
+    `checkpoints` is what `Engine.checkpoints` has returned, as plain JSON. An engine may stop at
+    any point: a new one that is made from its checkpoints loses no record.
 
-    `clock` is for what the engine waits for, and must not jump. `wall_clock`, in Unix seconds, is
-    for the age of records; without it, `clock` is for both.
+    `clock` times the engine's waits, and must not jump. `wall_clock`, in Unix seconds, tells the
+    age of records; without it, `clock` does both.
     """
 
     def __init__(
@@ -115,7 +115,10 @@ class Engine(DueUnits):
         }
 
     def drained_since(self) -> float | None:
-        """When the first of the reads began that found no record; None if records are left."""
+        """Every record that was written before this time is processed; None if records are left.
+
+        It is when the oldest of the last reads began: one of each shard, and the list of shards.
+        """
         reads = [self._listed_at]
         for progress in self._shards.values():
             if progress.unfinished:

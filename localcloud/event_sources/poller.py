@@ -34,8 +34,8 @@ _LONGEST_INVOCATION_SECONDS: Final = 900
 _THREADS: Final = 32
 _SOURCES: Final = (":kinesis:", ":dynamodb:", ":sqs:")
 _NOT_SAVED: Final = (
-    "Free some space. Deliveries go on, and checkpoints are saved once the disk has space;"
-    " If the laptop cloud ends before that, it delivers the records after the saved ones again."
+    "Free some space. Until then deliveries go on, but checkpoints are not saved: if the laptop"
+    " cloud ends, its next run delivers the records after the last saved checkpoint again."
 )
 
 
@@ -113,7 +113,7 @@ class EventSources:
         self._refresh()
         began = time.monotonic()
         with self._changed:
-            while late := self._not_drained_since(began):
+            while late := self._undrained_mappings(began):
                 if self._bug:
                     raise self._bug
                 if time.monotonic() > deadline:
@@ -216,8 +216,11 @@ class EventSources:
                 self._last_delivery = time.monotonic()
         self._changed.notify_all()
 
-    def _not_drained_since(self, began: float) -> list[EventSourceMapping]:
-        # What a delivery has written to another stream must have been read, too.
+    def _undrained_mappings(self, began: float) -> list[EventSourceMapping]:
+        """The mappings whose source may have unprocessed records that were written before `began`.
+
+        A delivery may write records to another source, so `began` is at least the last delivery.
+        """
         began = max(began, self._last_delivery)
         return [
             each.engine.mapping
@@ -265,7 +268,7 @@ class EventSources:
                 yield mapping
 
     def _take_over(self, uuid: str) -> bool:
-        """Write into the file that a mapping runs here; False if the disk is full."""
+        """Record in the checkpoint file that a mapping runs here; False if the disk is full."""
         with self._changed:
             is_new = uuid not in self._saved
             self._saved.setdefault(uuid, {})

@@ -105,7 +105,7 @@ class QueueEngine(DueUnits):
         return {}
 
     def drained_since(self) -> float | None:
-        """Since when the queue is known to be empty; None while messages are processed."""
+        """When the read began that found the queue empty; None while messages are processed."""
         return None if self._gathered or self._batches else self._found_nothing_at
 
     def begin(self, unit: Unit) -> QueueTask:

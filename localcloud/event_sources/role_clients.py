@@ -14,7 +14,7 @@ from localcloud.event_sources.mappings import EventSourceMapping
 from localcloud.event_sources.records import SourceError
 
 UNAVAILABLE: Final = (BotoCoreError, ClientError)
-_NO_LONGER_KNOWN: Final = {  # to services in turn: the session ended, or the cloud is a new one
+_NO_LONGER_KNOWN: Final = {  # error codes: the session ended, or belongs to an earlier cloud
     "ExpiredToken",
     "ExpiredTokenException",
     "InvalidAccessKeyId",
@@ -31,8 +31,8 @@ class RoleClients:
     a service in a trust policy with the account's root user, so the root user can stand in.
 
     Only the streams of tables are read as the root user: ministack checks such a call against the
-    resource `*`, so no policy that names its stream would allow it. What the role may do there is
-    asked of IAM's policy simulator instead.
+    resource `*`, so no policy that names its stream would allow it. Instead, IAM's policy simulator
+    tells what the role may do there.
     """
 
     def __init__(self, cloud: Cloud, mapping: EventSourceMapping) -> None:
@@ -58,7 +58,7 @@ class RoleClients:
         """Why the role may not do one of the actions on the mapping's stream; None if it may.
 
         Raises:
-            SourceError: that cannot be found out now.
+            SourceError: IAM's policy simulator cannot be called now.
         """
         with self.calling("iam", SourceError) as iam:
             results = iam.simulate_principal_policy(

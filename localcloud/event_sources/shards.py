@@ -86,7 +86,7 @@ class ShardProgress:
     """What has been read and processed of one shard."""
 
     shard: Shard
-    after: str | None  # everything up to here is processed
+    after: str | None  # sequence number; everything up to it is processed
     groups: list[KeyGroup]
     ended: bool = False  # closed, and everything is processed
     listed: bool = True  # the stream still has it

@@ -34,7 +34,7 @@ def source(mapping: EventSourceMapping, clients: RoleClients) -> Source:
 
 
 class _Iterators:
-    """Shard iterators by shard, each valid after the last read."""
+    """Shard iterators by shard, each of which continues after the last read."""
 
     def __init__(self, new: Callable[[Any, str, str | None], str], **request: str) -> None:
         self._new = new
@@ -72,7 +72,7 @@ class KinesisSource:
         found: list[Shard] = []
         request: dict[str, str] = {"StreamARN": self._mapping.source_arn}
         with self._clients.calling("kinesis", SourceError) as client:
-            if not self._described:  # Lambda asks for these permissions too
+            if not self._described:  # Lambda needs these permissions, too
                 client.describe_stream(**request, Limit=1)
                 client.describe_stream_summary(**request)
                 self._described = True

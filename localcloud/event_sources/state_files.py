@@ -1,6 +1,6 @@
 """The files in which event sources keep their checkpoints and their log; a full disk stops neither.
 
-What cannot be written is reported once on standard error, and once more when it can be again.
+Standard error gets one line when a file cannot be written, and one when it can be written again.
 """
 
 import sys
@@ -20,7 +20,7 @@ class StateFile:
         self._is_failing = False
 
     def replace(self, text: str) -> bool:
-        """Write the whole file; False if it could not be, and has its old content."""
+        """Write the whole file; False if that failed and the file has its old content."""
 
         def write() -> None:
             new = self.path.with_suffix(".new")
@@ -30,7 +30,7 @@ class StateFile:
         return self._written(write)
 
     def append(self, text: str) -> bool:
-        """Add to the end of the file; False if it could not be."""
+        """Add to the end of the file; False if that failed."""
 
         def write() -> None:
             with self.path.open("a") as file:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LIMIT = re.compile("[1-9][0-9]?|100")
 _DEFAULT_LIMIT = "30"
 _MOST_KEPT = 1000  # rows, of about 3 kB each
-_MOST_QUERIES = 10  # for one page: deleted photos leave a query's page short
+_MOST_QUERIES = 10  # for one page: a query returns fewer rows if it leaves out deleted photos
 
 router = APIGatewayRouter()
 _kept: dict[bytes, PublicPhoto] = {}
@@ -48,7 +48,10 @@ def list_own_photos() -> PhotoPage:
 
 
 def _page(table: str, index: str, partition: str) -> PhotoPage:
-    """The requested page, by id: ids sort by time. 101 rows stay far below the 1 MB of a Query."""
+    """The requested page, newest first, because ids sort by time.
+
+    A query reads at most 101 rows, which stay far below its limit of 1 MB.
+    """
     asked = router.current_event.query_string_parameters
     asked_limit = asked.get("limit", _DEFAULT_LIMIT)
     if not _LIMIT.fullmatch(asked_limit):
@@ -84,7 +87,7 @@ def _page(table: str, index: str, partition: str) -> PhotoPage:
 
 
 def _public_photo(row: "Mapping[str, AttributeValueTypeDef]") -> PublicPhoto:
-    """Public view of a row. A list has many rows of the lists before it, so it is kept.
+    """Public view of a row. It is kept, because most rows of a list were in earlier lists.
 
     The whole row is the key: `version` alone would hide a change that was made by hand.
     """

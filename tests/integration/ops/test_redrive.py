@@ -126,7 +126,7 @@ def test_event_is_visible_after_a_redrive_of_batches(
 ):
     send(parts, json.dumps(EVENT))
     assert redrive.redrive(parts, console, dry_run=dry_run, kinds={"batch"}, rate=1000)
-    assert "No failure waits to be replayed: batch." in output(console), "only of this kind"
+    assert "There is nothing to replay (kinds: batch)." in output(console), "only of this kind"
     assert visible(parts) == 1
 
 
@@ -144,7 +144,7 @@ def test_message_that_is_refused_is_not_replayed_and_stays(
     send(parts, body, json.dumps(EVENT))
     done = redrive.redrive(parts, console, dry_run=dry_run, kinds=redrive.KINDS, rate=1000)
     assert done == dry_run, "nothing of a dry run is left to do"
-    assert "event refused, and stays: message " in output(console)
+    assert "event refused, kept: message " in output(console)
     assert [each["FunctionName"] for each in parts.lambda_.invoked] == ["thumbnailer"] * (
         not dry_run
     )
@@ -172,7 +172,7 @@ def test_object_that_is_refused_is_not_replayed_and_stays(
 ):
     parts.s3.put_object(Bucket=parts.bucket, Key=key, Body=json.dumps(body).encode())
     assert not redrive.redrive(parts, console, dry_run=False, kinds=redrive.KINDS, rate=1000)
-    assert f" refused, and stays: {key}: " in output(console)
+    assert f" refused, kept: {key}: " in output(console)
     assert reason in output(console)
     assert parts.lambda_.invoked == []
     assert parts.s3.get_object(Bucket=parts.bucket, Key=key)["Body"].read() == (
@@ -186,7 +186,7 @@ def test_refusals_beyond_the_first_ones_are_counted(parts: redrive.FailureSource
     redrive.redrive(parts, console, dry_run=True, kinds={"poison"}, rate=1000)
     assert "quarantine/x/19: " in output(console)
     assert "quarantine/x/20: " not in output(console)
-    assert "5 more are refused, and stay." in output(console)
+    assert "5 more are refused and kept." in output(console)
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -224,7 +224,7 @@ def test_a_redrive_that_processes_nothing_shows_no_success(
     failing = msgspec.structs.replace(parts, lambda_=FailingFunctions())
     assert not redrive.redrive(failing, console, dry_run=False, kinds=redrive.KINDS, rate=1000)
     assert "✗ 0 of 1 processed." in output(console)
-    assert "✗ failed again, and stays: event of thumbnailer: " in output(console)
+    assert "✗ failed again, kept: event of thumbnailer: " in output(console)
     assert "✓" not in output(console)
 
 

@@ -1,1 +1,1 @@
-"""Histories of faults; a package, so that fixtures of its scope end with it."""
+"""Random histories of faults. It is a package so that fixtures can have the scope `package`."""

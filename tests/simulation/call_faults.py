@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from tests.simulation import tally
 from tests.support.faults import CrashError, refusal
 
-NO_FAULT = "goes on"
+NO_FAULT = "no fault"
 FAULTS = (
     "crash before a call",
     "crash after a call",
@@ -18,9 +18,9 @@ FAULTS = (
     "call timed out",
     "answer lost",
     "call sent twice",
-    "call landing late",
-    "crash and call landing late",
-    "time running out",
+    "call takes effect late",
+    "crash, call takes effect late",
+    "little time left",
 )
 
 
@@ -35,20 +35,20 @@ class Clock(Protocol):
 
 
 class HistoryContext:
-    """State of a history: calls that take effect `late`, and the `story` of its moves so far."""
+    """State of a history: calls that take effect `late`, and the `log` of its moves so far."""
 
     def __init__(self) -> None:
         self.late: list[Effect] = []
-        self.story: list[str] = []
+        self.log: list[str] = []
 
-    def tell(self, what: str) -> None:
-        self.story.append(f"{THREAD.who}{what}")
+    def write_log(self, line: str) -> None:
+        self.log.append(f"{THREAD.log_prefix}{line}")
 
 
 class ThreadState(threading.local):
-    """What chooses the faults of this thread's calls, and the clock of the invocation."""
+    """The faults of this thread's calls, the clock of its invocation, and its prefix in the log."""
 
-    who: str = "  "
+    log_prefix: str = "  "
     next_fault: Callable[[], str] | None = None
     clock: Clock | None = None
 
@@ -86,9 +86,9 @@ def perform(history_context: HistoryContext, operation: str, effect: Effect) -> 
     try:
         answer = _perform(fault, operation, effect, history_context, clock)
     except BaseException as error:
-        history_context.tell(f"  {operation} {fault}: {error!r}")
+        history_context.write_log(f"  {operation} {fault}: {error!r}")
         raise
-    history_context.tell(f"  {operation} {fault}")
+    history_context.write_log(f"  {operation} {fault}")
     return answer
 
 
@@ -109,16 +109,16 @@ def _perform(
             with contextlib.suppress(ClientError):
                 effect()
             raise _timeout(clock)
-        case "call landing late":
+        case "call takes effect late":
             history_context.late.append(effect)
             raise _timeout(clock)
-        case "crash and call landing late":
+        case "crash, call takes effect late":
             history_context.late.append(effect)
             raise CrashError
         case "call sent twice" if operation != "TransactWriteItems":  # that carries a token
             with contextlib.suppress(ClientError):
                 effect()
-        case "time running out" if clock:
+        case "little time left" if clock:
             clock.left = min(clock.left, clock.longest_call)
     return effect()
 
@@ -151,7 +151,7 @@ class Run:
         self._stopped.acquire()
 
     def _run(self, work: Callable[[], Any]) -> None:
-        THREAD.who = f"    {self.name}: "
+        THREAD.log_prefix = f"    {self.name}: "
         THREAD.next_fault = self._next_fault
         try:
             self.result = work()

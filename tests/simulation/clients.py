@@ -20,16 +20,16 @@ type Watch = Callable[[str, dict[str, Any], Callable[[], Any]], Any]
 
 
 class FaultyTables(Tables):
-    """`throttled` photos are refused for as long as they stand there; `watch` sees every call.
+    """Requests for `throttled` photos are refused. `watch` is called in place of every call.
 
-    `landed` sees what has taken effect, also late or with its answer lost.
+    `took_effect` is called after each effect, also if it was late or its answer was lost.
     """
 
     def __init__(self, history_context: HistoryContext, **keys: tuple[str, ...]) -> None:
         super().__init__(**keys)
         self.throttled: set[str] = set()
         self.watch: Watch = lambda _operation, _request, call: call()
-        self.landed: Callable[[str, dict[str, Any]], None] = lambda _operation, _request: None
+        self.took_effect: Callable[[str, dict[str, Any]], None] = lambda _operation, _request: None
         self.busy = self._busy
         self._context = history_context
 
@@ -40,7 +40,7 @@ class FaultyTables(Tables):
             if not operation.startswith("TransactWrite"):
                 self._refuse_throttled(request)
             found = super(FaultyTables, self)._call(operation, request, act)
-            self.landed(operation, request)
+            self.took_effect(operation, request)
             return found
 
         answer: dict[str, Any] = self.watch(
@@ -70,11 +70,11 @@ class FaultyTables(Tables):
 
 
 class Bucket:
-    """The failed-batches bucket; `out` while S3 is."""
+    """The failed-batches bucket; calls are refused while it is `unavailable`."""
 
     def __init__(self, history_context: HistoryContext, clock: Callable[[], float]) -> None:
         self.objects: dict[str, tuple[bytes, datetime]] = {}
-        self.out = False
+        self.unavailable = False
         self._context = history_context
         self._clock = clock
 
@@ -109,7 +109,7 @@ class Bucket:
 
     @contextlib.contextmanager
     def calling(self, _: str, failure: type[Exception]) -> Iterator["Bucket"]:
-        """As the engine's destination asks for it."""
+        """The interface that the engine's failure destination calls."""
         assert failure is DestinationError
         try:
             yield self
@@ -117,26 +117,26 @@ class Bucket:
             raise failure(str(error)) from error
 
     def _call(self, operation: str, effect: Effect) -> Any:
-        def reach() -> Any:
-            if self.out:
-                tally.faults["S3 out"] += 1
+        def effect_if_available() -> Any:
+            if self.unavailable:
+                tally.faults["S3 unavailable"] += 1
                 raise refusal("ServiceUnavailable")
             return effect()
 
-        return perform(self._context, operation, reach)
+        return perform(self._context, operation, effect_if_available)
 
 
 class Cdn:
-    """CloudFront's invalidations; refused while `out` is set, `watch` gets the paths of each."""
+    """CloudFront's invalidations; refused while `unavailable`. `watch` gets the paths of each."""
 
     def __init__(self, history_context: HistoryContext) -> None:
         self.invalidations: dict[str, list[str]] = {}  # by caller reference
-        self.out = False
+        self.unavailable = False
         self.watch: Callable[[list[str]], None] = lambda _: None
         self._context = history_context
 
     @property
-    def forgotten(self) -> set[str]:
+    def invalidated(self) -> set[str]:
         return {path for paths in self.invalidations.values() for path in paths}
 
     def create_invalidation(
@@ -146,8 +146,8 @@ class Cdn:
         InvalidationBatch: dict[str, Any],  # noqa: N803
     ) -> None:
         def effect() -> None:
-            if self.out:
-                tally.faults["CDN out"] += 1
+            if self.unavailable:
+                tally.faults["CDN unavailable"] += 1
                 raise refusal("TooManyInvalidationsInProgress")
             paths = InvalidationBatch["Paths"]["Items"]
             reference = InvalidationBatch["CallerReference"]

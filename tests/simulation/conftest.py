@@ -10,7 +10,7 @@ from tests.simulation.functions import Function, deployed
 
 @pytest.fixture(scope="package", autouse=True)
 def one_core() -> Iterator[None]:
-    """Threads that take turns lose half their time if each turn is on another core."""
+    """Keep all threads on one core: only one runs at a time, and a change of core is slow."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -43,6 +43,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """In the process that prints: a worker has ended."""
+    """In the main process: add the counts of a worker that has ended."""
     if dumped := getattr(node, "workeroutput", {}).get("simulation"):
         tally.add(dumped)

@@ -28,7 +28,7 @@ MAPPINGS = {
 
 
 class Function:
-    """One of them: its handler without Powertools' decorators, and what the template says of it."""
+    """A stream function: its handler without Powertools' decorators, its timeout, its mapping."""
 
     def __init__(self, folder: str, module: ModuleType, template: dict[str, Any]) -> None:
         name = "".join(map(str.capitalize, folder.split("_")))
@@ -53,11 +53,11 @@ class Function:
 
 @dataclasses.dataclass
 class Context:
-    """An invocation's time; the pauses between its calls take of it, and none of the test's."""
+    """An invocation's remaining time; pauses between calls reduce it and do not delay the test."""
 
     left: float
     longest_call: float
-    failed: set[str] = dataclasses.field(default_factory=set)  # photos whose write did not go well
+    failed: set[str] = dataclasses.field(default_factory=set)  # photos of which a write has failed
     left_out: set[str] = dataclasses.field(default_factory=set)  # repeated views of the batch
 
     def get_remaining_time_in_millis(self) -> int:
@@ -79,7 +79,7 @@ def mapping_of(properties: dict[str, Any], folder: str) -> EventSourceMapping:
 
 @contextmanager
 def deployed() -> Iterator[dict[str, Function]]:
-    """Both, imported under the template's environment and silent."""
+    """Both functions, imported under the template's environment, without logs and metrics."""
     with pytest.MonkeyPatch.context() as monkeypatch, mocked_stack(monkeypatch) as stack:
         functions = {}
         for folder in SOURCES:
@@ -91,5 +91,5 @@ def deployed() -> Iterator[dict[str, Function]]:
 
 
 def plain(value: Any) -> Any:
-    """As it comes out of the function: JSON."""
+    """The value as Lambda passes it on: serialized to JSON and parsed."""
     return json.loads(json.dumps(value))

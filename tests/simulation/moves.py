@@ -15,11 +15,11 @@ class Setup(NamedTuple):
     retries: int
     rows: int  # in a transaction
     shards: int
-    paces: tuple[int, int] = (1, 1)  # of two redrives at once, in calls
+    paces: tuple[int, int] = (1, 1)  # how many calls each of two redrives makes per turn
 
 
 class Move(NamedTuple):
-    """One event of a history: its kind, its subject, and its fault."""
+    """One step of a history: a method of `World`, a number that selects its subject, a fault."""
 
     verb: str
     which: int = 0
@@ -27,8 +27,8 @@ class Move(NamedTuple):
 
 
 @dataclasses.dataclass(eq=False)
-class Flight:
-    """A task between begin and finish."""
+class RunningTask:
+    """A task that the engine has begun and not finished."""
 
     engine: Engine
     task: Task

@@ -38,26 +38,26 @@ def minutes_of_the_total(function: Function, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(function.part("segments"), "unpack_minutes", lambda _: {})
 
 
-def receipts(function: Function, patch: pytest.MonkeyPatch) -> None:
+def check_of_receipts(function: Function, patch: pytest.MonkeyPatch) -> None:
     """A replay counts all its records."""
     patch.setattr(function.part("counting"), "without_receipt", lambda views, _seen: list(views))
 
 
-def last_sequence_that_only_rises(function: Function, patch: pytest.MonkeyPatch) -> None:
+def last_sequence_that_never_decreases(function: Function, patch: pytest.MonkeyPatch) -> None:
     """A replay sets `last_sequence` to its own last record, even if that is lower."""
     counting = function.part("counting")
     make = counting.transaction
     nothing = {"last_sequence": {"S": ""}}
 
     def transaction(table: str, segment: Any, now: Any, seen: Any) -> Any:
-        forgotten = {key: {**row, **nothing} for key, row in seen.items()}
-        return make(table, segment, now, forgotten)
+        without_last_sequence = {key: {**row, **nothing} for key, row in seen.items()}
+        return make(table, segment, now, without_last_sequence)
 
     patch.setattr(counting, "transaction", transaction)
 
 
-def stretches(function: Function, patch: pytest.MonkeyPatch) -> None:
-    """Receipts claim the poison between two views."""
+def receipts_that_end_at_poison(function: Function, patch: pytest.MonkeyPatch) -> None:
+    """A receipt also covers the poison between two views."""
     _change_views(function, patch, run=0)
 
 
@@ -89,8 +89,8 @@ def receipts_below_the_last_sequence(function: Function, patch: pytest.MonkeyPat
     patch.setattr(function.part("counting"), "without_receipt", above_the_last_sequence)
 
 
-def report_of_the_lowest(function: Function, patch: pytest.MonkeyPatch) -> None:
-    """The answer names the last record to be delivered again, not the first."""
+def report_of_the_first_failure(function: Function, patch: pytest.MonkeyPatch) -> None:
+    """The answer names the last failed record instead of the first."""
     patch.setattr(function.module, "min", max, raising=False)
 
 
@@ -108,20 +108,20 @@ def stop_at_the_first_failure(function: Function, patch: pytest.MonkeyPatch) -> 
     """All records are tried, and all failed ones are reported."""
     apply, handle = function.module._apply, function.handler
 
-    def apply_or_note(step: Any) -> float:
+    def apply_or_note_failure(step: Any) -> float:
         try:
             seconds: float = apply(step)
         except (BotoCoreError, ClientError, TimeoutError):
-            MISSED[id(THREAD.clock)].append({"itemIdentifier": step.position})
+            FAILED[id(THREAD.clock)].append({"itemIdentifier": step.position})
             return 0
         return seconds
 
     def handler(event: Any, context: Any) -> Any:
-        MISSED[id(context)] = []
+        FAILED[id(context)] = []
         answer = handle(event, context)
-        return {**answer, "batchItemFailures": MISSED.pop(id(context))}
+        return {**answer, "batchItemFailures": FAILED.pop(id(context))}
 
-    patch.setattr(function.module, "_apply", apply_or_note)
+    patch.setattr(function.module, "_apply", apply_or_note_failure)
     patch.setattr(function.module, "handler", handler)
 
 
@@ -187,8 +187,8 @@ def key_groups_by_key(_: Function, patch: pytest.MonkeyPatch) -> None:
     take = ShardProgress.take
 
     def take_any(self: ShardProgress, records: Any, wanted: Any) -> None:
-        strewn = [dataclasses.replace(each, key=each.sequence_number) for each in records]
-        take(self, strewn, wanted)
+        scattered = [dataclasses.replace(each, key=each.sequence_number) for each in records]
+        take(self, scattered, wanted)
 
     patch.setattr(ShardProgress, "take", take_any)
 
@@ -198,20 +198,20 @@ def children_after_parents(_: Function, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Engine, "_has_ended", lambda _self, _shard_id: True)
 
 
-MISSED: dict[int, list[dict[str, str]]] = {}
+FAILED: dict[int, list[dict[str, str]]] = {}
 MUTATIONS: dict[str, list[Mutation]] = {
     "view_counter": [
         condition_of_deliveries,
         condition_after_receipts,
         check_of_the_last_sequence,
         minutes_of_the_total,
-        receipts,
-        last_sequence_that_only_rises,
-        stretches,
+        check_of_receipts,
+        last_sequence_that_never_decreases,
+        receipts_that_end_at_poison,
         rows_by_photo,
         receipts_by_photo,
         receipts_below_the_last_sequence,
-        report_of_the_lowest,
+        report_of_the_first_failure,
         key_groups_by_key,
         children_after_parents,
     ],
@@ -245,14 +245,15 @@ def _change_views(function: Function, patch: pytest.MonkeyPatch, **changes: Any)
 
 
 def _change_transactions(
-    function: Function, patch: pytest.MonkeyPatch, which: Callable[[Any], bool]
+    function: Function, patch: pytest.MonkeyPatch, is_changed: Callable[[Any], bool]
 ) -> None:
+    """Remove the conditions of the transactions for whose rows `is_changed` is true."""
     counting = function.part("counting")
     make = counting.transaction
 
     def transaction(table: str, segment: Any, now: Any, seen: Any) -> Any:
         actions = make(table, segment, now, seen)
-        for action in actions if which(seen) else ():
+        for action in actions if is_changed(seen) else ():
             action["Update"].pop("ConditionExpression", None)
         return actions
 

@@ -8,27 +8,32 @@ from localcloud.event_sources.records import Record
 
 
 class Order:
-    """Records of a key come in order, each once all before it are settled, one batch at a time."""
+    """Checks that records of a key are delivered in order and in one batch at a time.
+
+    A record may be delivered when all earlier records of its key are settled.
+    """
 
     def __init__(self) -> None:
         self._predecessors: dict[str, str | None] = {}  # of the same key
         self._newest: dict[str, str] = {}
-        self._settled: set[str] = set()  # processed or discarded, in this or an earlier life
+        self._settled: set[str] = set()  # processed or discarded, by this or an earlier engine
 
     def note(self, record: Record) -> None:
         """A record is in the stream."""
         self._predecessors[record.sequence_number] = self._newest.get(record.key)
         self._newest[record.key] = record.sequence_number
 
-    def watch(self, event: str, under_way: Iterable[str]) -> None:
-        """An event is delivered while others are."""
-        busy = {key for other in under_way for _, key in identities(other)}
-        came = set(self._settled)
+    def check(self, event: str, running: Iterable[str]) -> None:
+        """Check an event that is delivered while the events of `running` are processed."""
+        busy = {key for other in running for _, key in identities(other)}
+        settled_before = set(self._settled)
         for number, key in identities(event):
-            assert key not in busy, "two batches of a key at once"
+            assert key not in busy, "two batches of a key at the same time"
             predecessor = self._predecessors[number]
-            assert predecessor is None or predecessor in came, "a record was overtaken"
-            came.add(number)
+            assert predecessor is None or predecessor in settled_before, (
+                "a record was delivered before an earlier one of its key was settled"
+            )
+            settled_before.add(number)
 
     def settle(self, event: str, answer: dict[str, Any]) -> None:
         """Records that are not reported are settled."""

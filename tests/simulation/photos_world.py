@@ -1,4 +1,4 @@
-"""Histories of photos: the changes of the source, and what the catalog must show."""
+"""Histories of photos: the changes of the photos table, and the rows that the catalog must have."""
 
 import hashlib
 import json
@@ -32,12 +32,12 @@ POISON: Final[tuple[dict[str, Any], ...]] = (
     {"renditions": {"L": []}},
     {"bytes": {"BOOL": True}},
     {"owner": {"M": {}}},
-    {"version": {"N": "1.5"}},  # what the function raises on: once, or it were a broken release
+    {"version": {"N": "1.5"}},  # the function raises on it; two would look like a broken release
 )
 
 
 class TableStream(MemoryStream):
-    """Of a table that has partitions; a shard is closed after some hours, and another follows."""
+    """A table's stream: `roll_over` closes a shard and opens the next, as DynamoDB does."""
 
     def write(self, change: dict[str, Any]) -> Record:
         """`change` is a record of `PhotosTable`."""
@@ -55,14 +55,14 @@ class TableStream(MemoryStream):
         target.records.append(record)
         return record
 
-    def roll(self, shard_id: str) -> None:
+    def roll_over(self, shard_id: str) -> None:
         shard = self.all[shard_id]
         shard.closed = True
         self._add((shard_id,), shard.low, shard.high)
 
 
-class Photos(World):
-    """`public` is what the catalog may show: by sequence number, the version and its row."""
+class PhotosWorld(World):
+    """`public` has each row that the catalog may show, by the sequence number of the change."""
 
     longest_call = 9
     stream: TableStream
@@ -97,15 +97,15 @@ class Photos(World):
         self.patches.setattr(catalog, "catalog_row", row_as_released)
 
     def send(self, which: int, _: str) -> None:
-        """Some steps in the lives of photos."""
+        """Change one photo or several."""
         for place in range(1 + which % 6):
             slot = (which // 6 + place * (which // 24 % 2)) % 4
-            number = self._put(self._step(slot, which // 48 + place))
+            number = self._put(self._change(slot, which // 48 + place))
             if (which + place) % 4 == 0:
                 self.failing_records.add(number)
 
     def poison(self, which: int, _: str) -> None:
-        """Write a row without a photo."""
+        """Write a row that is not a valid photo."""
         kind = POISON[which // 4 % len(POISON)]
         if kind is POISON[-1] and any("1.5" in json.dumps(each) for each in self.sent.values()):
             kind = POISON[0]
@@ -116,14 +116,14 @@ class Photos(World):
 
     def reshard(self, which: int, _: str) -> None:
         shards = self.stream.open_shards()
-        self.stream.roll(shards[which % len(shards)])
+        self.stream.roll_over(shards[which % len(shards)])
         tally.events["shards rolled over"] += 1
 
     def outage(self, which: int, fault: str) -> None:
         if which % 5:
             super().outage(which // 5, fault)
         else:
-            self.cdn.out = not self.cdn.out
+            self.cdn.unavailable = not self.cdn.unavailable
 
     def check_drained(self) -> None:
         waiting = {number for _, number in self.in_bucket("")}
@@ -131,36 +131,38 @@ class Photos(World):
         for number, row in self.public.items():
             found = rows.get(row["photo_id"], {"version": 0})
             if found["version"] == row["version"]:
-                assert found == row, "the catalog shows something else"
+                assert found == row, "a catalog row differs from its photo"
             assert found["version"] >= row["version"] or number in waiting, "a change is lost"
         for number, tag in self.deleted.items():
-            assert tag in self.cdn.forgotten or number in waiting, "a deletion is not handed on"
+            assert tag in self.cdn.invalidated or number in waiting, (
+                "a deleted photo was not invalidated"
+            )
         assert self.poisonous <= waiting, "poison is lost"
         self.check_quarantine(self.poisonous)
 
     def check_redriven(self) -> None:
         source = {row["photo_id"]: row for row in self.public.values()}
-        assert self._rows() == source, "the catalog is not the filtered source"
-        assert self.cdn.forgotten == set(self.deleted.values()), (
-            "the CDN has forgotten too little, or too much"
+        assert self._rows() == source, "the catalog differs from the public photos"
+        assert self.cdn.invalidated == set(self.deleted.values()), (
+            "the invalidated photos are not the deleted photos"
         )
         self.check_redriven_bucket(self.poisonous)
 
-    def _step(self, slot: int, which: int) -> dict[str, Any]:
+    def _change(self, slot: int, which: int) -> dict[str, Any]:
         photo_id = self.photos[slot]
         photo = self.source.rows.get(photo_id)
-        ways: tuple[Callable[[str], dict[str, Any]], ...]
+        changes: tuple[Callable[[str], dict[str, Any]], ...]
         match photo and photo.status:
             case None:
-                ways = (self.source.create,)
+                changes = (self.source.create,)
             case Status.PENDING:
-                ways = (self.source.settle,) * 4 + (self.source.delete, self.source.fail)
+                changes = (self.source.settle,) * 4 + (self.source.delete, self.source.fail)
             case Status.DELETED:
-                ways = (self.source.expire,)
+                changes = (self.source.expire,)
                 self.photos[slot] = f"{photo_id.partition('.')[0]}.{len(self.sent)}"
             case _:
-                ways = (self.source.rename, self.source.rename, self.source.delete)
-        return ways[which % len(ways)](photo_id)
+                changes = (self.source.rename, self.source.rename, self.source.delete)
+        return changes[which % len(changes)](photo_id)
 
     def _put(self, change: dict[str, Any]) -> str:
         record = self.stream.write(change)
@@ -177,12 +179,14 @@ class Photos(World):
         return number
 
     def _watch(self, _: str, request: dict[str, Any], call: Callable[[], Any]) -> Any:
-        """Versions of a photo are written in order, and none behind one that failed."""
+        """Check that versions of a photo are written in order, and none after one that failed."""
         photo_id, version = request["Item"]["photo_id"]["S"], int(request["Item"]["version"]["N"])
         context = THREAD.clock
         assert isinstance(context, Context)
         if photo_id in context.failed:
-            self.violations.append("a photo went on behind a change that failed")
+            self.violations.append(
+                "a change was written after an earlier change of its photo had failed"
+            )
         try:
             answer = call()
         except ConditionalCheckFailedError:
@@ -191,23 +195,23 @@ class Photos(World):
             context.failed.add(photo_id)
             raise
         if version <= self._written.get(photo_id, 0):
-            self.violations.append("a photo went back to an older version")
+            self.violations.append("an older version of a photo was written")
         self._written[photo_id] = version
         return answer
 
     def _watch_cdn(self, paths: list[str]) -> None:
-        """The photo must not be visible any more, or CloudFront would cache it again."""
-        standing = {
+        """Check that the catalog has the tombstones, or CloudFront would cache the photos again."""
+        tombstones = {
             f"#{photo_tag(item['photo_id']['S'])}"
             for item in self.tables.items(TABLE)
             if item["status"]["S"] == Status.DELETED
         }
-        if not set(paths) <= standing:
-            self.violations.append("a photo was invalidated before its tombstone stood")
+        if not set(paths) <= tombstones:
+            self.violations.append("a photo was invalidated before its tombstone was written")
 
-    def _calm_down(self) -> None:
-        self.cdn.out = False
-        super()._calm_down()
+    def _end_failures(self) -> None:
+        self.cdn.unavailable = False
+        super()._end_failures()
 
     def _rows(self) -> dict[str, dict[str, Any]]:
         rows = [from_item(item, dict) for item in self.tables.items(TABLE)]

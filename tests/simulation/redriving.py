@@ -35,14 +35,14 @@ _TARGETS = Targets(
 )
 
 
-def redrive(bucket: Bucket, invoke: Invoke, complain: Callable[[str], None]) -> None:
-    """Replay all failures, and delete those that were processed; an error of AWS ends it early."""
+def redrive(bucket: Bucket, invoke: Invoke, report: Callable[[str], None]) -> None:
+    """Replay all failures, and delete those that were processed; an error of AWS ends it."""
     stack = tool.FailureSource(bucket, _NoQueue(), _Lambda(invoke), BUCKET, "queue", _TARGETS)
     with contextlib.suppress(ClientError, BotoCoreError):
         waiting = []
         for each in tool.failures(stack, tool.KINDS):
             if isinstance(each, tool.Refusal):
-                complain(each.reason)
+                report(each.reason)
             else:
                 waiting.append(each)
         for failure in sorted(waiting, key=lambda each: (each.kind, each.since)):
@@ -52,7 +52,7 @@ def redrive(bucket: Bucket, invoke: Invoke, complain: Callable[[str], None]) -> 
 
 
 class _NoQueue:
-    """The failed-events queue, which streams never come to."""
+    """The failed-events queue: always empty, because streams have another destination."""
 
     def receive_message(self, **_: object) -> dict[str, Any]:
         return {}
@@ -70,7 +70,7 @@ class _Lambda:
         except Exception as error:  # noqa: BLE001 - the function's own
             return _answer({"errorMessage": str(error)}, FunctionError="Unhandled")
         if answer.function_error:
-            return _answer({"errorMessage": "died"}, FunctionError="Unhandled")
+            return _answer({"errorMessage": "crashed"}, FunctionError="Unhandled")
         return _answer(answer.payload)
 
 

@@ -11,16 +11,23 @@ from tests.simulation import tally
 from tests.simulation.call_faults import FAULTS, NO_FAULT
 from tests.simulation.functions import Function
 from tests.simulation.moves import Move, Setup
-from tests.simulation.photos_world import Photos
-from tests.simulation.views_world import Views
+from tests.simulation.photos_world import PhotosWorld
+from tests.simulation.views_world import ViewsWorld
 
-WITH_FAULT = {"sweep": 6, "go": 6, "redrive": 2, "deliver_again": 1}  # how often, of each fault
-WITHOUT = {"send": 70, "begin": 56, "finish": 56, "deploy": 28, "throttle": 21} | dict.fromkeys(
-    ("save", "restart", "wait", "outage", "land", "poison", "reshard"), 14
+# How often each move is chosen; moves with a fault, for each fault.
+WITH_FAULT = {"run_engine_once": 6, "advance": 6, "redrive": 2, "deliver_again": 1}
+WITHOUT_FAULT = {
+    "send": 70,
+    "begin": 56,
+    "finish": 56,
+    "deploy": 28,
+    "throttle": 21,
+} | dict.fromkeys(
+    ("save_checkpoints", "restart", "wait", "outage", "late_call", "poison", "reshard"), 14
 )
 CHOICES = (*(NO_FAULT,) * 5, *FAULTS)  # of faults
 VERBS = [
-    *((verb, NO_FAULT) for verb, weight in WITHOUT.items() for _ in range(weight)),
+    *((verb, NO_FAULT) for verb, weight in WITHOUT_FAULT.items() for _ in range(weight)),
     *(
         (verb, fault)
         for verb, weight in WITH_FAULT.items()
@@ -28,16 +35,16 @@ VERBS = [
         for _ in range(weight)
     ),
 ]
-WORLDS = {"view_counter": Views, "catalog_replicator": Photos}
+WORLDS = {"view_counter": ViewsWorld, "catalog_replicator": PhotosWorld}
 
 
-def histories(acts: int = 10) -> st.SearchStrategy[list[Move]]:
+def histories(parts: int = 10) -> st.SearchStrategy[list[Move]]:
     """About fifty moves in several lists: a list cannot shrink below its minimum length."""
     move = st.tuples(st.sampled_from(VERBS), st.integers(0, 999)).map(
         lambda drawn: Move(drawn[0][0], drawn[1], drawn[0][1])
     )
-    act = st.lists(move, max_size=20)
-    return st.tuples(*[act] * acts).map(lambda chosen: [move for act in chosen for move in act])
+    part = st.lists(move, max_size=20)
+    return st.tuples(*[part] * parts).map(lambda drawn: [move for part in drawn for move in part])
 
 
 def setups() -> st.SearchStrategy[Setup]:
@@ -52,7 +59,7 @@ def setups() -> st.SearchStrategy[Setup]:
 
 
 def many(examples: int, **more: Any) -> Callable[[Any], Any]:
-    """The given number of histories; eight times as many, 10,000 in all, if SIMULATION=long."""
+    """Run this number of histories; eight times as many, 10,000 in all, if SIMULATION=long."""
     return settings(
         max_examples=examples * (8 if tally.LONG else 1),
         deadline=None,
@@ -62,9 +69,9 @@ def many(examples: int, **more: Any) -> Callable[[Any], Any]:
     )
 
 
-def live(function: Function, setup: Setup, moves: Sequence[Move]) -> None:
+def run_history(function: Function, setup: Setup, moves: Sequence[Move]) -> None:
     """Run a history of that function, and count it as passed."""
     started = time.monotonic()
-    WORLDS[function.folder](function, setup).live(moves)
+    WORLDS[function.folder](function, setup).run(moves)
     tally.histories[function.folder] += 1
     tally.seconds[function.folder] += time.monotonic() - started

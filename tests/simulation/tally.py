@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-# In the environment it reaches the workers of pytest-xdist, which all use the same one then.
+# In the environment, so that all workers of pytest-xdist use the same seed.
 SEED = int(os.environ.get("SIMULATION_SEED") or random.SystemRandom().randrange(2**32))
 os.environ["SIMULATION_SEED"] = str(SEED)
 LONG = os.environ.get("SIMULATION") == "long"
@@ -21,7 +21,7 @@ mutations: dict[str, str] = {}
 
 @contextlib.contextmanager
 def not_counting() -> Iterator[None]:
-    """Histories of a mutation are not counted."""
+    """Restore the counts at the end: histories of a mutation are not counted."""
     before = events.copy(), faults.copy()
     yield
     for counter, counts in zip((events, faults), before, strict=True):
@@ -45,16 +45,16 @@ def lines() -> list[str]:
     """The summary; empty if no history was run."""
     if not histories and not mutations:
         return []
-    spent = ", ".join(
+    by_function = ", ".join(
         f"{count:,} of {name} ({count / seconds[name]:.0f}/s)"
         for name, count in sorted(histories.items())
     )
     return [
-        f"survived {histories.total():,} histories: {spent}",
-        f"  in which: {_listed(events)}",
-        f"survived {faults.total():,} faults: {_listed(faults)}",
-        *(f"found without {name}: {how}" for name, how in mutations.items()),
-        f"the same again: SIMULATION_SEED={SEED}{' SIMULATION=long' if LONG else ''}",
+        f"passed {histories.total():,} histories: {by_function}",
+        f"  events: {_listed(events)}",
+        f"  {faults.total():,} faults: {_listed(faults)}",
+        *(f"failed without {name}: {failure}" for name, failure in mutations.items()),
+        f"repeat with: SIMULATION_SEED={SEED}{' SIMULATION=long' if LONG else ''}",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Random histories: under all faults every record is processed or kept, in order by key."""
+"""Random histories: with all faults, each record is processed or kept, in order per key."""
 
 import json
 from collections import defaultdict
@@ -38,7 +38,7 @@ MOVES = st.sampled_from(
     ["read"] * 4 + ["begin"] * 8 + ["finish"] * 8 + ["pass time", "crash", "split", "merge"]
 )
 HISTORIES = st.lists(st.one_of(BURSTS, *[MOVES] * 6), min_size=20, max_size=80)
-ANSWERS = st.sampled_from(["fine"] * 3 + ["partial"] * 3 + ["dies", "throttled", "garbage"])
+ANSWERS = st.sampled_from(["success"] * 3 + ["partial"] * 3 + ["crashes", "throttled", "invalid"])
 
 
 class History(Bench):
@@ -51,7 +51,7 @@ class History(Bench):
         self.keys: dict[str, str] = {}
         self.in_order: dict[str, list[str]] = defaultdict(list)
         self.under_way: list[tuple[Task, Result]] = []
-        self.healed = False
+        self.failures_are_over = False
         self.function = self.answer
 
     def put_one(self, key: str, *, poison: bool) -> None:
@@ -62,20 +62,22 @@ class History(Bench):
     def answer(self, records: list[Any]) -> Any:
         numbers = sequence_numbers(records)
         self.check_order(numbers)
-        kind = "fine" if self.healed else self.data.draw(ANSWERS, label="answer")
+        kind = "success" if self.failures_are_over else self.data.draw(ANSWERS, label="answer")
         if kind == "throttled":
             return throttled(records)
-        if kind == "dies" or (kind == "fine" and self.is_poisoned(records)):
+        if kind == "crashes" or (kind == "success" and self.is_poisoned(records)):
             return unhandled(records)
-        if kind == "garbage":
+        if kind == "invalid":
             return Answer(failures("unknown") if self.mapping.reports_item_failures else None)
         if kind == "partial" and self.mapping.reports_item_failures:
             return failures(self.data.draw(st.sampled_from(numbers), label="first that failed"))
         return failures()
 
     def keep(self, discarded: Discarded) -> None:
-        if not self.healed and self.data.draw(st.booleans(), label="destination is away"):
-            raise DestinationError("away")
+        if not self.failures_are_over and self.data.draw(
+            st.booleans(), label="destination is unavailable"
+        ):
+            raise DestinationError("unavailable")
         self.kept.append(discarded)
 
     def is_poisoned(self, records: list[Any]) -> bool:
@@ -89,19 +91,23 @@ class History(Bench):
             assert set(earlier) <= self.done | before, f"{key} is out of order"
             before.add(number)
 
-    def check_keys_apart(self) -> None:
-        at_work = [
+    def check_one_batch_per_key(self) -> None:
+        keys_of_batches = [
             {record["kinesis"]["partitionKey"] for record in json.loads(task.event)["Records"]}
             for task, _ in self.under_way
             if isinstance(task, BatchInvocation)
         ]
-        assert sum(map(len, at_work)) == len(set().union(*at_work)), "one key, two batches"
+        assert sum(map(len, keys_of_batches)) == len(set().union(*keys_of_batches)), (
+            "two batches of one key at the same time"
+        )
 
     def check_checkpoints(self) -> None:
         for shard_id, saved in self.engine.checkpoints().get("shards", {}).items():
             for record in self.stream.all[shard_id].records:
                 if int(record.sequence_number) <= int(saved["after"] or 0) or saved["ended"]:
-                    assert record.sequence_number in self.done, "the checkpoint ran ahead"
+                    assert record.sequence_number in self.done, (
+                        "the checkpoint is after a record that is not done"
+                    )
 
     def read(self) -> None:
         """Find new shards, and read from those that were ready before."""
@@ -114,7 +120,7 @@ class History(Bench):
         if ready:
             task = self.engine.begin(self.data.draw(st.sampled_from(ready), label="begin"))
             self.under_way.append((task, self.engine.perform(task)))
-            self.check_keys_apart()
+            self.check_one_batch_per_key()
 
     def finish(self) -> None:
         if self.under_way:
@@ -161,8 +167,8 @@ class History(Bench):
                 ranges = sorted(shards, key=lambda each: self.stream.all[each].low)
                 self.stream.merge(*ranges[:2])
 
-    def end_well(self) -> None:
-        self.healed = True
+    def finish_without_failures(self) -> None:
+        self.failures_are_over = True
         while self.under_way:
             self.finish()
         for _ in range(2000):
@@ -182,7 +188,7 @@ class History(Bench):
 
 @settings(max_examples=150, deadline=None)
 @given(settings=MAPPINGS, moves=HISTORIES, data=st.data())
-def test_every_record_is_processed_or_kept_in_order_by_key(
+def test_every_record_is_processed_or_kept_in_order_per_key(
     settings: dict[str, Any], moves: list[Any], data: st.DataObject
 ):
     history = History(settings, data)
@@ -192,5 +198,5 @@ def test_every_record_is_processed_or_kept_in_order_by_key(
             continue
         for key, poison in move:
             history.put_one(key, poison=poison)
-    history.end_well()
+    history.finish_without_failures()
     assert history.done == set(history.keys)

@@ -1,4 +1,4 @@
-"""The simulation can fail: for each removed safeguard it finds a history that shows the error."""
+"""Each test removes one safeguard, and expects the simulation to find a history that fails."""
 
 import time
 
@@ -17,7 +17,7 @@ from tests.simulation.scenarios import WORLDS, histories, many, setups
     [(folder, mutation) for folder, each in MUTATIONS.items() for mutation in each],
     ids=lambda value: getattr(value, "__name__", None),
 )
-def test_history_that_needs_the_guard_is_found(
+def test_history_fails_without_the_safeguard(
     functions: dict[str, Function],
     monkeypatch: pytest.MonkeyPatch,
     folder: str,
@@ -25,21 +25,25 @@ def test_history_that_needs_the_guard_is_found(
 ):
     function = functions[folder]
     mutation(function, monkeypatch)
-    lived = 0
+    histories_run = 0
 
     @many(2000, phases=[Phase.generate], database=None)
     @seed(tally.SEED)
     @given(setup=setups(), moves=histories())
-    def live(setup: Setup, moves: list[Move]) -> None:
-        nonlocal lived
-        lived += 1
-        WORLDS[folder](function, setup).live(moves)
+    def run(setup: Setup, moves: list[Move]) -> None:
+        nonlocal histories_run
+        histories_run += 1
+        WORLDS[folder](function, setup).run(moves)
 
     started = time.monotonic()
     with tally.not_counting(), pytest.raises(AssertionError) as found:
-        live()
-    how = str(found.value).partition("\n")[0]
-    assert "the function raised" not in how, "the mutation does not fit the code any more"
+        run()
+    failure = str(found.value).partition("\n")[0]
+    assert "the function raised" not in failure, (
+        "the mutation breaks the function instead of removing a safeguard"
+    )
     name = mutation.__name__.replace("_", " ")
     seconds = time.monotonic() - started
-    tally.mutations[f"{name} of {folder}"] = f"{how!r} in history {lived - 1} after {seconds:.1f} s"
+    tally.mutations[f"{name} of {folder}"] = (
+        f"{failure!r} in history {histories_run - 1} after {seconds:.1f} s"
+    )

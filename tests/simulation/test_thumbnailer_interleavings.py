@@ -1,7 +1,7 @@
-"""Deliveries, uploads, removals and the owner's delete in any order, cut between any two calls.
+"""Deliveries, uploads, removals and the owner's delete, in any order and with crashes anywhere.
 
-Each run is a thread that waits before its every call until the episode lets it go on, crashes it or
-refuses the call, so that nothing but the seed decides. `SEEDS=100000:200000` tries others.
+Each run is a thread that waits before its every call until the history continues it, crashes it or
+refuses the call, so that the seed alone decides. `SEEDS=100000:200000` runs other seeds.
 """
 
 import contextlib
@@ -28,7 +28,13 @@ from thumbnailer.renditions import EncodedRendition, RenderedPhoto, UnusablePhot
 PHOTO_ID = "019a9fb2-0c7b-7c3e-9a52-6f0d3b1e8a41"
 NOW = datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC)
 FAULT_ERRORS = (CrashError, ClientError, ReadTimeoutError)
-FAULTS = ("crashes", "is refused", "crashes after", "times out after", "is sent twice")
+FAULTS = (
+    "crashes",
+    "is refused",
+    "crashes after the call",
+    "times out after the call",
+    "is sent twice",
+)
 OWNER = None
 REMOVED = RemovedObject("uploads", upload_key(PHOTO_ID), "AWS:EXAMPLE")
 
@@ -60,7 +66,7 @@ class Run:
         Run.current.run = self
         try:
             work()
-        except BaseException as error:  # noqa: BLE001 - the episode looks at it, in its own thread
+        except BaseException as error:  # noqa: BLE001 - the history checks it, in its own thread
             self.error = error
         self.alive = False
         self._stopped.release()
@@ -72,7 +78,7 @@ class Run:
         self._stopped.acquire()
 
     def call[T](self, effect: Callable[[], T]) -> T:
-        """A call to AWS with the fault that the episode chooses."""
+        """A call to AWS with the fault that the history chooses."""
         self._stopped.release()
         self._go.acquire()
         match self._fault:
@@ -80,10 +86,10 @@ class Run:
                 raise CrashError
             case "is refused":
                 raise refusal("SlowDown")
-            case "crashes after":
+            case "crashes after the call":
                 effect()
                 raise CrashError
-            case "times out after":
+            case "times out after the call":
                 effect()
                 raise ReadTimeoutError(endpoint_url="https://aws")
             case "is sent twice":  # its first answer was lost, and botocore tried again
@@ -133,7 +139,7 @@ class Aws:
         version = {"N": str(int(self.item["version"]["N"]) + 1)}
         self.item = self.item | {"version": version} | {names[n]: values[v] for n, v in pairs}
         self.settled_late = self.upload is None
-        self._notice()
+        self._note_missing_original()
 
     def get_object(self, *, IfMatch: str, **_: object) -> dict[str, Any]:  # noqa: N803
         return Run.current.run.call(lambda: self._get(IfMatch.strip('"')))
@@ -155,7 +161,7 @@ class Aws:
             Run.current.run.call(lambda: self.media.discard(Key))
 
     def _remove(self, etag: str) -> None:
-        self._get(etag)  # the same refusals
+        self._get(etag)  # it is refused for the same reasons
         self.remove_upload()
 
     def head_object(self, **_: object) -> None:
@@ -166,12 +172,12 @@ class Aws:
             raise refusal("404")
 
     def remove_upload(self) -> None:
-        """S3 may send an event also if there was no object."""
+        """Remove the object and send an event, also if there was no object, as S3 may do."""
         self.upload = None
         self.removals += 1
-        self._notice()
+        self._note_missing_original()
 
-    def _notice(self) -> None:
+    def _note_missing_original(self) -> None:
         photo = self.photo
         if photo and photo.status is Status.READY and self.upload is None:
             self.was_missing = True
@@ -198,12 +204,12 @@ class Aws:
         self.item = self.item | to_item({"status": Status.DELETED, "version": photo.version + 1})
 
 
-class Episode:
+class History:
     """The history of one photo, drawn from the seed."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311
-        self.history: list[str] = []
+        self.log: list[str] = []
         self.aws = Aws()
         clients: Any = {"s3": self.aws, "dynamodb": self.aws}
         self.thumbnailer = core.Thumbnailer(
@@ -215,63 +221,63 @@ class Episode:
         )
         self.uploads: list[UploadedObject] = []
         self.sent: list[Event] = []
-        self.owed: list[Event] = []
+        self.undelivered: list[Event] = []
         self.runs: list[tuple[str, Run, Event | None]] = []
         self.deleted = False
         self.reported = False
         self.replaces = self.random.random() < 0.5
 
-    def live(self) -> None:
+    def run(self) -> None:
         """Random moves first; then S3 and Lambda deliver until everything is processed."""
-        happenings = (
+        moves = (
             self.upload,
             self.deliver,
             self.deliver_again,
-            self.go_on,
+            self.advance_some,
             self.delete,
             self.remove_original,
         )
-        # Each episode has its own weights, so that different kinds of moves dominate.
+        # Each history has its own weights, so that different kinds of moves dominate.
         weights = [1, 2, *(self.random.choice(each) for each in ((0, 1), (4,), (0, 1), (0, 1)))]
         self.upload()
         for _ in range(self.random.randint(2, 15)):
-            self.random.choices(happenings, weights)[0]()
-            self.owe_removals()
-        while self.runs or self.owed or self.is_abandoned():
+            self.random.choices(moves, weights)[0]()
+            self.send_removals()
+        while self.runs or self.undelivered or self.is_abandoned():
             if self.runs:
-                self.advance(self.random.choice(self.runs), "goes on")
-            elif self.owed:
+                self.advance(self.random.choice(self.runs), "continues")
+            elif self.undelivered:
                 self.deliver()
             else:
                 self.upload()
-            self.owe_removals()
+            self.send_removals()
         self.check_end_state()
 
     def upload(self) -> None:
-        """Only the first upload, or in some episodes uploads that replace the object."""
+        """Only the first upload, or in some histories uploads that replace the object."""
         if self.aws.upload and not self.replaces:
             return
         data = self.random.choice((b"harbour", b"harbour", b"beach", b"beach", b"broken"))
         etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
         self.aws.upload = (etag, data)
         self.uploads.append(UploadedObject("uploads", upload_key(PHOTO_ID), etag, NOW))
-        self.owe(self.uploads[-1])
-        self.history.append(f"upload {data!r} with ETag {etag[:4]}")
+        self.send(self.uploads[-1])
+        self.log.append(f"upload {data!r} with ETag {etag[:4]}")
 
     def remove_original(self) -> None:
-        """What a person does by hand."""
+        """Remove the original as a person may do by hand."""
         if self.aws.upload:
             self.aws.remove_upload()
-            self.history.append("the original is removed by hand")
+            self.log.append("the original is removed by hand")
 
-    def owe_removals(self) -> None:
+    def send_removals(self) -> None:
         while self.aws.removals:
             self.aws.removals -= 1
-            self.owe(REMOVED)
+            self.send(REMOVED)
 
-    def owe(self, event: Event) -> None:
+    def send(self, event: Event) -> None:
         self.sent.append(event)
-        self.owed.append(event)
+        self.undelivered.append(event)
 
     def is_abandoned(self) -> bool:
         """Whether the upload was removed before it was processed."""
@@ -279,8 +285,8 @@ class Episode:
         return photo is not None and photo.status is Status.PENDING and self.aws.upload is None
 
     def deliver(self) -> None:
-        if self.owed:
-            self.start(self.owed.pop(self.random.randrange(len(self.owed))))
+        if self.undelivered:
+            self.start(self.undelivered.pop(self.random.randrange(len(self.undelivered))))
 
     def deliver_again(self) -> None:
         if self.sent:
@@ -288,8 +294,8 @@ class Episode:
 
     def start(self, event: Event) -> None:
         kind = event.etag[:4] if isinstance(event, UploadedObject) else "a removal"
-        name = f"run {len(self.history)} of {kind}"
-        self.history.append(name)
+        name = f"run {len(self.log)} of {kind}"
+        self.log.append(name)
         self.runs.append((name, Run(lambda: self.handle(event)), event))
 
     def handle(self, event: Event) -> None:
@@ -305,14 +311,14 @@ class Episode:
             self.runs.append(("the owner's delete", Run(self.aws.delete_photo), OWNER))
         elif self.aws.photo and self.aws.photo.status is Status.DELETED:
             self.aws.item = None
-            self.history.append("the record expires")
+            self.log.append("the record expires")
 
-    def go_on(self) -> None:
+    def advance_some(self) -> None:
         """Advance one run by some calls; the last call may get a fault."""
         if self.runs:
             chosen = self.random.choice(self.runs)
             for _ in range(self.random.randint(0, 6)):
-                self.advance(chosen, "goes on")
+                self.advance(chosen, "continues")
             if self.random.random() < 0.7:
                 self.advance(chosen, self.random.choice(FAULTS))
 
@@ -320,14 +326,14 @@ class Episode:
         name, run, event = chosen
         if chosen not in self.runs:
             return
-        fault = fault if event else "goes on"
+        fault = fault if event else "continues"
         if run.alive:
             run.advance(fault)
-        self.history.append(f"  {name} {fault}{'' if run.alive else ' and ends'}")
+        self.log.append(f"  {name} {fault}{'' if run.alive else ' and ends'}")
         if not run.alive:
             self.runs.remove(chosen)
             if event and isinstance(run.error, FAULT_ERRORS):
-                self.owed.append(event)
+                self.undelivered.append(event)
             elif run.error:
                 raise run.error
         if (photo := self.aws.photo) and photo.status is Status.READY:
@@ -345,24 +351,26 @@ class Episode:
             assert photo.etag in {upload.etag for upload in self.uploads}
         ready = photo is not None and photo.status is Status.READY
         named = photo.renditions.values() if photo and ready else ()
-        assert self.aws.media == {rendition.key for rendition in named}, "orphans"
+        assert self.aws.media == {rendition.key for rendition in named}, (
+            "the media bucket has other objects than the renditions of the photo"
+        )
         original = self.aws.upload and self.aws.upload[0]
         if self.deleted:
-            assert original is None, "the original of a deleted photo"
+            assert original is None, "the original of a deleted photo was not removed"
         elif photo and original is None:
-            seen = self.reported or self.aws.settled_late or photo.status is Status.FAILED
-            assert seen, "a missing original is not reported"
+            accounted = self.reported or self.aws.settled_late or photo.status is Status.FAILED
+            assert accounted, "a missing original is not reported"
         elif photo:
-            assert original == photo.etag, "an original of other renditions"
+            assert original == photo.etag, "the original is not the one of the renditions"
 
 
-def test_any_order_and_any_crash_end_in_one_state(monkeypatch: pytest.MonkeyPatch):
+def test_every_order_and_every_crash_end_in_the_expected_state(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(core, "render", render)
     first, last = os.environ.get("SEEDS", "0:1000").split(":")
     for seed in range(int(first), int(last)):
-        episode = Episode(seed)
+        history = History(seed)
         try:
-            episode.live()
+            history.run()
         except BaseException as error:
-            error.add_note("\n".join((f"SEEDS={seed}:{seed + 1}", *episode.history)))
+            error.add_note("\n".join((f"SEEDS={seed}:{seed + 1}", *history.log)))
             raise

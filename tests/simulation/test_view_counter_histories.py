@@ -39,12 +39,12 @@ FAULTS = (
     "lost answer",
     "throttle",
     "photo busy",
-    "meanwhile",
-    "meanwhile",
+    "concurrent",
+    "concurrent",
 )
 MOST_TRIES = 3
 KEYS = (photo(0), photo(1), photo(2), f"{photo(0)}#3")
-KINDS = ("good", "good", "strange", "strange", "poison")
+KINDS = ("good", "good", "failing", "failing", "poison")
 read = view_counter.view_records._read
 
 
@@ -53,16 +53,16 @@ class Bucket:
 
     def __init__(self) -> None:
         self.objects: dict[str, list[Record]] = {}
-        self.is_out = False
+        self.is_unavailable = False
 
     def put_object(self, *, Key: str, Body: bytes, **_: object) -> None:  # noqa: N803
-        if self.is_out:
+        if self.is_unavailable:
             raise refusal("SlowDown")
         self.objects[Key] = [json.loads(Body)["record"]]
 
 
-class Slot:
-    """One of the shard's two sequences of batches; a partition key is always in the same one."""
+class KeyGroup:
+    """One of the shard's two key groups; a partition key is always in the same one."""
 
     def __init__(self) -> None:
         self.waiting: list[Record] = []
@@ -81,18 +81,18 @@ class History(RuleBasedStateMachine):
         self.module.s3 = self.bucket
         # Without Powertools, whose metrics cannot be nested.
         self.handler = inspect.unwrap(self.module.handler)
-        self.slots = [Slot(), Slot()]
+        self.groups = [KeyGroup(), KeyGroup()]
         self.sent: dict[int, tuple[str, Record]] = {}
         self.shard = self.discarded = 0
         self.fixed = False
         view_counter.view_records._read = self.read
 
     def read(self, kinesis: dict[str, Any], *key: str) -> tuple[int, str | None]:
-        if not self.fixed and kinesis["kinesisSchemaVersion"] == "strange":
+        if not self.fixed and kinesis["kinesisSchemaVersion"] == "failing":
             raise ZeroDivisionError
         return read(kinesis, *key)
 
-    # What the world does
+    # Senders, the stream, deployments and S3
 
     @rule(
         sent=st.lists(
@@ -112,9 +112,9 @@ class History(RuleBasedStateMachine):
                 data=b"poison" if kind == "poison" else None,
                 shard=f"shardId-{self.shard:012}",
             )
-            made["kinesis"]["kinesisSchemaVersion"] = kind  # the broken version raises on strange
+            made["kinesis"]["kinesisSchemaVersion"] = kind  # the broken release raises on "failing"
             self.sent[sequence] = (kind, made)
-            self.slots[number % 2].waiting.append(made)
+            self.groups[number % 2].waiting.append(made)
 
     @rule()
     def shard_splits(self) -> None:
@@ -126,9 +126,9 @@ class History(RuleBasedStateMachine):
 
     @rule()
     def s3_fails_or_recovers(self) -> None:
-        self.bucket.is_out = not self.bucket.is_out
+        self.bucket.is_unavailable = not self.bucket.is_unavailable
 
-    # What Lambda does
+    # Lambda
 
     @rule(
         which=st.integers(0, 1),
@@ -138,47 +138,47 @@ class History(RuleBasedStateMachine):
         number=st.integers(0, 2),
     )
     def batch_is_delivered(self, which: int, size: int, fault: str, call: int, number: int) -> None:
-        """Deliver a batch; retries may have other borders, and the last one keeps it whole."""
-        slot = self.slots[which]
-        shards = [each["eventID"].partition(":")[0] for each in slot.waiting]
-        batch = [each for each in slot.waiting[:size] if each["eventID"].startswith(shards[0])]
+        """Deliver a batch. A retry may have another size, and the last one discards the batch."""
+        group = self.groups[which]
+        shards = [each["eventID"].partition(":")[0] for each in group.waiting]
+        batch = [each for each in group.waiting[:size] if each["eventID"].startswith(shards[0])]
         if not batch:
             return
-        other = self.slots[1 - which]
+        other = self.groups[1 - which]
         event = {"Records": batch}
-        answer = self.invoke(event, fault, call, number, lambda: self.steady(other))
+        answer = self.invoke(event, fault, call, number, lambda: self.deliver_one(other))
         done = len(batch)
         if answer is None:
             done = 0
         elif failures := answer["batchItemFailures"]:
             numbers = [each["kinesis"]["sequenceNumber"] for each in batch]
             done = numbers.index(failures[0]["itemIdentifier"])
-        slot.tries = slot.tries + 1 if done == 0 else 0
-        if slot.tries == MOST_TRIES:
-            self.discard(slot, len(batch))
+        group.tries = group.tries + 1 if done == 0 else 0
+        if group.tries == MOST_TRIES:
+            self.discard(group, len(batch))
             return
-        del slot.waiting[:done]
+        del group.waiting[:done]
 
-    def steady(self, slot: Slot) -> None:
-        """A delivery during another one, without a fault."""
-        if batch := slot.waiting[:1]:
+    def deliver_one(self, group: KeyGroup) -> None:
+        """Deliver one record without a fault."""
+        if batch := group.waiting[:1]:
             answer = self.handler({"Records": batch}, Context(self.counting.clock))
             if not answer["batchItemFailures"]:
-                del slot.waiting[:1]
+                del group.waiting[:1]
 
-    def discard(self, slot: Slot, size: int) -> None:
+    def discard(self, group: KeyGroup, size: int) -> None:
         self.discarded += 1
-        self.bucket.objects[f"batch-{self.discarded}"] = slot.waiting[:size]
-        del slot.waiting[:size]
-        slot.tries = 0
+        self.bucket.objects[f"batch-{self.discarded}"] = group.waiting[:size]
+        del group.waiting[:size]
+        group.tries = 0
 
-    @precondition(lambda self: any(slot.waiting for slot in self.slots))
+    @precondition(lambda self: any(group.waiting for group in self.groups))
     @rule(size=st.integers(1, 8))
     def records_get_too_old(self, size: int) -> None:
-        slot = max(self.slots, key=lambda slot: len(slot.waiting))
-        self.discard(slot, size)
+        group = max(self.groups, key=lambda group: len(group.waiting))
+        self.discard(group, size)
 
-    # What an operator does
+    # The operator
 
     @precondition(lambda self: self.bucket.objects)
     @rule(
@@ -189,16 +189,16 @@ class History(RuleBasedStateMachine):
     )
     def failure_is_redriven(self, data: st.DataObject, fault: str, call: int, number: int) -> None:
         key = data.draw(st.sampled_from(sorted(self.bucket.objects)))
-        meanwhile = data.draw(
+        concurrent = data.draw(
             st.sampled_from(
                 [
                     lambda: self.redrive(key),
-                    lambda: self.steady(self.slots[0]),
-                    lambda: self.steady(self.slots[1]),
+                    lambda: self.deliver_one(self.groups[0]),
+                    lambda: self.deliver_one(self.groups[1]),
                 ]
             )
         )
-        self.redrive(key, fault, call, number, meanwhile)
+        self.redrive(key, fault, call, number, concurrent)
 
     def redrive(
         self,
@@ -206,18 +206,18 @@ class History(RuleBasedStateMachine):
         fault: str = "",
         call: int = 1,
         number: int = 0,
-        meanwhile: Callable[[], None] = lambda: None,
+        concurrent: Callable[[], None] = lambda: None,
     ) -> None:
         records = self.bucket.objects[key]
         event = {"redrive": {"records": records}}
-        answer = self.invoke(event, fault, call, number, meanwhile)
+        answer = self.invoke(event, fault, call, number, concurrent)
         if answer is None or answer["batchItemFailures"]:
             return
         assert answer["counted"] + answer["already_counted"] + answer["poison"] == len(records)
         if key.startswith("batch") or not answer["poison"]:
             self.bucket.objects.pop(key, None)
 
-    # What goes wrong
+    # Faults
 
     def invoke(
         self,
@@ -225,19 +225,19 @@ class History(RuleBasedStateMachine):
         fault: str,
         call: int,
         number: int,
-        meanwhile: Callable[[], None],
+        concurrent: Callable[[], None],
     ) -> dict[str, Any] | None:
         """The handler's answer, None if it was killed; call number `call` has the fault."""
         tables = self.counting.tables
         calls = 0
-        struck = False
+        has_acted = False
 
-        def strike(act: Callable[[], None]) -> Callable[..., None]:
+        def at_the_call(act: Callable[[], None]) -> Callable[..., None]:
             def hook(*_: object) -> None:
-                nonlocal calls, struck
+                nonlocal calls, has_acted
                 calls += 1
-                if calls >= call and not struck:
-                    struck = True
+                if calls >= call and not has_acted:
+                    has_acted = True
                     act()
 
             return hook
@@ -252,14 +252,14 @@ class History(RuleBasedStateMachine):
         timeout = ReadTimeoutError(endpoint_url="https://aws")
         match fault:
             case "crash before":
-                tables.before = strike(raises(CrashError()))
+                tables.before = at_the_call(raises(CrashError()))
             case "crash after":
-                tables.after = strike(raises(CrashError()))
+                tables.after = at_the_call(raises(CrashError()))
             case "lost answer":
-                tables.after = strike(raises(timeout))
+                tables.after = at_the_call(raises(timeout))
             case "throttle":
                 self.counting.clock.left = 10.05
-                tables.before = strike(raises(refusal("ThrottlingException")))
+                tables.before = at_the_call(raises(refusal("ThrottlingException")))
             case "photo busy":
                 self.counting.clock.left = 10.05 if call % 2 else 20
                 tables.busy = lambda action: (
@@ -267,8 +267,8 @@ class History(RuleBasedStateMachine):
                     if action["Key"]["photo_id"]["S"] == photo(number)
                     else None
                 )
-            case "meanwhile":
-                tables.before = strike(meanwhile)
+            case "concurrent":
+                tables.before = at_the_call(concurrent)
         try:
             return dict(self.handler(event, Context(self.counting.clock)))
         except (CrashError, ExceptionGroup):
@@ -277,7 +277,7 @@ class History(RuleBasedStateMachine):
             tables.before = tables.after = lambda *_: None
             tables.busy = lambda _: None
 
-    # What must hold
+    # Checks
 
     def good(self) -> Counter[str]:
         return Counter(
@@ -292,12 +292,12 @@ class History(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.fixed = True
-        self.bucket.is_out = False
-        for slot in self.slots:
-            while slot.waiting:
+        self.bucket.is_unavailable = False
+        for group in self.groups:
+            while group.waiting:
                 self.counting.clock.left = 20
-                self.steady(slot)
-        for _ in range(2):  # what is poison in a batch is in quarantine after the first
+                self.deliver_one(group)
+        for _ in range(2):  # the first redrive quarantines the poison of batches
             for key in sorted(self.bucket.objects):
                 self.redrive(key)
         self.counting.assert_counted(*(made for _, made in self.sent.values()))
@@ -313,7 +313,7 @@ def sequence_of(made: Record) -> int:
 
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The handler, silent, and with small transactions."""
+    """The handler, without logs and metrics, and with small transactions."""
     environment = {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
@@ -329,12 +329,12 @@ def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setattr(view_counter.view_records, "_read", read)
     monkeypatch.setattr(shared.quarantine, "MOST_UNEXPECTED", 3)
     module = importlib.reload(importlib.import_module("view_counter.handler"))
-    for powertool in ("logger", "metrics"):  # both would outlive this test
+    for powertool in ("logger", "metrics"):
         monkeypatch.setattr(module, powertool, Mock())
     return module
 
 
-def test_every_view_is_counted_once_and_every_poison_kept(module: ModuleType):
+def test_every_view_is_counted_once_and_all_poison_is_kept(module: ModuleType):
     run_state_machine_as_test(
         type("History", (History,), {"module": module}),
         settings=settings(

@@ -21,8 +21,8 @@ TABLE: Final = "ViewsTable"
 DAY: Final = 24 * 60 * 60
 OFFSETS: Final = (0, -40, -90, 30, DAY + 61, -DAY - 61)  # of a view's time from its arrival
 KEYS: Final = ("", "#0", "#3", "", "#f")  # what the partition key has after the photo id
-VIEWERS: Final = (None, "maria", None, "maria", "otto")  # pseudonyms, where a view has one
-STRANGER: Final = "not-a-photo"
+VIEWERS: Final = (None, "maria", None, "maria", "otto")  # None: the view has no pseudonym
+FOREIGN_ID: Final = "not-a-photo"
 
 
 def poison(photo_id: str, viewed_at: str) -> list[tuple[str, bytes]]:
@@ -44,15 +44,15 @@ def poison(photo_id: str, viewed_at: str) -> list[tuple[str, bytes]]:
         (f"{photo_id}#00", json.dumps(view).encode()),
         (f"{photo(99)}#0", json.dumps(view).encode()),
         (f"{photo_id}#0", b"not JSON"),
-        (STRANGER, json.dumps(view | {"photo_id": STRANGER}).encode()),
+        (FOREIGN_ID, json.dumps(view | {"photo_id": FOREIGN_ID}).encode()),
     ]
 
 
-class Views(World):
-    """`good` is what must be counted, photo and minute's row by sequence number.
+class ViewsWorld(World):
+    """`good` has the photo and the minute's row of each view, by its sequence number.
 
-    `viewers` has the pseudonym of a view that has one. `settled` says of each view with a receipt
-    whether it was counted (True) or left out, by the rule for the batch in which it got it.
+    `viewers` has the viewer's pseudonym of each view that has one. `settled` says of each view
+    with a receipt whether it was counted (True) or left out as a repeated view of its batch.
     """
 
     photos = tuple(photo(number) for number in range(4))
@@ -64,11 +64,11 @@ class Views(World):
         self.tables = FaultyTables(self.history_context, **{TABLE: ("photo_id", "period")})
         self.tables.throttled = self.throttled
         self.tables.watch = self._watch
-        self._guards: dict[tuple[str, str], str] = {}
+        self._last_sequences: dict[tuple[str, str], str] = {}
         self.viewers: dict[str, str] = {}
         self.settled: dict[str, bool] = {}
-        self._rules: list[tuple[dict[str, Any], set[str]]] = []  # by request of a transaction
-        self.tables.landed = self._settle
+        self._left_out: list[tuple[dict[str, Any], set[str]]] = []  # by request of a transaction
+        self.tables.took_effect = self._settle
         module, views = function.module, function.part("view_records")
         counter = module.ViewCounter(
             self.tables, TABLE, lambda: datetime.fromtimestamp(self.now, UTC), self._pause
@@ -84,17 +84,17 @@ class Views(World):
         self.patches.setattr(module, "view_counter", counter)
         read_batch = module.read_batch
 
-        def read_batch_noted(records: Any) -> Any:
+        def read_and_note_batch(records: Any) -> Any:
             noted = list(records)
             self._note_batch(noted)
             return read_batch(noted)
 
-        self.patches.setattr(module, "read_batch", read_batch_noted)
+        self.patches.setattr(module, "read_batch", read_and_note_batch)
         self.patches.setattr(views, "_read", read_as_released)
         self.patches.setattr(function.part("segments"), "_MOST_ROWS", setup.rows)
 
     def send(self, which: int, _: str) -> None:
-        """Some views, of one photo or of several."""
+        """Send views of one photo or of several."""
         for place in range(1 + which % 6):
             photo_id = self.photos[(which // 6 + place * (which // 24 % 2)) % 4]
             suffix = KEYS[which // 5 % len(KEYS)]
@@ -136,7 +136,7 @@ class Views(World):
         self.check_quarantine(self.poisonous)
 
     def check_redriven(self) -> None:
-        assert self._check_counts() == self.good.keys(), "views are lost in the end"
+        assert self._check_counts() == self.good.keys(), "views are lost after the redrive"
         self.check_redriven_bucket(self.poisonous)
 
     def _check_counts(self) -> set[str]:
@@ -157,11 +157,13 @@ class Views(World):
         assert minutes_of_totals(self.tables.items(TABLE), last_hour) == recent, (
             "the minutes in totals are wrong"
         )
-        assert all(self.settled[n] for n in settled - self.viewers.keys()), "left out without rule"
+        assert all(self.settled[n] for n in settled - self.viewers.keys()), (
+            "a view without a viewer was left out"
+        )
         seen = {(self.good[n][0], self.viewers[n]) for n in counted if n in self.viewers}
         for number in settled & self.viewers.keys():
-            waits = (self.good[number][0], self.viewers[number]) not in seen
-            assert not waits or settled != self.good.keys(), "no view of a viewer was counted"
+            is_missing = (self.good[number][0], self.viewers[number]) not in seen
+            assert not is_missing or settled != self.good.keys(), "no view of a viewer was counted"
         return settled
 
     @property
@@ -182,27 +184,27 @@ class Views(World):
         """Check that the `last_sequence` of a partition key never decreases."""
         context = THREAD.clock
         assert isinstance(context, Context)
-        self._rules.append((request, context.left_out))
+        self._left_out.append((request, context.left_out))
         answer = call()
         if operation == "TransactWriteItems":
             for row in self.tables.items(TABLE):
                 if row["period"]["S"].startswith("total"):
                     key = (row["photo_id"]["S"], row["period"]["S"])
-                    guard = row["last_sequence"]["S"]
-                    if guard < self._guards.get(key, ""):
-                        self.violations.append("a guard went back")
-                    self._guards[key] = guard
+                    last_sequence = row["last_sequence"]["S"]
+                    if last_sequence < self._last_sequences.get(key, ""):
+                        self.violations.append("a last_sequence decreased")
+                    self._last_sequences[key] = last_sequence
         return answer
 
     def _settle(self, operation: str, request: dict[str, Any]) -> None:
-        """Note whether each view with a new receipt was counted, by the rule of its batch."""
+        """Note of each view with a new receipt whether its batch counted it or left it out."""
         if operation == "TransactWriteItems":
-            [left_out] = [rule for each, rule in self._rules if each is request]
+            [left_out] = [numbers for each, numbers in self._left_out if each is request]
             for number in self._receipted() - self.settled.keys():
                 self.settled[number] = number not in left_out
 
     def _note_batch(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Which views of a batch the rule leaves out: all but the first of a photo and a viewer."""
+        """Note which views of a batch are left out: all but the first of a photo and a viewer."""
         numbers = sorted((each["kinesis"]["sequenceNumber"] for each in records), key=int)
         seen: set[tuple[str, str]] = set()
         left_out = set()

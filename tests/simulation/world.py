@@ -22,7 +22,7 @@ from tests.simulation import tally
 from tests.simulation.call_faults import NO_FAULT, HistoryContext, Run, faults_from, invocation
 from tests.simulation.clients import Bucket
 from tests.simulation.functions import Context, Function, plain
-from tests.simulation.moves import Flight, Move, Setup
+from tests.simulation.moves import Move, RunningTask, Setup
 from tests.simulation.order import Order, identity
 from tests.simulation.redriving import redrive
 from tests.support.faults import CrashError
@@ -48,9 +48,9 @@ class World:
             function.mapping, batch_size=setup.batch_size, maximum_retries=setup.retries
         )
         self.stream = stream(self.mapping, self.clock, setup.shards)
-        self.sent: dict[str, Any] = {}  # records as they stand in an event, by sequence number
+        self.sent: dict[str, Any] = {}  # records as events have them, by sequence number
         self.failing_records: set[str] = set()  # the records on which a faulty release raises
-        self.harmed: set[str] = set()  # what one has raised on
+        self.raised_on: set[str] = set()  # the records on which a release has raised
         self.release = "good"
         self.function_is_throttled = False
         self.throttled: set[str] = set()
@@ -59,8 +59,8 @@ class World:
         self.patches.setattr("shared.quarantine.MOST_UNEXPECTED", MOST_UNEXPECTED)
         self._order = Order()
         self._identifiers = itertools.count()
-        self._flights: list[Flight] = []
-        self._others: list[Run] = []  # redrives, and invocations that no engine waits for
+        self._running_tasks: list[RunningTask] = []
+        self._others: list[Run] = []  # redrives, and invocations that the engine does not wait for
         self._events: list[str] = []
         self._saved: list[dict[str, Any]] = [{}]
         self._engine = self._new_engine({})
@@ -68,22 +68,22 @@ class World:
     def clock(self) -> float:
         return self.now
 
-    def live(self, moves: Sequence[Move]) -> None:
+    def run(self, moves: Sequence[Move]) -> None:
         """Random failures, then delivery of the rest, then a redrive of the failures."""
         try:
             for move in moves:
-                self.history_context.story.append(repr(move))
+                self.history_context.log.append(repr(move))
                 getattr(self, move.verb)(move.which, move.fault)
-            self.history_context.story.append("the failures are over")
-            self._calm_down()
+            self.history_context.log.append("failures end")
+            self._end_failures()
             self._drain()
             self._check(self.check_drained)
-            self.history_context.story.append("all is drained, and redriven")
+            self.history_context.log.append("the stream is drained; redrive")
             self._redrive_twice_at_once()
             self._redrive()
             self._check(self.check_redriven)
         except BaseException as error:
-            error.add_note("\n".join(self.history_context.story))
+            error.add_note("\n".join(self.history_context.log))
             raise
         finally:
             self._close()
@@ -100,54 +100,59 @@ class World:
     def check_quarantine(self, poisonous: Set[str]) -> None:
         """Check that each record in quarantine is poison, or that a release has raised on it."""
         quarantined = {number for _, number in self.in_bucket("quarantine/")}
-        assert quarantined <= poisonous | self.harmed, "good records are in quarantine"
+        assert quarantined <= poisonous | self.raised_on, "good records are in quarantine"
 
     def check_redriven_bucket(self, poisonous: Set[str]) -> None:
-        """Check that all poison is in quarantine, and that no other failure waits."""
+        """Check that all poison is in quarantine, and that nothing else is in the bucket."""
         quarantined = {number for _, number in self.in_bucket("quarantine/")}
-        assert quarantined >= poisonous, "poison is lost in redrive"
-        assert quarantined <= poisonous, "good records stay in quarantine"
+        assert quarantined >= poisonous, "poison was lost in the redrive"
+        assert quarantined <= poisonous, "good records are still in quarantine"
         batches = list(self.in_bucket("aws/"))
         with_poison = {key for key, number in batches if number in poisonous}
-        assert {key for key, _ in batches} <= with_poison, "replayed, and kept"
+        assert {key for key, _ in batches} <= with_poison, (
+            "batches are still in the bucket after their replay"
+        )
 
     def in_bucket(self, prefix: str) -> Iterator[tuple[str, str]]:
-        """Key and sequence number of each record that waits there, exactly as it was sent."""
+        """Key and sequence number of each record there; check that it is exactly as it was sent."""
         for key, (body, _) in self.bucket.objects.items():
             if not key.startswith(prefix):
                 continue
-            kept = json.loads(body)
-            alone = "record" in kept
-            for record in [kept["record"]] if alone else json.loads(kept["payload"])["Records"]:
+            stored = json.loads(body)
+            is_single = "record" in stored
+            payload = (
+                {"Records": [stored["record"]]} if is_single else json.loads(stored["payload"])
+            )
+            for record in payload["Records"]:
                 number, _ = identity(record)
-                assert record == self.sent[number], "not as it was sent"
-                if alone:
+                assert record == self.sent[number], "a stored record is not as it was sent"
+                if is_single:
                     assert key.startswith(f"quarantine/{self.function.folder}/")
                     assert key.endswith(f"/{number}.json")
                 yield key, number
 
     # ── Moves ───────────────────────────────────────────────────────────────────────────────────
 
-    def sweep(self, which: int, fault: str) -> None:
-        """The engine does one round of all its work; one of the calls has that fault."""
+    def run_engine_once(self, which: int, fault: str) -> None:
+        """The engine does each unit that is ready; one of the calls has that fault."""
         self.now += 1.1
         with faults_from(_nth(which % 5, fault).__next__):
             for unit in self._engine.ready():
-                if flight := self._begin(unit):
-                    self._finish(flight)
+                if running := self._begin(unit):
+                    self._finish(running)
 
     def begin(self, which: int, _: str) -> None:
         """Start one unit and run it up to its first call."""
         units = self._engine.ready()
         deliveries = [unit for unit in units if isinstance(unit, Deliver)]
         if units := deliveries if deliveries and which % 3 else units:
-            flight = self._begin(units[which % len(units)], stepwise=True)
-            if flight and not flight.run and which % 2:
-                self._finish(flight)
+            running = self._begin(units[which % len(units)], stepwise=True)
+            if running and not running.run and which % 2:
+                self._finish(running)
 
-    def go(self, which: int, fault: str) -> None:
+    def advance(self, which: int, fault: str) -> None:
         """A running task makes some calls, and the next one has that fault."""
-        if runs := self._under_way():
+        if runs := self._unfinished_runs():
             run = runs[which % len(runs)]
             for step in itertools.chain([NO_FAULT] * (which // 7 % 4), [fault]):
                 if run.alive:
@@ -155,37 +160,37 @@ class World:
 
     def finish(self, which: int, _: str) -> None:
         """The engine gets the result of a task."""
-        done = [each for each in self._flights if not (each.run and each.run.alive)]
+        done = [each for each in self._running_tasks if not (each.run and each.run.alive)]
         if done:
             self._finish(done[which % len(done)])
 
-    def save(self, *_: object) -> None:
+    def save_checkpoints(self, *_: object) -> None:
         self._saved.append(plain(self._engine.checkpoints()))
 
     def restart(self, which: int, _: str) -> None:
         """Replace the engine by one with old checkpoints; running invocations may continue."""
         tally.events["restarts from old checkpoints"] += 1
-        for flight in self._flights:
-            if flight.run and flight.run.alive:
+        for running in self._running_tasks:
+            if running.run and running.run.alive:
                 if which % 2:
-                    flight.run.advance("crash before a call")
+                    running.run.advance("crash before a call")
                 else:
-                    self._others.append(flight.run)
-        self._flights.clear()
+                    self._others.append(running.run)
+        self._running_tasks.clear()
         self._engine = self._new_engine(self._saved[-1 - which // 2 % len(self._saved)])
 
     def wait(self, which: int, _: str) -> None:
         self.now += WAITS[which % len(WAITS)]
 
     def throttle(self, which: int, _: str) -> None:
-        """A photo's rows begin or stop to be throttled."""
+        """Start or stop the throttling of a photo's rows."""
         self.throttled ^= {self.photos[which % len(self.photos)]}
 
     def outage(self, which: int, _: str) -> None:
         """S3, the stream or Lambda fails or recovers."""
         match which % 4:
             case 0 | 1:
-                self.bucket.out = not self.bucket.out
+                self.bucket.unavailable = not self.bucket.unavailable
             case 2:
                 self.stream.failing = None if self.stream.failing else "throttled"
             case 3:
@@ -199,14 +204,16 @@ class World:
         """Deliver an earlier event once more; the answer is ignored."""
         if self._events:
             event = self._events[which % len(self._events)]
-            tally.events["stray deliveries"] += 1
-            self._start(Run("stray", lambda: self._stray(event)), which, fault)
+            tally.events["repeated deliveries"] += 1
+            self._start(
+                Run("repeated delivery", lambda: self._invoke_and_ignore(event)), which, fault
+            )
 
     def redrive(self, which: int, fault: str) -> None:
         tally.events["redrives during failures"] += 1
         self._start(Run("redrive", self._redrive), which, fault)
 
-    def land(self, which: int, _: str) -> None:
+    def late_call(self, which: int, _: str) -> None:
         """A call whose caller has ended takes effect late, or never."""
         if self.history_context.late:
             effect = self.history_context.late.pop(which % len(self.history_context.late))
@@ -214,13 +221,13 @@ class World:
                 with contextlib.suppress(ClientError):
                     effect()
 
-    # ── What the moves are made of ──────────────────────────────────────────────────────────────
+    # ── Parts of moves ────────────────────────────────────────────────────────────────────────────
 
     def note(self, record: Record) -> None:
         """A record is in the stream."""
         self.sent[record.sequence_number] = json.loads(record.body)
         self._order.note(record)
-        self.history_context.tell(f"sent {record.sequence_number[-3:]} of {record.key[-14:]}")
+        self.history_context.write_log(f"sent {record.sequence_number[-3:]} of {record.key[-14:]}")
         tally.events["records"] += 1
 
     def invoke(self, event: str) -> Answer:
@@ -230,12 +237,12 @@ class World:
             raise NotInvokedError("throttled")
         tally.events["invocations"] += 1
         decoded = json.loads(event)
-        self.history_context.tell(f"the {self.release} release gets {_short(decoded)}")
+        self.history_context.write_log(f"the {self.release} release gets {_short(decoded)}")
         context = Context(self.function.timeout, self.longest_call)
         try:
             with invocation(context):
                 payload = self.function.handler(decoded, context)
-            self.history_context.tell(f"and answers {payload}")
+            self.history_context.write_log(f"and answers {payload}")
             return Answer(plain(payload))
         except CrashError:
             return Answer(function_error="Unhandled")
@@ -246,7 +253,7 @@ class World:
             raise
         finally:
             if context.left < 0:
-                self.violations.append("the function ran out of time by itself")
+                self.violations.append("the function used more than its timeout")
 
     @property
     def longest_call(self) -> float:
@@ -259,7 +266,7 @@ class World:
         if not faulty and self.release != "broken":
             return False
         tally.faults["raised on a good record"] += 1
-        self.harmed.add(sequence_number)
+        self.raised_on.add(sequence_number)
         return True
 
     def _new_engine(self, checkpoints: dict[str, Any]) -> Engine:
@@ -275,28 +282,28 @@ class World:
             new_id=lambda: f"{next(self._identifiers):08}",
         )
 
-    def _begin(self, unit: Unit, *, stepwise: bool = False) -> Flight | None:
+    def _begin(self, unit: Unit, *, stepwise: bool = False) -> RunningTask | None:
         engine = self._engine
         try:
             task = engine.begin(unit)
-        except ValueError:  # an action since then has made it wait
+        except ValueError:  # it is not ready any more
             return None
-        flight = Flight(engine, task)
+        running = RunningTask(engine, task)
         if isinstance(task, BatchInvocation):
-            others = (flight.task for flight in self._flights)
+            others = (running.task for running in self._running_tasks)
             under_way = [each.event for each in others if isinstance(each, BatchInvocation)]
-            self._order.watch(task.event, under_way)
+            self._order.check(task.event, under_way)
             self._events.append(task.event)
         if stepwise and isinstance(task, BatchInvocation | Discarding):
-            flight.run = Run(f"{task.shard_id[-2:]}/{task.group}", lambda: engine.perform(task))
+            running.run = Run(f"{task.shard_id[-2:]}/{task.group}", lambda: engine.perform(task))
         else:
-            flight.done = engine.perform(task)
-        self._flights.append(flight)
-        return flight
+            running.done = engine.perform(task)
+        self._running_tasks.append(running)
+        return running
 
-    def _finish(self, flight: Flight) -> bool:
-        self._flights.remove(flight)
-        task, result = flight.task, flight.result
+    def _finish(self, running: RunningTask) -> bool:
+        self._running_tasks.remove(running)
+        task, result = running.task, running.result
         if isinstance(task, BatchInvocation) and isinstance(result, Answer):
             if not result.function_error:
                 self._order.settle(task.event, result.payload)
@@ -304,8 +311,8 @@ class World:
             tally.events[f"batches discarded: {task.discarded.condition}"] += 1
             self._order.discard(task.discarded.records)
         elif isinstance(result, DestinationError):
-            tally.faults["failure destination out"] += 1
-        return flight.engine.finish(task, result)
+            tally.faults["failure destination unavailable"] += 1
+        return running.engine.finish(task, result)
 
     def _start(self, run: Run, which: int, fault: str) -> None:
         """Leave the task running, or run it to its end now."""
@@ -318,8 +325,8 @@ class World:
             run.advance(step)
         self._end(run)
 
-    def _stray(self, event: str) -> None:
-        with contextlib.suppress(Exception):  # `invoke` has judged it
+    def _invoke_and_ignore(self, event: str) -> None:
+        with contextlib.suppress(Exception):  # `invoke` has checked it
             self.invoke(event)
 
     def _redrive(self) -> None:
@@ -337,9 +344,9 @@ class World:
         for run in runs:
             self._end(run)
 
-    def _under_way(self) -> list[Run]:
-        flying = [flight.run for flight in self._flights if flight.run]
-        return [run for run in (*flying, *self._others) if run.alive]
+    def _unfinished_runs(self) -> list[Run]:
+        engine_runs = [running.run for running in self._running_tasks if running.run]
+        return [run for run in (*engine_runs, *self._others) if run.alive]
 
     def _end(self, run: Run, fault: str = NO_FAULT) -> None:
         while run.alive:
@@ -347,17 +354,17 @@ class World:
         if run.error and not isinstance(run.error, CrashError):
             raise run.error
 
-    def _calm_down(self) -> None:
+    def _end_failures(self) -> None:
         self.release = "good"
-        self.bucket.out = self.function_is_throttled = False
+        self.bucket.unavailable = self.function_is_throttled = False
         self.stream.failing = None
         self.throttled.clear()
-        for run in (*self._under_way(), *self._others):
+        for run in (*self._unfinished_runs(), *self._others):
             self._end(run)
-        for flight in list(self._flights):
-            self._finish(flight)
+        for running in list(self._running_tasks):
+            self._finish(running)
         while self.history_context.late:
-            self.land(1, NO_FAULT)
+            self.late_call(1, NO_FAULT)
 
     def _drain(self) -> None:
         for _ in range(1000):
@@ -365,13 +372,13 @@ class World:
             while moved:
                 moved = False
                 for unit in self._engine.ready():
-                    if flight := self._begin(unit):
-                        moved |= self._finish(flight)
+                    if running := self._begin(unit):
+                        moved |= self._finish(running)
             wait = self._engine.wait()
             if wait is None and self._engine.drained_since() is not None:
                 return
             self.now += max(wait or 0, 0.01)
-        raise AssertionError("it never came to an end")
+        raise AssertionError("the stream was not drained after 1,000 rounds")
 
     def _check(self, invariants: Any) -> None:
         assert not self.violations, self.violations[0]
@@ -379,7 +386,7 @@ class World:
 
     def _close(self) -> None:
         self.patches.undo()
-        for run in self._under_way():
+        for run in self._unfinished_runs():
             with contextlib.suppress(BaseException):
                 self._end(run, "crash before a call")
 

@@ -56,7 +56,7 @@ class MemoryQueue:
         return stored.message_id
 
     def receive(self, limit: int) -> Received:
-        self._fail_if_told_to()
+        self._raise_if_failing()
         now = self.clock()
         self._move_to_the_dead_letter_queue(now)
         locked = {each.group for each in self.stored if each.group and each.visible_at > now}
@@ -69,7 +69,7 @@ class MemoryQueue:
         return Received(messages, self.visibility_timeout, is_empty=not self.stored)
 
     def delete(self, messages: Sequence[Message]) -> None:
-        self._fail_if_told_to()
+        self._raise_if_failing()
         handles = {each.receipt_handle for each in messages}
         self.stored = [each for each in self.stored if each.receipt_handle not in handles]
 
@@ -80,7 +80,7 @@ class MemoryQueue:
                 self.dead.append(each.body)
 
     def _answer(self, stored: StoredMessage) -> dict[str, Any]:
-        """As ReceiveMessage has it."""
+        """The message as ReceiveMessage returns it."""
         attributes = {
             "ApproximateReceiveCount": str(stored.receives),
             "SentTimestamp": "1800000000000",
@@ -106,6 +106,6 @@ class MemoryQueue:
             answer |= {"MessageAttributes": stored.attributes, "MD5OfMessageAttributes": md5}
         return answer
 
-    def _fail_if_told_to(self) -> None:
+    def _raise_if_failing(self) -> None:
         if self.failing:
             raise SourceError(self.failing)

@@ -105,7 +105,7 @@ class MemoryStream:
     def open_shards(self) -> list[str]:
         return [shard_id for shard_id, each in self.all.items() if not each.closed]
 
-    def forget(self, shard_id: str) -> None:
+    def remove_shard(self, shard_id: str) -> None:
         """Remove a shard, as after the retention of its records."""
         del self.all[shard_id]
 
@@ -116,7 +116,7 @@ class MemoryStream:
     def read(self, shard_id: str, after: str | None, limit: int) -> Page:
         self._raise_if_failing()
         if shard_id not in self.all:
-            raise SourceError(f"{shard_id} is not there")
+            raise SourceError(f"{shard_id} does not exist")
         shard = self.all[shard_id]
         found = [each for each in shard.records if int(each.sequence_number) > int(after or 0)]
         page = found[: min(limit, self.page_size or limit)]

@@ -333,7 +333,7 @@ def steps(
     """Run all steps like the state machine; yields every state, the last one is done."""
     while not event.get("done"):
         text = json.dumps(step(event))
-        assert len(text) < 256 * 1024, "more than Step Functions hands on"
+        assert len(text) < 256 * 1024, "larger than the payload limit of Step Functions"
         event = json.loads(text)
         yield event
         if event["phase"] == "shares":

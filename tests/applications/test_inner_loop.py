@@ -189,7 +189,7 @@ def test_debugger_stops_at_the_breakpoint_in_the_source(project: Project):
         answer = threads.submit(project.answers)
         assert client.stopped() == (str(project.folder / "src" / "greet.py"), 6)
         assert client.evaluate("GREETING") == "'Hello'"
-        client.go_on()
+        client.continue_program()
         assert answer.result(60) == "Hello Ann."
 
     project.save("layers/common/words.py", 'def greeting():\n    return "Hi"\n')
@@ -201,5 +201,5 @@ def test_debugger_stops_at_the_breakpoint_in_the_source(project: Project):
         client.stop_at(words, 2)
         answer = threads.submit(project.answers)
         assert client.stopped() == (str(words), 2)
-        client.go_on()
+        client.continue_program()
         assert answer.result(60) == "Hi Ann."

@@ -5,7 +5,7 @@ import pytest
 from tests.chaos.plan import plans_of
 
 SUMMARY: list[str] = []
-"""What the runs have held and survived, for the lines that pytest ends with."""
+"""Load, faults and losses of the runs, which pytest prints at the end."""
 
 
 def pytest_configure() -> None:

@@ -1,4 +1,4 @@
-"""Kills at random, where the plan says, and a count of each kind."""
+"""Kills random processes at the points of a plan, and counts the kills by kind."""
 
 import random
 import threading
@@ -10,7 +10,7 @@ from typing import Final
 from tests.chaos.parts import Environment, Ministack, Part, kill
 from tests.chaos.plan import Fault, Plan
 
-_LOOK_SECONDS: Final = 0.002
+_POLL_SECONDS: Final = 0.002
 _LIST_SECONDS: Final = 0.2
 
 _PACKAGES: Final = {
@@ -52,7 +52,7 @@ class Injector:
         return not self._thread.is_alive()
 
     def stop(self) -> None:
-        """Inject nothing more."""
+        """Inject no more faults."""
         self._stopped.set()
         self._thread.join()
 
@@ -91,20 +91,20 @@ class Injector:
         return any(map(kill, self._ministack.keepers()))
 
     def _kill_one(self, wanted: Callable[[Environment], bool]) -> bool:
-        """Look at all environments for a moment, since most invocations take milliseconds."""
+        """Poll all environments for a moment, since most invocations take milliseconds."""
         environments = self._ministack.environments()
         self._chance.shuffle(environments)
-        look_until = time.monotonic() + _LIST_SECONDS
-        while time.monotonic() < look_until:
+        poll_until = time.monotonic() + _LIST_SECONDS
+        while time.monotonic() < poll_until:
             for each in environments:
                 if wanted(each):
                     return each.kill()
-            if self._stopped.wait(_LOOK_SECONDS):
+            if self._stopped.wait(_POLL_SECONDS):
                 return False
         return False
 
     def _until(self, attempt: Callable[[], bool]) -> bool:
         while not attempt():
-            if self._stopped.wait(_LOOK_SECONDS):
+            if self._stopped.wait(_POLL_SECONDS):
                 return False
         return True

@@ -1,4 +1,4 @@
-"""What a run has left behind: every table, bucket, queue and stream of the gallery, whole."""
+"""The contents of all tables, buckets, queues and streams of the gallery after a run."""
 
 import base64
 import json
@@ -33,7 +33,7 @@ class Found:
 
 
 def take(cloud: Cloud, outputs: Mapping[str, str]) -> Found:
-    """Read all of it."""
+    """Read all contents."""
     photos = [from_item(item, Photo) for item in _scan(cloud, outputs["PhotosTableName"])]
     rows = [from_item(item, dict) for item in _scan(cloud, outputs["CatalogTableName"])]
     bucket = outputs["FailedBatchesBucketName"]
@@ -84,7 +84,7 @@ def _quarantined(cloud: Cloud, bucket: str) -> Iterator[tuple[str, Record]]:
 
 
 def _records(cloud: Cloud, stream: str) -> Iterator[tuple[str, Record]]:
-    """Everything that was ever put, with or without an answer."""
+    """All records that were put, with or without an answer."""
     kinesis = cloud.client("kinesis")
     for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
         iterator = kinesis.get_shard_iterator(

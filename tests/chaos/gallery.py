@@ -29,10 +29,10 @@ from tests.chaos.parts import Ministack, Part, running_parts
 from tests.e2e.conftest import OWN_ENVIRONMENT
 from tests.support.repository import ROOT
 
-# No outcome depends on them: they only end a run that hangs.
+# No outcome depends on these limits: they only end a run that hangs.
 SETTLE_SECONDS: Final = 180 * FACTOR
 _COMMAND_SECONDS: Final = 120 * FACTOR
-_LOOK_SECONDS: Final = 0.5
+_POLL_SECONDS: Final = 0.5
 _SETTINGS: Final = {"LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1", SETTING: str(FACTOR)}
 
 
@@ -71,7 +71,7 @@ class Gallery:
         return sign_in(self.cloud, self.outputs)["IdToken"]
 
     def settle(self) -> list[str]:
-        """Let everything come to its end, redrive what failed, and say what is still wrong."""
+        """Wait until all events are processed, redrive failures, and return the violations."""
         self._await_uploads()
         self._drain()
         self.redrive_twice_at_once()
@@ -83,21 +83,21 @@ class Gallery:
             wrong = violations(self.ledger, self.found())
             if not wrong or time.monotonic() > deadline:
                 return wrong
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
     def found(self) -> Found:
-        """What is there now."""
+        """The present contents of tables, buckets, queues and streams."""
         return found.take(self.cloud, self.outputs)
 
     def redrive_twice_at_once(self) -> None:
-        """Two operators replay what failed at the same time; `settle` replays the rest."""
+        """Run two redrives at the same time; `settle` replays the rest."""
         two = [self._started("redrive", "--rate", "100") for _ in range(2)]
         for each in two:
             output, _ = each.communicate(timeout=_COMMAND_SECONDS)
             assert "Traceback" not in output, output
 
     def command(self, name: str, *options: str) -> str:
-        """What a command of the gallery prints."""
+        """Run a command of the gallery; returns what it prints."""
         process = self._started(name, *options)
         output, _ = process.communicate(timeout=_COMMAND_SECONDS)
         assert "Traceback" not in output, output
@@ -116,15 +116,15 @@ class Gallery:
         )
 
     def _await_uploads(self) -> None:
-        """Until every upload was processed, or its event is in the queue of failed events."""
+        """Wait until each upload was processed or its event is in the queue of failed events."""
 
-        def has_come() -> bool:
+        def is_settled() -> bool:
             photos = self.found().photos.values()
             pending = {each.photo_id for each in photos if each.status == "PENDING"}
             waiting = len(pending & self.ledger.uploaded)
             return waiting <= found.failed_events(self.cloud, self.outputs)
 
-        awaited(has_come)
+        awaited(is_settled)
 
     def _drain(self) -> None:
         """Run the stream engine here, from the checkpoints of the one that was killed last."""
@@ -174,7 +174,7 @@ def running_gallery(logs: Path, cloud: Cloud, clock: Clock | None = None) -> Ite
 
 
 def _remove_schedules(cloud: Cloud) -> None:
-    """A run at 3 o'clock must not find that the schedule has made the daily report already."""
+    """Delete all schedules, so that none makes the daily report of a run at 3 o'clock."""
     scheduler = cloud.client("scheduler")
     for schedule in scheduler.list_schedules()["Schedules"]:
         scheduler.delete_schedule(Name=schedule["Name"], GroupName=schedule["GroupName"])

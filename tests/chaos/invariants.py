@@ -1,4 +1,4 @@
-"""What must hold at the end of a run: nothing lost, nothing doubled, nothing left over.
+"""The invariants at the end of a run: nothing is lost, duplicated or left over.
 
 These are the invariants of tests/simulation, on the tables of a deployed gallery.
 """
@@ -17,7 +17,7 @@ from tests.simulation.photos_world import row_of
 
 
 def violations(ledger: Ledger, found: Found) -> list[str]:
-    """A sentence for each way in which what was found is not what was acknowledged."""
+    """One sentence per difference between what clients were told and what was found."""
     return [
         *ledger.violations,
         *_stream(ledger, found),
@@ -31,7 +31,7 @@ def violations(ledger: Ledger, found: Found) -> list[str]:
 
 
 def _stream(ledger: Ledger, found: Found) -> Iterator[str]:
-    """All that was acknowledged is in the stream, and nothing that nobody put."""
+    """The stream has all acknowledged records, and no record that no client put."""
     lost = {number for number, record in ledger.put.items() if found.stream.get(number) != record}
     if lost:
         yield f"{len(lost)} records that PutRecords acknowledged are not in the stream"
@@ -47,7 +47,7 @@ def _stream(ledger: Ledger, found: Found) -> Iterator[str]:
         # A record of an unanswered PutRecords call can equal one of the API, in theory only.
         if not least <= by_api[photo_id] <= most:
             yield (
-                f"{photo_id}: {by_api[photo_id]} views came by the API,"
+                f"{photo_id}: {by_api[photo_id]} views were put by the API,"
                 f" of {least} acknowledged and {most - least} without an answer"
             )
 
@@ -68,7 +68,7 @@ def _counts(ledger: Ledger, found: Found) -> Iterator[str]:
         if photo_id not in found.photos:
             yield f"the views table has a row of {photo_id}, which is not a photo"
         elif photo_id not in kept and "expires_at" not in item:
-            yield f"row {period} of the deleted photo {photo_id} has no time to live"
+            yield f"row {period} of the deleted photo {photo_id} has no TTL"
 
 
 def _period(viewed_at: str) -> str:
@@ -92,7 +92,7 @@ def _poison(ledger: Ledger, found: Found) -> Iterator[str]:
         yield f"{len(good)} records in quarantine are not poison"
     for number in poison.keys() & found.quarantine.keys():
         if poison[number] != found.quarantine[number]:
-            yield f"{number} is in quarantine in another form"
+            yield f"{number} is in quarantine with other contents"
 
 
 def _photos(ledger: Ledger, found: Found) -> Iterator[str]:
@@ -102,7 +102,7 @@ def _photos(ledger: Ledger, found: Found) -> Iterator[str]:
     extra = found.photos.keys() - ledger.photos
     if len(extra) > ledger.unanswered_creations:
         yield (
-            f"{len(extra)} photos exist that nobody was told about,"
+            f"{len(extra)} photos exist without a client that knows their id,"
             f" after {ledger.unanswered_creations} requests without an answer"
         )
     for photo_id in extra:
@@ -125,7 +125,7 @@ def _expected(ledger: Ledger, photo_id: str) -> Status:
 
 
 def _catalog(found: Found) -> Iterator[str]:
-    """The catalog is the filtered source."""
+    """The catalog has exactly the rows of READY and DELETED photos."""
     expected = {
         photo_id: row_of(photo)
         for photo_id, photo in found.photos.items()
@@ -137,7 +137,7 @@ def _catalog(found: Found) -> Iterator[str]:
     }
     for photo_id in expected.keys() | rows.keys():
         if expected.get(photo_id) != rows.get(photo_id):
-            yield f"the catalog row of {photo_id} is not its photo: {rows.get(photo_id)}"
+            yield f"the catalog row of {photo_id} differs from its photo: {rows.get(photo_id)}"
 
 
 def _objects(found: Found) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What the clients of a run know: what was acknowledged, and what they have had no answer to."""
+"""What the clients of a run know: which requests were acknowledged, and which had no answer."""
 
 import contextlib
 import threading
@@ -21,7 +21,7 @@ class Ledger:
 
     photos: set[str] = field(default_factory=set)
     unanswered_creations: int = 0
-    clock_moves: int = 0  # odd while the clock jumps
+    clock_moves: int = 0  # an odd number while the clock jumps
     uploaded: set[str] = field(default_factory=set)
     unusable: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
@@ -45,8 +45,8 @@ class Ledger:
         with self._lock:
             return len(self.put) + self.api_views.total()
 
-    def forget_answers(self) -> None:
-        """Count the answers of the next run alone."""
+    def clear_answers(self) -> None:
+        """Reset the counts of answers before the next run."""
         with self._lock:
             self.answers.clear()
             self.unanswered.clear()
@@ -69,7 +69,7 @@ class Ledger:
             self.clock_moves += 1
 
     def clock_has_jumped(self, since: int) -> bool:
-        """Whether the clock may have jumped since there were so many `clock_moves`."""
+        """Whether the clock may have jumped since `clock_moves` had this value."""
         return since % 2 == 1 or self.clock_moves != since
 
     def note_uploaded(self, photo_id: str, *, usable: bool) -> None:
@@ -113,7 +113,7 @@ class Ledger:
                 self.renditions[photo["photo_id"]] = photo["renditions"]["thumb"]["path"]
 
     def note_missing(self, photo_id: str, how: str) -> None:
-        """A reader did not find a photo. That is right if it is, or is being, deleted."""
+        """A reader did not find a photo. It may be deleted, or its deletion has begun."""
         with self._lock:
             self.missing[photo_id] = how
 
@@ -122,6 +122,6 @@ class Ledger:
             self.violations.append(what)
 
     def listed(self) -> list[str]:
-        """Photos that the public list has shown last."""
+        """The photos of the latest public list."""
         with self._lock:
             return list(self._listed)

@@ -1,4 +1,4 @@
-"""Clients that send the requests of a plan, and repeat what a person would repeat."""
+"""Clients that send the requests of a plan and repeat failed requests as a person would."""
 
 import io
 import json
@@ -35,7 +35,7 @@ from tests.simulation.views_world import poison
 
 CLIENTS: Final = 6
 FACTOR: Final = max(5, TimeLimits.of(OWN_ENVIRONMENT).factor)
-"""Of every time-out, here and in the laptop cloud: no outcome depends on the machine's speed."""
+"""Multiplies every timeout, so that no outcome depends on the speed of the machine."""
 _REQUEST_SECONDS: Final = 12 * FACTOR
 _REPEAT_SECONDS: Final = 120 * FACTOR  # until a test fails
 _PAUSE_SECONDS: Final = 0.1
@@ -81,7 +81,7 @@ class Client:
         self._kinesis.close()
 
     def do(self, operation: Operation) -> None:
-        """Do one operation, and note what came of it."""
+        """Do one operation, and note its result in the ledger."""
         match operation:
             case Upload(number, kind):
                 self._upload(number, kind)
@@ -93,7 +93,7 @@ class Client:
                 self._read(what)
 
     def list_photos(self) -> list[dict[str, Any]]:
-        """The public list, which the ledger then knows."""
+        """The public list; its photos are noted in the ledger."""
         answer = self._repeated("GET", f"{self._url}/api/photos?limit=100")
         photos: list[dict[str, Any]] = answer.json()["photos"]
         self._ledger.note_listed(photos)
@@ -114,7 +114,7 @@ class Client:
             self._delete(photo_id)
 
     def _put_file(self, signed: dict[str, Any], data: bytes) -> bool:
-        """Whether the file is stored; a signed request that the clock has outlived stores none."""
+        """Whether the file is stored; it is not if the signed request has expired."""
         for _ in range(_REFUSALS):
             answer = self._repeated(
                 signed["method"],
@@ -169,7 +169,7 @@ class Client:
         self._ledger.note_deleted(photo_id)
 
     def _view(self, photo_id: str) -> None:
-        """Not repeated: each view that is put is counted."""
+        """Record a view. It is not repeated, because each view that is put is counted."""
         try:
             answer = self._send("POST", f"{self._url}/api/photos/{photo_id}/views")
         except NoAnswerError:
@@ -195,20 +195,20 @@ class Client:
             key = photo_id + self._chance.choice(("", *SUFFIXES))
             records.append((key, json.dumps(view).encode()))
         kinds = poison(self._chance.choice(listed), iso_milliseconds(now))
-        spoilt = [kinds[(number + place) % len(kinds)] for place in range(bad)]
-        for each in spoilt:
+        poison_records = [kinds[(number + place) % len(kinds)] for place in range(bad)]
+        for each in poison_records:
             records.insert(self._chance.randrange(len(records)), each)
         entries = [{"PartitionKey": key, "Data": data} for key, data in records]
         try:
             answer = self._kinesis.put_records(StreamName=self._stream, Records=entries)
         except (BotoCoreError, ClientError) as error:
             self._ledger.note_no_answer(f"PutRecords: {type(error).__name__}")
-            self._ledger.note_put_without_answer(records, spoilt)
+            self._ledger.note_put_without_answer(records, poison_records)
             return
         assert answer["FailedRecordCount"] == 0
         self._ledger.note_answer("PutRecords")
         numbers = [each["SequenceNumber"] for each in answer["Records"]]
-        self._ledger.note_put(numbers, records, spoilt)
+        self._ledger.note_put(numbers, records, poison_records)
 
     def _read(self, what: str) -> None:
         photo_id = self._any_photo()
@@ -254,7 +254,7 @@ class Client:
         """The answer of the gallery.
 
         Raises:
-            NoAnswerError: the connection broke, or something on the way answered instead.
+            NoAnswerError: the connection was closed, or another server answered.
             SignedOutError: the client had to sign in again.
         """
         what = f"{method} {url.partition('?')[0].rsplit('/', 1)[-1]}"
@@ -278,7 +278,7 @@ class Client:
 
 
 def picture(number: int) -> bytes:
-    """A small PNG that no other number has."""
+    """A small PNG, different for each number."""
     file = io.BytesIO()
     chance = random.Random(number)  # noqa: S311 - a file for each number
     Image.frombytes("RGB", (48, 32), chance.randbytes(48 * 32 * 3)).save(file, "PNG")
@@ -299,7 +299,7 @@ class Load:
             self._queue.put(operation)
 
     def abandon(self) -> None:
-        """Begin no further operation; the test has failed."""
+        """Begin no more operations, because the test has failed."""
         self._is_abandoned = True
 
     def progress(self) -> float:
@@ -307,7 +307,7 @@ class Load:
         return 1 - self._queue.qsize() / self._total
 
     def run(self, more: Callable[[], Operation], is_enough: Callable[[], bool]) -> None:
-        """Send everything, and then what `more` answers, until it is enough.
+        """Do all operations, and then those that `more` returns until `is_enough` is true.
 
         Raises:
             BaseExceptionGroup: a request failed in a way that no fault explains.

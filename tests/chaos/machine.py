@@ -24,11 +24,11 @@ class Disk:
     """A file system of its own below a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._ballast = folder / "ballast"
+        self._filler = folder / "filler"
 
     def fill(self) -> None:
-        """Leave no page free. What a process deletes meanwhile is filled by the next call."""
-        with self._ballast.open("ab", buffering=0) as file:
+        """Leave no page free. Space that a process frees later is filled by the next call."""
+        with self._filler.open("ab", buffering=0) as file:
             for size in (2**20, _PAGE):
                 try:
                     while True:
@@ -38,7 +38,7 @@ class Disk:
                         raise
 
     def free(self) -> None:
-        self._ballast.unlink()
+        self._filler.unlink()
 
 
 @contextlib.contextmanager
@@ -68,15 +68,15 @@ def own_disk(folder: Path) -> Iterator[Disk]:
 
 
 class Clock:
-    """The wall clock of this process and of those that are started with `variables`.
+    """The wall clock of this process and of Python processes that are started with `variables`.
 
-    All of them are Python's. They notice a jump some tenths of a second after it.
+    The other processes notice a jump some tenths of a second after it.
     """
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "clock"
         self._file.write_text("0")
-        self._travelling = contextlib.ExitStack()
+        self._changed_time = contextlib.ExitStack()
         packages = folder / "packages"  # of other environments than this one's
         packages.mkdir()
         for installed in Path(time_machine.__file__).parents[1].glob("*time_machine*"):
@@ -87,11 +87,11 @@ class Clock:
         }
 
     def jump(self, seconds: int) -> None:
-        """Set the clock so many seconds from the real time."""
-        self._travelling.close()
+        """Set the clock to the real time plus this number of seconds."""
+        self._changed_time.close()
         if seconds:
             target = datetime.now(UTC) + timedelta(seconds=seconds)
-            self._travelling.enter_context(time_machine.travel(target, tick=True))
+            self._changed_time.enter_context(time_machine.travel(target, tick=True))
         new = self._file.with_suffix(".new")
         new.write_text(str(seconds))
         new.replace(self._file)

@@ -1,4 +1,4 @@
-"""The processes of a laptop cloud that a run kills, and how the killed ones come back."""
+"""The processes of a laptop cloud that a run kills, and how they are started again."""
 
 import contextlib
 import os
@@ -36,7 +36,7 @@ class Part:
         self._process = self._started()
 
     def stop(self) -> None:
-        """End it in order."""
+        """End it without a signal."""
         if self._process.stdin:
             self._process.stdin.close()
         self._reap()
@@ -122,7 +122,7 @@ class Ministack:
         ]
 
     def environments(self) -> list[Environment]:
-        """All execution environments whose process lives."""
+        """All execution environments whose process runs."""
         return [
             Environment(child.pid, function)
             for child in self._process.children()

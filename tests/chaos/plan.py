@@ -1,4 +1,4 @@
-"""What a run does and where it is disturbed, drawn from its seed.
+"""The requests and faults of a run, drawn from its seed.
 
 The same seed gives the same requests, in the same order, and the same faults at the same points of
 the progress. The scheduler of the machine still decides which instruction a kill hits.
@@ -46,7 +46,7 @@ KILLS: Final = {
 
 
 class UploadKind(StrEnum):
-    """What becomes of an uploaded photo."""
+    """What happens to a photo after its creation."""
 
     KEPT = "kept"
     UNUSABLE = "not a photo"
@@ -73,7 +73,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class PutViews:
-    """Put views into the stream by PutRecords, with so many poison records among them."""
+    """Put views into the stream by PutRecords, with this number of poison records among them."""
 
     number: int
     poison: int

@@ -1,7 +1,7 @@
-"""`python -m tests.chaos.serve PART HOST PORT`: one part of a laptop cloud, to be killed alone.
+"""`python -m tests.chaos.serve PART HOST PORT`: one part of a laptop cloud in its own process.
 
-`up` runs the stream engine and CloudFront in the process that owns the cloud. Here each has a
-process of its own, by the same functions. It ends in order when its standard input does.
+`up` runs the stream engine and CloudFront in the process that owns the cloud. Here each part has
+its own process, so that a test can kill it alone. It ends when its standard input is closed.
 """
 
 import sys

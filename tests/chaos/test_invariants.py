@@ -1,4 +1,4 @@
-"""Each loss, double and leftover is a violation: without this the other tests could not fail."""
+"""Each lost, duplicated or leftover item is a violation: proof that the chaos tests can fail."""
 
 import dataclasses
 import json
@@ -37,7 +37,7 @@ def row(photo_id: str, period: str, views: int, **more: Any) -> dict[str, Any]:
 
 
 def good() -> tuple[Ledger, Found]:
-    """A photo of each status; of three views, one came by the API without an answer."""
+    """A photo of each status; of three views, one was put by the API without an answer."""
     key = rendition_key(READY, "etag", "thumb")
     photos = [
         photo(READY, Status.READY, renditions={"thumb": Rendition(key, 1, 1, 1)}),
@@ -79,7 +79,7 @@ def good() -> tuple[Ledger, Found]:
     return ledger, found
 
 
-def test_what_was_acknowledged_and_found_is_no_violation():
+def test_complete_gallery_has_no_violation():
     assert violations(*good()) == []
 
 
@@ -121,20 +121,23 @@ def renamed(found: Found) -> Found:
     [
         (without("stream", "1"), "acknowledged are not in the stream"),
         (without("stream", "4"), "3 views are counted, 2 were put"),
-        (with_value("stream", {"1": view(READY)}), "0 views came by the API, of 1 acknowledged"),
-        (with_value("stream", dict.fromkeys("13456", view(READY))), "3 views came by the API"),
+        (
+            with_value("stream", {"1": view(READY)}),
+            "0 views were put by the API, of 1 acknowledged",
+        ),
+        (with_value("stream", dict.fromkeys("13456", view(READY))), "3 views were put by the API"),
         (with_views(row(READY, "total", 4)), "4 views are counted, 3 were put"),
         (with_views(row(READY, "total", 2)), "2 views are counted, 3 were put"),
         (with_views(row(READY, "minute#2026-11-20T12:34Z", 2)), "minute of"),
-        (with_views(row(DELETED, "total", 1)), "has no time to live"),
+        (with_views(row(DELETED, "total", 1)), "has no TTL"),
         (with_views(row("stranger", "total", 1)), "which is not a photo"),
         (without("quarantine", "2"), "poison records are not in quarantine"),
         (with_value("quarantine", {"2": POISON, "1": view(READY)}), "are not poison"),
-        (with_value("quarantine", {"2": (READY, b"other")}), "in another form"),
+        (with_value("quarantine", {"2": (READY, b"other")}), "with other contents"),
         (without("photos", FAILED), "1 photos were created and do not exist"),
         (pending, "ready is PENDING, not READY"),
-        (without("catalog", READY), "the catalog row of ready is not its photo: None"),
-        (renamed, "the catalog row of ready is not its photo"),
+        (without("catalog", READY), "the catalog row of ready differs from its photo: None"),
+        (renamed, "the catalog row of ready differs from its photo"),
         (with_value("uploads", {upload_key(READY)}), "1 originals are lost"),
         (with_value("uploads", {upload_key(each) for each in STATUSES}), "1 originals belong to"),
         (with_value("media", set()), "1 renditions are lost"),
@@ -142,6 +145,8 @@ def renamed(found: Found) -> Found:
         (with_value("failed_events", 2), "2 failed events wait"),
     ],
 )
-def test_loss_double_or_leftover_is_a_violation(change: Callable[[Found], Found], message: str):
+def test_lost_duplicated_or_leftover_item_is_a_violation(
+    change: Callable[[Found], Found], message: str
+):
     ledger, found = good()
     assert any(message in each for each in violations(ledger, change(found)))

@@ -1,4 +1,4 @@
-"""How many photos a creation may have made that nobody was told about."""
+"""How many photos an unanswered creation may have made."""
 
 import contextlib
 import random
@@ -59,7 +59,7 @@ def test_repeated_creation_makes_another_photo_only_if_the_clock_jumps(
     assert ledger.unanswered_creations == extra
 
 
-def test_clock_may_jump_for_as_long_as_processes_notice_it():
+def test_clock_counts_as_jumping_until_all_processes_have_noticed_it():
     ledger = Ledger()
     before = ledger.clock_moves
     with ledger.clock_jumping():

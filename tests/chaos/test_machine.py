@@ -45,7 +45,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 @dataclass
 class Running:
-    """A load in a thread of its own, which goes on until `end`."""
+    """A load in its own thread, which continues until `end`."""
 
     load: Load
     gallery: Gallery
@@ -60,7 +60,7 @@ class Running:
         awaited(lambda: self._error or self.load.progress() >= share)
 
     def await_answers(self, count: int) -> None:
-        """Until that many more views were acknowledged by the API."""
+        """Wait until the API has acknowledged `count` more views."""
         before = self.gallery.ledger.api_views.total()
         awaited(lambda: self._error or self.gallery.ledger.api_views.total() >= before + count)
 
@@ -97,8 +97,8 @@ def _loaded(gallery: Gallery, seed: int) -> Iterator[Running]:
         running.end()
 
 
-def _says_so(part: Part, disk: Disk) -> bool:
-    """Whether a process has reported the full disk, which is kept full."""
+def _has_reported_full_disk(part: Part, disk: Disk) -> bool:
+    """Keep the disk full; whether a process has reported it."""
     disk.fill()
     return FULL in part.log.read_text()
 
@@ -110,7 +110,7 @@ def test_nothing_is_lost_while_the_disk_is_full(machine: Machine):
         disk.fill()
         try:
             for part in gallery.parts.values():
-                awaited(lambda part=part: _says_so(part, disk))
+                awaited(lambda part=part: _has_reported_full_disk(part, disk))
         finally:
             disk.free()
         running.await_answers(20)

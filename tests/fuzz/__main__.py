@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz TARGET`: run atheris on one target, until an input breaks it."""
+"""`python -m tests.fuzz TARGET`: run atheris on one target, until an input makes it fail."""
 
 import argparse
 import resource

@@ -39,15 +39,15 @@ def flipped(data: bytes, chance: random.Random) -> bytes:
     return bytes(changed)
 
 
-def lying(data: bytes, chance: random.Random) -> bytes:
+def wrong_length(data: bytes, chance: random.Random) -> bytes:
     """A file with a wrong length or size; checksums of PNG chunks are correct."""
     changed = bytearray(data)
     for _ in range(chance.choice([1, 2, 4])):
         width = chance.choice([1, 2, 4])
         at = chance.randrange(min(len(data) - width, chance.choice([300, len(data)])))
         order = chance.choice(["big", "little"])
-        lie = chance.choice(_LIES) & (256**width - 1)
-        changed[at : at + width] = lie.to_bytes(width, "big" if order == "big" else "little")
+        value = chance.choice(_LIES) & (256**width - 1)
+        changed[at : at + width] = value.to_bytes(width, "big" if order == "big" else "little")
     return with_checksums(bytes(changed))
 
 
@@ -67,7 +67,7 @@ def joined(data: bytes, chance: random.Random) -> bytes:
 DAMAGES: Final[tuple[Callable[[bytes, random.Random], bytes], ...]] = (
     truncated,
     flipped,
-    lying,
+    wrong_length,
     repeated,
     joined,
 )

@@ -23,11 +23,11 @@ from tests.hostile.cases import CASES
 from tests.hostile.raw_http import Address
 from tests.hostile.target import Target, prepared
 
-OUTCOMES: Final = {True: "withstood", False: "not withstood", None: "not run"}
+OUTCOMES: Final = {True: "as expected", False: "unexpected", None: "not run"}
 
 
 def main(arguments: list[str]) -> int:
-    """Run every case and print the table; returns 0 only if no attack succeeded."""
+    """Run every case and print the table; returns 0 only if every outcome was expected."""
     parser = argparse.ArgumentParser(prog="python -m tests.hostile", usage=argparse.SUPPRESS)
     parser.add_argument("--port", type=port_number, default=DEFAULT_PORT)
     parser.add_argument("--edge-port", type=port_number, help="default: the port after --port")
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
         cloud = attacked(given.port)
         os.environ.update(cloud.environment)
         with prepared(cloud, Stack(cloud, application.STACK).outputs(), edge) as target:
-            return report([(case, got_by(case, target)) for case in cases], console)
+            return report([(case, outcome_of(case, target)) for case in cases], console)
     except CloudError as error:
         console.print(f"[bold red]✗[/] {escape(str(error))} `make up` starts one on 127.0.0.1.")
         return 1
@@ -67,8 +67,8 @@ def attacked(port: int) -> Cloud:
     return cloud
 
 
-def got_by(case: Case, target: Target) -> str:
-    """The outcome of a case; an attack that cannot be carried out is one that was not withstood."""
+def outcome_of(case: Case, target: Target) -> str:
+    """The outcome of a case; an attack that cannot be carried out counts as unexpected."""
     try:
         return case.attack(target)
     except (OSError, ValueError, HTTPException, BrowserError) as error:
@@ -79,14 +79,14 @@ def report(results: list[tuple[Case, str]], console: Console) -> int:
     """Print what each case expected and got; 1 if they differ in any, or none was run."""
     table = Table("", "group", "case", "expected", "got", box=None, pad_edge=False)
     marks = {True: "[green]✓[/]", False: "[bold red]✗[/]", None: "[yellow]-[/]"}
-    withstood = [None if got == NOT_RUN else got in case.expected for case, got in results]
-    for (case, got), each in zip(results, withstood, strict=True):
+    as_expected = [None if got == NOT_RUN else got in case.expected for case, got in results]
+    for (case, got), each in zip(results, as_expected, strict=True):
         cells = (case.group, case.name, " or ".join(case.expected), got)
         table.add_row(marks[each], *map(escape, cells))
     console.print(table)
-    counts = [f"{withstood.count(each)} {word}" for each, word in OUTCOMES.items()]
+    counts = [f"{as_expected.count(each)} {word}" for each, word in OUTCOMES.items()]
     console.print(f"{len(results)} cases: {', '.join(counts)}.")
-    return 0 if True in withstood and False not in withstood else 1
+    return 0 if True in as_expected and False not in as_expected else 1
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ REFUSED, NOT_FOUND, INVALID = "401 problem", "404 problem", "400 problem"
 OWN_PHOTOS: Final = "/api/me/photos"
 
 FORGED: Final = {
-    "none at all": None,
+    "missing": None,
     "empty": "",
     "Bearer only": "Bearer",
     "text": "let-me-in",
@@ -40,10 +40,10 @@ FORGED: Final = {
     "no signature": lambda target: target.tokens["owner"].rpartition(".")[0] + ".",
     "two parts": lambda target: target.tokens["owner"].rpartition(".")[0],
     "other subject": lambda target: with_claims(target.tokens["owner"], sub="someone-else"),
-    "access token that says id": lambda target: with_claims(
+    "access token with token_use id": lambda target: with_claims(
         target.tokens["owner's access token"], token_use="id"
     ),
-    "expired token that says later": lambda target: with_claims(
+    "expired token with a later exp": lambda target: with_claims(
         target.tokens["expired"], exp=4_102_444_800
     ),
     "own key": lambda target: signed_by_us(target.tokens["owner"]),
@@ -104,7 +104,7 @@ def tokens() -> Iterator[tuple[str, tuple[str, ...], Attack]]:
         api("DELETE", "/api/photos/{photo_id}", token="stranger"),
     )
     yield (
-        "photo of nobody",
+        "photo that does not exist",
         (NOT_FOUND,),
         api("DELETE", f"/api/photos/{unknown_photo_id()}", token="stranger"),
     )
@@ -199,7 +199,7 @@ JSON_BODIES: Final[dict[str, bytes]] = {
     "a list": b"[]",
     "a string": b'"photo"',
     "no field": b"{}",
-    "half of it": b'{"title":"x","content_type":"image/png"',
+    "truncated": b'{"title":"x","content_type":"image/png"',
     "NaN": b'{"title":"x","content_type":"image/png","bytes":NaN}',
     "Infinity": b'{"title":"x","content_type":"image/png","bytes":Infinity}',
     "1e400": b'{"title":"x","content_type":"image/png","bytes":1e400}',
@@ -233,8 +233,8 @@ FIELDS: Final = {
     "no bytes": {"bytes": 0},
     "-1 bytes": {"bytes": -1},
     "1.5 bytes": {"bytes": 1.5},
-    "bytes as text": {"bytes": "1"},
-    "bytes as truth": {"bytes": True},
+    "bytes is text": {"bytes": "1"},
+    "bytes is true": {"bytes": True},
     "one byte too many": {"bytes": 25_000_001},
     "owner": {"owner": "someone-else"},
     "status": {"status": "READY"},
@@ -270,6 +270,10 @@ def bodies() -> Iterator[tuple[str, tuple[str, ...], Attack]]:
     yield "33 kB", (INVALID, "413 problem"), create(title="x" * 33_000)
     yield "2 MB", (INVALID, "413 problem"), create(title="x" * 2_000_000)
     compressed = [("Content-Encoding", "gzip")]
-    yield "says gzip", ("201", INVALID, "415 problem"), create(headers=compressed)
+    yield (
+        "Content-Encoding gzip without compression",
+        ("201", INVALID, "415 problem"),
+        create(headers=compressed),
+    )
     attack = api("DELETE", "/api/photos/x", token="owner", body='{"photo_id":"x"}')
     yield "body of DELETE", (NOT_FOUND,), attack

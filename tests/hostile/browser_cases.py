@@ -46,7 +46,7 @@ SCRIPTS: Final = (
 
 
 def scripts() -> Iterator[tuple[str, tuple[str, ...], Attack]]:
-    """Where a photo's title, its id and its error are shown."""
+    """Scripts in each text of a photo that pages show: title, id and error."""
     yield "titles on the page of a photo", (CLEAN,), on_photo_page
     yield "titles in the list", (CLEAN,), in_list
     yield "ids in the query of a page", (CLEAN,), in_query
@@ -54,8 +54,8 @@ def scripts() -> Iterator[tuple[str, tuple[str, ...], Attack]]:
     yield "paths of missing pages", (CLEAN,), in_paths
 
 
-class Watch:
-    """Actions of a page that no page of the gallery performs."""
+class PageMonitor:
+    """Records actions that no page of the gallery performs."""
 
     def __init__(self, page: Page, own: set[int]) -> None:
         self.seen: list[str] = []
@@ -75,7 +75,7 @@ class Watch:
 
 
 @contextlib.contextmanager
-def visited(target: Target) -> Iterator[tuple[Page, Watch]]:
+def visited(target: Target) -> Iterator[tuple[Page, PageMonitor]]:
     """A page of a new browser profile."""
     path = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
@@ -86,15 +86,15 @@ def visited(target: Target) -> Iterator[tuple[Page, Watch]]:
             context.set_default_timeout(_TIMEOUT_MILLISECONDS)
             context.add_init_script(_REPORTS)
             page = context.new_page()
-            yield page, Watch(page, {target.edge.port, target.api.port})
+            yield page, PageMonitor(page, {target.edge.port, target.api.port})
         finally:
             browser.close()
 
 
-def withstood(page: Page, watch: Watch, payload: str) -> str:
+def effect(page: Page, monitor: PageMonitor, payload: str) -> str:
     """What the payload did on the page that is shown; CLEAN if nothing."""
     if page.evaluate("window.hostile") is not None:
-        watch.seen.append("the script ran")
+        monitor.seen.append("the script ran")
     # The gallery shows text: markup of a title would be an element that its pages do not have.
     # Their configuration is a block of data, which is not executed.
     foreign = (
@@ -102,8 +102,8 @@ def withstood(page: Page, watch: Watch, payload: str) -> str:
         " base, meta[http-equiv], style, [onerror], [onload]"
     )
     if found := page.evaluate(f"document.querySelectorAll({json.dumps(foreign)}).length"):
-        watch.seen.append(f"{found} elements of the payload are in the page")
-    return f"{payload!r}: {watch.seen}" if watch.seen else CLEAN
+        monitor.seen.append(f"{found} elements of the payload are in the page")
+    return f"{payload!r}: {monitor.seen}" if monitor.seen else CLEAN
 
 
 def in_chromium(attack: Attack) -> Attack:
@@ -119,12 +119,12 @@ def in_chromium(attack: Attack) -> Attack:
 
 @in_chromium
 def on_photo_page(target: Target) -> str:
-    with visited(target) as (page, watch):
+    with visited(target) as (page, monitor):
         for title in SCRIPTS:
             photo_id = target.create(title=title)["photo"]["photo_id"]
             page.goto(f"/photo.html?id={photo_id}")
             page.locator("#title").wait_for(state="visible")
-            if (found := withstood(page, watch, title)) != CLEAN:
+            if (found := effect(page, monitor, title)) != CLEAN:
                 return found
     return CLEAN
 
@@ -133,21 +133,21 @@ def on_photo_page(target: Target) -> str:
 def in_list(target: Target) -> str:
     photo_ids = [uploaded(target, title) for title in SCRIPTS]
     target.await_listed(photo_ids)
-    with visited(target) as (page, watch):
+    with visited(target) as (page, monitor):
         page.goto("/")
         for photo_id in photo_ids:
             page.locator(f"#grid li[data-photo-id='{photo_id}']").wait_for(state="attached")
-        return withstood(page, watch, "a title")
+        return effect(page, monitor, "a title")
 
 
 @in_chromium
 def in_query(target: Target) -> str:
-    with visited(target) as (page, watch):
+    with visited(target) as (page, monitor):
         for payload in SCRIPTS:
             for query in (f"id={quote(payload)}", f"{quote(payload)}", f"id=x#{quote(payload)}"):
                 page.goto(f"/photo.html?{query}")
                 page.locator("#missing-title").wait_for(state="visible")
-                if (found := withstood(page, watch, payload)) != CLEAN:
+                if (found := effect(page, monitor, payload)) != CLEAN:
                     return found
     return CLEAN
 
@@ -156,15 +156,15 @@ def in_query(target: Target) -> str:
 def as_files(target: Target) -> str:
     html = b"<!DOCTYPE html><script>window.hostile=1</script>"
     svg = b"<svg xmlns='http://www.w3.org/2000/svg'><script>window.hostile=1</script></svg>"
-    with visited(target) as (page, watch):
+    with visited(target) as (page, monitor):
         for data in (html, svg, small_photo() + html, b"GIF89a/*" + html + b"*/"):
             photo_id = uploaded(target, "A file", data)
             page.goto(f"/photo.html?id={photo_id}")
             page.locator("#title").wait_for(state="visible")
-            found = [withstood(page, watch, repr(data[:20]))]
+            found = [effect(page, monitor, repr(data[:20]))]
             for rendition in target.settled(photo_id)["renditions"].values():
                 page.goto(rendition["path"])
-                found.append(withstood_alone(page, watch))
+                found.append(effect_outside_the_gallery(page, monitor))
             if set(found) != {CLEAN}:
                 return str(found)
     return CLEAN
@@ -172,22 +172,22 @@ def as_files(target: Target) -> str:
 
 @in_chromium
 def in_paths(target: Target) -> str:
-    with visited(target) as (page, watch):
+    with visited(target) as (page, monitor):
         for payload in SCRIPTS:
             for start in ("/", "/photos/", "/api/"):
                 page.goto(f"{start}{quote(payload, safe='')}.html")
-                if (found := withstood_alone(page, watch)) != CLEAN:
+                if (found := effect_outside_the_gallery(page, monitor)) != CLEAN:
                     return f"{payload!r} below {start}: {found}"
     return CLEAN
 
 
-def withstood_alone(page: Page, watch: Watch) -> str:
-    """As `withstood`, on a document that is not a page of the gallery: the browser's own viewer."""
+def effect_outside_the_gallery(page: Page, monitor: PageMonitor) -> str:
+    """As `effect`, for a document that is not a page of the gallery: the browser's own viewer."""
     if page.evaluate("window.hostile") is not None:
-        watch.seen.append("the script ran")
+        monitor.seen.append("the script ran")
     # Chromium shows images and XML by documents of its own, whose styles the policy refuses.
-    seen = [each for each in watch.seen if not each.startswith("content policy: style-src-")]
-    watch.seen.clear()
+    seen = [each for each in monitor.seen if not each.startswith("content policy: style-src-")]
+    monitor.seen.clear()
     return str(seen) if seen else CLEAN
 
 

@@ -1,4 +1,4 @@
-"""A case of the attack: what is done, and which outcomes are right."""
+"""A case of the attack: a request or action, and the outcomes that are accepted."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ type Attack = Callable[[Target], str]
 
 @dataclass(frozen=True)
 class Case:
-    """One attack. It is withstood if what it returns is one of `expected`."""
+    """One attack. It fails, as it must, if the outcome that it returns is one of `expected`."""
 
     group: str
     name: str

@@ -1,4 +1,4 @@
-"""The table of the attack: every case, in the order in which it runs."""
+"""All cases of the attack, in the order in which they run."""
 
 from typing import Final
 

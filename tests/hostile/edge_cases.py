@@ -62,7 +62,11 @@ def headers() -> Iterator[tuple[str, tuple[str, ...], Attack]]:
         attack = edge_or_api("GET", "/api/health", [("Host", host)])
         yield f"Host {host[:12]!r}", ("200", "400", "421"), attack
     for referer in (None, "", "https://evil.example/", "*"):
-        yield f"past CloudFront with {referer!r}", ("403 problem",), past_cloudfront(referer)
+        yield (
+            f"directly to the API with Referer {referer!r}",
+            ("403 problem",),
+            bypassing_cloudfront(referer),
+        )
 
 
 def edge_or_api(
@@ -78,7 +82,7 @@ def edge_or_api(
     return attack
 
 
-def past_cloudfront(referer: str | None) -> Attack:
+def bypassing_cloudfront(referer: str | None) -> Attack:
     """A request to the API's own address, which answers CloudFront alone."""
 
     def attack(target: Target) -> str:
@@ -173,7 +177,7 @@ BROKEN: Final = {
 
 
 def smuggling() -> Iterator[tuple[str, tuple[str, ...], Attack]]:
-    """Requests whose end two servers could see at different places, and requests that are none.
+    """Requests whose end two servers could see at different places, and invalid requests.
 
     The outcome names how many responses have come, and the status of the first.
     """
@@ -262,7 +266,7 @@ def caching() -> Iterator[tuple[str, tuple[str, ...], Attack]]:
         "/photos/{photo_id}/{etag}/thumb.webp%20",
         "/photos/{photo_id}/{etag}/thumb.webp/.webp",
     ):
-        yield f"other name of a rendition: {path}", ("not for long",), lifetime(path)
+        yield f"other name of a rendition: {path}", ("short",), cache_lifetime(path)
 
 
 def poison(method: str, headers: list[tuple[str, str]], body: bytes | None = None) -> Attack:
@@ -306,7 +310,7 @@ def cached_private_answer(path: str) -> Attack:
     return attack
 
 
-def lifetime(path: str) -> Attack:
+def cache_lifetime(path: str) -> Attack:
     """Whether an answer stays cached after a deletion, which invalidates the canonical paths."""
 
     def attack(target: Target) -> str:
@@ -314,6 +318,6 @@ def lifetime(path: str) -> Attack:
         control = answer.headers.get("cache-control", "")
         if answer.status >= 500 or "immutable" in control or "s-maxage=86400" in control:
             return f"{outcome(answer)}, Cache-Control: {control}"
-        return "not for long"
+        return "short"
 
     return attack

@@ -124,7 +124,7 @@ class Target:
             time.sleep(0.1)
 
     def original(self, photo_id: str, files: Mapping[str, bytes], wanted: str) -> str:
-        """The name of the file in the uploads bucket, once it is `wanted` or the time is over."""
+        """The name of the file in the uploads bucket, once it is `wanted` or the wait is over."""
         s3 = self.cloud.client("s3")
         place = {"Bucket": self.outputs["UploadsBucketName"], "Key": upload_key(photo_id)}
         deadline = time.monotonic() + _SETTLE_SECONDS
@@ -208,7 +208,7 @@ def _other_pool(cloud: Cloud, cleanup: contextlib.ExitStack) -> str:
 
 
 def _expired(cloud: Cloud, outputs: Mapping[str, str], cleanup: contextlib.ExitStack) -> str:
-    """A token of the right pool, with the right signature, whose time has passed."""
+    """A token of the right pool with a valid signature that has expired."""
     cognito, pool = cloud.client("cognito-idp"), outputs["UserPoolId"]
     units = {"IdToken": "seconds"}
     client = _client(cognito, pool, IdTokenValidity=1, TokenValidityUnits=units)
@@ -216,7 +216,9 @@ def _expired(cloud: Cloud, outputs: Mapping[str, str], cleanup: contextlib.ExitS
     token = _user(cloud, pool, client, cleanup)["IdToken"]
     left = decoded(token)[1]["exp"] - time.time()
     if left > 30:
-        raise AssertionError(f"the token lives {left:.0f} s: the client's validity was ignored")
+        raise AssertionError(
+            f"the token is valid for {left:.0f} s: the client's validity was ignored"
+        )
     time.sleep(max(0.0, left) + 1)
     return token
 

@@ -49,7 +49,7 @@ def test_no_request_leaves_this_machine():
         Address("192.0.2.1", 80)
 
 
-def test_every_case_has_a_name_of_its_own():
+def test_no_two_cases_have_the_same_name():
     names = [(case.group, case.name) for case in CASES]
     assert len(names) == len(set(names))
     assert len({case.group for case in CASES}) == 11
@@ -58,14 +58,14 @@ def test_every_case_has_a_name_of_its_own():
 @pytest.mark.parametrize(
     ("got", "status", "summary"),
     [
-        (["404 problem", "404 problem"], 0, "2 cases: 2 withstood, 0 not withstood, 0 not run."),
-        (["404 problem", NOT_RUN], 0, "2 cases: 1 withstood, 0 not withstood, 1 not run."),
-        (["404 problem", "200"], 1, "2 cases: 1 withstood, 1 not withstood, 0 not run."),
-        ([NOT_RUN], 1, "1 cases: 0 withstood, 0 not withstood, 1 not run."),
-        ([], 1, "0 cases: 0 withstood, 0 not withstood, 0 not run."),
+        (["404 problem", "404 problem"], 0, "2 cases: 2 as expected, 0 unexpected, 0 not run."),
+        (["404 problem", NOT_RUN], 0, "2 cases: 1 as expected, 0 unexpected, 1 not run."),
+        (["404 problem", "200"], 1, "2 cases: 1 as expected, 1 unexpected, 0 not run."),
+        ([NOT_RUN], 1, "1 cases: 0 as expected, 0 unexpected, 1 not run."),
+        ([], 1, "0 cases: 0 as expected, 0 unexpected, 0 not run."),
     ],
 )
-def test_report_prints_every_case_and_fails_unless_all_were_withstood(
+def test_report_prints_every_case_and_fails_unless_all_outcomes_were_expected(
     got: list[str], status: int, summary: str
 ):
     case = Case("ids", "a [bracketed] name", ("404 problem",), lambda _: "")

@@ -1,4 +1,4 @@
-"""Idempotency keys and presigned uploads that are used against their purpose."""
+"""Misuse of idempotency keys and of presigned uploads."""
 
 import copy
 import json
@@ -98,7 +98,7 @@ def uploads() -> Iterator[tuple[str, tuple[str, ...], Attack]]:
     yield "file of one byte less", ("400", "403"), changed(_nothing, lambda data: data[:-1])
     yield "empty file", ("400", "403"), changed(_nothing, lambda _: b"")
     yield "expired", ("403",), expired
-    yield "path of another photo", ("403",), crossed
+    yield "path of another photo", ("403",), path_of_another_upload
     for method in ("GET", "PUT", "POST", "DELETE"):
         yield f"{method} without a signature", ("400", "403", "405"), unsigned(method)
     yield "size 0", (INVALID,), create(bytes=0)
@@ -185,7 +185,7 @@ def changed(
 
 
 def expired(target: Target) -> str:
-    """A correct signature, whose time has passed."""
+    """A correct signature that has expired."""
     data = small_photo()
     created = target.create(size=len(data))
     photo_id = created["photo"]["photo_id"]
@@ -208,7 +208,7 @@ def expired(target: Target) -> str:
     return _result(target, upload(target, created["upload"] | {"url": url}, data), created)
 
 
-def crossed(target: Target) -> str:
+def path_of_another_upload(target: Target) -> str:
     """The path of one upload with the signature of another."""
     data = small_photo()
     one, other = target.create(size=len(data)), target.create(size=len(data))

@@ -32,7 +32,7 @@ class CommandError(Exception):
 
 
 class _ParsedError(Exception):
-    """The arguments are right."""
+    """The arguments are valid."""
 
 
 def check(text: str) -> None:
@@ -107,9 +107,9 @@ def _check_arguments(module: str, arguments: list[str]) -> None:
         name += ".commands" if (folder / "commands.py").exists() else ".__main__"
     if not folder.is_dir() and not folder.with_suffix(".py").is_file():
         raise CommandError(f"there is no module {module}")
-    complaint = complaint_of(importlib.import_module(name).main, name, arguments)
-    if complaint:
-        raise CommandError(f"python -m {module}: {complaint}")
+    error = argument_error(importlib.import_module(name).main, name, arguments)
+    if error:
+        raise CommandError(f"python -m {module}: {error}")
     parameters = load_template()["Parameters"]
     for option, value in pairwise(arguments):
         if option == "--parameter" and "localcloud" not in module:
@@ -118,8 +118,8 @@ def _check_arguments(module: str, arguments: list[str]) -> None:
                 raise CommandError(f"the template has no parameter {parameter!r}")
 
 
-def complaint_of(main: Callable[..., Any], name: str, arguments: list[str]) -> str:
-    """What argparse says about arguments; empty if they are right. Nothing is run."""
+def argument_error(main: Callable[..., Any], name: str, arguments: list[str]) -> str:
+    """The error message of argparse; empty if the arguments are valid. Nothing is run."""
     parse = argparse.ArgumentParser.parse_args
 
     def only_parse(parser: argparse.ArgumentParser, *given: Any) -> None:
@@ -143,7 +143,7 @@ def complaint_of(main: Callable[..., Any], name: str, arguments: list[str]) -> s
 
 
 def _check_aws(arguments: list[str]) -> None:
-    """By the models that the AWS CLI makes its commands from; values are not looked at."""
+    """By the models that the AWS CLI makes its commands from; values are not checked."""
     if len(arguments) < 2:
         return
     service, command, *rest = arguments
@@ -237,7 +237,7 @@ def _check_file(path: str) -> None:
 
 
 def _accept(_: list[str]) -> None:
-    """Nothing of them is of this repository or of AWS."""
+    """Check nothing: these arguments name nothing of this repository or of AWS."""
 
 
 _CHECKERS: Final[dict[str, Callable[[list[str]], None]]] = {

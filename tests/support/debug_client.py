@@ -54,7 +54,7 @@ class DebugClient:
         found = self._request("evaluate", expression=expression, frameId=self._frame)
         return str(found["result"])
 
-    def go_on(self) -> None:
+    def continue_program(self) -> None:
         """Let the program run again."""
         self._request("continue", threadId=self._thread)
 

@@ -14,7 +14,7 @@ ACCOUNT: Final = "account"
 PARSED: Final = "parsed"
 INLINE: Final = "inline"
 PROGRAMS: Final = ("make ", "aws ", "sam ", "git ", "curl ", "python ", ".venv/bin/")
-# A runbook is for a stack in an account; a decision may name what is gone.
+# A runbook is for a stack in an account; a decision may name what does not exist any more.
 ACCOUNT_PAGES: Final = "docs/runbooks/"
 HISTORY: Final = ("docs/decisions.md", "CHANGELOG.md")
 
@@ -43,7 +43,7 @@ class Command(NamedTuple):
 
 @cache
 def tracked_files() -> list[str]:
-    """Every file of the repository that is there, by its path in it."""
+    """The path of every file that git tracks and that exists."""
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
     )

@@ -40,7 +40,7 @@ def table_mapping(**settings: Any) -> EventSourceMapping:
 
 
 def unhandled(_: list[Any]) -> Any:
-    raise RuntimeError("the function died")
+    raise RuntimeError("the function failed")
 
 
 def throttled(_: list[Any]) -> Any:
@@ -69,7 +69,7 @@ class Bench:
         **settings: Any,
     ) -> None:
         self.now = START
-        self.jump = 0.0  # of the wall clock
+        self.jump = 0.0  # difference between the wall clock and `now`
         self.mapping = mapping or kinesis_mapping(**settings)
         self.stream = MemoryStream(self.mapping, self.wall_clock, shards)
         self.function = function
@@ -90,7 +90,7 @@ class Bench:
         self.engine = self._engine(json.loads(json.dumps(self.engine.checkpoints())))
 
     def put(self, *data: str, key: str | None = None) -> list[str]:
-        """Puts records of this data, each under a key of its own; returns sequence numbers."""
+        """Put records of this data, each with its own key by default; returns sequence numbers."""
         return [self.stream.put(key or each, json.dumps(each).encode()).sequence_number
                 for each in data]  # fmt: skip
 
@@ -98,7 +98,7 @@ class Bench:
         """Do everything that is due now."""
         steps, moved = 0, True
         while moved:
-            assert steps < 100_000, "The engine does not come to rest: is the backoff 0?"
+            assert steps < 100_000, "The engine always has work that is due: is the backoff 0?"
             moved = False
             for unit in self.engine.ready():
                 if self.engine._is_due(unit, self.now):
@@ -167,7 +167,7 @@ def failing_on(*bad: str) -> Function:
 
     def function(records: list[Any]) -> None:
         if set(bad) & set(data_of({"Records": records})):
-            raise RuntimeError("cannot digest it")
+            raise RuntimeError("it fails on this record")
 
     return function
 

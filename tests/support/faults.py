@@ -19,13 +19,16 @@ class CrashError(BaseException):
 
 @contextlib.contextmanager
 def once(client: "BaseClient", moment: str, act: Callable[[], object]) -> Iterator[None]:
-    """Do something at the client's next such moment, `before-call.s3.PutObject`; it must come."""
-    came = False
+    """Act once at the client's next event `moment`, such as `before-call.s3.PutObject`.
+
+    The event must occur.
+    """
+    has_acted = False
 
     def hook(**_: object) -> None:
-        nonlocal came
-        if not came:
-            came = True
+        nonlocal has_acted
+        if not has_acted:
+            has_acted = True
             act()
 
     client.meta.events.register(moment, hook)
@@ -33,11 +36,11 @@ def once(client: "BaseClient", moment: str, act: Callable[[], object]) -> Iterat
         yield
     finally:
         client.meta.events.unregister(moment, hook)
-    assert came, f"{moment} did not come"
+    assert has_acted, f"{moment} did not occur"
 
 
 def raising(error: BaseException) -> Callable[[], None]:
-    """Something to do at a moment: raise."""
+    """An action for `once` that raises the error."""
 
     def act() -> None:
         raise error

@@ -1,4 +1,4 @@
-"""What a role of a running application may not do for a time."""
+"""Denies an action to a role of a running application for a time."""
 
 import contextlib
 import json

@@ -90,7 +90,7 @@ class PhotosTable:
         return self.change(photo_id, status=Status.DELETED, expires_at=EXPIRES_AT, **values)
 
     def expire(self, photo_id: str) -> dict[str, Any]:
-        """What the table's TTL does in the end."""
+        """Delete the photo as the table's TTL does."""
         old = self.rows.pop(photo_id)
         record = self._record("REMOVE", {"OldImage": to_item(old)}, photo_id)
         record["userIdentity"] = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}

@@ -14,11 +14,11 @@ PSEUDO: Final = "AWS::"
 OTHER: Final = "another"  # text that no condition compares with
 
 type Assumption = frozenset[tuple[str, bool]]
-"""Conditions and what they are where the reference stands."""
+"""The conditions around a reference, and their values there."""
 
 
 class Reference(NamedTuple):
-    """Somewhere in the template, something that it needs."""
+    """A reference in the template, and what it refers to."""
 
     source: str
     target: str
@@ -38,9 +38,9 @@ def references(template: Mapping[str, Any]) -> Iterator[Reference]:
 
 
 def dangling(template: Mapping[str, Any], fixed: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """`source -> target` of each reference that can have no target, with parameters that show it.
+    """`source -> target` of each reference whose target can be left out, with such parameters.
 
-    `fixed` are the parameters that the template was translated with: their values are decided.
+    `fixed` are the parameters that the template was translated with; only these values are tried.
     """
     conditions = _Conditions(template, fixed)
     found: dict[str, dict[str, str]] = {}

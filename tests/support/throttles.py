@@ -6,7 +6,7 @@ from localcloud.cloud import Cloud
 
 
 def throttles(cloud: Cloud, name: str) -> float:
-    """The throttles of the last three hours: it only grows, as no test's cloud lives longer."""
+    """The throttles of the last three hours, which is longer than any test's cloud runs."""
     now = datetime.now(UTC)
     statistics = cloud.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/Lambda",

@@ -1,4 +1,4 @@
-"""The surroundings of the thumbnailer: the owner's uploads, S3's events, and the stored objects."""
+"""What the thumbnailer works with: the owner's uploads, S3's events, and the stored objects."""
 
 import dataclasses
 import io
@@ -20,7 +20,7 @@ CREATED_AT = "2026-11-20T12:34:50.000Z"
 
 @dataclasses.dataclass
 class LambdaContext:
-    """As much of it as Powertools asks for."""
+    """The attributes of Lambda's context that Powertools reads."""
 
     function_name: str = "thumbnailer"
     memory_limit_in_mb: int = 1769
@@ -51,14 +51,14 @@ def load_event(name: str) -> dict[str, Any]:
 
 
 def jpeg(color: str = "teal", size: tuple[int, int] = (48, 32)) -> bytes:
-    """A photo that is quickly made and quickly read."""
+    """A small photo, which is fast to encode and to decode."""
     file = io.BytesIO()
     Image.new("RGB", size, color).save(file, "JPEG")
     return file.getvalue()
 
 
 def etag_of(event: dict[str, Any]) -> str:
-    """The ETag of the first upload that an event tells of."""
+    """The ETag of the first upload in an event."""
     return event["Records"][0]["s3"]["object"]["eTag"]
 
 
@@ -73,7 +73,7 @@ class Uploads:
         self._ids = (f"019a9fb2-0c7b-7c3e-9a52-{n:012x}" for n in itertools.count(1))
 
     def create_photo(self, photo_id: str | None = None, correlation_id: str | None = None) -> str:
-        """A record as the API writes it before it gives out the presigned PUT."""
+        """A record as the API writes it before it returns the presigned PUT."""
         photo = Photo(
             photo_id=photo_id or next(self._ids),
             version=1,
@@ -92,7 +92,7 @@ class Uploads:
         """Put the object, and return the event that S3 would send."""
         event = load_event("s3_photo_uploaded")
         event["Records"][0]["s3"]["object"]["key"] = upload_key(photo_id)
-        self.make_true(event["Records"][0], upload_key(photo_id), data)
+        self.put_object_of(event["Records"][0], upload_key(photo_id), data)
         return event
 
     def remove_original(self, photo_id: str) -> dict[str, Any]:
@@ -107,14 +107,14 @@ class Uploads:
         event["Records"][0]["s3"]["object"]["key"] = upload_key(photo_id)
         return event
 
-    def make_true(self, record: dict[str, Any], key: str, data: bytes) -> None:
+    def put_object_of(self, record: dict[str, Any], key: str, data: bytes) -> None:
         """Put the object of a record, and correct the record's size and ETag."""
         answer = self._stack.s3.put_object(Bucket=self._bucket, Key=key, Body=data)
         record["s3"]["bucket"]["name"] = self._bucket
         record["s3"]["object"] |= {"size": len(data), "eTag": answer["ETag"].strip('"')}
 
     def delete_photo(self, photo_id: str) -> None:
-        """What the API does for the owner: the record first, then what it names."""
+        """Delete a photo as the API does: first its record, then the objects that it names."""
         answer = self._stack.dynamodb.update_item(
             TableName=self._table,
             Key=to_item({"photo_id": photo_id}),
@@ -128,7 +128,7 @@ class Uploads:
         self._stack.s3.delete_object(Bucket=self._bucket, Key=upload_key(photo_id))
 
     def drop_record(self, photo_id: str) -> None:
-        """What the table's TTL does in the end."""
+        """Delete the record as the table's TTL does."""
         self._stack.dynamodb.delete_item(TableName=self._table, Key=to_item({"photo_id": photo_id}))
 
     def photo(self, photo_id: str) -> Photo:
@@ -160,9 +160,9 @@ class Uploads:
         return found["ETag"] and found["ETag"].strip('"')
 
     def assert_nothing_orphaned(self, photo_id: str) -> None:
-        """The buckets hold what a record names, and nothing of a deleted one or of any other.
+        """Assert that the buckets have only objects that the photo's record needs.
 
-        An original that another has replaced is missing.
+        The original may be missing, because a later upload can have replaced it.
         """
         photo = self.photo(photo_id)
         original = self.stored_original(photo_id)

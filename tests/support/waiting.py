@@ -9,7 +9,7 @@ import pytest
 def awaited[T](condition: Callable[[], T], seconds: float = 120) -> T:
     """Poll until `condition` returns a truthy value, and return it.
 
-    It is asked less and less often, at last ten times per second. The time limit ends only tests
+    The polling interval grows to 0.1 seconds. The time limit ends only tests
     that fail, so that it is long enough for a busy machine.
     """
     deadline = time.monotonic() + seconds

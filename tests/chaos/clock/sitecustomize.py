@@ -17,7 +17,7 @@ _LOOK_SECONDS: Final = 0.1
 
 
 def follow(file: Path) -> None:
-    """Look at the file for as long as the process lives."""
+    """Poll the file for as long as the process runs."""
     known = 0
     travelling: time_machine.travel | None = None
     pause = threading.Event()

@@ -92,7 +92,7 @@ def test_oversized_upload_fails_without_being_read(
 def test_form_encoded_key_is_decoded(uploads: Uploads, invoke: Invoke):
     event = load_event("s3_key_with_encoded_characters")
     photo_id = uploads.create_photo("día de playa+1")
-    uploads.make_true(event["Records"][0], upload_key(photo_id), jpeg())
+    uploads.put_object_of(event["Records"][0], upload_key(photo_id), jpeg())
     invoke(event)
     assert uploads.photo(photo_id).status is Status.READY
     uploads.assert_nothing_orphaned(photo_id)

@@ -79,7 +79,7 @@ def test_photo_that_is_uploaded_again_during_the_check_is_not_reported(
     assert output().count("OriginalsMissing") == 0
 
 
-def test_photo_without_renditions_has_no_original_to_miss(
+def test_removed_original_of_a_photo_without_renditions_is_not_reported(
     uploads: Uploads, invoke: Invoke, output: Written
 ):
     pending, failed = uploads.create_photo(), uploads.create_photo()

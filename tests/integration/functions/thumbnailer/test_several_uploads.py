@@ -15,7 +15,7 @@ def two_photos(uploads: Uploads, *data: bytes) -> tuple[list[str], dict[str, Any
     for record, content in zip(event["Records"], data, strict=True):
         photo_ids.append(uploads.create_photo())
         record["s3"]["object"]["key"] = upload_key(photo_ids[-1])
-        uploads.make_true(record, upload_key(photo_ids[-1]), content)
+        uploads.put_object_of(record, upload_key(photo_ids[-1]), content)
     return photo_ids, event
 
 

@@ -59,6 +59,6 @@ def test_breakpoint_is_hit_in_the_source_and_no_timeout_ends_the_function(
                 assert client.stopped() == (str(edited / "function.py"), 4)
                 assert client.evaluate("doubled") == "42"
                 client.evaluate("__import__('time').sleep(1.5)")  # longer than the timeout
-                client.go_on()
+                client.continue_program()
                 assert answer.result(60) == 42
     assert len(idle_environments(environments, version)) == 1

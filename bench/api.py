@@ -59,13 +59,13 @@ def event_of(route: str) -> Any:
 
 
 def with_new_rows(work: Callable[[], Any]) -> Callable[[], Any]:
-    """The work after the function has forgotten all rows."""
+    """The work after the function's cached rows were cleared."""
 
-    def forget_and_work() -> Any:
+    def clear_and_work() -> Any:
         feed._kept.clear()  # noqa: SLF001
         return work()
 
-    return forget_and_work
+    return clear_and_work
 
 
 def layers(route: str) -> dict[str, Callable[[], object]]:

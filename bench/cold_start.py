@@ -40,7 +40,7 @@ from bench.function_start import (  # noqa: E402
     built_functions,
     compile_runtime,
     counted,
-    forget,
+    drop_from_page_cache,
     measured_start,
 )
 from bench.results import exit_status, print_table, verdict  # noqa: E402
@@ -252,7 +252,9 @@ def main() -> int:
         counts = {name: counted(each.function)[0] for name, each in compared.items()}
         warm = interleaved(compared, options.turns, lambda: None)
         files = (folder, BUILD, RUNTIME_PYTHON.parents[1], Path(os.__file__).parent)
-        cold = interleaved(compared, max(1, options.turns // 3), lambda: forget(*files))
+        cold = interleaved(
+            compared, max(1, options.turns // 3), lambda: drop_from_page_cache(*files)
+        )
     met = report(warm, cold, counts)
     if options.plot:
         plot(warm, options.plot)

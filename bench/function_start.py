@@ -244,7 +244,7 @@ def compile_runtime() -> None:
     subprocess.run([RUNTIME_PYTHON, "-m", "compileall", "-q", packages], check=True)
 
 
-def forget(*folders: Path) -> None:
+def drop_from_page_cache(*folders: Path) -> None:
     """Remove the files of these folders from the page cache, except those that are mapped."""
     for folder in folders:
         for path in folder.rglob("*"):

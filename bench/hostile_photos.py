@@ -1,4 +1,4 @@
-"""CPU time of the thumbnailer for the most expensive photos that it takes, in all six formats.
+"""CPU time of the thumbnailer for the most expensive photos that it accepts, in all six formats.
 
 The limits in `functions/thumbnailer/decoding.py` keep each below the function's timeout of 60 s.
 """

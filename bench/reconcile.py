@@ -110,7 +110,7 @@ def peak_of(work: Work, gallery: LargeGallery) -> float:
 
 
 def client(name: str, body: bytes) -> Any:
-    """A client that gets this answer to every request."""
+    """A client whose every request gets this answer."""
     found = make_client(_SESSION, name, client_config(connect=1, read=3, attempts=2))
     found.meta.events.register("before-send.*.*", lambda request, **_: answer(request.url, body))
     return found

@@ -54,7 +54,7 @@ def await_line(process: "subprocess.Popen[str]", part: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_life_of_an_application(tmp_path: Path):
+def test_commands_run_invoke_update_and_end_an_application(tmp_path: Path):
     """up, a request, invoke, logs, a changed function deployed, and down."""
     shutil.copytree(HERE / "orders", tmp_path / "my shop")
     template = tmp_path / "my shop" / "template.yaml"

@@ -44,7 +44,7 @@ TYPES = {
     "StreamName": "AWS::Kinesis::Stream",
 }
 SILENT = {"ViewsUnread", "ChangesUnread"}  # a mapping that is off says nothing
-# How far up a statistic looks: what a higher one of two does not see, a lower one does not either.
+# In ascending order: of the same data points, no statistic is above a later one.
 STATISTICS = ("Average", "p90", "p99", "Maximum", "Sum")
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
 QUERY_WORDS = {"and", "as", "asc", "by", "desc", "fields", "filter", "in", "limit", "or", "sort"}
@@ -212,7 +212,7 @@ def test_every_failure_path_and_queue_has_an_alarm(alarms: Alarms, resources: Re
         metrics = {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"}
         assert metrics & {metric for metric, value, _ in watched if value == queue}, (
             f"No alarm watches one of {sorted(metrics)} of {name}. Messages that wait in a queue"
-            f" are seen by nobody else: add an alarm to operations.yaml, with a runbook."
+            f" have no other notification: add an alarm to operations.yaml, with a runbook."
         )
 
 

@@ -67,7 +67,7 @@ def test_widgets_are_within_the_grid_and_do_not_overlap(widgets: list[Widget]):
             assert cell not in taken, f"{widget.title!r} lies on {taken[cell]!r}"
             taken[cell] = widget.title
     rows = {y for _, y in taken}
-    assert len(taken) == 24 * (max(rows) + 1), "there are holes"
+    assert len(taken) == 24 * (max(rows) + 1), "the grid has empty cells"
 
 
 def test_every_metric_is_emitted_with_these_dimensions(widgets: list[Widget]):
@@ -94,7 +94,7 @@ def test_everything_referred_to_is_in_the_template(substitution: list[Any], reso
     body, given = substitution
     named = set(re.findall(r"\$\{([^}]+)\}", body))
     assert {each.partition(".")[0] for each in named} <= set(resources) | PSEUDO | set(given)
-    assert set(given) <= named, "nothing is given for nothing"
+    assert set(given) <= named, "a variable of Fn::Sub is not used"
     assert set(references(given)) <= set(resources)
     for name in named & set(resources):
         assert "Condition" not in resources[name], f"{name} may be absent"

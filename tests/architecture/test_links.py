@@ -1,4 +1,4 @@
-"""Links inside the repository lead somewhere: to a file, to a heading, to a document."""
+"""Links inside the repository lead to files, headings and documents that exist."""
 
 import posixpath
 import re
@@ -26,7 +26,7 @@ def broken(page: str, link: str) -> bool:
 
 
 @PAGES
-def test_every_link_leads_somewhere(page: str):
+def test_every_link_has_a_target(page: str):
     assert [link for link in links_in(pages()[page]) if broken(page, link)] == []
 
 

@@ -45,7 +45,7 @@ def alarms(resources: Resources) -> Alarms:
 
 
 def code(text: str) -> list[str]:
-    """What stands in backticks, and each command after a prompt."""
+    """The text in backticks, and each command after a prompt."""
     blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
     prompted = [line[2:] for block in blocks for line in block.splitlines() if line[:2] == "$ "]
     prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)

@@ -28,7 +28,7 @@ NAMELESS = {
     "xray:PutTraceSegments",
 }
 
-# The page comes from this repository, and answers to repeat live for minutes.
+# The page comes from this repository, and stored answers are kept for minutes.
 REMADE = {"SiteBucket", "IdempotencyTable"}
 AT_THE_EDGE = "EdgeHeadersFunction"
 ACCOUNTS_ROLE = "AccessLogsRole"  # of all the account's APIs, so it is as AWS wants it
@@ -48,7 +48,7 @@ def of_type(resources: Resources, *types: str) -> Resources:
 
 
 def statements(resources: Resources) -> list[tuple[str, dict[str, Any]]]:
-    """Every statement that grants something to a role, with the resource it stands in."""
+    """Every statement that grants something to a role, with the resource that contains it."""
     return [
         (name, whatever_the_condition(statement))
         for name, body in of_type(resources, "AWS::IAM::Role", "AWS::IAM::Policy").items()

@@ -107,7 +107,7 @@ def move_clock(context: BrowserContext, moment: datetime) -> None:
 def visit(
     browser: Browser, url: str, expected: tuple[str, ...] = (), **options: Any
 ) -> Iterator[Page]:
-    """A page of a new profile, and a look at the end for what went wrong in silence.
+    """A page of a new profile; errors that the page did not show fail the test at the end.
 
     `expected` are patterns of what its console may say nonetheless. If something fails, a picture
     and a trace are kept.

@@ -138,7 +138,7 @@ def test_chart_fills_its_figure_and_its_labels_keep_their_size(
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_image_uses_the_room_there_is(browser: Browser, url: str, photo_id: str, width: int):
+def test_image_uses_the_available_space(browser: Browser, url: str, photo_id: str, width: int):
     with visit(browser, url, viewport={"width": width, "height": 800}) as page:
         page.goto(f"/photo.html?id={photo_id}")
         expect(page.locator("#frame img")).to_be_visible()

@@ -18,7 +18,7 @@ from tests.e2e.test_thumbnails import jpeg
 
 
 class Shown(NamedTuple):
-    """What a state is made of: the page, a listed photo, and a file to upload."""
+    """What a state needs: the page, a listed photo, and a file to upload."""
 
     page: Page
     photo_id: str

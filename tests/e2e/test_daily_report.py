@@ -72,7 +72,7 @@ def schedule(cloud: Cloud, stack: dict[str, str]) -> dict[str, Any]:
 
 
 def executions(cloud: Cloud, stack: dict[str, str]) -> dict[str, str]:
-    """All there have been: the status by ARN."""
+    """The status of every execution, by its ARN."""
     pages = (
         cloud.client("stepfunctions")
         .get_paginator("list_executions")

@@ -138,7 +138,7 @@ def kept_answer(viewer: httpx.Client, path: str) -> httpx.Response | None:
 
 
 @pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
-def test_headers_of(viewer: httpx.Client, run: dict[str, str], row: Row):
+def test_headers_of_each_kind_of_path(viewer: httpx.Client, run: dict[str, str], row: Row):
     expected = {
         name: value.format(**run)
         for name, value in (row.policy | {"Cache-Control": row.cache_control}).items()

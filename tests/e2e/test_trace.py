@@ -22,7 +22,7 @@ DELETION = {("gallery_api", "request_answered"), ("catalog_replicator", "photo_r
 
 @pytest.fixture(scope="module")
 def photo_id(gallery: Gallery, event_sources: EventSources) -> str:
-    """Created, uploaded, READY, replicated, seen, deleted; with a neighbour beside it."""
+    """Created, uploaded, READY, replicated, viewed, deleted; at the same time as another photo."""
     data = jpeg(320, 240)
     created = [gallery.create_photo("Traced", "image/jpeg", len(data)) for _ in range(2)]
     for each in created:

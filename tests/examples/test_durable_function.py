@@ -170,7 +170,7 @@ def test_function_may_write_checkpoints_only_with_the_permission(royalties: Roya
     assert "CheckpointDurableExecution" in ended["Error"]["ErrorMessage"]
 
 
-def test_no_payment_is_lost_or_doubled_when_the_process_is_killed(
+def test_no_payment_is_lost_or_made_twice_when_the_process_is_killed(
     royalties: Royalties, points: Path
 ):
     royalties.sell("2027-01")

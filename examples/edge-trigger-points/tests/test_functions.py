@@ -51,7 +51,7 @@ def test_new_visitors_are_divided_by_address_and_browser() -> None:
 
 
 @pytest.mark.parametrize("cookie", ["group=c", "group", ";;", "\x00=\x7f", "group=a b; é=1"])
-def test_strange_cookies_are_those_of_a_new_visitor(cookie: str) -> None:
+def test_visitor_with_invalid_cookies_is_a_new_visitor(cookie: str) -> None:
     assert group(cookie=cookie) in ("a", "b")
     [kept] = cookies(cookie=cookie)
     assert kept.startswith("group=b; ")

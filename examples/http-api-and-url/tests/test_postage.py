@@ -25,7 +25,7 @@ def asked(
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_started_fifty_grams_are_paid(context: LambdaContext, file: str) -> None:
+def test_each_fifty_grams_or_part_of_them_cost_the_same(context: LambdaContext, file: str) -> None:
     assert asked(context, file) == (200, {"euros": "4.20"})
     assert asked(context, file, grams="50") == (200, {"euros": "1.40"})
     assert asked(context, file, grams="51") == (200, {"euros": "2.80"})

@@ -65,7 +65,7 @@ def test_first_connection_that_fails_is_not_tried_again(connections: Connections
     assert len(connections.logins) == 1
 
 
-def test_database_that_comes_back_is_reached(connections: Connections) -> None:
+def test_database_that_is_available_again_is_reached(connections: Connections) -> None:
     kept = Database()
     kept.run("SELECT")
     connections.failures, connections.refusals = [LOST], [ConnectionRefusedError("refused")]
@@ -75,7 +75,7 @@ def test_database_that_comes_back_is_reached(connections: Connections) -> None:
 
 
 @pytest.mark.parametrize("code", ["53300", "57P03"])  # too many connections, starting
-def test_refused_connection_is_unavailability(connections: Connections, code: str) -> None:
+def test_refused_connection_is_an_unavailable_database(connections: Connections, code: str) -> None:
     connections.refusals = [refusal(code)]
     with pytest.raises(DatabaseUnavailableError, match=code):
         Database().run("SELECT")

@@ -39,7 +39,7 @@ def owner(port: int) -> Iterator["subprocess.Popen[bytes]"]:
     shutil.rmtree(Cloud("127.0.0.1", port).folder)
 
 
-def test_request_that_never_ends_does_not_keep_the_cloud(
+def test_request_that_never_ends_does_not_keep_the_cloud_running(
     owner: "subprocess.Popen[bytes]", port: int
 ):
     started = psutil.Process(owner.pid).children(recursive=True)

@@ -26,7 +26,7 @@ def document(folder: Path, *benchmarks: Benchmark) -> PerformanceDocument:
     return PerformanceDocument(folder / "performance.md", benchmarks, "## Machine\n")
 
 
-def test_a_script_that_fails_is_named_and_the_others_go_on(
+def test_a_script_that_fails_is_named_and_the_others_continue(
     tmp_path: Path, write_script: WriteScript
 ):
     write_script("fast", "print('1 ms')")

@@ -1,4 +1,4 @@
-"""The unit tests of each example pass in a copy of its folder, away from this repository."""
+"""The unit tests of each example pass in a copy of its folder, outside of this repository."""
 
 import os
 import shutil

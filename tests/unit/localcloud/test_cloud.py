@@ -69,7 +69,7 @@ def test_cloud_of_a_killed_process_does_not_run(started: list[Any]):
         cloud.running_on(9)
 
 
-def test_error_while_ministack_lives_is_raised_as_it_is(started: list[Any]):
+def test_error_while_ministack_runs_is_raised_as_it_is(started: list[Any]):
     with pytest.raises(ZeroDivisionError):
         fail_in(Cloud("127.0.0.1", 9))
     assert len(started) == 1

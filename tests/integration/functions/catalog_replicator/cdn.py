@@ -42,7 +42,7 @@ class Cdn:
     def failing(
         self, error: BaseException, moment: str = "before-call"
     ) -> AbstractContextManager[None]:
-        """One call fails, before or after it has come to anything; it must come."""
+        """Let one call fail, before or after its effect; the call must occur."""
         return once(self._client, f"{moment}.{OPERATION}", raising(error))
 
     def _note(self, params: dict[str, Any], **_: object) -> None:

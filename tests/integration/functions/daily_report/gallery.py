@@ -67,7 +67,7 @@ class Gallery:
     def put_photo(
         self, status: Status = Status.READY, *, days_old: float = 9, **more: Any
     ) -> Photo:
-        """A record; its times lie so many days back."""
+        """A record whose times are this number of days ago."""
         then = datetime.now(UTC) - timedelta(days=days_old)
         values: dict[str, Any] = {
             "photo_id": next(self._ids),

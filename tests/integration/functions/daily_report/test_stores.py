@@ -118,7 +118,7 @@ def test_batches_and_conditional_deletes(moto_tables: Client):
     assert seen[1:4] == ["ConditionalCheckFailedException", {}, "ConditionalCheckFailedException"]
 
 
-def test_objects(stack: MotoStack):
+def test_objects_in_memory_behave_like_those_of_moto(stack: MotoStack):
     client = boto3.client("s3", REGION)
     bucket = stack.names["UploadsBucket"]
     seen: list[Any] = []

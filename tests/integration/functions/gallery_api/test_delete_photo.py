@@ -155,7 +155,7 @@ def test_photo_is_gone_for_everybody_and_its_owner(stack: MotoStack, api: Api, s
     assert api.list_own().body["photos"] == []
 
 
-def test_photo_without_belongings_is_deleted(stack: MotoStack, api: Api):
+def test_photo_without_objects_and_views_is_deleted(stack: MotoStack, api: Api):
     put(stack, status=Status.PENDING)
     assert api.delete(PHOTO_ID).status == 204
     assert stored(stack)[0].status is Status.DELETED
@@ -375,7 +375,7 @@ def test_view_rows_of_many_pages_and_batches_are_deleted(
     belongings.assert_deleted(photo)
 
 
-def test_totals_are_replaced_first_and_then_the_latest_minutes_go(
+def test_totals_are_replaced_before_the_latest_minutes_are_deleted(
     api: Api, at: At, belongings: Belongings, photo: Photo
 ):
     belongings.add(photo.photo_id, minutes=60)

@@ -49,7 +49,7 @@ def kept(stack: MotoStack) -> list[dict[str, Any]]:
 
 
 def move_clock(stack: MotoStack, **attributes: timedelta) -> None:
-    """Let the times in the one kept answer come by so much sooner."""
+    """Make the times in the one stored answer earlier by this duration."""
     [item] = kept(stack)
     for name, by in attributes.items():
         unit = 1000 if name == "in_progress_expiration" else 1

@@ -32,7 +32,7 @@ type Lose = Callable[..., contextlib.AbstractContextManager[Counter[str]]]
 
 @pytest.fixture
 def lose(api: Api, monkeypatch: pytest.MonkeyPatch) -> Lose:
-    """Lose the answers to so many requests of an operation, after some; retries do not wait."""
+    """Lose the answers to some requests of an operation; retries do not wait."""
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
     endpoint = api.resources.dynamodb._endpoint
     ask = endpoint._do_get_response
@@ -145,7 +145,7 @@ def test_stored_answer_whose_confirmation_is_lost_is_given_again(
 
 
 def dead_after_the_photo(stack: MotoStack, api: Api) -> str:
-    """The id of a photo whose request has died before its answer was stored."""
+    """The id of a photo whose request was killed before its answer was stored."""
     crash = raising(CrashError())
     moment = "before-call.dynamodb.UpdateItem"
     with once(api.resources.dynamodb, moment, crash), pytest.raises(CrashError):
@@ -155,7 +155,7 @@ def dead_after_the_photo(stack: MotoStack, api: Api) -> str:
     return photo.photo_id
 
 
-def test_request_that_takes_a_dead_claim_over_makes_no_second_photo(
+def test_request_that_takes_over_the_claim_of_a_killed_request_makes_no_second_photo(
     stack: MotoStack, api: Api, capsys: pytest.CaptureFixture[str]
 ):
     photo_id = dead_after_the_photo(stack, api)
@@ -196,7 +196,9 @@ def elsewhere(api: Api, **fields: Any) -> Answer:
         force_setattr(api.resources, "answers", own)
 
 
-def test_only_one_of_two_takes_a_dead_claim_over(stack: MotoStack, api: Api, at_put: AtPut):
+def test_only_one_of_two_requests_takes_over_the_claim_of_a_killed_request(
+    stack: MotoStack, api: Api, at_put: AtPut
+):
     photo_id = dead_after_the_photo(stack, api)
     beside: list[Answer] = []
     with at_put(2, lambda: beside.append(elsewhere(api))):  # the first put was refused
@@ -206,7 +208,7 @@ def test_only_one_of_two_takes_a_dead_claim_over(stack: MotoStack, api: Api, at_
     assert [photo.photo_id for photo in stored(stack)] == [photo_id]
 
 
-def test_request_that_loses_a_dead_claim_to_another_request_is_refused(
+def test_request_is_refused_while_another_takes_over_the_claim_of_a_killed_request(
     stack: MotoStack, api: Api, at_put: AtPut
 ):
     dead_after_the_photo(stack, api)
@@ -217,7 +219,9 @@ def test_request_that_loses_a_dead_claim_to_another_request_is_refused(
     assert_repeated(beside[0], api.create(KEY, title="Another"))
 
 
-def test_another_request_under_a_dead_claim_creates_its_own_photo(stack: MotoStack, api: Api):
+def test_another_request_with_the_key_of_a_killed_request_creates_its_own_photo(
+    stack: MotoStack, api: Api
+):
     photo_id = dead_after_the_photo(stack, api)
     answer = api.create(KEY, title="Another")
     assert answer.status == 201

@@ -174,7 +174,7 @@ def test_equal_pages_have_equal_cursors(api: Api, publish: Publish):
     assert first.body["cursor"] == second.body["cursor"] == encode_cursor(photo_id(1))
 
 
-def test_cursor_outlives_its_photo(api: Api, publish: Publish):
+def test_cursor_is_valid_after_the_deletion_of_its_photo(api: Api, publish: Publish):
     for number in range(3):
         publish(photo_id=photo_id(number))
     first = ask(api, limit="2")

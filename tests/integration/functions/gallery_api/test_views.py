@@ -186,7 +186,7 @@ def shard_is_full(api: Api) -> Exception:
 
 @pytest.fixture(autouse=True)
 def no_recent_totals(api: Api) -> None:
-    """What the execution environment knows of earlier tests is forgotten."""
+    """Clear what the execution environment has cached in earlier tests."""
     api.resources.recent_totals.found.clear()
     api.resources.recent_totals.paused_until = datetime.min.replace(tzinfo=UTC)
 

@@ -210,7 +210,7 @@ def test_custom_runtime_without_bootstrap_has_no_entrypoint(
     assert "Couldn't find valid bootstrap(s)" in error["errorMessage"]
 
 
-def test_frozen_runtime_does_not_outlive_an_owner_that_is_killed(host: Host, tmp_path: Path):
+def test_frozen_runtime_ends_when_its_owner_is_killed(host: Host, tmp_path: Path):
     """The owner is killed, so it cannot clean up."""
     (tmp_path / "function.py").write_text("def handler(event, context): return event")
     owner = textwrap.dedent("""

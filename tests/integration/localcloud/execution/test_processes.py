@@ -51,7 +51,7 @@ def test_killed_keeper_is_replaced_by_one_that_knows_every_process(
         each.end()
 
 
-def test_processes_can_end_while_their_keeper_is_dead(tmp_path: Path):
+def test_processes_can_end_after_their_keeper_was_killed(tmp_path: Path):
     keeper = ProcessKeeper()
     process = started(tmp_path, keeper)
     [killed] = keeper_processes()

@@ -49,7 +49,9 @@ def test_row_without_a_time_of_creation_is_not_abandoned():
         (3 * DAY + SECOND, HOUR, AbandonedOutcome.STUCK),
     ],
 )
-def test_outcome(age: timedelta, uploaded: timedelta | None, expected: AbandonedOutcome | None):
+def test_outcome_by_age_and_upload(
+    age: timedelta, uploaded: timedelta | None, expected: AbandonedOutcome | None
+):
     assert outcome(pending(age), uploaded and NOW - uploaded, NOW) == expected
 
 
@@ -80,7 +82,9 @@ def photo(status: Status) -> Photo:
         (Status.READY, False, False, True),
     ],
 )
-def test_orphans(status: Status | None, upload: bool, named: bool, other: bool):
+def test_orphans_by_status_of_the_photo(
+    status: Status | None, upload: bool, named: bool, other: bool
+):
     owner = photo(status) if status else None
     assert is_orphan(upload_key("a"), owner) == upload
     assert is_orphan(NAMED, owner) == named

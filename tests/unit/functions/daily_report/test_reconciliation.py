@@ -14,7 +14,7 @@ MONTH = timedelta(days=30)
 
 
 def record(status: str, version: int = 2, *, age: timedelta = timedelta(days=1)) -> ScannedRecord:
-    """Of that status for so long."""
+    """A record that has had that status for the given time."""
     then = NOW - age
     values: dict[str, Any] = {}
     if status == "READY":
@@ -56,7 +56,9 @@ YOUNG, GONE = {"age": timedelta(minutes=4)}, {"age": timedelta(days=31)}
         (None, record("DELETED", **GONE), None),
     ],
 )
-def test_drift(photo: ScannedRecord | None, row: ScannedRecord | None, expected: Drift | None):
+def test_drift_by_status_and_version_of_photo_and_row(
+    photo: ScannedRecord | None, row: ScannedRecord | None, expected: Drift | None
+):
     assert drift(photo, row, NOW) == expected
 
 
@@ -76,7 +78,7 @@ NUMBERED = st.dictionaries(st.integers(0, 30), st.integers(1, 3))
     disorder=st.randoms(use_true_random=True),
     kept=st.integers(0, 10),
 )
-def test_pairs_give_up_all_differences_in_any_order(
+def test_pairs_give_up_every_difference_in_any_order(
     photos: dict[int, int], rows: dict[int, int], disorder: Any, kept: int
 ):
     both = [("photos", *item) for item in photos.items()]
@@ -94,7 +96,7 @@ def test_pairs_give_up_all_differences_in_any_order(
         assert given_up == differing
 
 
-def test_oldest_of_the_longer_side_is_given_up_first():
+def test_oldest_record_of_the_table_with_more_waiting_records_is_given_up_first():
     pairs = Pairs()
     for photo_id in ("c", "a", "b"):
         pairs.add("photos", ScannedRecord(photo_id, 1, Status.READY))

@@ -187,7 +187,7 @@ def test_a_step_repairs_only_findings_of_its_input(gallery: LargeGallery):
 
 
 def die_after_delete(gallery: LargeGallery) -> dict[str, Any]:
-    """What the step was given that died after it had removed a row."""
+    """The input of a step that was killed after it had removed a row."""
     found = json.loads(json.dumps(step(gallery)))
     assert found["todo"] == [["drift.extra", ID]]
 

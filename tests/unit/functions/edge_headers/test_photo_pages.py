@@ -101,7 +101,7 @@ def test_query_without_a_photo_id_is_not_looked_up_and_not_indexed(rows: Rows, q
     "failure",
     [TimeoutError(), ConnectionRefusedError(), KeyError("AWS_ACCESS_KEY_ID"), RecursionError()],
 )
-def test_a_failed_look_up_is_logged_once_and_remembered_for_seconds(
+def test_a_failed_look_up_is_logged_once_and_cached_for_seconds(
     rows: Rows, caplog: pytest.LogCaptureFixture, failure: Exception
 ):
     rows.found = failure
@@ -120,7 +120,7 @@ def test_a_failed_look_up_is_logged_once_and_remembered_for_seconds(
     assert len(caplog.records) == 1
 
 
-def test_what_is_remembered_is_answered_while_the_catalog_fails(rows: Rows):
+def test_cached_photos_are_used_while_the_catalog_fails(rows: Rows):
     assert page() == PRELOADED
     rows.found = TimeoutError()
     page(f"id={OTHER_PHOTO}", NOW + 1)
@@ -142,7 +142,7 @@ def test_what_is_remembered_is_answered_while_the_catalog_fails(rows: Rows):
         "no item at all",
     ],
 )
-def test_a_row_of_another_shape_gets_into_no_header(
+def test_a_row_of_another_shape_adds_no_header(
     rows: Rows, found: Any, caplog: pytest.LogCaptureFixture
 ):
     rows.found = found
@@ -160,7 +160,7 @@ def test_no_key_but_the_one_of_this_photo_becomes_a_link(key: str):
         headers_of(PHOTO, row(key=key))
 
 
-def test_a_ready_photo_is_remembered_for_seconds(rows: Rows):
+def test_a_ready_photo_is_cached_for_seconds(rows: Rows):
     page()
     rows.found = None
     assert page(now=NOW + READY_SECONDS - 0.001) == PRELOADED
@@ -169,7 +169,7 @@ def test_a_ready_photo_is_remembered_for_seconds(rows: Rows):
     assert len(rows.asked) == 2
 
 
-def test_nothing_is_remembered_after_the_clock_was_set_back(rows: Rows):
+def test_cached_photos_are_not_used_after_the_clock_was_set_back(rows: Rows):
     assert page() == PRELOADED
     rows.found = OSError("no catalog")
     assert page(now=NOW - 7200) == NOT_INDEXED
@@ -189,7 +189,7 @@ def test_id_of_a_clock_that_is_slightly_ahead_is_looked_up(rows: Rows):
     assert len(rows.asked) == 1
 
 
-def test_that_a_photo_is_not_ready_is_remembered_for_seconds(rows: Rows):
+def test_photo_that_is_not_ready_is_cached_for_seconds(rows: Rows):
     rows.found = None
     page()
     rows.found = row()

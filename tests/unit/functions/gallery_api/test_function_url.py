@@ -37,7 +37,7 @@ def test_request_of_a_view_is_that_of_the_rest_api_without_its_stage():
     assert given["requestContext"]["requestId"] == rest["requestContext"]["requestId"]
 
 
-def test_forms_are_told_apart():
+def test_request_of_the_function_url_is_distinguished_from_one_of_the_rest_api():
     assert is_from_function_url(request())
     assert not is_from_function_url(load_request("record_view"))
     assert not is_from_function_url(None)

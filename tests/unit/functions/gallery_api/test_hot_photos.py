@@ -54,7 +54,7 @@ def test_photo_has_its_own_key_until_a_view_is_refused():
     assert hot.partition_key(COLD) == COLD
 
 
-def test_spread_ends_by_itself_and_leaves_nothing():
+def test_further_keys_are_used_for_thirty_seconds():
     traffic = Traffic(environments=1)
     [hot] = traffic.environments
     hot.spread(HOT)

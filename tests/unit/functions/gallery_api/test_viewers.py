@@ -37,7 +37,7 @@ def test_address_is_the_entry_that_cloudfront_appended(lines: tuple[str, ...]):
 
 
 @given(st.text(max_size=60))
-def test_no_text_of_a_viewer_becomes_its_address(text: str):
+def test_viewer_cannot_choose_its_address_by_the_header(text: str):
     lines = (f"{text}, {VIEWER}, {CLOUDFRONT}",)
     assert viewer_address(request(*lines), behind_cloudfront=True) == VIEWER
 

@@ -78,7 +78,7 @@ def test_redelivery_counts_nothing(counting: Counting):
 
 
 @pytest.mark.parametrize("borders", [(0, 30), (5, 15), (10, 30), (19, 20), (0, 21)])
-def test_redelivery_with_other_borders_counts_what_is_new(
+def test_redelivery_in_another_batch_counts_only_new_views(
     counting: Counting, borders: tuple[int, int]
 ):
     records = batch(count=30)
@@ -87,7 +87,7 @@ def test_redelivery_with_other_borders_counts_what_is_new(
     counting.assert_counted(*records[: max(20, borders[1])])
 
 
-def test_halves_of_a_bisected_batch_count_what_is_new(counting: Counting):
+def test_halves_of_a_bisected_batch_count_only_new_views(counting: Counting):
     records = long_batch()
     counting.tables.before = at_call(2, raising(CrashError()))
     with pytest.raises(CrashError):
@@ -152,7 +152,7 @@ def test_replay_counts_each_view_between_those_that_were_counted(counting: Count
     counting.assert_counted(*records)
 
 
-def test_replay_finds_the_receipts_of_any_borders(counting: Counting):
+def test_replay_finds_the_receipts_of_any_batch(counting: Counting):
     records = batch(count=40)
     counting.deliver(*records[10:25])
     for start in range(0, 40, 7):
@@ -390,7 +390,7 @@ def test_repeated_view_has_a_receipt_and_adds_nothing(counting: Counting):
 
 
 @pytest.mark.parametrize("borders", [(0, 1), (1, 2), (2, 3)])
-def test_left_out_view_is_not_counted_by_a_redelivery_with_other_borders(
+def test_left_out_view_is_not_counted_by_a_redelivery_in_another_batch(
     counting: Counting, borders: tuple[int, int]
 ):
     records = [record(number, viewer="maria") for number in range(3)]

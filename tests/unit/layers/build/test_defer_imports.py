@@ -129,7 +129,7 @@ def test_names_are_imported_when_they_are_asked_for(packages: Packages):
         ("shop/__init__.py", FILES["shop/__init__.py"], "", "shop has no import that can wait"),
     ],
 )
-def test_what_cannot_wait_fails_the_build(
+def test_import_that_cannot_be_deferred_fails_the_build(
     packages: Packages, file: str, old: str, new: str, message: str
 ):
     path = packages.folder / file

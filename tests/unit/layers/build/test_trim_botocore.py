@@ -142,7 +142,7 @@ def test_requests_of_listed_operations_are_as_before(
     assert request(of_the_layer, service, operation) == request(ORIGINAL, service, operation)
 
 
-def test_others_are_gone(trimmed: Trimmed):
+def test_services_and_operations_that_are_not_listed_are_removed(trimmed: Trimmed):
     assert trimmed.trim(LISTED).returncode == 0
     loader = trimmed.loader()
     assert loader.list_available_services("service-2") == ["dynamodb", "s3"]

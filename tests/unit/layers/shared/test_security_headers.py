@@ -94,7 +94,7 @@ def test_answers_are_not_shared_between_callers():
         assert headers()["Referrer-Policy"] == "same-origin"
 
 
-def test_it_imports_nothing():
+def test_security_headers_import_nothing():
     """The edge function contains it, and each import makes its cold start longer."""
     source = (ROOT / "layers/shared/security_headers.py").read_text()
     assert [

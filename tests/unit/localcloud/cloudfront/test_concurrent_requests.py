@@ -37,13 +37,13 @@ def at_once(
     world: World, waiting: threading.Semaphore, first: Response, others: Callable[[], Response]
 ) -> list[str]:
     """The responses to four viewers that request before the origin has answered the first."""
-    arrived, go_on = threading.Event(), threading.Event()
+    arrived, may_answer = threading.Event(), threading.Event()
 
     def origin(_: Request) -> Response:
         if arrived.is_set():
             return others()
         arrived.set()
-        assert go_on.wait(60)
+        assert may_answer.wait(60)
         return first
 
     world.origin = origin
@@ -52,7 +52,7 @@ def at_once(
         assert arrived.wait(60)
         answers += [viewers.submit(world.get, "/a") for _ in range(3)]
         assert all(waiting.acquire(timeout=60) for _ in range(3))
-        go_on.set()
+        may_answer.set()
         return [result(each.result(60)) for each in answers]
 
 

@@ -193,7 +193,7 @@ def test_bisecting_splits_at_the_checkpoint_of_a_partial_answer():
     assert bench.batches == [list("abcdef"), list("cdef")]
 
 
-def test_first_record_reported_again_and_again_takes_its_neighbours_along():
+def test_record_that_always_fails_is_discarded_with_the_later_records_of_its_batch():
     bench = Bench(reporting("c"), reports_item_failures=True, bisects=True, maximum_retries=2)
     bench.put(*"abcdef")
     bench.run_for(60)
@@ -316,7 +316,7 @@ def test_discarded_records_without_a_destination_are_lost():
     assert bench.batches == [["a"], ["b"]]
 
 
-def test_other_key_groups_go_on_while_one_is_stuck():
+def test_other_key_groups_continue_while_one_is_blocked():
     stuck = "r0"
     bench = Bench(failing_on(stuck), parallelization_factor=10)
     bench.put(*[f"r{n}" for n in range(50)])

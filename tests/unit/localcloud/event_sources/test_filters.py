@@ -70,7 +70,7 @@ def passes(pattern: dict[str, Any], data: Any = RECORD) -> bool:
         ({"text": ["Hello"], "$or": [{"number": [6]}, {"flag": [False]}]}, False),
     ],
 )
-def test_operator(pattern: dict[str, Any], *, expected: bool):
+def test_operator_of_a_filter_pattern(pattern: dict[str, Any], *, expected: bool):
     assert passes(pattern) is expected
 
 

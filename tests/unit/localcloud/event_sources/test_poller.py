@@ -98,7 +98,7 @@ def test_engine_that_fails_by_a_bug_starts_again_from_its_checkpoints(
         bench.sources.await_drained(SECONDS)
 
 
-def test_event_sources_go_on_after_an_unexpected_error(
+def test_event_sources_continue_after_an_unexpected_error(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ):
     paginate = bench.lambda_.paginate

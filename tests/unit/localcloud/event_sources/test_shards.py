@@ -59,12 +59,12 @@ def test_merged_shard_waits_for_both_parents():
     assert bench.batches[-1] == ["after"]
 
 
-def test_parents_that_the_stream_has_forgotten_are_waited_for_no_longer():
+def test_parents_that_the_stream_no_longer_has_are_not_awaited():
     bench = Bench()
     bench.put("lost", key="k")
     bench.stream.split("shardId-000000000000")
     bench.put("after", key="k")
-    bench.stream.forget("shardId-000000000000")
+    bench.stream.remove_shard("shardId-000000000000")
     bench.run()
     assert bench.batches == [["after"]]
 
@@ -75,7 +75,7 @@ def test_shard_that_disappears_while_its_records_are_processed_is_finished_first
     bench.run()
     bench.stream.split("shardId-000000000000")
     bench.put("after", key="k")
-    bench.stream.forget("shardId-000000000000")
+    bench.stream.remove_shard("shardId-000000000000")
     bench.run()
     bench.function = lambda _: None
     bench.run_for(5)

@@ -29,7 +29,7 @@ def test_file_keeps_its_old_content_while_the_disk_is_full_and_says_so_once(
     assert capsys.readouterr().err == f"Event sources: {path} is written again.\n"
 
 
-def test_log_goes_on_in_memory_while_the_disk_is_full(
+def test_log_continues_in_memory_while_the_disk_is_full(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     path = tmp_path / "event_sources.log"

@@ -112,7 +112,7 @@ def test_processes_of_others_are_not_moved(proc: MakeProc, group: Path, other: i
     assert not (group / "localcloud").exists()
 
 
-def test_what_this_job_has_started_moves_too(proc: MakeProc, group: Path, started: int):
+def test_process_that_this_job_has_started_is_moved_too(proc: MakeProc, group: Path, started: int):
     with delegated(proc(os.getpid(), started)):
         assert (group / "localcloud" / "cgroup.procs").read_text() == str(started)
 
@@ -150,7 +150,9 @@ def test_cgroups_of_an_owner_that_was_killed_are_removed_and_those_of_others_sta
         assert living.exists()
 
 
-def test_environments_cgroup_has_the_functions_memory_no_swap_and_dies_as_a_whole(tmp_path: Path):
+def test_environments_cgroup_has_the_functions_memory_no_swap_and_is_killed_as_a_whole(
+    tmp_path: Path,
+):
     MemoryCgroup(tmp_path / "one", 128)
     written = {each.name: each.read_text() for each in (tmp_path / "one").iterdir()}
     assert written == {

@@ -269,7 +269,7 @@ def test_event_source_that_nothing_polls_is_without_effect():
         ),
     ],
 )
-def test_what_a_function_lacks_here_is_named(properties: dict[str, Any], reason: str):
+def test_property_of_a_function_without_effect_is_listed(properties: dict[str, Any], reason: str):
     resources = {"F": {"Type": "AWS::Lambda::Function", "Properties": FUNCTION | properties}}
     assert outcomes(resources) == {"F": ("accepted without effect", reason)}
 

@@ -39,7 +39,7 @@ def test_what_follows_from_a_condition_that_always_holds():
     assert decided(edge=True) == {"Edge": True, "EdgeOrTls": True, "NotEdge": False}
 
 
-def test_term_that_always_holds_goes_from_a_condition_that_stays():
+def test_term_that_is_always_true_is_removed_from_a_condition_that_stays():
     expected = CONDITIONS.splitlines(keepends=True)
     assert apply(CONDITIONS, decided(edge=True)) == "".join(
         [expected[0], expected[2], expected[4], expected[6], expected[7]]

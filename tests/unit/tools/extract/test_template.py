@@ -147,7 +147,7 @@ def test_every_line_is_one_of_the_gallery_or_of_an_edit(name: str):
 
 
 @pytest.mark.parametrize("name", FLOWS)
-def test_nothing_of_the_repository_that_stays_behind_is_named(name: str):
+def test_template_of_a_flow_names_nothing_that_is_left_out(name: str):
     text = "\n".join(extracted(name).files.values())
     of_the_gallery = r"\bmake (?!CloudFormation)\w+|\bdocs/|\bops/|deploy-role|redrive|DESCRIPTION"
     assert not re.findall(of_the_gallery, text)

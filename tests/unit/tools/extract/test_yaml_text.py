@@ -59,7 +59,7 @@ def without(*lines: str) -> str:
     return "".join(kept)
 
 
-def test_resource_goes_with_the_comment_above_it_and_one_blank_line():
+def test_resource_is_removed_with_the_comment_above_it_and_one_blank_line():
     gone = TEXT[TEXT.index("  # Why") : TEXT.index("  LogGroup")]
     assert remove(TEXT, place("Resources", "ViewsTable")) == TEXT.replace(gone, "")
 
@@ -69,12 +69,12 @@ def test_resource_that_is_an_alias_is_one_line():
     assert remove(TEXT, place("Resources", "LogGroup")) == TEXT.replace(gone, "")
 
 
-def test_item_goes_with_its_comment():
+def test_item_is_removed_with_its_comment():
     expected = without("# about the second", "- two")
     assert remove(TEXT, place("Resources", "ViewsTable", "Keys", item=1)) == expected
 
 
-def test_collection_that_would_be_empty_goes_as_a_whole():
+def test_collection_that_would_be_empty_is_removed():
     expected = TEXT.replace(
         "  Shared:\n    Table: &table {BillingMode: PAY_PER_REQUEST}\n", ""
     ).replace("Metadata:\n\n", "")
@@ -82,12 +82,12 @@ def test_collection_that_would_be_empty_goes_as_a_whole():
 
 
 @pytest.mark.parametrize(("item", "rest"), [(0, "[b, c]"), (1, "[a, c]"), (2, "[a, b]")])
-def test_item_within_brackets_goes_with_its_comma(item: int, rest: str):
+def test_item_within_brackets_is_removed_with_its_comma(item: int, rest: str):
     expected = TEXT.replace("[a, b, c]", rest)
     assert remove(TEXT, place("Resources", "Bucket", "Tags", item=item)) == expected
 
 
-def test_several_entries_go_at_once():
+def test_several_entries_are_removed_at_once():
     both = [place("Resources", "ViewsTable"), place("Resources", "LogGroup")]
     gone = TEXT[TEXT.index("  # Why") : TEXT.index("  # ── Report")]
     assert remove(TEXT, *both) == TEXT.replace(gone, "")
@@ -117,12 +117,12 @@ def test_block_begins_in_the_first_column():
     assert block(text, chosen) == ["Sid: C # why", "Action: D"]
 
 
-def test_alias_is_not_walked():
+def test_node_of_an_alias_is_visited_once():
     walked = [each for each in compose(TEXT).walk() if each.key == "BillingMode"]
     assert len(walked) == 1
 
 
-def test_banner_that_nothing_follows_goes_with_what_it_says():
+def test_banner_without_entries_is_removed_with_its_comment():
     text = remove(TEXT, place("Resources", "Bucket"))
     assert without_empty_sections(text) == TEXT.replace(
         TEXT[TEXT.index("  # ── Report") : TEXT.index("Outputs")], ""

@@ -61,7 +61,7 @@ RULES = FlowRules(
 )
 
 
-def test_flow_goes_with_all_that_only_it_needs():
+def test_flow_is_removed_with_all_that_only_it_needs():
     removal = remove_flow(FILES, RULES)
     assert removal.deleted == ["functions/report/handler.py", "permissions/report.yaml"]
     assert removal.written == {

@@ -63,7 +63,7 @@ def test_kept():
         ),
     ],
 )
-def test_part_goes(text: str, rules: FileRules, expected: str):
+def test_part_of_a_file_is_removed(text: str, rules: FileRules, expected: str):
     assert apply_rules(text, rules) == expected
 
 
@@ -86,7 +86,7 @@ def test_definition_that_is_not_there_is_named():
         apply_rules(PYTHON, FileRules(definitions=["OTHER"]))
 
 
-def test_names_go_out_of_lists_and_empty_lists_with_their_table():
+def test_names_are_removed_from_lists_and_empty_lists_with_their_table():
     expected = '[[accepted]] # two\nroles = ["Api", "Views"]\n'
     assert without_items(TOML, {"Report"}) == expected
 
@@ -101,7 +101,9 @@ def test_names_go_out_of_lists_and_empty_lists_with_their_table():
         ("| Report. | `Report` |\n", "| Report. | `Report` |\n"),
     ],
 )
-def test_names_go_out_of_rows_and_rows_without_a_resource_go(row: str, expected: str):
+def test_names_are_removed_from_rows_and_rows_without_a_resource_are_removed(
+    row: str, expected: str
+):
     assert without_rows(row, {"Report", "ReportRole"}) == expected
 
 
@@ -116,7 +118,7 @@ def dashboard(*widgets: str) -> str:
     return "[\n" + "".join(widgets).removesuffix(",\n") + "\n        ]\n"
 
 
-def test_widgets_below_those_that_go_move_up():
+def test_widgets_below_removed_ones_move_up():
     given = dashboard(widget("api", 0, 0, 6), widget("report", 0, 6, 1), widget("views", 0, 7, 6))
     expected = dashboard(widget("api", 0, 0, 6), widget("views", 0, 6, 6))
     assert without_widgets(given, re.compile("report")) == expected

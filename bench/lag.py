@@ -138,7 +138,7 @@ def p99(
     seconds_of_batch: Model,
     hottest: float = 0,
 ) -> float | None:
-    """The lag below which 99 % of a shard's views are; None if Kinesis refuses so many."""
+    """The lag below which 99 % of a shard's views are; None if Kinesis refuses some of them."""
     if rate > MOST_PER_SHARD:
         return None
     views = arriving(rate, photos, hottest, SECONDS)

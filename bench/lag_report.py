@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from results import print_table
 
 type Lags = Mapping[int, float | None]
-"""Seconds by views per second: None if Kinesis refuses so many, infinite if the lag grows."""
+"""Seconds by views per second: None if Kinesis refuses some of them, infinite if the lag grows."""
 type BySettings[T] = Mapping[tuple[int, int], T]  # by shards, and batches of a shard at once
 
 _STYLES = (":", "--", "-")

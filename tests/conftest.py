@@ -14,7 +14,7 @@ settings.load_profile("gallery")
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Keep imported modules out of garbage collections, which take seconds with so many."""
+    """Keep imported modules out of garbage collections, which take seconds with all of them."""
     gc.disable()
     result = yield
     gc.freeze()

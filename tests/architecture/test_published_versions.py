@@ -269,14 +269,14 @@ def test_changed_property_of_one_function_publishes_that_one():
 
 
 @pytest.mark.parametrize(
-    "forgotten",
+    "omitted",
     sorted({name for _, name in function_properties()} - NOT_LOCKED),
 )
-def test_these_tests_find_a_property_that_the_hash_forgets(
-    forgotten: str, monkeypatch: pytest.MonkeyPatch
+def test_these_tests_find_a_property_that_the_hash_omits(
+    omitted: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(release_hash, "_NOT_LOCKED", NOT_LOCKED | {forgotten})
-    with pytest.raises(AssertionError, match=f"Function', '{forgotten}'"):
+    monkeypatch.setattr(release_hash, "_NOT_LOCKED", NOT_LOCKED | {omitted})
+    with pytest.raises(AssertionError, match=f"Function', '{omitted}'"):
         test_changed_property_of_one_function_publishes_that_one()
 
 
@@ -322,7 +322,7 @@ def test_replaced_resource_publishes_its_readers_and_an_updated_one_publishes_no
             assert published(after, given, given) == set(), (name, updating)
 
 
-def test_these_tests_find_a_replacement_that_the_hash_forgets(monkeypatch: pytest.MonkeyPatch):
+def test_these_tests_find_a_replacement_that_the_hash_omits(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(release_hash, "_REPLACING", ())
     with pytest.raises(AssertionError, match="Function"):
         test_replaced_resource_publishes_its_readers_and_an_updated_one_publishes_nothing()

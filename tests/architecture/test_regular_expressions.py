@@ -1,4 +1,4 @@
-"""Regular expressions that check something check all of it."""
+"""Regular expressions that validate a text match all of it."""
 
 import ast
 import subprocess

@@ -104,7 +104,7 @@ def test_lists_are_sorted(service: str):
         assert kind.get(service, []) == sorted(set(kind.get(service, [])))
 
 
-def test_deployed_code_waits_for_nothing_and_imports_no_boto3():
+def test_deployed_code_uses_no_waiters_and_no_boto3():
     """The layer has neither, and Lambda's own boto3 would load the layer's botocore."""
     for path in DEPLOYED:
         assert not list(arguments(path, "get_waiter")), f"{path}: the layer has no waiters"

@@ -147,7 +147,7 @@ def test_resources_with_data_are_retained_or_protected(resources: Resources):
 
 def test_every_function_logs_json_into_its_own_group_and_is_traced(resources: Resources):
     for name, function in of_type(resources, "AWS::Lambda::Function").items():
-        if name == AT_THE_EDGE:  # which writes where Lambda tells it to, and cannot be traced
+        if name == AT_THE_EDGE:  # Lambda chooses its log group, and it cannot be traced
             continue
         properties = function["Properties"]
         group = name.removesuffix("Function") + "LogGroup"
@@ -316,7 +316,7 @@ def holds(template: dict[str, Any], condition: Any, parameters: dict[str, str]) 
             return str(condition)
 
 
-def test_only_the_laptop_may_do_without_tls():
+def test_only_the_laptop_accepts_requests_without_tls():
     template = load_template()
     tls = {stage: holds(template, {"Condition": "OnAws"}, {"Stage": stage}) for stage in STAGES}
     assert tls == {"local": False, "dev": True, "prod": True}

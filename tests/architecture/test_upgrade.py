@@ -75,7 +75,7 @@ def upgrade_notes(changelog: Path = ROOT / "CHANGELOG.md") -> str:
     return found[1]
 
 
-def test_resource_with_data_is_not_replaced_without_a_word_in_the_changelog(old: Resources):
+def test_resource_with_data_is_not_replaced_without_an_entry_in_the_changelog(old: Resources):
     notes = upgrade_notes()
     unsaid = {each for each in breaking(old, stateful(load_template())) if f"`{each}`" not in notes}
     assert not unsaid, (

@@ -280,7 +280,7 @@ def test_the_role_allows_the_calls_of_make_deploy():
 
 
 def test_the_role_allows_the_calls_of_preflight():
-    """Which tests/data/accounts answers; IAM calls some of them otherwise."""
+    """The calls that tests/data/accounts answers; some have another name in IAM."""
     otherwise = {
         "apigateway:GetAccount": "apigateway:GET",
         "budgets:DescribeBudgets": "budgets:ViewBudget",

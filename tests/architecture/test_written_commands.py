@@ -46,7 +46,7 @@ def test_some_commands_are_of_each_kind():
     assert {command.how for command in all_commands()} == {INLINE, LAPTOP, ACCOUNT, PARSED}
 
 
-def test_a_comment_holds_until_the_next():
+def test_a_comment_applies_to_all_commands_before_the_next():
     text = (
         MARK.format("laptop")
         + BLOCK
@@ -77,7 +77,7 @@ def test_a_runbook_is_for_an_account():
         (MARK.format("laptop") + "```sh\n$ make up\n```\n", "a.md:3: put commands into"),
     ],
 )
-def test_a_command_that_says_nothing_is_found(text: str, fault: str):
+def test_a_command_without_a_valid_comment_is_found(text: str, fault: str):
     with pytest.raises(DocumentError, match=fault):
         commands_in("a.md", text)
 
@@ -115,6 +115,6 @@ def test_a_command_that_does_not_exist_is_found(text: str, fault: str):
         check(text)
 
 
-def test_what_a_reader_fills_in_is_no_fault():
+def test_a_placeholder_is_accepted():
     check("make trace PHOTO=<id> STACK=… ARGS=--json")
     check("make <target>")

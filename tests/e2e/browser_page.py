@@ -34,7 +34,7 @@ FLAGS = [
     "--no-first-run",
 ]
 API_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d\.\d{3})?Z")
-# To the console, which outlives the document that a shift is seen in.
+# To the console, whose messages are kept when the page loads another document.
 REPORTS = """
 new PerformanceObserver((list) => {
   for (const shift of list.getEntries()) {

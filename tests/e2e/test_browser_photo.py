@@ -12,7 +12,7 @@ from localcloud.event_sources.poller import EventSources
 from tests.e2e.browser_page import sign_in, visit
 from tests.e2e.test_streams import listed_photo
 
-# The texts and the bars of a chart for an hour with one view so many minutes ago.
+# The texts and the bars of a chart for an hour with one view the given number of minutes ago.
 CHART = """
 async (ago) => {
   const { createChart } = await pageModule("chart.js");

@@ -87,7 +87,7 @@ def is_there(cloud: Cloud, bucket: str, key: str) -> bool:
 
 
 def report_in_two_days(cloud: Cloud, stack: dict[str, str]) -> dict[str, Any]:
-    """By the deployed function, which judges as of the start that it is told of."""
+    """Run the deployed function, which uses the given start as the present time."""
     started_at = datetime.now(UTC) + timedelta(days=2)
     event: dict[str, Any] = {"run": {"execution": "later", "started_at": started_at.isoformat()}}
     for _ in range(20):

@@ -1,7 +1,7 @@
 """`make deploy` and `make destroy` with the real sam, while a stack of a similar name exists.
 
 ministack's CloudFormation forgets the resources of a deleted stack, which AWS's lists for 90 days:
-going on after an interruption behind that point is tested in tests/integration/ops.
+continuing after an interruption behind that point is tested in tests/integration/ops.
 """
 
 import contextlib

@@ -90,7 +90,7 @@ def test_event_that_is_on_the_bus_twice_has_the_effect_of_one(rentals: RunningAp
 def test_event_that_a_consumer_cannot_process_is_redriven(rentals: RunningApplication):
     with denied(rentals, "BillRole", "dynamodb:PutItem"):
         bring_back(rentals, "R3", "tower", "e3")
-        awaited(lambda: bikes_returned(rentals, "tower") == 1)  # the other consumer goes on
+        awaited(lambda: bikes_returned(rentals, "tower") == 1)  # the other consumer continues
         url = rentals.stack.of_type("AWS::SQS::Queue")["BillDeadLetterQueue"]
         sqs = rentals.cloud.client("sqs")
         awaited(lambda: sqs.receive_message(QueueUrl=url, VisibilityTimeout=0).get("Messages"))

@@ -94,7 +94,7 @@ def test_message_that_the_topic_cannot_deliver_is_redriven(station: RunningAppli
     set_attribute(station, "AlertsQueue", "Policy", "")
     publish(station, "undelivered", 45)
     await_dead_letter(station, "AlertsDeadLetterQueue", "undelivered")
-    awaited(lambda: "celsius" in reading(station, "undelivered"))  # the other consumer goes on
+    awaited(lambda: "celsius" in reading(station, "undelivered"))  # the other consumer continues
     set_attribute(station, "AlertsQueue", "Policy", policy)
     redrive(station, "AlertsDeadLetterQueue", "AlertsQueue")
     awaited(lambda: "alert" in reading(station, "undelivered"))

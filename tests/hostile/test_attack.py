@@ -39,7 +39,7 @@ def target() -> Iterator[Target]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.group}: {case.name}")
-def test_application_withstands(target: Target, case: Case):
+def test_attack_has_the_expected_outcome(target: Target, case: Case):
     got = case.attack(target)
     if got == NOT_RUN:
         if OWN_ENVIRONMENT.get("CI"):

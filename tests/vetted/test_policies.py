@@ -60,5 +60,5 @@ def test_a_condition_that_never_applies_is_found(condition: dict[str, Any], prob
         },
     ],
 )
-def test_a_statement_that_applies_is_not(statement: dict[str, Any]):
+def test_a_statement_that_applies_is_not_reported(statement: dict[str, Any]):
     assert not found(**statement)

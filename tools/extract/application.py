@@ -90,7 +90,7 @@ def _folder(repository: Path, folder: Path) -> dict[Path, Content]:
 def _tests(
     repository: Path, flow: Flow, functions: list[str], code: Imports
 ) -> tuple[list[Path], dict[str, str]]:
-    """The tests of the flow, and those that do not come along, with the reason."""
+    """The tests of the flow, and those that are left out, with the reason."""
     folders = [
         folder
         for tier in ("unit", "integration")

@@ -75,7 +75,7 @@ def _apply_one(text: str, decided: Decided) -> str | None:
                 return _term(text, place, name, decided[name])
         if place.key == "Condition" and isinstance(place.node, yaml.ScalarNode):
             match decided.get(place.node.value):
-                case None | False:  # who has it is left out as a whole
+                case None | False:  # the resource that has it is left out
                     continue
                 case True:
                     return remove(text, place)

@@ -14,7 +14,7 @@ class FileRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The parts of one file that belong to the flow.
 
     `sections` are headings of Markdown and TOML, `definitions` are functions and constants of a
-    Python module, `lines` are passages whose lines go, and `edits` are passages with their
+    Python module, `lines` are passages whose lines are removed, and `edits` are passages with their
     replacements, each exactly once in the file.
     """
 

@@ -151,7 +151,7 @@ def who_can(
 def violations(
     invariants: list[Invariant], roles: list[Principal], deployment: Deployment
 ) -> list[str]:
-    """Sentences about principals that can and may not, or that may and cannot."""
+    """Sentences about requests that are allowed or denied contrary to the tables."""
     answers = who_can(invariants, roles, [deployment], resource_policies(deployment))
     present = {each.name for each in roles}
     found = []

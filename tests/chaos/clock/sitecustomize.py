@@ -1,7 +1,7 @@
 """Python imports this at the start of every process that has this folder in PYTHONPATH.
 
-A thread then sets the wall clock of the process as the file in `CHAOS_CLOCK` says: so many seconds
-from the real time. The monotonic clock never jumps.
+A thread then sets the wall clock of the process to the real time plus the number of seconds in the
+file in `CHAOS_CLOCK`. The monotonic clock never jumps.
 """
 
 import os

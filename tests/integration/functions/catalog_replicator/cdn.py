@@ -36,7 +36,7 @@ class Cdn:
         self._hooks.unregister(f"before-call.{OPERATION}", self._answer)
 
     @property
-    def forgotten(self) -> set[str]:
+    def invalidated(self) -> set[str]:
         return {path for paths in self.invalidations.values() for path in paths}
 
     def failing(

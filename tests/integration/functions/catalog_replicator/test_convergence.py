@@ -137,9 +137,9 @@ def test_catalog_converges_to_the_filtered_source(
     catalog = Catalog(stack)
     catalog.clear()
     [poison] = load_event("unreadable_image")["Records"]
-    strays = data.draw(st.lists(st.sampled_from([*photos.stream, poison]), max_size=10))
+    repeated_or_poison = data.draw(st.lists(st.sampled_from([*photos.stream, poison]), max_size=10))
     # At least once each, in any order: worse than what a stream and a redrive can do together.
-    records = data.draw(st.permutations([*photos.stream, *strays]))
+    records = data.draw(st.permutations([*photos.stream, *repeated_or_poison]))
     cuts = data.draw(st.lists(st.integers(0, len(records)), max_size=3).map(sorted))
     times = data.draw(st.lists(st.integers(1, 5), max_size=4))
     with ChosenFaults(module, data.draw(faults)):
@@ -151,7 +151,7 @@ def test_catalog_converges_to_the_filtered_source(
     assert set(catalog.feed()) == {
         photo_id for photo_id, photo in photos.rows.items() if photo.status is Status.READY
     }
-    assert len(catalog.quarantine()) == (poison in strays)
+    assert len(catalog.quarantine()) == (poison in repeated_or_poison)
 
 
 def without_repeats(records: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:

@@ -70,7 +70,7 @@ def tags(*photo_ids: str) -> set[str]:
 def test_tag_of_a_deleted_photo_is_invalidated(catalog: Catalog, invoke: Invoke, cdn: Cdn):
     assert invoke(load_event("photo_deleted")) == []
     photo_id = "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"
-    assert cdn.forgotten == tags(photo_id)
+    assert cdn.invalidated == tags(photo_id)
     assert catalog.rows()[photo_id]["status"] == Status.DELETED
 
 
@@ -93,7 +93,7 @@ def test_deletions_of_a_batch_are_one_invalidation_after_all_tombstones(
     cdn.watch = lambda: seen.extend(catalog.feed())
     assert invoke(batch([*photos.stream, *records])) == []
     assert cdn.calls == 1
-    assert cdn.forgotten == tags("a", "c")
+    assert cdn.invalidated == tags("a", "c")
     assert sorted(seen) == ["b", "d"]
 
 
@@ -104,10 +104,10 @@ def test_failed_invalidation_is_retried_from_the_first_deletion(
     records = [photos.rename("b"), photos.delete("a"), photos.rename("d"), photos.delete("c")]
     with cdn.failing(fault):
         assert invoke(batch(records)) == [position(records[1])]
-    assert cdn.forgotten == set()
+    assert cdn.invalidated == set()
     assert set(catalog.feed()) == {"b", "d"}  # the catalog does not wait for the CDN
     assert invoke(batch(records[1:])) == []
-    assert cdn.forgotten == tags("a", "c")
+    assert cdn.invalidated == tags("a", "c")
 
 
 def test_deletions_before_a_failed_write_are_invalidated_at_once_and_later_ones_on_retry(
@@ -116,10 +116,10 @@ def test_deletions_before_a_failed_write_are_invalidated_at_once_and_later_ones_
     records = [photos.delete("a"), photos.delete("b"), photos.delete("c")]
     with throttled_write(module, 2):
         assert invoke(batch(records)) == [position(records[1])]
-    assert cdn.forgotten == tags("a")
+    assert cdn.invalidated == tags("a")
     assert set(catalog.rows()) == {"a"}
     assert invoke(batch(records[1:])) == []
-    assert cdn.forgotten == tags("a", "b", "c")
+    assert cdn.invalidated == tags("a", "b", "c")
 
 
 def test_first_deletion_is_reported_if_its_invalidation_and_a_later_write_fail(
@@ -130,7 +130,7 @@ def test_first_deletion_is_reported_if_its_invalidation_and_a_later_write_fail(
         assert invoke(batch(records)) == [position(records[1])]
     assert set(catalog.rows()) == {"a", "c", "d"}
     assert invoke(batch(records[1:])) == []
-    assert cdn.forgotten == tags("a", "d")
+    assert cdn.invalidated == tags("a", "d")
     assert set(catalog.rows()) == {"a", "b", "c", "d"}
 
 
@@ -142,9 +142,9 @@ def test_deletion_whose_tombstone_exists_already_is_invalidated(
     with contextlib.suppress(CrashError), cdn.failing(fault):
         invoke(event)
     assert catalog.rows()["a"]["status"] == Status.DELETED
-    assert cdn.forgotten == set()
+    assert cdn.invalidated == set()
     assert invoke(event) == []
-    assert cdn.forgotten == tags("a")
+    assert cdn.invalidated == tags("a")
 
 
 def test_invalidation_whose_answer_was_lost_is_made_once(

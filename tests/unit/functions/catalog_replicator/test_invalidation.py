@@ -45,8 +45,8 @@ def test_old_image_that_cannot_be_read_does_not_prevent_the_invalidation():
 
 
 def test_tag_has_only_characters_that_cloudfront_accepts():
-    strange = changes(deletion("a-1ü, *")[0])
-    assert invalidation_batch(strange)["Paths"]["Items"] == ["#photo-a-1____"]
+    with_other_characters = changes(deletion("a-1ü, *")[0])
+    assert invalidation_batch(with_other_characters)["Paths"]["Items"] == ["#photo-a-1____"]
 
 
 def test_one_request_is_for_all_deletions():

@@ -250,7 +250,9 @@ def test_upload_that_changes_while_its_event_is_sent_again_fails_the_step(galler
         step(gallery, found)
     run(gallery, found)
     assert gallery.buckets.body("uploads-bucket", key) == b"another"
-    assert gallery.buckets.writes["uploads-bucket", key] == 0, "S3 tells of that one by itself"
+    assert gallery.buckets.writes["uploads-bucket", key] == 0, (
+        "S3 sends the event of the new upload itself"
+    )
 
 
 def test_keys_that_a_batch_did_not_answer_are_asked_for_again(

@@ -39,7 +39,7 @@ def row(status: str = "READY", key: str = KEY) -> dict[str, Any]:
 
 
 class Rows:
-    """In the catalog's place: counts the look-ups, and raises what it is told to."""
+    """Replaces the catalog: counts the look-ups, and raises the given error."""
 
     def __init__(self) -> None:
         self.found: Any = row()

@@ -77,14 +77,14 @@ def test_redelivery_counts_nothing(counting: Counting):
     counting.assert_counted(*batch())
 
 
-@pytest.mark.parametrize("borders", [(0, 30), (5, 15), (10, 30), (19, 20), (0, 21)])
+@pytest.mark.parametrize("batch_range", [(0, 30), (5, 15), (10, 30), (19, 20), (0, 21)])
 def test_redelivery_in_another_batch_counts_only_new_views(
-    counting: Counting, borders: tuple[int, int]
+    counting: Counting, batch_range: tuple[int, int]
 ):
     records = batch(count=30)
     counting.deliver(*records[:20])
-    counting.deliver(*records[slice(*borders)])
-    counting.assert_counted(*records[: max(20, borders[1])])
+    counting.deliver(*records[slice(*batch_range)])
+    counting.assert_counted(*records[: max(20, batch_range[1])])
 
 
 def test_halves_of_a_bisected_batch_count_only_new_views(counting: Counting):
@@ -129,7 +129,7 @@ def test_batch_that_fails_between_segments_until_it_is_discarded_is_replayed_exa
     partly = sum(counting.totals.values())
     assert partly < 240
     later = [record(number, photo(number % 120)) for number in range(240, 300)]
-    counting.deliver(*later)  # the stream goes on
+    counting.deliver(*later)  # the stream continues
     result = counting.replay(*long_batch())
     assert (result.new, result.already_counted, result.not_counted) == (240 - partly, partly, [])
     counting.assert_counted(*long_batch(), *later)
@@ -389,12 +389,12 @@ def test_repeated_view_has_a_receipt_and_adds_nothing(counting: Counting):
     assert (again.new, again.already_counted, counting.totals[photo(0)]) == (0, 4, 2)
 
 
-@pytest.mark.parametrize("borders", [(0, 1), (1, 2), (2, 3)])
+@pytest.mark.parametrize("batch_range", [(0, 1), (1, 2), (2, 3)])
 def test_left_out_view_is_not_counted_by_a_redelivery_in_another_batch(
-    counting: Counting, borders: tuple[int, int]
+    counting: Counting, batch_range: tuple[int, int]
 ):
     records = [record(number, viewer="maria") for number in range(3)]
     counting.deliver(*records)
-    counting.deliver(*records[slice(*borders)])
-    counting.replay(*records[slice(*borders)])
+    counting.deliver(*records[slice(*batch_range)])
+    counting.replay(*records[slice(*batch_range)])
     assert counting.totals[photo(0)] == 1

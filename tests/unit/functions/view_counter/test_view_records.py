@@ -184,12 +184,12 @@ def raise_on(monkeypatch: pytest.MonkeyPatch, count: int) -> list[Record]:
     read = core._read
 
     def broken(kinesis: dict[str, Any], *key: str) -> tuple[int, str | None]:
-        if base64.b64decode(kinesis["data"]) == b"strange":
+        if base64.b64decode(kinesis["data"]) == b"unexpected":
             raise ZeroDivisionError
         return read(kinesis, *key)
 
     monkeypatch.setattr(core, "_read", broken)
-    return [record(0), *(record(number, data=b"strange") for number in range(1, count + 1))]
+    return [record(0), *(record(number, data=b"unexpected") for number in range(1, count + 1))]
 
 
 def test_record_that_our_own_code_raises_on_is_poison(monkeypatch: pytest.MonkeyPatch):

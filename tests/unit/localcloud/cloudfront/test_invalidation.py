@@ -17,11 +17,11 @@ from tests.support.distributions import (
 def test_response_to_a_request_from_before_an_invalidation_is_not_cached():
     world = World()
 
-    def overtaken(_: Request) -> Response:
+    def invalidated_before_the_answer(_: Request) -> Response:
         world.cache.invalidate(["/a"])
         return PAGE
 
-    world.origin = overtaken
+    world.origin = invalidated_before_the_answer
     world.get("/a")
     world.origin = replace(PAGE, body=b"new")
     assert world.get("/a").body == b"new"

@@ -1,4 +1,4 @@
-"""What comes along, and what stays."""
+"""Which resources belong to a flow."""
 
 from tools.extract.closure import DeclaredResource, closure, owner
 

@@ -1,4 +1,4 @@
-"""Parts go out of a text, and every other character stays."""
+"""Parts are removed from a text, and every other character stays."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Up to 100,000 photos, with steps that run out of time or are killed at any call."""
+"""Reports on up to 100,000 photos, whose steps run out of time or are killed at any call."""
 
 import json
 import random
@@ -19,12 +19,12 @@ from tests.support.faults import CrashError
 EVENT = {"run": {"execution": "one", "started_at": NOW.isoformat()}}
 
 
-def plenty() -> float:
+def enough_time() -> float:
     return 1.0
 
 
-def taken(gallery: LargeGallery, time_left: Callable[[], float]) -> Callable[..., dict[str, Any]]:
-    """A step of that gallery's report, as the handler takes it."""
+def step_of(gallery: LargeGallery, time_left: Callable[[], float]) -> Callable[..., dict[str, Any]]:
+    """A step of the report on that gallery, with the interface of the handler."""
 
     def step(event: dict[str, Any]) -> dict[str, Any]:
         state = msgspec.convert(event, State)
@@ -41,29 +41,29 @@ class Interruptions:
     answer.
     """
 
-    def __init__(self, gallery: LargeGallery, *, most_looks: int, risk: float) -> None:
+    def __init__(self, gallery: LargeGallery, *, most_checks: int, risk: float) -> None:
         seed = random.randrange(2**32)  # noqa: S311
         print(f"seed {seed}")
         self._chance = random.Random(seed)  # noqa: S311
-        self._step = taken(gallery, self._time_left)
-        self._looks, self._most_looks, self._risk = 0, most_looks, risk
-        self.deaths = 0
+        self._step = step_of(gallery, self._time_left)
+        self._checks, self._most_checks, self._risk = 0, most_checks, risk
+        self.kills = 0
         for client in (gallery.tables, gallery.buckets):
-            client.before = client.after = self._die
+            client.before = client.after = self._kill
 
     def __call__(self, event: dict[str, Any]) -> dict[str, Any]:
         while True:
-            self._looks = self._chance.randrange(self._most_looks)
+            self._checks = self._chance.randrange(self._most_checks)
             try:
                 return self._step(event)
             except CrashError:
-                self.deaths += 1
+                self.kills += 1
 
     def _time_left(self) -> float:
-        self._looks -= 1
-        return self._looks
+        self._checks -= 1
+        return self._checks
 
-    def _die(self, *_: object) -> None:
+    def _kill(self, *_: object) -> None:
         if self._chance.random() < self._risk:
             raise CrashError
 
@@ -83,7 +83,7 @@ def findings(report: dict[str, Any]) -> dict[str, int]:
 
 
 def writes(gallery: LargeGallery) -> dict[tuple[str, str], int]:
-    """How often each item and object was written, or removed; but for the claim and the parts."""
+    """How often each item and object was written or deleted, without the claim and the parts."""
     written = gallery.tables.writes + gallery.buckets.writes
     return {
         key: number
@@ -95,10 +95,10 @@ def writes(gallery: LargeGallery) -> dict[tuple[str, str], int]:
 @pytest.mark.parametrize("photos", [20_000, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_every_photo_is_visited_and_repaired_once(photos: int):
     gallery = LargeGallery(photos)
-    interruptions = Interruptions(gallery, most_looks=200, risk=70 / photos)
+    interruptions = Interruptions(gallery, most_checks=200, risk=70 / photos)
     report, number = make(gallery, interruptions)
     assert number > photos / 5_000, "steps"
-    assert interruptions.deaths
+    assert interruptions.kills
     with_record = gallery.size - len(gallery.inserted["extra"])
     statuses = ("PENDING", "READY", "FAILED", "DELETED")
     assert sum(report["photos"][status] for status in statuses) == with_record
@@ -112,22 +112,22 @@ def test_every_photo_is_visited_and_repaired_once(photos: int):
 @pytest.mark.parametrize("photos_per_share", [10_000_000, 700])
 @pytest.mark.parametrize("order", ["", "an order of the catalog's own"])
 def test_report_does_not_depend_on_interruptions_of_its_steps(order: str, photos_per_share: int):
-    """Nor on the number of shares: the calm report has one."""
+    """It does not depend on the number of shares either: the uninterrupted report has one share."""
     faulty = LargeGallery(10_000, salts={"catalog": order})
-    calm = LargeGallery(like=faulty)
-    report, _ = make(calm, taken(calm, plenty))
-    interruptions = Interruptions(faulty, most_looks=40, risk=0.005)
+    uninterrupted = LargeGallery(like=faulty)
+    report, _ = make(uninterrupted, step_of(uninterrupted, enough_time))
+    interruptions = Interruptions(faulty, most_checks=40, risk=0.005)
     assert make(faulty, interruptions, {**EVENT, "photos_per_share": photos_per_share})[0] == report
     assert [top["views"] for top in report["top_photos"][:2]] == [2 * 9990, 2 * 9980]
-    assert interruptions.deaths
-    assert writes(faulty) == writes(calm)
+    assert interruptions.kills
+    assert writes(faulty) == writes(uninterrupted)
     for table in ("photos", "catalog"):
-        assert list(faulty.tables.items(table)) == list(calm.tables.items(table))
+        assert list(faulty.tables.items(table)) == list(uninterrupted.tables.items(table))
 
-    healthy = LargeGallery(like=calm)
+    healthy = LargeGallery(like=uninterrupted)
     tomorrow = {**EVENT, "scheduled_at": "2026-11-22T03:00:00Z"}
-    report, _ = make(healthy, taken(healthy, plenty), tomorrow)
-    assert findings(report) == {"abandoned.stuck": len(calm.inserted["stuck"])}
+    report, _ = make(healthy, step_of(healthy, enough_time), tomorrow)
+    assert findings(report) == {"abandoned.stuck": len(uninterrupted.inserted["stuck"])}
     assert writes(healthy) == {("reports-bucket", "reports/2026-11-22.json"): 1}
 
 
@@ -138,7 +138,7 @@ def test_memory_does_not_grow_with_the_tables(monkeypatch: pytest.MonkeyPatch):
 
     def peak(size: int) -> int:
         gallery = LargeGallery(size, shares={})
-        step = taken(gallery, plenty)
+        step = step_of(gallery, enough_time)
         tracemalloc.start()
         try:
             make(gallery, step)
@@ -147,13 +147,13 @@ def test_memory_does_not_grow_with_the_tables(monkeypatch: pytest.MonkeyPatch):
             tracemalloc.stop()
 
     # The readers are threads: how many pages are in memory at once depends on how they overlap, and
-    # the simulated services note each call. What kept the photos would take ten times as much.
+    # the simulated services note each call. To keep all photos would take ten times as much.
     assert peak(20_000) < 4 * peak(2_000)
 
 
 def test_complete_catalog_is_restored_with_states_within_the_limit_of_step_functions():
     gallery = LargeGallery(5_000, shares={"missing": 1000})
-    report, number = make(gallery, taken(gallery, plenty))
+    report, number = make(gallery, step_of(gallery, enough_time))
     assert findings(report) == {"drift.missing": 5_000}
     assert number > 2
     assert len(list(gallery.tables.items("catalog"))) == 5_000

@@ -79,7 +79,6 @@ GONE: Final = {
     "went back": "decreased",
     "owed": "undelivered",
     "ran ahead": "is after",
-    "told apart": "distinguished",
     "dies": "is killed, ends or fails",
     "died": "was killed, ended or failed",
     "healed": "without failures",

@@ -91,7 +91,7 @@ class Demo(msgspec.Struct, frozen=True):
             for row in self.deployed.scan("CatalogTableName")
         ]
         self.console.print(
-            f"{_mark(equal)} Source and catalog are {'equal' if equal else 'not equal'}:"
+            f"{_mark(equal)} Photos table and catalog are {'equal' if equal else 'not equal'}:"
             f" {len(ready)} photos, replicated within {max(lags, default=0)} ms."
         )
         return equal

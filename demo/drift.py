@@ -68,7 +68,7 @@ def break_and_repair(deployed: DeployedGallery, console: Console) -> bool:
     mark = "[green]✓[/]" if exactly else "[bold red]✗[/]"
     console.print(
         f"{mark} The daily report found {headlines['Drift']} of {len(broken)} broken rows;"
-        f" source and catalog {'differ' if left else 'are equal again'}."
+        f" photos table and catalog {'differ' if left else 'are equal again'}."
     )
     for name in others:
         console.print(f"[bold red]✗[/] It also found, unexpectedly, {name} {headlines[name]}.")

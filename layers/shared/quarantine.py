@@ -1,4 +1,4 @@
-"""Quarantine: a stream record that can never be processed is kept whole, for an operator to replay.
+"""Quarantine: a stream record that this version cannot process is kept whole, for a redrive.
 
 If many records of a batch make the function's own code raise, the release is broken.
 """
@@ -20,7 +20,7 @@ class BrokenReleaseError(ExceptionGroup[Exception]):
 
 
 class Poison(msgspec.Struct, frozen=True):
-    """A record as in the event, and why it can never be processed."""
+    """A record as in the event, and why the function cannot process it."""
 
     function: str
     position: str

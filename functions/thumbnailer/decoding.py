@@ -59,8 +59,8 @@ _HEIF_ITEMS: Final = re.compile(
     rb"infe(?:\x02.{5}|\x03.{7})..(....)(?:[^\0]*\0([^\0]*))?", re.DOTALL
 )
 _START_OF_SCAN: Final = b"\xff\xda"
-# Rectangles of pixels are averaged as far as this many times the wanted size is left. With less,
-# renditions fall below the limit of their quality (45 dB). Rows alone may be halved earlier.
+# Averaging leaves at least this many times the wanted size. With less, the quality of renditions is
+# below its limit (45 dB). Halving the rows may leave less.
 _LEAST_EXCESS: Final = 1.5
 _LEAST_EXCESS_OF_ROWS: Final = 1.25
 _STRIP_ROWS: Final = 64  # of the reduced image
@@ -159,7 +159,7 @@ def _factors(size: tuple[float, float], wanted: tuple[int, int]) -> tuple[int, i
 def _averaged(image: Image.Image, columns: int, rows: int) -> Image.Image:
     """The image with the mean of so many columns and rows, in a mode that has means.
 
-    In strips: a second mode of the whole photo would take as much memory as the photo again.
+    It converts strip by strip: a converted copy of the whole photo would double the memory.
     """
     if (columns, rows) == (1, 1):
         return _averageable(image)
@@ -267,7 +267,8 @@ def _check_item_types(data: bytes) -> None:
 def _is_complete(image: Image.Image, data: bytes, size: tuple[int, int]) -> bool:
     """Whether a JPEG without an end has all of its pixels.
 
-    It has if the decoder makes the same pixels of it when noise follows its last byte.
+    This decodes it again with noise after its last byte. If any pixels were missing, the decoder
+    reads them from the noise, and the result differs.
     """
     again = JpegImageFile(io.BytesIO(data.removesuffix(END_OF_IMAGE) + _NOISE + END_OF_IMAGE))
     again.draft(None, size)
@@ -325,9 +326,8 @@ def _decoder_errors() -> Iterator[None]:
     """Turn exceptions of Pillow and the codecs (found by fuzzing) into a reason for the owner."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # of damaged metadata, and of sizes that `_check_pixels` checks
+            # Warnings about damaged metadata, and about sizes, which `_check_pixels` checks.
+            warnings.simplefilter("ignore")
             yield
     except Image.DecompressionBombError as error:
         raise UnusablePhotoError(

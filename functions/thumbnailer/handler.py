@@ -62,7 +62,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> None:  # noqa: A
                 logger.exception("removal_failed" if is_removal else "upload_failed")
                 faults.append((each.key, fault))
     if faults:
-        # The failed-events queue keeps only the message, so it contains the causes.
+        # The failed-events queue gets the group's message, not its exceptions: list the causes.
         causes = "; ".join(f"{key}: {fault}" for key, fault in faults)
         message = f"{len(faults)} of {len(objects)} records failed: {causes}"
         raise ThumbnailingError(message, [fault for _, fault in faults])

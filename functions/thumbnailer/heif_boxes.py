@@ -14,7 +14,7 @@ _MOST_BOXES: Final = 10_000
 
 
 class HeifImage(msgspec.Struct, frozen=True):
-    """The primary image: types of the file's items, and its colour code points if it has any."""
+    """The types of all items of the file, and the colour code points of the primary image."""
 
     item_types: frozenset[bytes]
     primaries: int | None

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 END_OF_IMAGE: Final = b"\xff\xd9"
-_MOST_SEGMENTS: Final = 5_000  # a file of 25 MB has 400 of 64 kB
+_MOST_SEGMENTS: Final = 5_000  # of JPEG: a file of 25 MB has 400 segments of 64 kB
 _MOST_FILL_BYTES: Final = 65_536  # Pillow reads each of them in Python
 # In pixel data, FF 00 is a byte FF, FF 01 and FF D0 to FF D7 have no content, FF FF is a filling.
 # `re` finds a first byte that does not repeat (FF, not FF+) with memchr, 15 times as fast.

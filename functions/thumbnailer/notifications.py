@@ -21,7 +21,7 @@ class OriginalObject(msgspec.Struct, frozen=True):
 
     @property
     def photo_id(self) -> str | None:
-        """The photo that it belongs to; None if the key does not have the form of an upload's."""
+        """The photo that it belongs to; None if the key is not `uploads/<photo_id>`."""
         photo_id = self.key.removeprefix(UPLOAD_PREFIX)
         return None if photo_id in {"", self.key} or "/" in photo_id else photo_id
 

@@ -12,7 +12,8 @@ lead to the same end state, without orphaned renditions:
 
 If an invocation crashes after it has stored renditions, Lambda invokes the function again with the
 same event. That invocation settles the photo, or sees that it is settled and deletes what the
-record does not list. If the upload was overwritten, the invocation for the newer upload does so.
+record does not list. If the upload was overwritten, the invocation for the newer upload settles the
+photo and deletes the rest.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -85,12 +86,10 @@ class Thumbnailer(msgspec.Struct, frozen=True):
         """
         photo_id = upload.photo_id
         if photo_id is None:
-            return UploadResult(
-                UploadOutcome.IGNORED, "the key does not have the form of an upload's"
-            )
+            return UploadResult(UploadOutcome.IGNORED, "the key is not uploads/<photo_id>")
         photo = self._find(photo_id)
         if not _is_pending(photo):
-            return self._ignore(photo_id, upload, photo)
+            return self._clean_up(photo_id, upload, photo)
         renditions: dict[str, Rendition] = {}
         try:
             data = self._read(upload)
@@ -100,7 +99,7 @@ class Thumbnailer(msgspec.Struct, frozen=True):
             # invocation deletes the renditions that a crashed one has left.
             photo = self._find(photo_id)
             if not _is_pending(photo):
-                return self._ignore(photo_id, upload, photo)
+                return self._clean_up(photo_id, upload, photo)
             return UploadResult(UploadOutcome.IGNORED, "the upload was overwritten or deleted")
         except UnusablePhotoError as error:
             result = UploadResult(UploadOutcome.FAILED, str(error))
@@ -125,7 +124,7 @@ class Thumbnailer(msgspec.Struct, frozen=True):
             self._settle(photo_id, values)
         except self.dynamodb.exceptions.ConditionalCheckFailedException as error:
             old = cast("Mapping[str, AttributeValueTypeDef] | None", error.response.get("Item"))
-            return self._ignore(photo_id, upload, from_item(old, Photo) if old else None)
+            return self._clean_up(photo_id, upload, from_item(old, Photo) if old else None)
         self._remove_renditions(photo_id, renditions.values())
         return result
 
@@ -208,7 +207,8 @@ class Thumbnailer(msgspec.Struct, frozen=True):
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
 
-    def _ignore(self, photo_id: str, upload: UploadedObject, photo: Photo | None) -> UploadResult:
+    def _clean_up(self, photo_id: str, upload: UploadedObject, photo: Photo | None) -> UploadResult:
+        """Delete what a photo that is not PENDING does not need: renditions, and this upload."""
         if photo is None:
             self._remove_renditions(photo_id, ())
             self._remove_upload(upload)

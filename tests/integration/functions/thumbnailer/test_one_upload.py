@@ -101,7 +101,7 @@ def test_form_encoded_key_is_decoded(uploads: Uploads, invoke: Invoke):
 def test_foreign_key_is_ignored(invoke: Invoke, output: Written):
     invoke(load_event("s3_foreign_object_created"))
     written = output()
-    assert written.log[0]["reason"] == "the key does not have the form of an upload's"
+    assert written.log[0]["reason"] == "the key is not uploads/<photo_id>"
     assert written.log[0]["key"] == "uploads/folder/readme.txt"
     assert written.count("UploadsIgnored") == 1
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _LIMIT = re.compile("[1-9][0-9]?|100")
 _DEFAULT_LIMIT = "30"
-_MOST_KEPT = 1000  # rows, of about 3 kB each
+_MOST_KEPT = 1000  # photos in memory, each of about 3 kB
 _MOST_QUERIES = 10  # for one page: a query returns fewer rows if it leaves out deleted photos
 
 router = APIGatewayRouter()

@@ -52,7 +52,7 @@ def create_photo() -> Response[CreatedPhoto]:
         )
         try:
             created = msgspec.convert(answer, CreatedPhoto)
-        except msgspec.ValidationError:  # an earlier release stored it, and signed otherwise
+        except msgspec.ValidationError:  # stored by a release whose upload was a form
             created = _create(resources, new, owner, answer["photo"]["photo_id"])
     resources.logger.append_keys(photo_id=created.photo.photo_id)
     path = event.request_context.path  # with the stage, as in the caller's URL
@@ -68,7 +68,8 @@ def create_photo() -> Response[CreatedPhoto]:
 def get_photo(photo_id: str) -> Response[PublicPhoto]:
     """One photo in any status but DELETED, for anyone who has its id.
 
-    Only a READY photo is cached: its owner waits for every other status to change.
+    Only READY photos are cached: anyone may look at them. While a photo is PENDING, its owner waits
+    for the change.
     """
     resources = resources_of(router)
     if not is_photo_id(photo_id):
@@ -170,7 +171,7 @@ def _put(resources: Resources, photo: Photo) -> Photo:
 
 
 def _sign_upload(resources: Resources, photo: Photo, now: datetime) -> Upload:
-    # The signature covers these headers, so S3 refuses a request without one of them.
+    # The signature covers these headers, so S3 refuses a request that lacks any of them.
     url = resources.s3.generate_presigned_url(
         "put_object",
         Params={
@@ -187,5 +188,6 @@ def _sign_upload(resources: Resources, photo: Photo, now: datetime) -> Upload:
         url=url,
         # No Content-Length: browsers set it themselves, and allow no script to do so.
         headers={"Content-Type": photo.content_type, "If-None-Match": "*"},
-        expires_at=iso_milliseconds(now.replace(microsecond=0) + UPLOAD_LIFETIME),  # as S3 counts
+        # S3 counts from the whole second.
+        expires_at=iso_milliseconds(now.replace(microsecond=0) + UPLOAD_LIFETIME),
     )

@@ -45,7 +45,10 @@ class CountResult(msgspec.Struct):
 
 
 class _NotCountedError(Exception):
-    """A transaction was refused, got no answer or was not begun; `reasons` are by partition key."""
+    """A transaction was refused, got no answer or was not begun.
+
+    `reasons` has the error code of each partition key that made it fail.
+    """
 
     def __init__(self, reasons: dict[str, str]) -> None:
         self.reasons = reasons
@@ -84,12 +87,13 @@ class ViewCounter(msgspec.Struct, frozen=True):
             rest = segment
             while rest and time_left() > 0:
                 try:
-                    new = self._add(rest, time_left, replay=replay)
+                    new = self._count_segment(rest, time_left, replay=replay)
                 except _NotCountedError as error:
-                    busy = {key for key, why in error.reasons.items() if why != CHANGED}
+                    # After CHANGED, read again and retry at once.
+                    failed = {key for key, why in error.reasons.items() if why != CHANGED}
                     result.reasons |= set(error.reasons.values())
-                    result.not_counted += [view for view in rest if view.partition_key in busy]
-                    rest = [view for view in rest if view.partition_key not in busy]
+                    result.not_counted += [view for view in rest if view.partition_key in failed]
+                    rest = [view for view in rest if view.partition_key not in failed]
                 else:
                     result.new += len(new)
                     result.left_out += sum(view.left_out for view in new)
@@ -97,10 +101,10 @@ class ViewCounter(msgspec.Struct, frozen=True):
                     rest = []
             result.not_counted += rest
 
-    def _add(
+    def _count_segment(
         self, views: list[View], time_left: Callable[[], float], *, replay: bool
     ) -> list[View]:
-        """Add one segment in one transaction; returns its views that were new."""
+        """Count one segment in one transaction; returns its views that were new."""
         seen = self._read(views, time_left, with_receipts=replay)
         if not replay and may_have_receipts(views, seen):
             seen = self._read(views, time_left, with_receipts=True)

@@ -78,7 +78,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _quarantine(poison: Poison) -> bool:
-    """Whether the record is in quarantine now."""
+    """Put the record into quarantine; False if that failed."""
     photo_id, _ = split_key(poison.record["kinesis"]["partitionKey"])
     fields = {
         "position": poison.position,

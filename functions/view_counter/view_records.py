@@ -24,10 +24,10 @@ _POISON: Final = (binascii.Error, msgspec.MsgspecError, RecursionError, UnicodeD
 class View(msgspec.Struct, frozen=True, gc=False):
     """One view of a photo; minutes are numbered from 1970.
 
-    `suffix` is the end of its partition key, after the photo id. The poison records of a partition
-    key divide its views into runs: `run` is the number of poison records before the view in the
-    batch. A receipt, which is a range of sequence numbers, covers one run only. If it also covered
-    a poison record, a redrive after a fix could not count that record.
+    `suffix` is the end of its partition key, after the photo id. `run` counts the poison records of
+    the same partition key before the view in the batch. Views with the same `run` can share a
+    receipt, which is a range of sequence numbers: no poison record is within the range. If one was,
+    a redrive after a fix could not count it.
 
     A view that is `left_out` repeats another view of the same viewer in the batch. It gets a
     receipt and adds nothing to the count.
@@ -136,10 +136,7 @@ def read_batch(records: Iterable[Mapping[str, Any]]) -> ViewBatch:
 
 
 def _read(kinesis: Mapping[str, Any]) -> tuple[tuple[str, str], int, str | None]:
-    """Of a view: photo id and suffix, the minute in which it is counted, and its viewer if any.
-
-    The viewer is a pseudonym.
-    """
+    """Returns (photo id, suffix), the minute to count, and the viewer's pseudonym or None."""
     data, arrived = kinesis.get("data"), kinesis.get("approximateArrivalTimestamp")
     if not isinstance(data, str):
         raise msgspec.ValidationError("the record has no data")
@@ -149,7 +146,8 @@ def _read(kinesis: Mapping[str, Any]) -> tuple[tuple[str, str], int, str | None]
     parts = _parts(kinesis["partitionKey"])
     if parts is None or event.photo_id != parts[0]:
         raise msgspec.ValidationError("photo_id is malformed, or the partition key is not its own")
-    # Keep this rule stable until failed batches expire: receipts are stored per minute.
+    # Receipts are stored per minute. If a release computes another minute for the same record, a
+    # replay of a batch that failed before finds no receipt, and counts the record twice.
     moment = event.viewed_at.timestamp()
     counted = moment if abs(moment - arrived) <= _RETENTION_SECONDS else arrived
     return parts, int(counted // 60), event.viewer

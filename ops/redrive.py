@@ -1,7 +1,7 @@
 """`python -m ops.redrive`: lists failures, replays them, and deletes those that were processed.
 
 A redrive may be repeated, and two may run at the same time: receipts in the views table prevent
-double counts, and catalog rows and photo records are written on conditions.
+double counts, and catalog rows and photo records are written by conditional writes.
 """
 
 import argparse
@@ -115,7 +115,7 @@ def failures(source: FailureSource, kinds: Collection[str]) -> Iterator[Failure 
     """The failures of these kinds.
 
     Each message that is received is hidden for `_HIDDEN_SECONDS`, or until it is deleted or passed
-    to `release`.
+    to `make_visible`.
     """
     for kind, prefix in (("batch", BATCHES_PREFIX), ("poison", QUARANTINE_PREFIX)):
         if kind in kinds:
@@ -168,7 +168,8 @@ def replay(source: FailureSource, failure: Failure) -> str | None:
     if "FunctionError" in answer:
         return str((result or {}).get("errorMessage", answer["FunctionError"]))
     if result and result.get("batchItemFailures"):
-        return f"stopped at {result['batchItemFailures'][0]['itemIdentifier']}"
+        first = result["batchItemFailures"][0]["itemIdentifier"]
+        return f"not processed from record {first} on"
     # A batch is deleted even if it had poison, which is in quarantine/ now. A poison object is
     # deleted only when its record is no longer poison.
     if failure.kind == "poison" and result and result.get("poison"):
@@ -184,7 +185,7 @@ def delete(source: FailureSource, failure: Failure) -> None:
         source.s3.delete_object(Bucket=source.bucket, Key=failure.place)
 
 
-def release(source: FailureSource, failure: Failure | Refusal) -> None:
+def make_visible(source: FailureSource, failure: Failure | Refusal) -> None:
     """Make a message that was not processed visible at once, for the next redrive."""
     if failure.kind == "event":
         source.sqs.change_message_visibility(
@@ -229,7 +230,7 @@ def redrive(
     finally:
         kept: list[Failure | Refusal] = [*remaining.values(), *refused]
         for each in kept:
-            release(source, each)
+            make_visible(source, each)
 
 
 def _replay_all(
@@ -309,7 +310,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--kind",
         action="append",
         choices=KINDS,
-        help="replay only failures of this kind (repeatable)",
+        help="list and replay only failures of this kind (repeatable)",
     )
     parser.add_argument("--rate", type=float, default=5, help="replays per second (default 5)")
     options = parser.parse_args(arguments)

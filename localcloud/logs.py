@@ -43,15 +43,15 @@ class Deliveries:
     def __init__(self, event_sources: EventSources, names: Mapping[str, str]) -> None:
         self._event_sources = event_sources
         self._names = names
-        self._before: dict[str, Counters] = {}
+        self._before: dict[tuple[str, str], Counters] = {}
 
     def news(self) -> list[str]:
         """A line for each mapping that has delivered something since the last call."""
-        now = {arn: replace(each) for arn, each in self._event_sources.counters().items()}
+        now = {arns: replace(each) for arns, each in self._event_sources.counters().items()}
         lines = []
-        for arn, counters in now.items():
-            if counters != self._before.get(arn, Counters()):
-                name = arn.split(":")[6]
+        for (source, function), counters in now.items():
+            if counters != self._before.get((source, function), Counters()):
+                name = function.split(":")[6]
                 counted = ", ".join(
                     [
                         _number_of(counters.processed, "record", "records"),

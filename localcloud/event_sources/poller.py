@@ -1,4 +1,7 @@
-"""Runs the event source mappings of a laptop cloud, in place of ministack's own pollers."""
+"""Runs the event source mappings of a laptop cloud.
+
+ministack, the emulator of AWS, stores the mappings. Its own pollers are off.
+"""
 
 import contextlib
 import json
@@ -33,6 +36,7 @@ _END_SECONDS: Final = 5.0
 _LONGEST_INVOCATION_SECONDS: Final = 900
 _THREADS: Final = 32
 _SOURCES: Final = (":kinesis:", ":dynamodb:", ":sqs:")
+_ENABLED: Final = ("Creating", "Enabling", "Enabled", "Updating")
 _NOT_SAVED: Final = (
     "Free some space. Until then deliveries go on, but checkpoints are not saved: if the laptop"
     " cloud ends, its next run delivers the records after the last saved checkpoint again."
@@ -67,7 +71,7 @@ class _Worker:
     engine: _Engine
     under_way: int = 0
     not_before: dict[Unit, float] = field(default_factory=dict)
-    outdated: bool = False  # begins no new task; a new worker replaces it when its tasks have ended
+    outdated: bool = False  # begins no new task, and goes when its tasks have ended
     failed: bool = False  # the engine raised: a new worker goes on from its checkpoints
 
 
@@ -95,13 +99,13 @@ class EventSources:
         """The latest lines of the log, oldest first."""
         return list(self._log.latest)
 
-    def counters(self) -> dict[str, Counters]:
-        """The counters since the start, by the ARN of the function."""
+    def counters(self) -> dict[tuple[str, str], Counters]:
+        """The counters of each mapping, by the ARNs of its source and its function."""
         with self._changed:
-            return {
-                each.engine.mapping.function_arn: each.engine.counters
-                for each in self._workers.values()
-            }
+            engines = [each.engine for each in self._workers.values()]
+        return {
+            (each.mapping.source_arn, each.mapping.function_arn): each.counters for each in engines
+        }
 
     def await_drained(self, timeout: float) -> None:
         """Wait until all records now in streams and queues, and what they cause, are processed.
@@ -191,8 +195,8 @@ class EventSources:
         try:
             result = worker.engine.perform(task)
             with self._changed:
-                moved = worker.engine.finish(task, result)
-                self._conclude(worker, unit, moved=moved)
+                changed = worker.engine.finish(task, result)
+                self._conclude(worker, unit, changed=changed)
         except Exception as error:  # noqa: BLE001 - await_drained raises it
             self._bug = error
             name = worker.engine.mapping.function_name
@@ -205,13 +209,13 @@ class EventSources:
                 worker.failed = worker.outdated = True
                 self._changed.notify_all()
 
-    def _conclude(self, worker: _Worker, unit: Unit, *, moved: bool) -> None:
+    def _conclude(self, worker: _Worker, unit: Unit, *, changed: bool) -> None:
         worker.under_way -= 1
         match unit:
             case List():
                 worker.not_before[unit] = time.monotonic() + _LIST_SECONDS
             case Read():
-                worker.not_before[unit] = time.monotonic() + (0 if moved else _POLL_SECONDS)
+                worker.not_before[unit] = time.monotonic() + (0 if changed else _POLL_SECONDS)
             case Deliver():
                 self._last_delivery = time.monotonic()
         self._changed.notify_all()
@@ -219,7 +223,8 @@ class EventSources:
     def _undrained_mappings(self, began: float) -> list[EventSourceMapping]:
         """The mappings whose source may have unprocessed records that were written before `began`.
 
-        A delivery may write records to another source, so `began` is at least the last delivery.
+        A delivery may write records to another source, so the last read of every source must have
+        begun after the last delivery ended.
         """
         began = max(began, self._last_delivery)
         return [
@@ -236,54 +241,47 @@ class EventSources:
         return f"Not drained within {timeout:g} s: {streams}; {why}"
 
     def _refresh(self) -> None:
-        """Take over mappings that are new or were enabled, and use changed settings."""
+        """Run the mappings that are enabled now, with their present settings, and no others."""
         with self._refreshing:
             try:
-                mappings = {each["UUID"]: self._mapping(each) for each in self._own_mappings()}
+                listed = {each["UUID"]: each for each in self._listed_mappings()}
+                mappings = {
+                    uuid: self._mapping(settings)
+                    for uuid, settings in listed.items()
+                    if settings["State"] in _ENABLED
+                }
             except UNAVAILABLE as error:
                 self._log.write(f"The mappings cannot be read: {error}")
                 return
             with self._changed:
-                self._saved = {uuid: self._saved[uuid] for uuid in mappings}
+                self._saved = {uuid: self._saved.get(uuid, {}) for uuid in listed}
+                old = self._workers
                 self._workers = {
-                    uuid: self._worker(mapping, self._workers.get(uuid))
-                    for uuid, mapping in mappings.items()
+                    uuid: self._worker(mapping, old.get(uuid)) for uuid, mapping in mappings.items()
                 }
+                for uuid in (old.keys() & listed.keys()) - mappings.keys():
+                    self._stop(uuid, old[uuid])
 
-    def _own_mappings(self) -> Iterator[dict[str, Any]]:
-        """The settings of the mappings that run here, after taking over those that are enabled.
-
-        A mapping that is taken over is disabled in ministack, and `_saved` has its UUID. One that
-        was deployed as disabled is left out.
-        """
+    def _listed_mappings(self) -> Iterator[dict[str, Any]]:
+        """The settings of all mappings that can run here, disabled ones too."""
         pages = self._lambda.get_paginator("list_event_source_mappings").paginate()
         for mapping in (each for page in pages for each in page["EventSourceMappings"]):
-            if not any(kind in mapping["EventSourceArn"] for kind in _SOURCES):
-                continue
-            if mapping["State"] in ("Creating", "Enabling", "Enabled", "Updating"):
-                if not self._take_over(mapping["UUID"]):
-                    continue  # ministack polls it until the disk has space
-                self._lambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-            if mapping["UUID"] in self._saved:
+            if any(kind in mapping["EventSourceArn"] for kind in _SOURCES):
                 yield mapping
 
-    def _take_over(self, uuid: str) -> bool:
-        """Record in the checkpoint file that a mapping runs here; False if the disk is full."""
-        with self._changed:
-            is_new = uuid not in self._saved
-            self._saved.setdefault(uuid, {})
-            if self._write():
-                return True
-            if is_new:
-                del self._saved[uuid]
-            return False
+    def _stop(self, uuid: str, worker: _Worker) -> None:
+        """Let the worker of a disabled mapping finish its tasks, and keep its checkpoints."""
+        worker.outdated = True
+        if worker.under_way:
+            self._workers[uuid] = worker
+        self._saved[uuid] = worker.engine.checkpoints()
 
     def _mapping(self, settings: dict[str, Any]) -> EventSourceMapping:
         function = self._lambda.get_function_configuration(FunctionName=settings["FunctionArn"])
         return EventSourceMapping.from_api(settings, function["Role"])
 
     def _worker(self, mapping: EventSourceMapping, old: _Worker | None) -> _Worker:
-        """A new worker; or the old one while its settings apply or it has a task in progress."""
+        """The old worker while its settings are unchanged or it has a task; else a new one."""
         if old:
             old.outdated = old.failed or old.engine.mapping != mapping
             if old.under_way or not old.outdated:
@@ -331,15 +329,8 @@ class EventSources:
 
     def _save(self) -> None:
         self._saved |= {uuid: each.engine.checkpoints() for uuid, each in self._workers.items()}
-        if self._saved != self._written:
-            self._write()
-
-    def _write(self) -> bool:
-        """Write all checkpoints into the file; False if the disk is full."""
-        if not self._file.replace(json.dumps(self._saved, indent=1)):
-            return False
-        self._written = dict(self._saved)
-        return True
+        if self._saved != self._written and self._file.replace(json.dumps(self._saved, indent=1)):
+            self._written = dict(self._saved)
 
 
 def _loaded(file: Path) -> dict[str, Any]:
@@ -354,7 +345,7 @@ def running(cloud: Cloud) -> Iterator[EventSources]:
     """Run all event source mappings of a cloud until the block ends.
 
     The cloud's folder stores the mappings and their checkpoints, so that the next run continues
-    there. ministack shows these mappings as disabled, and never polls them.
+    there.
 
     Raises:
         CloudError: another process already runs these mappings, or a mapping has settings that

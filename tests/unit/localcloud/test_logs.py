@@ -6,6 +6,7 @@ import pytest
 from localcloud.event_sources.engine import Counters
 from localcloud.logs import Deliveries
 
+SOURCE = "arn:aws:kinesis:us-east-1:000000000000:stream/views"
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:view_counter"
 
 
@@ -23,7 +24,7 @@ ARN = "arn:aws:lambda:us-east-1:000000000000:function:view_counter"
     ],
 )
 def test_deliveries_are_counted_in_singular_and_plural(counters: Counters, line: str):
-    event_sources: Any = SimpleNamespace(counters=lambda: {ARN: counters})
+    event_sources: Any = SimpleNamespace(counters=lambda: {(SOURCE, ARN): counters})
     deliveries = Deliveries(event_sources, {"view_counter": "ViewCounterFunction"})
     assert deliveries.news() == [f"event source → ViewCounterFunction {line}"]
     assert deliveries.news() == []

@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,11 +27,13 @@ class Lambda:
     def __init__(self) -> None:
         self.delivered: list[Any] = []
         self.enabled = True
+        self.lists = 0
 
     def get_paginator(self, _: str) -> "Lambda":
         return self
 
     def paginate(self) -> Iterator[dict[str, Any]]:
+        self.lists += 1
         mapping = kinesis_mapping()
         yield {
             "EventSourceMappings": [
@@ -42,9 +45,6 @@ class Lambda:
                 }
             ]
         }
-
-    def update_event_source_mapping(self, *, Enabled: bool, **_: object) -> None:  # noqa: N803
-        self.enabled = Enabled
 
     def get_function_configuration(self, **_: object) -> dict[str, str]:
         return {"Role": "arn:aws:iam::000000000000:role/counter"}
@@ -129,17 +129,37 @@ def test_records_are_delivered_while_the_disk_is_full_and_checkpoints_saved_afte
     awaited(lambda: last in (bench.cloud.folder / "checkpoints.json").read_text())
 
 
-def test_mapping_that_cannot_be_saved_is_left_to_ministack(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
-    (tmp_path / "9").mkdir()
-    full = tmp_path / "9" / "checkpoints.new"
-    full.symlink_to("/dev/full")
-    bench = Bench(monkeypatch, tmp_path)
-    assert bench.lambda_.enabled
+def test_disabled_mapping_delivers_nothing_and_goes_on_from_its_checkpoint(bench: Bench):
     bench.put("a")
-    assert bench.sources.counters() == {}
-    full.unlink()
     awaited(lambda: bench.lambda_.delivered == ["a"])
-    assert not bench.lambda_.enabled
-    bench.sources.stop()
+    bench.lambda_.enabled = False
+    awaited(lambda: not bench.sources.counters())
+    bench.put("b")
+    bench.sources.await_drained(SECONDS)
+    assert bench.lambda_.delivered == ["a"]
+    bench.lambda_.enabled = True
+    awaited(lambda: bench.lambda_.delivered == ["a", "b"])
+
+
+def test_batch_in_progress_when_its_mapping_is_disabled_is_delivered_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+):
+    ends, invoke = threading.Event(), bench.lambda_.invoke
+
+    def invoke_slowly(**request: Any) -> Any:
+        answer = invoke(**request)
+        ends.wait(SECONDS)
+        return answer
+
+    monkeypatch.setattr(bench.lambda_, "invoke", invoke_slowly)
+    bench.put("a")
+    awaited(lambda: bench.lambda_.delivered == ["a"])
+    bench.lambda_.enabled = False
+    seen = bench.lambda_.lists
+    awaited(lambda: bench.lambda_.lists >= seen + 2)  # one refresh has ended
+    ends.set()
+    awaited(lambda: not bench.sources.counters())
+    bench.lambda_.enabled = True
+    bench.put("b")
+    awaited(lambda: "b" in bench.lambda_.delivered)
+    assert bench.lambda_.delivered == ["a", "b"]

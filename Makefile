@@ -24,8 +24,13 @@ RUN = PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@printf '  The laptop cloud listens on HOST=%s, PORT=%s; its page is on %s.\n' \
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { \
+	  line = sprintf("  make %-15s ", $$1); count = split($$2, words, " "); \
+	  for (i = 1; i <= count; i++) { \
+	    if (length(line " " words[i]) > 80) { print line; line = sprintf("%23s", "") } \
+	    line = line " " words[i] } \
+	  print line }' $(MAKEFILE_LIST)
+	@printf '  The laptop cloud listens on HOST=%s, PORT=%s.\n  Its page is on %s.\n' \
 	  $(call quoted,$(HOST)) $(call quoted,$(PORT)) $(call quoted,$(if $(EDGE_PORT),EDGE_PORT=$(EDGE_PORT),the next port))
 
 demo: install ## run the whole application on this machine with sample photos, then remove everything

@@ -110,10 +110,10 @@ def main() -> int:
                 options = given[own_count:]
                 return OPERATOR_TOOLS[tool](["--stack", application.STACK, *options])
             case "invoke":
-                function, event = arguments.function, Path(arguments.event)
+                function = arguments.function
                 gallery = application.gallery(cloud)
                 require_function(gallery.template, gallery.parameters, function)
-                _require_event(event)
+                event = _event_file(arguments.event)
                 return _invoke(running_on(cloud.port), function, event, own_environment, console)
     except (CloudError, GalleryError, PublishingError, TimeoutError) as error:
         console.print(f"[bold red]✗[/] {escape(str(error))}{_make_advice(error, cloud)}")
@@ -216,17 +216,19 @@ def _open_browser(url: str, own_environment: Mapping[str, str]) -> None:
         subprocess.run(command, env=own_environment, check=False, capture_output=True)
 
 
-def _require_event(event: Path) -> None:
+def _event_file(name: str) -> Path:
     """Check the event before it is known whether there is a cloud and a Docker engine."""
+    event = Path(name)
     if not event.exists() or event.is_dir():
         raise CloudError(
-            f"There is no event file '{event}'. EVENT= names one; events/README.md lists them."
+            f"There is no event file '{name}'. EVENT= names one; events/README.md lists them."
         )
     if event.is_file():  # a pipe can be read only once
         try:
             json.loads(event.read_bytes())
         except ValueError as error:
             raise CloudError(f"The event {event} is not JSON: {error}.") from None
+    return event
 
 
 def _invoke(

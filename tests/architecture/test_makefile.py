@@ -56,6 +56,8 @@ def test_help_names_every_target_that_a_person_runs():
     makefile = (ROOT / "Makefile").read_text()
     assert len(TARGETS) > 20
     named = re.findall(r"^  make (\S+) ", done, re.MULTILINE)
+    too_wide = [line for line in done.splitlines() if len(line) > 80]
+    assert too_wide == [], "lines of make help that a terminal of 80 columns would wrap"
     assert named == TARGETS, "make help names targets that have '## what it does' behind them"
     [phony] = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
     assert sorted(phony.split()) == sorted(TARGETS), ".PHONY lists all targets that are no files"
@@ -175,6 +177,7 @@ def test_wrong_port_is_one_sentence(options: list[str], sentence: str):
         ("nope", "events/api_get_health.json", "template.yaml has no function 'nope'. It has Cat"),
         ("", "events/api_get_health.json", "template.yaml has no function ''. It has Catalog"),
         ("GalleryApiFunction", "nope.json", "There is no event file 'nope.json'. EVENT= names"),
+        ("GalleryApiFunction", "", "There is no event file ''. EVENT= names one; events/README.md"),
         ("GalleryApiFunction", "events", "There is no event file 'events'. EVENT= names one;"),
         ("GalleryApiFunction", "Makefile", "The event Makefile is not JSON: Expecting value:"),
     ],

@@ -79,7 +79,7 @@ def load_scenario(name: str, changes: Mapping[str, str] | None = None) -> Scenar
         path = Path(name)
     try:
         values = msgspec.toml.decode(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         known = ", ".join(sorted(each.stem for each in SCENARIOS.glob("*.toml")))
         raise ScenarioError(f"no scenario {name!r}: pass a file, or one of {known}") from None
     except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:

@@ -161,6 +161,7 @@ def test_a_bad_scenario_is_refused_with_its_reason(
             ["--scenario", "small_gallery"],
             "no scenario 'small_gallery': pass a file, or one of hobby,",
         ),
+        (["--scenario", ""], "no scenario '': pass a file, or one of hobby,"),
         (["--set", "views=1"], "unknown field 'views': expected one of title, photos_per_day"),
         (["--set", "views_per_day=many"], "views_per_day is 'many': expected a number"),
         (["--set", "views_per_day"], "invalid argument 'views_per_day': expected KEY=VALUE"),

@@ -10,6 +10,7 @@ from samtranslator.model.exceptions import InvalidDocumentException
 from ops.concurrency import wanted_concurrency
 from ops.preflight.findings import Finding, blocked, ready, warning
 from ops.preflight.target import DeploymentTarget
+from ops.stack_states import is_new
 from ops.stacks import OperationError
 
 MOST_RESOURCES: Final = 500  # per stack, CloudFormation's quota
@@ -68,6 +69,13 @@ def _conflicts(target: DeploymentTarget) -> Iterator[Finding]:
         yield blocked(_CHECK, str(error))
     if target.has_page and values["DomainName"] and not values["CertificateArn"]:
         yield blocked(_CHECK, "DomainName needs CertificateArn: an ACM certificate in us-east-1.")
+    if _skips_the_preparation(target):
+        yield blocked(
+            _CHECK,
+            "ViewsApi changes from rest to function-url in one step: CloudFormation would change"
+            " the distribution before CloudFront may call the function URL, and views would be 403"
+            " for minutes. Deploy ViewsApi=function-url-prepared first.",
+        )
     if bool(values["RushHourBegins"]) != bool(values["RushHourEnds"]):
         yield warning(_CHECK, "RushHourBegins and RushHourEnds have no effect without each other.")
     zones = zoneinfo.available_timezones()
@@ -78,6 +86,18 @@ def _conflicts(target: DeploymentTarget) -> Iterator[Finding]:
     unused = [name for name in page_only if values[name] not in ("", "0")]
     if unused and not target.has_page:
         yield warning(_CHECK, f"Without the page {' and '.join(unused)} has no effect.")
+
+
+def _skips_the_preparation(target: DeploymentTarget) -> bool:
+    """Whether CloudFront, which visitors use already, gets a function URL that does not exist."""
+    if target.deployed is None or is_new(target.deployed):
+        return False
+    before = DeploymentTarget(target.stage, target.stack, target.region, {}, target.deployed)
+    return (
+        (before.has_page and target.has_page)
+        and before.parameters["ViewsApi"] == "rest"
+        and target.parameters["ViewsApi"] == "function-url"
+    )
 
 
 def check_template(target: DeploymentTarget) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from ops.cost.__main__ import answer
 from ops.cost.figures import load_figures
 from ops.cost.prices import load_prices
 from ops.cost.scenario import load_scenario
+from ops.deployed_stack import StackDescription
 from ops.preflight import machine
 from ops.preflight.findings import CheckResult, Finding
 from ops.preflight.parameters import check_parameters, check_template
@@ -84,6 +85,48 @@ def test_parameter_without_effect_is_a_warning(parameters: dict[str, str], text:
     [found] = check_parameters(target(**parameters))
     assert found.result is CheckResult.WARNING
     assert text in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("status", "before", "after", "is_refused"),
+    [
+        ("UPDATE_COMPLETE", {"ViewsApi": "rest"}, {"ViewsApi": "function-url"}, True),
+        ("UPDATE_COMPLETE", {}, {"ViewsApi": "function-url"}, True),
+        ("UPDATE_COMPLETE", {"ViewsApi": "rest"}, {"ViewsApi": "function-url-prepared"}, False),
+        (
+            "UPDATE_COMPLETE",
+            {"ViewsApi": "function-url-prepared"},
+            {"ViewsApi": "function-url"},
+            False,
+        ),
+        ("UPDATE_COMPLETE", {"ViewsApi": "function-url"}, {"ViewsApi": "function-url"}, False),
+        ("UPDATE_COMPLETE", {"ViewsApi": "function-url"}, {"ViewsApi": "rest"}, False),
+        (
+            "UPDATE_COMPLETE",
+            {"Page": "none"},
+            {"Page": "cloudfront", "ViewsApi": "function-url"},
+            False,
+        ),
+        ("REVIEW_IN_PROGRESS", {"ViewsApi": "rest"}, {"ViewsApi": "function-url"}, False),
+    ],
+)
+def test_views_of_a_deployed_page_move_to_the_function_url_in_two_steps(
+    status: str, before: dict[str, str], after: dict[str, str], *, is_refused: bool
+):
+    deployed = StackDescription("arn", "gallery", status, before)
+    findings = check_parameters(DeploymentTarget(DEV, "gallery", "us-east-1", after, deployed))
+    refusals = [
+        each
+        for each in findings
+        if each.result is CheckResult.BLOCKED
+        and "Deploy ViewsApi=function-url-prepared first" in each.sentence
+    ]
+    assert bool(refusals) == is_refused
+
+
+def test_new_stack_may_begin_with_the_function_url():
+    [found] = check_parameters(target(ViewsApi="function-url"))
+    assert found.result is CheckResult.READY
 
 
 @pytest.mark.parametrize(

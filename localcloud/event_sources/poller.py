@@ -112,14 +112,16 @@ class EventSources:
 
         Raises:
             TimeoutError: some records are not processed after `timeout` seconds.
+            Exception: an engine failed by a bug since a call of this function last told of one.
         """
         deadline = time.monotonic() + timeout
         self._refresh()
         began = time.monotonic()
         with self._changed:
             while late := self._undrained_mappings(began):
-                if self._bug:
-                    raise self._bug
+                if bug := self._bug:
+                    self._bug = None  # the engine has started again: the next call waits for it
+                    raise bug
                 if time.monotonic() > deadline:
                     raise TimeoutError(self._lateness(late, timeout))
                 for worker in self._workers.values():

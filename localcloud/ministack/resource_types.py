@@ -32,6 +32,7 @@ _WITHOUT_EFFECT: Final = {
     "AWS::RDS::DBInstance": "no database runs",
     "AWS::WAFv2::WebACL": "requests are not inspected",
 }
+_BY_FUNCTION: Final = "a function in its place works here"
 _ACCOUNT: Final = "000000000000"
 _POLLED: Final = ("dynamodb", "kinesis", "sqs")
 _LAYER: Final = re.compile(r"arn:.*:(\d{12}):layer:")
@@ -102,11 +103,13 @@ def limitations(
         elif kind == "AWS::Lambda::EventSourceMapping" and not _is_polled(resource):
             found.append(Limitation(name, kind, WITHOUT_EFFECT, "nothing polls its event source"))
         elif integrated := _without_integration(kind, resource.get("Properties", {})):
-            reason = f"no integration with {', '.join(integrated)}: requests for it fail"
+            services = ", ".join(integrated)
+            reason = f"no integration with {services}: requests for it fail; {_BY_FUNCTION}"
             found.append(Limitation(name, kind, WITHOUT_EFFECT, reason))
         elif kind == "AWS::Pipes::Pipe":
             if gaps := list(_of_pipe(resource.get("Properties", {}), resources)):
-                found.append(Limitation(name, kind, WITHOUT_EFFECT, ", ".join(gaps)))
+                reason = f"{', '.join(gaps)}; {_BY_FUNCTION}"
+                found.append(Limitation(name, kind, WITHOUT_EFFECT, reason))
         elif kind == "AWS::Lambda::Function":
             properties = resource.get("Properties", {})
             found += [Limitation(name, kind, *each) for each in _of_function(properties, python)]

@@ -1,8 +1,10 @@
 """`python -m tests.hostile`: attack the application that runs on this machine."""
 
 import argparse
+import itertools
 import os
 import sys
+from collections.abc import Sequence
 from http.client import HTTPException
 from ipaddress import ip_address
 from typing import Final
@@ -15,8 +17,8 @@ from rich.table import Table
 from demo import application
 from localcloud.arguments import DEFAULT_PORT, LAST_PORT, port_number
 from localcloud.cloud import Cloud, CloudError, running_on
-from localcloud.console import command_console
 from localcloud.stack import Stack
+from ops.console import command_console
 from tests.hostile.browser_cases import NOT_RUN
 from tests.hostile.case import Case
 from tests.hostile.cases import CASES
@@ -49,7 +51,8 @@ def main(arguments: list[str]) -> int:
         cloud = attacked(given.port)
         os.environ.update(cloud.environment)
         with prepared(cloud, Stack(cloud, application.STACK).outputs(), edge) as target:
-            return report([(case, outcome_of(case, target)) for case in cases], console)
+            results = attack(cases, target, command_console(stderr=True))
+        return report(results, console)
     except CloudError as error:
         console.print(f"[bold red]✗[/] {escape(str(error))} `make up` starts one on 127.0.0.1.")
         return 1
@@ -65,6 +68,15 @@ def attacked(port: int) -> Cloud:
     if not ip_address(cloud.host).is_loopback:
         raise CloudError(f"Only a loopback address is attacked, and not {cloud.host}.")
     return cloud
+
+
+def attack(cases: Sequence[Case], target: Target, progress: Console) -> list[tuple[Case, str]]:
+    """Run the cases; `progress` shows which group runs, since all of them take minutes."""
+    results: list[tuple[Case, str]] = []
+    for group, of_group in itertools.groupby(cases, key=lambda case: case.group):
+        progress.print(f"{len(results)} of {len(cases)} cases done; next: {escape(group)}")
+        results += [(case, outcome_of(case, target)) for case in of_group]
+    return results
 
 
 def outcome_of(case: Case, target: Target) -> str:

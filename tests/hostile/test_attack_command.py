@@ -2,18 +2,20 @@
 
 import io
 import re
+from typing import cast
 
 import pytest
 from rich.console import Console
 
 from localcloud.cloud import Cloud, CloudError
 from tests.hostile import __main__ as command
-from tests.hostile.__main__ import report
+from tests.hostile.__main__ import attack, report
 from tests.hostile.browser_cases import NOT_RUN
 from tests.hostile.case import Case
 from tests.hostile.cases import CASES
 from tests.hostile.outcomes import api_outcome, outcome
 from tests.hostile.raw_http import Address, Answer
+from tests.hostile.target import Target
 from tests.support.public_reads import PUBLIC_READ
 
 PROBLEM = {"content-type": "application/problem+json", "cache-control": "no-store"}
@@ -53,6 +55,21 @@ def test_no_two_cases_have_the_same_name():
     names = [(case.group, case.name) for case in CASES]
     assert len(names) == len(set(names))
     assert len({case.group for case in CASES}) == 11
+
+
+def test_progress_is_written_before_the_cases_that_it_announces():
+    written = io.StringIO()
+    seen: list[str] = []
+
+    def look(_: Target) -> str:
+        seen.append(written.getvalue().splitlines()[-1])
+        return "404"
+
+    cases = [Case(group, "a name", ("404",), look) for group in ("ids", "ids", "tokens")]
+    results = attack(cases, cast("Target", None), Console(file=written))
+    assert results == [(case, "404") for case in cases]
+    ids, tokens = ("0 of 3 cases done; next: ids", "2 of 3 cases done; next: tokens")
+    assert seen == [ids, ids, tokens]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ STATE: Final = ROOT / ".laptop"
 MINISTACK_PYTHON: Final = ROOT / ".venv-ministack" / "bin" / "python"
 RUNTIME_PYTHON: Final = ROOT / ".venv-runtime" / "bin" / "python"
 """The interpreter of functions: CPython with the packages of Lambda's runtime and no others."""
-_START_SECONDS: Final = 60
+_START_SECONDS: Final = 180  # a second, unless the machine is busy
 _END_SECONDS: Final = 15
 _DOWN_SECONDS: Final = 60  # it ends its requests, stream engine and processes one after the other
 _ENDING_SECONDS: Final = 0.5  # a process that ends closes its connections first
@@ -130,7 +130,7 @@ def running(cloud: Cloud, settings: Mapping[str, str] | None = None) -> Iterator
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     status = process.wait(_ENDING_SECONDS)
                     ended = f"ministack has ended (exit status {status}), and all data with it."
-                    raise CloudError(_with_log(cloud, f"{ended} Its log ends with:")) from error
+                    raise CloudError(_with_log(cloud, ended)) from error
                 raise
             finally:
                 _end(process)
@@ -264,20 +264,24 @@ def _await_ready(cloud: Cloud, process: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + _START_SECONDS
     with httpx.Client(trust_env=False, timeout=2) as http:
         while time.monotonic() < deadline:
-            if process.poll() is not None:
-                break
+            if (status := process.poll()) is not None:
+                ended = f"ministack ended before it was ready (exit status {status})."
+                raise CloudError(_with_log(cloud, ended))
             with contextlib.suppress(httpx.TransportError):
                 if http.get(f"{cloud.endpoint}/_ministack/ready").is_success:
                     return
             time.sleep(0.1)
-    raise CloudError(_with_log(cloud, "ministack did not start; its log ends with:"))
+    late = f"ministack did not answer on {cloud.endpoint} within {_START_SECONDS} s."
+    raise CloudError(_with_log(cloud, late))
 
 
 def _with_log(cloud: Cloud, sentence: str) -> str:
     """The sentence, and below it the end of ministack's log."""
     log = cloud.folder / "ministack.log"
     last = log.read_text(errors="replace").strip().splitlines()[-5:]
-    return "\n".join([sentence, *last, str(log)])
+    if not last:
+        return f"{sentence} Its log is empty: {log}"
+    return "\n".join([f"{sentence} Its log ends with:", *last, str(log)])
 
 
 def _already_running(cloud: Cloud) -> str:

@@ -33,7 +33,7 @@ _THREADS: Final = 40
 _CONNECTIONS: Final = 200
 _INVALIDATIONS_SECONDS: Final = 0.5
 _SETTINGS_EVERY: Final = 4  # the distribution is read at every fourth poll for invalidations
-_START_SECONDS: Final = 10
+_START_SECONDS: Final = 60
 _IDLE_SECONDS: Final = 60  # closing a connection earlier may lose the viewer's next request
 
 

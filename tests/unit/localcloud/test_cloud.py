@@ -1,6 +1,7 @@
 """A laptop cloud whose ministack ends while it is in use; a stand-in for ministack's process."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,31 @@ def test_error_after_the_end_of_ministack_says_that_it_has_ended(started: list[A
     said = rf"(?s)ministack has ended \(exit status -9\).*last line.*{laptop.folder}"
     with pytest.raises(CloudError, match=said):
         kill_in(laptop, started)
+
+
+@pytest.mark.parametrize(
+    ("program", "seconds", "sentence"),
+    [
+        (
+            "print('no module')",
+            120,
+            "ended before it was ready (exit status 0). Its log is empty: ",
+        ),
+        ("import time; time.sleep(600)", 0, "did not answer on http://127.0.0.1:9 within 0 s. Its"),
+    ],
+)
+def test_ministack_that_is_never_ready_says_whether_it_has_ended(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str, seconds: int, sentence: str
+):
+    def start(*_: object) -> Any:
+        return subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE)
+
+    monkeypatch.setattr(cloud, "STATE", tmp_path)
+    monkeypatch.setattr(cloud, "_start", start)
+    monkeypatch.setattr(cloud, "_await_free_port", lambda _: None)
+    monkeypatch.setattr(cloud, "_START_SECONDS", seconds)
+    with pytest.raises(CloudError, match=re.escape(sentence)), running(Cloud("127.0.0.1", 9)):
+        pass
 
 
 def test_cloud_of_another_process_is_found_at_its_own_address(started: list[Any]):

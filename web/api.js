@@ -3,7 +3,8 @@
 import { ConnectionError, UserError } from "./dom.js";
 import { forget, idToken } from "./session.js";
 
-const PATIENCE_MS = 20_000;
+const FIRST_LIMIT = 20_000;
+const LAST_LIMIT = 160_000;
 
 /** An answer other than success, with a message for the user. */
 export class ApiError extends UserError {
@@ -57,6 +58,9 @@ export async function* myPhotos() {
 }
 
 let lastAnswered = true;
+// Requests that got no answer in time → how many milliseconds the next attempt has. It has more than
+// the last one: with the same limit, no attempt would ever succeed at an API that is slower.
+const limits = new Map();
 
 /** Whether the gallery can be reached, as far as is known without a request. */
 export const isReachable = () => navigator.onLine && lastAnswered;
@@ -66,23 +70,26 @@ async function call(method, path, { signedIn = false, headers = {}, body } = {})
   if (signedIn && !token) throw new SignedOutError();
   let answer;
   let text;
+  const request = `${method} ${path}`;
+  const limit = limits.get(request) ?? FIRST_LIMIT;
   try {
     answer = await fetch(`/api${path}`, {
       method,
       body,
       headers: { ...headers, ...(token && { Authorization: token }) },
       cache: "no-cache", // CloudFront may keep an answer for a moment, this browser may not
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(limit),
     });
     text = await answer.text();
     lastAnswered = true;
+    limits.delete(request);
   } catch (error) {
     lastAnswered = false;
-    throw new ConnectionError(
-      error.name === "TimeoutError"
-        ? `The gallery has not answered for ${PATIENCE_MS / 1000} seconds.`
-        : "The gallery cannot be reached. Check your connection.",
-    );
+    if (error.name !== "TimeoutError") {
+      throw new ConnectionError("The gallery cannot be reached. Check your connection.");
+    }
+    limits.set(request, Math.min(2 * limit, LAST_LIMIT));
+    throw new ConnectionError(`The gallery has not answered for ${limit / 1000} seconds.`);
   }
   if (answer.ok) return text ? JSON.parse(text) : null;
   if (answer.status === 401) {

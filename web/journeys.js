@@ -5,7 +5,7 @@ import { configuration } from "./configuration.js";
 import { announce, isolated, messageFor } from "./dom.js";
 import { deleted } from "./memory.js";
 import { showMeasure } from "./picture.js";
-import { drawRow, measure, showRows, STEPS } from "./rows.js";
+import { drawRow, measure, showRows, showTop, STEPS } from "./rows.js";
 
 const MOST_ROWS = 24;
 const FEED_ROWS = 6;
@@ -17,7 +17,8 @@ const ENDED = ["complete", "listed"];
 export const FAILED = ["broken", "failed"];
 const STORED_STATES = ["uploaded", "thumbnailed", "replicated", "complete"];
 
-let journeys = []; // the newest first, but failures before all others
+let journeys = []; // those added last come first; of those added together, failures come first
+let additions = 0;
 let earlier = storedRows(); // until they are shown
 
 /** Fires `change` whenever a journey's state changes. */
@@ -49,7 +50,7 @@ export function startJourneys(feed) {
 function storedRows() {
   try {
     const { form, stack, journeys: rows } = JSON.parse(sessionStorage.getItem(STORED));
-    if (form === FORM && stack === STACK) return rows;
+    if (form === FORM && stack === STACK) return rows.map((row) => ({ ...row, addition: 0 }));
   } catch {
     // None, or of another form.
   }
@@ -58,9 +59,12 @@ function storedRows() {
 
 /** Add journeys before all others; those that have ended make place for them. */
 export function addFirst(added) {
+  additions += 1;
+  for (const journey of added) journey.addition = additions;
   const hasNoPlace = ({ state }, index) => index >= MOST_ROWS && ENDED.includes(state);
   journeys = [...added, ...journeys].filter((journey, index) => !hasNoPlace(journey, index));
   show();
+  showTop();
 }
 
 /** The journeys in one of these states, the first chosen first. */
@@ -71,7 +75,7 @@ export const idOf = (journey) => journey.photo?.photo_id;
 export const isShown = (photo) => journeys.some((journey) => idOf(journey) === photo.photo_id);
 
 function fromPhoto(photo, state) {
-  const journey = { title: photo.title, state, times: {}, share: null };
+  const journey = { title: photo.title, state, times: {}, share: null, addition: 0 };
   update(journey, photo);
   return journey;
 }
@@ -107,7 +111,7 @@ export function fail(journey, error, actions, state = "broken") {
 
 function show() {
   const failed = ({ state }) => FAILED.includes(state);
-  journeys = [...journeys.filter(failed), ...journeys.filter((journey) => !failed(journey))];
+  journeys.sort((a, b) => b.addition - a.addition || failed(b) - failed(a));
   showRows(journeys);
 }
 
@@ -151,6 +155,7 @@ export function addByAge(photo) {
   const journey = fromPhoto(photo, "pending");
   journey.own = true;
   const place = journeys.findIndex((other) => idOf(other) && idOf(other) < photo.photo_id);
+  journey.addition = journeys[place]?.addition ?? 0;
   journeys.splice(place < 0 ? journeys.length : place, 0, journey);
   show();
   return journey;

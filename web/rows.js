@@ -52,6 +52,9 @@ export function showRows(journeys) {
   drawBars();
 }
 
+/** Scroll the list to its first row. */
+export const showTop = () => list.parentElement.scrollTo({ top: 0 });
+
 /** Show what has changed in one journey. */
 export function drawRow(journey) {
   const row = rows.get(journey);

@@ -253,9 +253,11 @@ def _logs(stack: Stack, functions: list[str], console: Console) -> None:
     for function in functions:
         stack.function_name(function)  # raises if the stack has no such function
 
-    def groups() -> dict[str, str]:
-        found = stack.log_groups()
-        return {group: name for group, name in found.items() if not functions or name in functions}
+    def groups() -> dict[str, dict[str, str]]:
+        return {
+            group: {name: each for name, each in ids.items() if not functions or each in functions}
+            for group, ids in stack.log_groups().items()
+        }
 
     for news in logs.follow(stack.cloud, groups):
         _print(news, console)

@@ -15,12 +15,12 @@ _GROUPS_SECONDS: Final = 10
 
 
 def follow(
-    cloud: Cloud, groups: Callable[[], Mapping[str, str]]
+    cloud: Cloud, groups: Callable[[], Mapping[str, Mapping[str, str]]]
 ) -> Iterator[list[tuple[str, str]]]:
     """Yield the new log events twice a second, each as (function, message).
 
-    `groups` returns the function of each log group. It is called every ten seconds, because a
-    deployment can add functions.
+    `groups` returns the functions of each log group, as `Stack.log_groups`. It is called every ten
+    seconds, because a deployment can add functions.
     """
     logs = cloud.client("logs")
     tokens: dict[tuple[str, str], str] = {}
@@ -30,8 +30,8 @@ def follow(
             known, asked = groups(), time.monotonic()
         news = [
             (event["timestamp"], function, event["message"].rstrip())
-            for group, function in known.items()
-            for event in _news(logs, group, tokens)
+            for group, functions in known.items()
+            for function, event in _news(logs, group, functions, tokens)
         ]
         yield [(function, message) for _, function, message in sorted(news, key=itemgetter(0))]
         time.sleep(_POLL_SECONDS)
@@ -69,15 +69,26 @@ def _number_of(count: int, one: str, several: str) -> str:
     return f"{count:,} {one if count == 1 else several}"
 
 
-def _news(logs: Any, group: str, tokens: dict[tuple[str, str], str]) -> Iterator[Any]:
+def _news(
+    logs: Any, group: str, functions: Mapping[str, str], tokens: dict[tuple[str, str], str]
+) -> Iterator[tuple[str, Any]]:
     try:
         pages = list(logs.get_paginator("describe_log_streams").paginate(logGroupName=group))
     except logs.exceptions.ResourceNotFoundException:  # the first invocation creates the group
         return
     for stream in [each["logStreamName"] for page in pages for each in page["logStreams"]]:
+        function = functions.get(_function_of(group, stream))
+        if function is None:
+            continue
         position = {"nextToken": tokens[group, stream]} if (group, stream) in tokens else {}
         answer = logs.get_log_events(
             logGroupName=group, logStreamName=stream, startFromHead=True, **position
         )
         tokens[group, stream] = answer["nextForwardToken"]
-        yield from answer["events"]
+        yield from ((function, event) for event in answer["events"])
+
+
+def _function_of(group: str, stream: str) -> str:
+    """The name of the function that writes the log stream; a shared log group has several."""
+    name = stream.rpartition("/")[2].partition("[")[0]
+    return name or group.removeprefix("/aws/lambda/")

@@ -72,12 +72,13 @@ class Stack:
             for logical_id, name in self.of_type("AWS::Lambda::Function").items()
         }
 
-    def log_groups(self) -> dict[str, str]:
-        """The functions' logical ids by log group."""
-        return {
-            configuration["LoggingConfig"]["LogGroup"]: logical_id
-            for logical_id, configuration in self.functions().items()
-        }
+    def log_groups(self) -> dict[str, dict[str, str]]:
+        """By log group, the logical ids of the functions that write there, by their names."""
+        found: dict[str, dict[str, str]] = {}
+        for logical_id, configuration in self.functions().items():
+            functions = found.setdefault(configuration["LoggingConfig"]["LogGroup"], {})
+            functions[configuration["FunctionName"]] = logical_id
+        return found
 
     def addresses(self) -> dict[str, str]:
         """The URLs of APIs, by logical id."""

@@ -364,7 +364,9 @@ class _Output:
 
 
 def _log_stream(version: FunctionVersion) -> str:
-    return f"{datetime.now(UTC):%Y/%m/%d}/[{version.version}]{uuid.uuid4().hex}"
+    """As Lambda names it: with the function's name, unless the log group is the function's own."""
+    name = "" if version.log_group == f"/aws/lambda/{version.name}" else version.name
+    return f"{datetime.now(UTC):%Y/%m/%d}/{name}[{version.version}]{uuid.uuid4().hex}"
 
 
 def _megabytes(folder: Path) -> float:

@@ -68,6 +68,13 @@ def test_handler_gets_event_and_context_as_from_lambda(
     assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[7\][0-9a-f]{32}", tested.log_stream)
 
 
+def test_log_stream_in_a_log_group_of_several_functions_has_the_name_of_the_function(
+    function: MakeVersion, environment: MakeEnvironment
+):
+    tested = environment(function("def handler(event, context): pass", log_group="shared"))
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/tested\[\$LATEST\][0-9a-f]{32}", tested.log_stream)
+
+
 def test_reserved_variables_of_lambda_take_precedence_over_those_of_the_function(
     function: MakeVersion, environment: MakeEnvironment
 ):

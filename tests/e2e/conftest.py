@@ -29,6 +29,7 @@ from localcloud.event_sources import poller
 from localcloud.event_sources.poller import EventSources
 from ops import publish_site
 from tests.e2e.browser_page import launched_browser
+from tests.support.gallery_photos import listed_photo
 from tests.support.repository import ROOT
 from tools.vetting.grants import granted_stack
 
@@ -217,3 +218,9 @@ def browser() -> Iterator[Browser]:
 def gallery(url: str, id_token: str) -> Iterator[Gallery]:
     with Gallery(url, id_token) as gallery:
         yield gallery
+
+
+@pytest.fixture(scope="module")
+def photo_id(gallery: Gallery, event_sources: EventSources) -> str:
+    """A photo that the page lists."""
+    return listed_photo(gallery, event_sources)

@@ -22,8 +22,7 @@ from demo.client import Gallery
 from demo.samples import PHOTOS
 from localcloud.event_sources.poller import EventSources
 from tests.e2e.browser_page import sign_in, tile, visit
-from tests.e2e.test_streams import is_listed, listed_photo
-from tests.e2e.test_thumbnails import jpeg
+from tests.support.gallery_photos import is_listed, jpeg
 from tests.support.waiting import awaited
 
 # The longest date that the page can show, and the shortest.
@@ -115,11 +114,6 @@ def isolated(title: str) -> str:
 def is_dark(page: Page) -> bool:
     paper = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     return all(int(channel) < 128 for channel in re.findall(r"\d+", paper)[:3])
-
-
-@pytest.fixture(scope="module")
-def photo_id(gallery: Gallery, event_sources: EventSources) -> str:
-    return listed_photo(gallery, event_sources)
 
 
 @pytest.mark.usefixtures("event_sources", "id_token")

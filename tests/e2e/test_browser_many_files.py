@@ -1,4 +1,4 @@
-"""Many files at once: what fails is retried together, and tiles are laid out together."""
+"""Many files at once: what fails is retried together, new files come first, tiles are laid out."""
 
 from pathlib import Path
 from typing import Any
@@ -6,11 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from demo.client import Gallery
-from localcloud.event_sources.poller import EventSources
 from tests.e2e.browser_page import sign_in, tile, visit
-from tests.e2e.test_streams import listed_photo
-from tests.e2e.test_thumbnails import jpeg
+from tests.support.gallery_photos import jpeg
 
 # The pairs of elements that overlap in any frame, from now until all animations of them end.
 OVERLAPS = """
@@ -67,11 +64,6 @@ async () => {
 """
 
 
-@pytest.fixture(scope="module")
-def photo_id(gallery: Gallery, event_sources: EventSources) -> str:
-    return listed_photo(gallery, event_sources)
-
-
 @pytest.mark.usefixtures("event_sources", "id_token")
 def test_failed_files_come_first_and_are_retried_together(
     browser: Browser, url: str, tmp_path: Path
@@ -126,6 +118,27 @@ def test_list_of_many_files_shows_that_it_scrolls(browser: Browser, url: str, tm
             assert bar["width"] > 250
 
 
+@pytest.mark.usefixtures("stack")
+def test_row_of_the_next_file_is_in_view_above_earlier_failures(
+    browser: Browser, url: str, tmp_path: Path
+):
+    refused = [tmp_path / f"{number}.txt" for number in range(9)]
+    later = [tmp_path / "photo.jpg", tmp_path / "late.txt"]
+    for file in (*refused, *later):
+        file.write_bytes(jpeg(240, 320))
+    with visit(browser, url) as page:
+        page.goto("/")
+        page.locator("#files").set_input_files(refused)
+        expect(page.locator("#totals")).to_contain_text("0 of 9 complete, 9 failed")
+        rows = page.locator("#journeys li")
+        rows.nth(8).scroll_into_view_if_needed()
+        page.locator("#files").set_input_files(later)
+        expect(rows.first).to_contain_text("late.txt")  # failures come first among these two
+        expect(rows.first).to_have_attribute("data-state", "broken")
+        expect(rows.nth(1)).to_contain_text("photo")
+        expect(rows.nth(1)).to_be_in_viewport()
+
+
 def share_of_the_last_row_in_view(page: Page) -> float:
     share: float = page.evaluate(
         """() => {
@@ -147,29 +160,3 @@ def test_tiles_and_rows_are_laid_out_together_and_never_overlap(
         expect(tile(page, photo_id)).to_contain_class("loaded")
         assert page.evaluate(ADDED, photo_id) == [9, []]
         assert page.evaluate(MOVED) == []
-
-
-@pytest.mark.usefixtures("stack")
-def test_failed_row_keeps_its_buttons_when_a_slow_one_would_lose_them(browser: Browser, url: str):
-    with visit(browser, url) as page:
-        page.clock.install()
-        page.goto("/")
-        # The page first discards the rows of a user who is not signed in.
-        expect(page.locator("#grid")).not_to_have_attribute("aria-busy", "true")
-        page.evaluate(
-            """async () => {
-              const { addByAge, fail, setState } = await pageModule("journeys.js");
-              const { watchTime } = await pageModule("follow.js");
-              const { UserError } = await pageModule("dom.js");
-              const photo = { photo_id: "0999", title: "kept", color: "#fff", renditions: {} };
-              const journey = addByAge(photo);
-              setState(journey, "uploaded");
-              watchTime(journey);
-              fail(journey, new UserError("Refused"), [["Delete", () => {}]]);
-            }"""
-        )
-        row = page.locator("#journeys li", has_text="kept")
-        expect(row.get_by_role("button")).to_have_text("Delete")
-        page.clock.fast_forward(30_000)
-        expect(row.get_by_role("button")).to_have_text("Delete")
-        expect(row).to_contain_text("Refused")

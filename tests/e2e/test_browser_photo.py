@@ -10,7 +10,7 @@ from demo.client import Gallery
 from demo.sign_in import USER
 from localcloud.event_sources.poller import EventSources
 from tests.e2e.browser_page import sign_in, visit
-from tests.e2e.test_streams import listed_photo
+from tests.support.gallery_photos import listed_photo
 
 # The texts and the bars of a chart for an hour with one view the given number of minutes ago.
 CHART = """
@@ -45,11 +45,6 @@ LABELS = """
   };
 }
 """
-
-
-@pytest.fixture(scope="module")
-def photo_id(gallery: Gallery, event_sources: EventSources) -> str:
-    return listed_photo(gallery, event_sources)
 
 
 def test_keys_links_and_swipes_lead_to_the_neighbors_of_a_photo(
@@ -222,16 +217,3 @@ def test_user_and_header_stay_while_the_cloud_is_down(browser: Browser, url: str
         expect(page.locator("#notice")).to_contain_text("cannot be reached")
         expect(page.locator("#user-name")).to_have_text(USER)
         assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
-
-
-def test_row_of_a_photo_from_the_gallery_shows_only_what_is_known(
-    browser: Browser, url: str, photo_id: str
-):
-    """Nobody here has sent a view of it, so there is no time in which one was counted."""
-    with visit(browser, url) as page:
-        page.goto("/")
-        row = page.locator(f"#journeys li[data-photo-id='{photo_id}']")
-        expect(row).to_have_attribute("data-state", "listed")
-        expect(row.locator(".figure")).to_have_text(
-            [re.compile(r"^thumbnailed [\d,.]+ m?s$"), re.compile(r"^replicated [\d,.]+ m?s$")]
-        )

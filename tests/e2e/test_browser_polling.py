@@ -17,8 +17,7 @@ from ops.cost.figures import load_figures
 from ops.cost.load import polls_per_view
 from ops.cost.scenario import load_scenario
 from tests.e2e.browser_page import sign_in, visit
-from tests.e2e.test_streams import listed_photo
-from tests.e2e.test_thumbnails import jpeg
+from tests.support.gallery_photos import jpeg, listed_photo
 from tests.support.waiting import awaited
 
 START = datetime(2026, 11, 29, 12, tzinfo=UTC)

@@ -10,11 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, expect
 
-from demo.client import Gallery
-from localcloud.event_sources.poller import EventSources
 from tests.e2e.browser_page import sign_in, tile, visit
-from tests.e2e.test_streams import listed_photo
-from tests.e2e.test_thumbnails import jpeg
+from tests.support.gallery_photos import jpeg
 
 
 class Shown(NamedTuple):
@@ -140,11 +137,6 @@ STATES: list[Callable[[Shown], None]] = [
     *(full, empty, uploading, failed, signed_out, signing_in, offline),
     *(photo, own_photo, deleting, waiting_photo, failed_photo, missing_photo, missing_page),
 ]
-
-
-@pytest.fixture(scope="module")
-def photo_id(gallery: Gallery, event_sources: EventSources) -> str:
-    return listed_photo(gallery, event_sources)
 
 
 def findings(page: Page) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from localcloud.event_sources.poller import EventSources
 from ops import report
 from shared.dynamodb import to_item
 from shared.photos import rendition_key, upload_key
-from tests.e2e.test_thumbnails import jpeg
+from tests.support.gallery_photos import jpeg
 from tests.support.waiting import awaited
 
 

@@ -12,7 +12,7 @@ from localcloud import cloudfront
 from localcloud.cloud import Cloud
 from localcloud.event_sources.poller import EventSources
 from tests.e2e.conftest import free_port
-from tests.e2e.test_streams import listed_photo
+from tests.support.gallery_photos import listed_photo
 from tests.support.public_reads import PUBLIC_READ
 from tests.support.waiting import awaited
 

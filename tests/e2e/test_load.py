@@ -13,7 +13,7 @@ import httpx
 from demo.client import Gallery
 from localcloud.cloud import Cloud
 from localcloud.event_sources.poller import EventSources
-from tests.e2e.test_streams import listed_photo
+from tests.support.gallery_photos import listed_photo
 from tests.support.waiting import awaited
 
 READERS = 40

@@ -6,7 +6,7 @@ from localcloud.event_sources.poller import EventSources
 from shared.dynamodb import to_item
 from shared.photos import rendition_key, upload_key
 from shared.quarantine import QUARANTINE_PREFIX
-from tests.e2e.test_thumbnails import jpeg
+from tests.support.gallery_photos import jpeg
 from tests.support.waiting import awaited
 
 NOT_A_PHOTO = {"photo_id": "not-a-photo", "version": "one"}

@@ -15,7 +15,7 @@ from localcloud.cloud import Cloud
 from localcloud.event_sources.poller import EventSources
 from ops import redrive
 from tests.e2e.conftest import Build
-from tests.e2e.test_thumbnails import jpeg
+from tests.support.gallery_photos import jpeg, listed_photo
 from tests.support.waiting import awaited
 
 BROKEN = 'def handler(event, context):\n    raise RuntimeError("a broken release")\n'
@@ -34,23 +34,6 @@ _views._read = _raises
 def photo_id(gallery: Gallery, event_sources: EventSources) -> str:
     """A READY photo that the catalog has."""
     return listed_photo(gallery, event_sources)
-
-
-def listed_photo(gallery: Gallery, event_sources: EventSources) -> str:
-    """A new photo, in the list as CloudFront answers it to the page too."""
-    data = jpeg(320, 240)
-    created = gallery.create_photo("Seen", "image/jpeg", len(data))
-    gallery.upload(created["upload"], data)
-    photo_id = str(gallery.settled(created["photo"]["photo_id"])["photo_id"])
-    event_sources.await_drained(120)
-    awaited(lambda: is_listed(gallery, photo_id))
-    return photo_id
-
-
-def is_listed(gallery: Gallery, photo_id: str) -> bool:
-    """Whether the page lists it: CloudFront keeps the answer to each query for itself."""
-    as_the_page_asks = {"limit": "30"}  # web/grid.js
-    return photo_id in gallery.request("GET", "/photos", params=as_the_page_asks).text
 
 
 @pytest.fixture

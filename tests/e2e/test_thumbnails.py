@@ -10,17 +10,12 @@ from PIL import Image
 
 from demo.application import STACK
 from demo.client import Gallery
-from demo.samples import landscape, upright_landscape
+from demo.samples import upright_landscape
 from localcloud.cloud import Cloud
 from localcloud.stack import Stack
+from tests.support.gallery_photos import jpeg
 from tests.support.throttles import throttles
 from tests.support.waiting import awaited
-
-
-def jpeg(width: int = 800, height: int = 600) -> bytes:
-    file = io.BytesIO()
-    landscape(width, height).save(file, "JPEG", quality=90)
-    return file.getvalue()
 
 
 def media(cloud: Cloud, stack: dict[str, str], photo_id: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from demo.client import Gallery
 from localcloud.event_sources.poller import EventSources
 from ops import trace
 from shared.photos import Status
-from tests.e2e.test_thumbnails import jpeg
+from tests.support.gallery_photos import jpeg
 from tests.support.waiting import awaited
 
 # The row may be written before the function that changed the photo has said so.

@@ -25,8 +25,8 @@ from localcloud.stack import Stack
 from ops import deploy, publish_site, redrive, report, stack_events
 from tests.e2e.conftest import OWN_ENVIRONMENT, Build, free_port
 from tests.e2e.test_streams import BROKEN, publish, put, release, views, waiting
-from tests.e2e.test_thumbnails import jpeg
 from tests.support import previous_release
+from tests.support.gallery_photos import jpeg
 from tests.support.waiting import awaited
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # two builds and two deployments

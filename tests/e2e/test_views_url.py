@@ -16,7 +16,7 @@ from localcloud.event_sources.poller import EventSources
 from ops.deployed_stack import template_text
 from tests.e2e.browser_page import visit
 from tests.e2e.test_origin_secret import requests_during
-from tests.e2e.test_streams import listed_photo
+from tests.support.gallery_photos import listed_photo
 from tests.support.waiting import awaited
 
 EMPTY = hashlib.sha256(b"").hexdigest()

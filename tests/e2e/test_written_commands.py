@@ -17,8 +17,8 @@ from localcloud.arguments import DEFAULT_PORT
 from localcloud.cloud import Cloud
 from localcloud.event_sources.poller import EventSources
 from tests.e2e.conftest import OWN_ENVIRONMENT
-from tests.e2e.test_streams import listed_photo
 from tests.support.documents import LAPTOP, all_commands
+from tests.support.gallery_photos import listed_photo
 from tests.support.repository import ROOT
 
 COMMANDS = list(dict.fromkeys(each.text for each in all_commands() if each.how == LAPTOP))

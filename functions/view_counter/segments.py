@@ -28,9 +28,9 @@ RECEIPT_LIFETIME_SECONDS: Final = 30 * 24 * 60 * 60
 CHANGED: Final = "ConditionalCheckFailed"  # a row has changed since it was read
 _MOST_ROWS: Final = 100  # in one transaction
 _OCTETS: Final = 24  # of a sequence number, which has up to 56 digits
-_RECENT_MINUTES: Final = 60 + 1  # one more than are read: the reader's clock may be behind
+_RECENT_MINUTES: Final = 60 + 1  # readers read 60; their clocks may be a minute late
 
-# Used in place of a total if there is none, or only the tombstone of a deleted photo.
+# Defaults for a total that does not exist, or is the tombstone of a deleted photo.
 _NOTHING_COUNTED: Final[dict[str, Any]] = {
     "last_sequence": {"S": ""},
     "version": {"N": "0"},
@@ -63,7 +63,9 @@ def transaction(table: str, segment: Iterable[View], now: datetime, seen: Rows) 
     """The actions of the transaction that counts a segment, all of its views or none.
 
     `seen` has the rows as they were read: the total of each partition key, and no receipt for any
-    of these views. The transaction fails if one of these totals has changed since then.
+    of these views. The transaction fails if one of these totals has changed since then, unless a
+    tombstone has replaced it. The tombstone then gets the views and keeps its TTL; the totals of
+    deleted photos are never shown.
     """
     by_key: dict[tuple[str, str], dict[int, list[View]]] = defaultdict(lambda: defaultdict(list))
     for view in segment:

@@ -9,6 +9,8 @@ one for each `View.run`: the first and the last sequence number that it counted.
 The row of the total has `last_sequence`, the highest sequence number that has been counted. A view
 with a higher one is new: no receipt has to be read for it. The row also has the counts of the
 last hour's minutes (`recent`), so that readers need not read the rows of minutes.
+
+The keys of the index `ranking` are written only when they change, which costs two write units.
 """
 
 import functools
@@ -20,7 +22,14 @@ from operator import attrgetter
 from typing import Any, Final
 
 from shared.timestamps import iso_milliseconds
-from shared.view_rows import TOTAL, key_suffix, minute_key, pack_minutes, unpack_minutes
+from shared.view_rows import (
+    TOTAL,
+    key_suffix,
+    magnitude,
+    minute_key,
+    pack_minutes,
+    unpack_minutes,
+)
 from view_counter.view_records import View
 
 # Twice as long as failed batches are kept.
@@ -35,6 +44,8 @@ _NOTHING_COUNTED: Final[dict[str, Any]] = {
     "last_sequence": {"S": ""},
     "version": {"N": "0"},
     "recent": {"S": ""},
+    "views": {"N": "0"},
+    "magnitude": {"N": "0"},
 }
 
 type Action = dict[str, Any]
@@ -77,6 +88,7 @@ def transaction(table: str, segment: Iterable[View], now: datetime, seen: Rows) 
         total_key = (photo_id, TOTAL + suffix)
         total = _NOTHING_COUNTED | dict(seen.get(total_key, {}))
         added = {minute: _added(views) for minute, views in minutes.items()}
+        new_views = sum(added.values())
         last = _padded(max(view.sequence for views in minutes.values() for view in views))
         values: dict[str, Any] = {
             ":one": {"N": "1"},
@@ -85,14 +97,15 @@ def transaction(table: str, segment: Iterable[View], now: datetime, seen: Rows) 
             ":recent": {"S": _recent(total["recent"]["S"], added, first_recent)},
             ":version": total["version"],
         }
-        update = _add(
-            table,
-            total_key,
-            sum(added.values()),
+        expression = (
             "ADD #views :views, version :one"
-            " SET last_sequence = :last, counted_at = :now, recent = :recent",
-            values,
+            " SET last_sequence = :last, counted_at = :now, recent = :recent"
         )
+        reached = {"N": str(magnitude(int(total["views"]["N"]) + new_views))}
+        if reached != total["magnitude"]:
+            expression += ", magnitude = :magnitude, rank_group = :group"
+            values |= {":magnitude": reached, ":group": {"S": photo_id[-1]}}
+        update = _add(table, total_key, new_views, expression, values)
         update["ConditionExpression"] = "attribute_not_exists(version) OR version = :version"
         actions.append({"Update": update})
         for minute, views in minutes.items():

@@ -3,6 +3,9 @@
 A view has its photo's id as partition key, or one of the photo's `SPREAD` further keys while one
 shard cannot take all its views: `<photo_id>#0` to `<photo_id>#f`. Each of these keys has rows of
 its own, one for its total and one for each minute. Their sort keys end with the key's suffix.
+
+Totals are also in the index `ranking`. Its keys are `rank_group`, the last digit of the photo id,
+and `magnitude`.
 """
 
 from collections.abc import Mapping
@@ -25,6 +28,11 @@ def split_key(partition_key: str) -> tuple[str, str]:
 def key_suffix(period: str) -> str:
     """The suffix of a partition key, from the sort key of one of its rows."""
     return period[-2:] if period[-2] == "#" else ""
+
+
+def magnitude(views: int) -> int:
+    """The number of hexadecimal digits of a total; a total of 0 has none and is not ranked."""
+    return (views.bit_length() + 3) // 4
 
 
 def pack_minutes(views: Mapping[int, int]) -> str:

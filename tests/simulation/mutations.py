@@ -38,6 +38,20 @@ def minutes_of_the_total(function: Function, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(function.part("segments"), "unpack_minutes", lambda _: {})
 
 
+def magnitude_of_the_new_total(function: Function, patch: pytest.MonkeyPatch) -> None:
+    """A total keeps the magnitude with which it began."""
+    segments = function.part("segments")
+    magnitude = segments.magnitude
+    patch.setattr(segments, "magnitude", lambda views: min(1, magnitude(views)))
+
+
+def magnitude_of_views_that_count(function: Function, patch: pytest.MonkeyPatch) -> None:
+    """The magnitude is also that of views that are left out."""
+    segments = function.part("segments")
+    magnitude = segments.magnitude
+    patch.setattr(segments, "magnitude", lambda views: max(1, magnitude(views)))
+
+
 def check_of_receipts(function: Function, patch: pytest.MonkeyPatch) -> None:
     """A replay counts all its records."""
     patch.setattr(function.part("counting"), "without_receipt", lambda views, _seen: list(views))
@@ -205,6 +219,8 @@ MUTATIONS: dict[str, list[Mutation]] = {
         condition_after_receipts,
         check_of_the_last_sequence,
         minutes_of_the_total,
+        magnitude_of_the_new_total,
+        magnitude_of_views_that_count,
         check_of_receipts,
         last_sequence_that_never_decreases,
         receipts_that_end_at_poison,

@@ -148,6 +148,7 @@ class ViewsWorld(World):
         totals = [(photo_id, "total" + period.partition("Z")[2]) for photo_id, period in minutes]
         assert self._views("total") == Counter(totals), "totals are wrong"
         assert self._views("minute") == Counter(minutes), "minutes are wrong"
+        self._check_ranking()
         last_hour = _period(self.now - 60 * 60)
         recent = Counter(
             (photo_id, minute)
@@ -165,6 +166,15 @@ class ViewsWorld(World):
             is_missing = (self.good[number][0], self.viewers[number]) not in seen
             assert not is_missing or settled != self.good.keys(), "no view of a viewer was counted"
         return settled
+
+    def _check_ranking(self) -> None:
+        """Exactly the totals are in the index, each by the hexadecimal digits it has."""
+        for row in self.tables.items(TABLE):
+            views = int(row["views"]["N"])
+            digits = len(f"{views:x}") if views and row["period"]["S"].startswith("total") else 0
+            assert row.get("magnitude", {"N": "0"}) == {"N": str(digits)}, "a magnitude is wrong"
+            group = {"S": row["photo_id"]["S"][-1]} if digits else None
+            assert row.get("rank_group") == group, "a rank group is wrong"
 
     @property
     def poisonous(self) -> set[str]:

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from fakes.tables import updated
 from fakes.view_records import FIRST_SEQUENCE, NOW, TABLE, Record, photo, poison, record
 from shared.view_rows import SUFFIXES, pack_minutes
 from view_counter.segments import (
@@ -130,6 +131,56 @@ def test_total_has_the_minutes_of_the_last_hour():
 def test_left_out_view_adds_no_minute():
     view = View(1, photo(0), MINUTE, 0, left_out=True)
     assert total_after([view])[":recent"]["S"] == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "views", "stored", "written"),
+    [
+        (None, 1, None, "1"),
+        (14, 1, "1", None),
+        (15, 1, "1", "2"),
+        (15, 250, "1", "3"),
+        (0xFFF, 1, "3", "4"),
+        (0xFFFE, 1, "4", None),
+        (300, 1, None, "3"),
+        (300, 1, "2", "3"),
+    ],
+    ids=[
+        "the first view",
+        "no new digit",
+        "a digit more",
+        "two digits more",
+        "four digits",
+        "still four digits",
+        "a total of an earlier release",
+        "a total that an earlier release has counted on",
+    ],
+)
+def test_magnitude_is_written_when_it_changes(
+    before: int | None, views: int, stored: str | None, written: str | None
+):
+    total: dict[str, Any] = {"version": {"N": "1"}, "last_sequence": {"S": ""}}
+    total |= {} if before is None else {"views": {"N": str(before)}}
+    total |= {} if stored is None else {"magnitude": {"N": stored}}
+    segment = [View(number, photo(0xB), MINUTE, 0) for number in range(views)]
+    [update, _] = transaction(TABLE, segment, NOW, {(photo(0xB), "total"): total})
+    item = updated(update["Update"], total)
+    assert item["magnitude"] == {"N": written or stored}
+    values = update["Update"]["ExpressionAttributeValues"]
+    keys = {":magnitude": {"N": written}, ":group": {"S": "b"}} if written else {}
+    assert {name: values[name] for name in (":magnitude", ":group") if name in values} == keys
+
+
+def test_total_without_counted_views_is_not_ranked():
+    view = View(1, photo(0), MINUTE, 0, left_out=True)
+    assert ":magnitude" not in total_after([view])
+
+
+def test_tombstone_is_ranked_again_by_the_views_after_it():
+    """Readers of the index leave out totals with a TTL."""
+    tombstone = {"views": {"N": "0"}, "expires_at": {"N": "1"}}
+    [update, _] = transaction(TABLE, in_minutes(MINUTE), NOW, {(photo(0), "total"): tombstone})
+    assert updated(update["Update"], tombstone)["magnitude"] == {"N": "1"}
 
 
 def test_total_with_all_its_minutes_is_one_write_unit():

@@ -17,6 +17,7 @@ from ops.cost.usage import traceable, traced
 _FILE: Final = Path(__file__).with_name("quotas.toml")
 _LEAST, _MOST = 1e-9, 1e9  # factors of the traffic between which a limit is searched for
 _PARTITION: Final = 10e9  # bytes, of DynamoDB
+_RANK_GROUPS: Final = 16  # of the index ranking, each a partition
 _PRECISION: Final = 0.001
 _GUESSES: Final = 8  # of the secant method, before bisection
 _ON_DEMAND_SHARDS: Final = 10_000  # 10 GB/s, the maximum of an on-demand stream in us-east-1
@@ -108,6 +109,7 @@ def _used(
     yield of("parallel_batches", 100 * load.counting.busy_share * shards / present)
     yield of("hottest_writes", hottest.write_units)
     yield of("hottest_reads", load.hottest_reads)
+    yield of("ranking_writes", load.ranking_writes / _RANK_GROUPS)
     yield of("feed_writes", load.feed_writes)
     yield of("feed_reads", load.feed_reads)
     for kind, units in (("writes", load.write_units), ("reads", load.read_units)):

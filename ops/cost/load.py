@@ -19,6 +19,7 @@ from ops.cost.view_counting import (
     Work,
     count_views,
     popularity,
+    ranking_units,
 )
 
 PHOTOS_PER_SHARE: Final = 1_000_000
@@ -57,6 +58,8 @@ class Load(msgspec.Struct, frozen=True):
     counting: ViewCounting
     read_units: dict[str, float]
     write_units: dict[str, float]
+    ranking_writes: float  # those of the views table's index, which are also in its write units
+    ranking_bytes: float
     hottest_reads: float
     feed_reads: float
     feed_writes: float
@@ -169,7 +172,9 @@ def load_of(
         figures.replicator_wait_ms_per_change,
     )
     batch = min(float(stack.changes.batch_size), 1 + changes * stack.changes.window_seconds)
-    tables = _stored(scenario, figures, steady)
+    ranking_bytes = steady.totals * figures.ranking_entry_bytes if steady.batches else 0.0
+    ranking_writes = _ranking_writes(uploads, deletions, views, photos, factor)
+    tables = _stored(scenario, figures, steady, ranking_bytes)
     report_seconds = _report_seconds(scenario, stack, figures, steady)
     shares = _report_shares(scenario, steady)
     steps = max(1, math.ceil(report_seconds / shares / figures.report_step_seconds)) * shares
@@ -233,17 +238,19 @@ def load_of(
             + _total(photos, map(operator.mul, totals_read, look_units))
             + uploads * (1 + figures.polls_per_upload) * look_units[-1]
             + deletions * steady.rows_per_photo * figures.view_minute_bytes / READ_UNIT
-            + tables["ViewsTable"] * report,
+            + (tables["ViewsTable"] - ranking_bytes) * report,
             "IdempotencyTable": 0.0,
         },
         write_units={
             # With the index, each write costs two units: created, READY or FAILED, deleted.
             "PhotosTable": 2 * changes,
             "CatalogTable": 2 * (ready + deletions),
-            "ViewsTable": counting.write_units + deletions * steady.rows_per_photo,
+            "ViewsTable": counting.write_units + deletions * steady.rows_per_photo + ranking_writes,
             "IdempotencyTable": uploads * (1 + math.ceil(figures.idempotency_item_bytes / 1024))
             + steps / DAY,
         },
+        ranking_writes=ranking_writes,
+        ranking_bytes=ranking_bytes,
         hottest_reads=(looks_fetched[0] + totals_read[0]) * look_units[0],
         feed_reads=fetches["GET /photos"] * list_units,
         feed_writes=ready + deletions,
@@ -342,13 +349,31 @@ def _count(
     return count_views(views, shares, shards=shards, reader=stack.views, work=work, rows=rows)
 
 
-def _stored(scenario: Scenario, figures: Figures, counting: ViewCounting) -> dict[str, float]:
+def _ranking_writes(
+    uploads: float,
+    deletions: float,
+    views: float,
+    photos: list[tuple[float, float]],
+    factor: float,
+) -> float:
+    """Write units of the index `ranking` in a steady state.
+
+    As many photos reach each magnitude as are uploaded, and a photo gets `views / uploads` of them.
+    """
+    if not uploads:
+        return 0.0
+    return uploads * ranking_units(views / factor, photos, views / uploads) + deletions
+
+
+def _stored(
+    scenario: Scenario, figures: Figures, counting: ViewCounting, ranking_bytes: float
+) -> dict[str, float]:
     """Bytes of each table, including its indexes."""
     records = scenario.photos_stored * figures.photo_item_bytes
     return {
         "PhotosTable": 2 * records,
         "CatalogTable": 2 * records,
-        "ViewsTable": counting.table_bytes if counting.batches else 0.0,
+        "ViewsTable": counting.table_bytes + ranking_bytes if counting.batches else 0.0,
         "IdempotencyTable": 0.0,
     }
 

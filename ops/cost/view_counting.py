@@ -67,6 +67,7 @@ class ViewCounting(msgspec.Struct, frozen=True):
     read_units: float
     read_units_per_look: list[float]  # for each group of photos
     table_bytes: float
+    totals: float  # rows, each with an entry in the index ranking
     rows_per_photo: float
     hottest: Hottest
     busy_share: float
@@ -96,11 +97,11 @@ def count_views(
     """The load of counting `rate` views per second, in total and for the most viewed photo."""
     concurrent = shards * reader.parallel_batches
     batches, records, seconds = _batches(rate, shares, concurrent, reader, work)
-    write_units = read_units = table_bytes = rows_kept = 0.0
+    write_units = read_units = table_bytes = totals = rows_kept = 0.0
     looks = []
     hottest = Hottest(0, 0)
     for number, (count, share) in enumerate(shares):
-        keys = 1 if rate * share <= SHARD_RECORDS else KEYS
+        keys = _keys(rate * share)
         views = rate * share / keys  # of each key, which has its own batches and rows
         written = _batches_with(views, (rate - views) / concurrent, reader, seconds)
         minute_rows = -math.expm1(-60 * views)
@@ -115,6 +116,7 @@ def count_views(
         write_units += count * keys * units
         # Each total is read before it is written.
         read_units += count * keys * written * _TRANSACTIONAL
+        totals += count * keys
         rows_kept += count * keys * (1 + kept)
         table_bytes += count * keys * (rows.total + kept * minute_bytes)
     return ViewCounting(
@@ -125,6 +127,7 @@ def count_views(
         read_units=read_units,
         read_units_per_look=looks,
         table_bytes=table_bytes,
+        totals=totals,
         rows_per_photo=rows_kept / sum(count for count, _ in shares),
         hottest=hottest,
         busy_share=rate
@@ -132,6 +135,26 @@ def count_views(
         * work.seconds(reader.batch_size, _rows(reader.batch_size, shares))
         / reader.batch_size,
     )
+
+
+def ranking_units(rate: float, shares: list[tuple[float, float]], views: float) -> float:
+    """Write units of the index `ranking` for a photo that gets `views`, as a mean of all photos.
+
+    Each of its totals reaches each magnitude once: the entry moves, by a deletion and a put.
+    """
+    photos = sum(count for count, _ in shares)
+    units = 0.0
+    for count, share in shares:
+        keys = _keys(rate * share)
+        total = math.floor(views * photos * share / keys)
+        magnitude = len(f"{total:x}") if total else 0
+        units += count * keys * max(0, 2 * magnitude - 1)
+    return units / photos
+
+
+def _keys(views: float) -> int:
+    """The partition keys of a photo with this number of views per second."""
+    return 1 if views <= SHARD_RECORDS else KEYS
 
 
 def _batches(

@@ -100,6 +100,7 @@ def figures(**changes: float) -> Figures:
         "cold_start_ms": 700,
         "photo_item_bytes": 700,
         "view_total_bytes": 174,
+        "ranking_entry_bytes": 77,
         "view_minute_bytes": 105,
         "view_receipt_bytes": 48,
         "view_record_bytes": 129,

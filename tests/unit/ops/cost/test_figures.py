@@ -51,6 +51,8 @@ def test_rows_of_views_are_as_long_as_view_counter_makes_them():
     total, minute = sorted(tables.items("Views"), key=lambda item: item["period"]["S"] != "total")
     del total["recent"]  # the minutes of an hour: the row stays below 1 kB
     assert size(total) == FIGURES.view_total_bytes
+    entry = {name: total[name] for name in ("photo_id", "period", "rank_group", "magnitude")}
+    assert size(entry) == FIGURES.ranking_entry_bytes
     assert size(minute) == FIGURES.view_minute_bytes + FIGURES.view_receipt_bytes
     [receipt] = minute["receipts"]["BS"]
     assert len(receipt) == FIGURES.view_receipt_bytes

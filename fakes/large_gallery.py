@@ -4,6 +4,7 @@ import dataclasses
 import random
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
+from typing import Any
 
 from daily_report.settings import Settings
 from daily_report.steps import DailyReport
@@ -17,6 +18,7 @@ from fakes.stores import (
     queue,
 )
 from fakes.tables import Item
+from shared.view_rows import magnitude
 
 IN_A_MONTH = int((NOW + timedelta(days=20)).timestamp())
 # How many of a thousand photos have each fault. All others are READY and correct.
@@ -84,6 +86,15 @@ def row(number: int, status: str = "READY", version: int = 2) -> Item:
     }
 
 
+def view_row(number: int, period: str, views: int, **more: Any) -> Item:
+    """A row of the views table, as view_counter has written it."""
+    item = {"photo_id": {"S": photo_id(number)}, "period": {"S": period}}
+    if views and period.startswith("total"):
+        item["rank_group"] = {"S": photo_id(number)[-1]}
+        item["magnitude"] = {"N": str(magnitude(views))}
+    return item | {"views": {"N": str(views)}} | more
+
+
 @dataclasses.dataclass
 class LargeGallery:
     """A gallery of `size` photos; with `like` it starts as a copy of another gallery."""
@@ -126,8 +137,7 @@ class LargeGallery:
                     ("total#3", number),
                     (f"minute#{ago(days=1)[:16]}Z", 1),
                 ):
-                    view = {"photo_id": {"S": photo_id(number)}, "period": {"S": period}}
-                    self.tables.put("views", view | {"views": {"N": str(views)}})
+                    self.tables.put("views", view_row(number, period, views))
 
     def expected(self) -> Counter[str]:
         """How often each finding must be counted."""

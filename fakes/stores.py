@@ -18,7 +18,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from fakes.tables import ConditionalCheckFailedError, Item, Tables, holds
+from fakes.tables import ConditionalCheckFailedError, Item, Tables, holds, updated
+from shared.view_rows import TOTALS
 
 NOW = datetime(2026, 11, 21, 3, 4, 12, 345000, tzinfo=UTC)
 KEYS = {
@@ -67,6 +68,7 @@ class ScannedTables(Tables):
         self._order: dict[str, list[tuple[int, tuple[str, ...]]]] = {table: [] for table in KEYS}
         self._sizes: dict[tuple[str, tuple[str, ...]], int] = {}
         self._unsorted: set[str] = set()
+        self._ranked: dict[str, list[tuple[int, tuple[str, ...]]]] | None = None
         self._lock = threading.Lock()
         self.read_units: Counter[str] = Counter()
         self.writes: Counter[tuple[str, str]] = Counter()
@@ -102,6 +104,43 @@ class ScannedTables(Tables):
             return answer
 
         return self._call("Scan", request, act)
+
+    def query(self, **request: Any) -> dict[str, Any]:
+        """Query the index `ranking`, or the totals of a photo."""
+
+        def act() -> dict[str, Any]:
+            table, values = request["TableName"], request["ExpressionAttributeValues"]
+            if "IndexName" in request:
+                return self._query_ranking(request, values[":group"]["S"])
+            items = [self._items[table].get((values[":photo_id"]["S"], each)) for each in TOTALS]
+            self._spend(table, 0.5)
+            return {"Items": [projected(request, item) for item in items if item]}
+
+        return self._call("Query", request, act)
+
+    def _query_ranking(self, request: dict[str, Any], group: str) -> dict[str, Any]:
+        table = request["TableName"]
+        with self._lock:
+            if self._ranked is None:
+                self._ranked = {}
+                for key, item in self._items[table].items():
+                    if "magnitude" in item:
+                        ranked = self._ranked.setdefault(item["rank_group"]["S"], [])
+                        ranked.append((-int(item["magnitude"]["N"]), key))
+                for ranked in self._ranked.values():
+                    ranked.sort()
+            ranked = self._ranked.get(group, [])
+        start = 0
+        if after := request.get("ExclusiveStartKey"):
+            key = tuple(after[name]["S"] for name in KEYS[table])
+            start = bisect.bisect_right(ranked, (-int(after["magnitude"]["N"]), key))
+        page = ranked[start : start + request["Limit"]]
+        self._spend(table, 0.5 * max(1, math.ceil(100 * len(page) / 4096)))
+        names = (*KEYS[table], "rank_group", "magnitude")
+        found = [{name: self._items[table][key][name] for name in names} for _, key in page]
+        return {"Items": found} | (
+            {"LastEvaluatedKey": found[-1]} if len(page) == request["Limit"] else {}
+        )
 
     def describe_table(self, **request: Any) -> dict[str, Any]:
         def act() -> dict[str, Any]:
@@ -144,10 +183,13 @@ class ScannedTables(Tables):
         self._order = {table: list(order) for table, order in other._order.items()}
         self._sizes = dict(other._sizes)
         self._unsorted = set(KEYS)
+        self._ranked = None
 
     def remove(self, table: str, key: tuple[str, ...]) -> None:
         """Delete an item without a condition."""
         del self._items[table][key]
+        if table == "views":
+            self._ranked = None
         if table in self._unsorted:
             self._order[table].sort()
             self._unsorted.remove(table)
@@ -160,7 +202,10 @@ class ScannedTables(Tables):
         self._store(table, item)
 
     def _apply(self, action: Item) -> None:
-        self._store(action["TableName"], action["Item"])
+        table, key = action["TableName"], self._key(action)
+        old = self._items[table].get(key)
+        item = action["Item"] if "Item" in action else updated(action, old or action["Key"])
+        self._store(table, item)
         self.writes[action["TableName"], self._key(action)[0]] += 1
 
     def _store(self, table: str, item: Item) -> None:
@@ -169,6 +214,8 @@ class ScannedTables(Tables):
             self._order[table].append((self._hash(table, key), key))
             self._unsorted.add(table)
         self._items[table][key] = dict(item)
+        if table == "views":
+            self._ranked = None
         self._sizes[table, key] = self._size(item)
 
     def _hash(self, table: str, key: tuple[str, ...]) -> int:

@@ -63,6 +63,10 @@ def show(report: Report, console: Console) -> None:
         for photo in report["top_photos"]:
             table.add_row(escape(photo["photo_id"]), f"{photo['views']:,}")
         console.print(table)
+        ranking = report.get("ranking", {"complete": True})  # earlier releases ranked all photos
+        if not ranking["complete"]:
+            found = f"{ranking['entries']:,} totals only"
+            console.print(f"[yellow]![/] These are of {found}: many photos have similar views.")
     if any(number(report, name) for name in _FOUND):
         console.print(_findings(report))
     else:

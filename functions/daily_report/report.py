@@ -33,6 +33,8 @@ def part_key(date: str, number: int) -> str:
 def make_report(state: State, made_at: datetime) -> dict[str, Any]:
     """Counts by subject, up to twenty ids or keys per finding, and the most viewed photos.
 
+    If the ranking is not complete, these are the most viewed ones of `entries` totals: the largest
+    totals by magnitude, and a part of those with the same magnitude.
     Photos are counted in the status in which they were read, before any repair.
     """
     report: dict[str, Any] = {
@@ -40,6 +42,7 @@ def make_report(state: State, made_at: datetime) -> dict[str, Any]:
         "made_at": iso_milliseconds(made_at),
         "headlines": headlines(state.counts),
         "examples": state.examples,
+        "ranking": {"complete": state.is_ranking_complete},
         "top_photos": [{"photo_id": photo_id, "views": n} for n, photo_id in state.top_photos],
     }
     for name, number in state.counts.items():

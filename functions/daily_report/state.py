@@ -2,37 +2,35 @@
 
 import heapq
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import msgspec
 
+from daily_report.ranking import RANK_GROUPS, RANKING, RankedPage
 from daily_report.reconciliation import Pairs
 from daily_report.shares import PHOTOS_PER_SHARE, Positions, Share
 
 MOST_VIEWED: Final = 10
+MOST_RANKED: Final = 10_000
+"""Entries after which the ranking ends incomplete; a billion views a day need about 400."""
 MOST_REMOVED: Final = 1000  # of a kind, in a share: an emptied table must not empty the buckets
 _EXAMPLES: Final = 20
 
 type Time = Annotated[datetime, msgspec.Meta(tz=True)]
 type Finding = tuple[str, str]  # the name that it is counted under; a photo's id or an object's key
 
-_READING: Final = ("begin", "photos", "views", "objects")
+_NEXT: Final = {"begin": "photos", "photos": "views", "views": "objects"}
 
 
 class Part(msgspec.Struct):
-    """What one reader has read in one step.
-
-    A photo's totals, one for each of its partition keys, are adjacent. `last_total` is the sum of
-    those that were read last: the next page may have more of them.
-    """
+    """What one reader has read in one step."""
 
     positions: Positions
-    last_total: tuple[int, str] | None = None
     counts: Counter[str] = msgspec.field(default_factory=Counter)
     findings: list[Finding] = []
     pairs: Pairs = msgspec.field(default_factory=Pairs)
-    views: list[tuple[int, str]] = []
 
     def move(self, source: str, next_position: str | None) -> None:
         """Continue a table or listing at `next_position`; None means that it is read to its end."""
@@ -41,20 +39,6 @@ class Part(msgspec.Struct):
         else:
             self.positions[source] = next_position
 
-    def add_total(self, views: int, photo_id: str) -> None:
-        """Add the total of one partition key of a photo."""
-        if self.last_total and self.last_total[1] == photo_id:
-            self.last_total = (self.last_total[0] + views, photo_id)
-        else:
-            self.close_total()
-            self.last_total = (views, photo_id)
-
-    def close_total(self) -> None:
-        """Rank the photo that was read last: all its totals have been read."""
-        if self.last_total:
-            self.views = heapq.nlargest(MOST_VIEWED, [*self.views, self.last_total])
-            self.last_total = None
-
 
 class Found(msgspec.Struct, frozen=True):
     """What a share has found, as its execution stores it for the report."""
@@ -62,7 +46,6 @@ class Found(msgspec.Struct, frozen=True):
     execution: str
     counts: dict[str, int]
     examples: dict[str, list[str]]
-    top_photos: list[tuple[int, str]]
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -89,7 +72,7 @@ class State(msgspec.Struct):
     counts: dict[str, int] = {}
     examples: dict[str, list[str]] = {}
     top_photos: list[tuple[int, str]] = []
-    last_totals: dict[str, tuple[int, str]] = {}  # `Part.last_total` by reader
+    is_ranking_complete: bool = True
     todo: list[Finding] = []
     part: str | None = None  # the key of what a share has found
     report: str | None = None
@@ -107,32 +90,29 @@ class State(msgspec.Struct):
 
     def enter_next_phase(self) -> None:
         """Enter the phase that follows one whose readers have read everything."""
-        share = self.share or Share()
-        *_, last = _READING
-        if self.phase == last:
-            self.phase = "part" if self.share else "report"
+        if self.phase in _NEXT:
+            self.phase = _NEXT[self.phase]
+            self.cursor = (self.share or Share()).readers(self.phase)
+        elif self.share:
+            self.phase = "part"
+        elif self.phase == RANKING:
+            self.phase = "report"
         else:
-            self.phase = _READING[_READING.index(self.phase) + 1]
-            self.cursor = share.readers(self.phase)
+            self.phase = RANKING
+            self.cursor = {group: {RANKING: ""} for group in RANK_GROUPS}
 
     def merge(self, part: Found) -> None:
         """Add what a share has found."""
         self.counts = dict(Counter(self.counts) + Counter(part.counts))
-        self.top_photos = heapq.nlargest(MOST_VIEWED, self.top_photos + part.top_photos)
         for name, subjects in part.examples.items():
             self.examples[name] = sorted(self.examples.get(name, []) + subjects)[:_EXAMPLES]
 
     def take(self, reader: str, part: Part) -> None:
         """Add what a reader has read in this step."""
         self.cursor[reader] = part.positions
-        self.last_totals.pop(reader, None)
         if not part.positions:
             del self.cursor[reader]
-            part.close_total()
-        elif part.last_total:
-            self.last_totals[reader] = part.last_total
         self.counts = dict(Counter(self.counts) + part.counts)
-        self.top_photos = heapq.nlargest(MOST_VIEWED, self.top_photos + part.views)
         # A photo and its row may be in different segments, so both may report the same finding.
         for found, subject in sorted({*part.findings} - {*self.todo}):
             is_over_limit = (
@@ -146,3 +126,26 @@ class State(msgspec.Struct):
             self.counts[name] = self.counts.get(name, 0) + 1
             # The lowest ones, so that the examples do not depend on the order of the findings.
             self.examples[name] = sorted([*self.examples.get(name, []), subject])[:_EXAMPLES]
+
+    def rank(self, pages: Mapping[str, RankedPage]) -> None:
+        """Rank the photos of these pages, one of each rank group that is still read.
+
+        A group is read until no photo in the rest of it can be among the most viewed.
+        """
+        views = {photo_id: number for number, photo_id in self.top_photos}
+        for page in pages.values():
+            views |= page.views
+        self.top_photos = heapq.nlargest(
+            MOST_VIEWED, ((number, photo_id) for photo_id, number in views.items())
+        )
+        is_full = len(self.top_photos) == MOST_VIEWED
+        for group, page in pages.items():
+            if page.next_position and not (is_full and self.top_photos[-1][0] > page.most_unread):
+                self.cursor[group] = {RANKING: page.next_position}
+            else:
+                del self.cursor[group]
+        entries = sum(page.entries for page in pages.values())
+        self.counts["ranking.entries"] = self.counts.get("ranking.entries", 0) + entries
+        if self.cursor and self.counts["ranking.entries"] >= MOST_RANKED:
+            self.is_ranking_complete = False
+            self.cursor = {}

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from daily_report import abandoned
 from daily_report.judging import Judge
+from daily_report.ranking import RANKING, RankedPage, Ranking
 from daily_report.reading import Reader
 from daily_report.reconciliation import REPLICATED, ScannedRecord, is_expired
 from daily_report.repairing import Repairer
@@ -33,7 +34,7 @@ LEASE: Final = timedelta(minutes=15)  # longer than a step takes with all its re
 _MOST_UNPAIRED: Final = 600
 _MOST_FINDINGS: Final = 100
 VIEWS_PAGE_SIZE: Final = 5000  # most rows are old minutes, which the filter leaves out
-_PARTS_AT_ONCE: Final = 10
+_READ_AT_ONCE: Final = 10  # parts, or rank groups: botocore keeps ten connections
 ROWS_OF_VIEWS: Final = 30
 """Rows of views that take about as long to read as a photo with its row and objects."""
 _QUEUE_LENGTH: Final = "ApproximateNumberOfMessages"
@@ -70,6 +71,7 @@ class DailyReport:
         self._settings = settings
         self._clock = clock
         self._reader = Reader(dynamodb, s3)
+        self._ranking = Ranking(dynamodb, settings.views_table)
         self._judge = Judge(self._reader, settings)
         self._repairer = Repairer(self._judge, dynamodb, s3, settings, clock, log)
         self._listings = {  # bucket and prefix
@@ -108,6 +110,8 @@ class DailyReport:
                 self._store_part(state, state.share)
             elif not state.cursor:
                 state.enter_next_phase()
+            elif state.phase == RANKING:
+                self._rank(state)
             else:
                 self._continue_reading(state, time_left)
 
@@ -150,7 +154,7 @@ class DailyReport:
 
     def _store_part(self, state: State, share: Share) -> None:
         key = part_key(state.date, share.number)
-        found = Found(state.run.execution, state.counts, state.examples, state.top_photos)
+        found = Found(state.run.execution, state.counts, state.examples)
         self._s3.put_object(
             Bucket=self._settings.reports_bucket,
             Key=key,
@@ -174,11 +178,11 @@ class DailyReport:
                 raise RuntimeError(f"{key} is of the execution {found.execution}: start a new one")
             return found
 
-        with ThreadPoolExecutor(_PARTS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
             for found in pool.map(part, state.shares):
                 state.merge(found)
         state.shares = []
-        state.phase = "report"
+        state.enter_next_phase()
 
     def _publish(self, state: State, key: str) -> None:
         queue = self._sqs.get_queue_attributes(
@@ -209,7 +213,7 @@ class DailyReport:
         }[state.phase]
 
         def read(reader: str) -> Part:
-            part = Part(dict(state.cursor[reader]), last_total=state.last_totals.get(reader))
+            part = Part(dict(state.cursor[reader]))
             while part.positions and len(part.findings) < _MOST_FINDINGS and time_left() > 0:
                 read_page(part, reader, state)
             part.findings += self._judge.findings(part.pairs.give_up(0), state.run.started_at)
@@ -269,7 +273,16 @@ class DailyReport:
                 part.counts["views.day_before"] += row.views
             elif row.expires_at is None:
                 part.counts["views.total"] += row.views
-                part.add_total(row.views, row.photo_id)
+
+    def _rank(self, state: State) -> None:
+        """Rank the photos of a page of each rank group."""
+
+        def read(group: str) -> RankedPage:
+            return self._ranking.page(group, state.cursor[group][RANKING])
+
+        groups = list(state.cursor)
+        with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
+            state.rank(dict(zip(groups, pool.map(read, groups), strict=True)))
 
     def _list_objects(self, part: Part, listing: str, state: State) -> None:
         """Count a page of objects, and find those that no record needs."""

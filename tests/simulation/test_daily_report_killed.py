@@ -1,5 +1,6 @@
 """Reports on up to 100,000 photos, whose steps run out of time or are killed at any call."""
 
+import itertools
 import json
 import random
 import tracemalloc
@@ -12,9 +13,13 @@ import pytest
 from daily_report import reading
 from daily_report import steps as report_steps
 from daily_report.state import State
-from fakes.large_gallery import COUNTED, LargeGallery
-from fakes.stores import NOW, steps
+from fakes.large_gallery import COUNTED, LargeGallery, view_row
+from fakes.stores import NOW, photo_id, steps
+from fakes.view_records import NOW as VIEWS_NOW
+from fakes.view_records import record
 from tests.support.faults import CrashError
+from view_counter.counting import ViewCounter
+from view_counter.view_records import read_batch
 
 EVENT = {"run": {"execution": "one", "started_at": NOW.isoformat()}}
 
@@ -63,8 +68,10 @@ class Interruptions:
         self._checks -= 1
         return self._checks
 
-    def _kill(self, *_: object) -> None:
-        if self._chance.random() < self._risk:
+    def _kill(self, operation: str, _: object) -> None:
+        """The ranking makes hundreds of queries at a time."""
+        risk = self._risk / 20 if operation == "Query" else self._risk
+        if self._chance.random() < risk:
             raise CrashError
 
 
@@ -129,6 +136,52 @@ def test_report_does_not_depend_on_interruptions_of_its_steps(order: str, photos
     report, _ = make(healthy, step_of(healthy, enough_time), tomorrow)
     assert findings(report) == {"abandoned.stuck": len(uninterrupted.inserted["stuck"])}
     assert writes(healthy) == {("reports-bucket", "reports/2026-11-22.json"): 1}
+
+
+def test_ranking_follows_the_views_as_they_are_counted():
+    """Of spread, new, deleted and replayed photos, and of totals of an earlier release."""
+    gallery = LargeGallery(100)
+    tables: Any = gallery.tables
+    counter = ViewCounter(tables, "views", lambda: VIEWS_NOW, lambda _: None)
+    old, spread, deleted = photo_id(90), photo_id(95), photo_id(80)
+    for period in ("total", "total#3"):
+        gallery.tables.put("views", without_magnitude(view_row(90, period, 90)))
+        tombstone = {"views": {"N": "0"}, "expires_at": {"N": "1797776096"}}
+        item = {"photo_id": {"S": deleted}, "period": {"S": period}}
+        gallery.tables.put("views", item | tombstone)
+
+    def top() -> dict[str, int]:
+        day = 21 + len(gallery.buckets.keys("reports-bucket"))
+        event = EVENT | {"scheduled_at": f"2026-11-{day}T03:00:00Z"}
+        report, _ = make(gallery, step_of(gallery, enough_time), event)
+        assert report["ranking"]["complete"]
+        return {each["photo_id"]: each["views"] for each in report["top_photos"]}
+
+    assert top() == {photo_id(10 * number): 20 * number for number in range(1, 8)}
+    sequence = itertools.count()
+    for photo, suffix, number in (
+        (old, "#3", 1),
+        (spread, "", 15),
+        (spread, "#0", 100),
+        (spread, "#f", 30),
+        (spread, "#f", 30),
+        (deleted, "", 300),
+    ):
+        records = [record(next(sequence), photo, key=photo + suffix) for _ in range(number)]
+        result = counter.count(read_batch(records).views, enough_time)
+        assert result.new == number
+        counter.count(read_batch(records).views, enough_time, replay=True)
+    assert top() == {
+        old: 181,
+        spread: 175,
+        **{photo_id(10 * number): 20 * number for number in range(1, 8)},
+    }
+
+
+def without_magnitude(row: dict[str, Any]) -> dict[str, Any]:
+    """A total of the release before the index, which is ranked once a view of it is counted."""
+    guard = {"version": {"N": "7"}, "last_sequence": {"S": ""}, "recent": {"S": ""}}
+    return {name: row[name] for name in ("photo_id", "period", "views")} | guard
 
 
 def test_memory_does_not_grow_with_the_tables(monkeypatch: pytest.MonkeyPatch):

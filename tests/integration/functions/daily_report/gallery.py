@@ -13,6 +13,7 @@ from shared.catalog import catalog_row
 from shared.dynamodb import from_item, to_item
 from shared.photos import Photo, Rendition, Status, upload_key
 from shared.timestamps import iso_milliseconds
+from shared.view_rows import TOTAL, magnitude
 from tests.support.moto_stack import MotoStack
 
 type Event = dict[str, Any]
@@ -101,7 +102,10 @@ class Gallery:
         self._put(table, to_item({"photo_id": photo_id, "version": "two", "status": "READY"}))
 
     def put_views(self, photo_id: str, period: str, views: int, **more: object) -> None:
+        """A row of the views table, as view_counter and the deletion of photos write it."""
         row = {"photo_id": photo_id, "period": period, "views": views, **more}
+        if period.startswith(TOTAL) and "expires_at" not in more:
+            row |= {"rank_group": photo_id[-1], "magnitude": magnitude(views)}
         self._put("ViewsTable", to_item(row))
 
     def upload(self, photo: Photo | str, data: bytes = b"photo") -> None:

@@ -214,8 +214,8 @@ def test_malformed_records_are_reported_and_stay_unchanged(gallery: Gallery):
 def test_most_viewed_photo_may_have_its_views_under_several_keys(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ):
-    """Also if a page of the scan, or a step, ends among its rows."""
-    monkeypatch.setattr("daily_report.reading.PAGE_SIZE", 3)
+    """Also if a page of the ranking ends among its rows."""
+    monkeypatch.setattr("daily_report.ranking.PAGE_SIZE", 3)
     for number in range(40):
         gallery.put_views(gallery.put_photo().photo_id, "total", 1000 + number)
     spread = gallery.put_photo().photo_id

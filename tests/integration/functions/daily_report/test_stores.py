@@ -7,10 +7,24 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from daily_report.ranking import Ranking
 from fakes.stores import NOW, Buckets, ScannedTables
 from tests.support.moto_stack import REGION, MotoStack
 
 type Client = Any
+
+INDEX: Any = {
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": "ranking",
+            "KeySchema": [
+                {"AttributeName": "rank_group", "KeyType": "HASH"},
+                {"AttributeName": "magnitude", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }
+    ]
+}
 
 
 @pytest.fixture
@@ -19,14 +33,20 @@ def moto_tables(stack: MotoStack) -> Iterator[Client]:
     client = boto3.client("dynamodb", REGION)
     for name in ("photos", "views"):
         keys = ["photo_id", "period"][: 1 + (name == "views")]
+        index = INDEX if name == "views" else {}
+        types = dict.fromkeys(keys, "S")
+        types |= {"rank_group": "S", "magnitude": "N"} if index else {}
         client.create_table(
             TableName=name,
             KeySchema=[
                 {"AttributeName": key, "KeyType": kind}
                 for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
             ],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            AttributeDefinitions=[
+                {"AttributeName": key, "AttributeType": kind} for key, kind in types.items()
+            ],
             BillingMode="PAY_PER_REQUEST",
+            **index,
         )
     yield client
     for name in ("photos", "views"):
@@ -85,6 +105,35 @@ def test_scans(moto_tables: Client):
     assert found == pages(moto_tables, **request)[0]
     assert len(found) == len(set(found)) == 120
     assert number >= 160 / 7
+
+
+def test_queries_of_the_ranking(moto_tables: Client, monkeypatch: pytest.MonkeyPatch):
+    """Pages of a group by magnitude, and a photo's totals; the order among equals is free."""
+    monkeypatch.setattr("daily_report.ranking.PAGE_SIZE", 5)
+    seen = []
+    ours: Any = ScannedTables()
+    for client in (ours, moto_tables):
+        for number in range(12):
+            for period in ("total", "total#0", "minute#2026-11-20T00:00Z"):
+                item = {"photo_id": {"S": f"p{number}"}, "period": {"S": period}}
+                if period.startswith("total"):
+                    item |= {
+                        "rank_group": {"S": "ab"[number % 2]},
+                        "magnitude": {"N": str(9 + number // 4)},
+                    }
+                client.put_item(TableName="views", Item=item | {"views": {"N": "7"}})
+        ranking = Ranking(client, "views")
+        found, position, bounds = [], "", []
+        while position is not None:
+            page = ranking.page("b", position)
+            found += list(page.views.items())
+            bounds.append((page.entries, page.most_unread))
+            position = page.next_position
+        seen.append((sorted({*found}), bounds))
+    assert seen[0] == seen[1]
+    assert seen[0][0] == [(f"p{number}", 14) for number in (1, 11, 3, 5, 7, 9)]
+    assert [entries for entries, _ in seen[0][1]] == [5, 5, 2]
+    assert [bound for _, bound in seen[0][1]] == [17 * (16**10 - 1), 17 * (16**9 - 1), 0]
 
 
 def test_batches_and_conditional_deletes(moto_tables: Client):

@@ -392,7 +392,7 @@ def test_part_of_another_execution_fails_the_report(gallery: LargeGallery):
         "phase": "shares",
         "shares": [{"number": 0, "total": 1}],
     }
-    other = b'{"execution": "two", "counts": {}, "examples": {}, "top_photos": []}'
+    other = b'{"execution": "two", "counts": {}, "examples": {}}'
     gallery.buckets.store("reports-bucket", "parts/2026-11-21/0.json", NOW, other)
     with pytest.raises(RuntimeError, match="is of the execution two"):
         step(gallery, state)

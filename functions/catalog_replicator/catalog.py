@@ -64,7 +64,7 @@ def plan(event: Mapping[str, Any], now: datetime) -> list[Change | Poison]:
     steps: list[Change | Poison] = []
     unexpected: list[Exception] = []
     for record in event["Records"]:
-        # Only the TTL removes a photo's record. It removes the tombstone in the catalog as well.
+        # Only the TTL removes a photo's record. The catalog's tombstone has a TTL of its own.
         if record["eventName"] == "REMOVE":
             continue
         change = record["dynamodb"]
@@ -86,7 +86,7 @@ def plan(event: Mapping[str, Any], now: datetime) -> list[Change | Poison]:
 
 
 def log_fields(step: Change | Poison) -> dict[str, str]:
-    """The log fields of a step: its position, and those of the photo that its record has."""
+    """The log fields of a step: its position, and the attributes in `_LOGGED` of its photo."""
     fields = {"position": step.position}
     image = step.record["dynamodb"].get("NewImage")
     if isinstance(image, Mapping):
@@ -105,7 +105,10 @@ def _text(value: Any) -> str | None:
 
 
 def poison_count(event: Mapping[str, Any], steps: list[Change | Poison]) -> dict[str, int]:
-    """What a redrive reads in the answer, because it must keep records that are still poison."""
+    """For a redrive, the number of records that are still poison; empty for a batch of the stream.
+
+    `make redrive` keeps a stored batch or record that still contains poison.
+    """
     if "redrive" not in event:
         return {}
     return {"poison": sum(isinstance(step, Poison) for step in steps)}

@@ -32,9 +32,9 @@ class CountResult(msgspec.Struct):
     """What became of the views of a batch.
 
     `new` is the number of views that have got a receipt. `left_out` of these repeat a view of the
-    same viewer and add nothing to the totals. `already_counted` is the number of views that had a
-    receipt before. The views in `not_counted` have none and must be delivered again. `reasons` has
-    the codes of all transactions that failed.
+    same photo by the same viewer and add nothing to the totals. `already_counted` is the number of
+    views that had a receipt before. The views in `not_counted` have none and must be delivered
+    again. `reasons` has the codes of all transactions that failed.
     """
 
     not_counted: list[View]
@@ -67,7 +67,8 @@ class ViewCounter(msgspec.Struct, frozen=True):
     ) -> CountResult:
         """Count the views that have no receipt.
 
-        A `replay` reads the receipts first, because most of its views are counted already.
+        A `replay` reads the receipts at once. Usually later views of the same partition keys have
+        been counted since, so that a read without receipts would have to be repeated with them.
 
         Once `time_left()` returns 0 seconds or less, no call to AWS begins. The views that are not
         counted by then are in `not_counted`.

@@ -32,7 +32,7 @@ from shared.view_rows import (
 )
 from view_counter.view_records import View
 
-# Twice as long as failed batches are kept.
+# More than twice as long as failed batches are kept (14 days).
 RECEIPT_LIFETIME_SECONDS: Final = 30 * 24 * 60 * 60
 CHANGED: Final = "ConditionalCheckFailed"  # a row has changed since it was read
 _MOST_ROWS: Final = 100  # in one transaction

@@ -29,8 +29,8 @@ class View(msgspec.Struct, frozen=True, gc=False):
     receipt, which is a range of sequence numbers: no poison record is within the range. If one was,
     a redrive after a fix could not count it.
 
-    A view that is `left_out` repeats another view of the same viewer in the batch. It gets a
-    receipt and adds nothing to the count.
+    A view that is `left_out` repeats an earlier view of the same photo by the same viewer in the
+    batch. It gets a receipt and adds nothing to the count.
     """
 
     sequence: int
@@ -42,7 +42,7 @@ class View(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def partition_key(self) -> str:
-        """The key of its record: within a shard, its sequence numbers are in order."""
+        """The key of the view's record. Only records of one key are in order in the stream."""
         return f"{self.photo_id}{self.suffix}"
 
 
@@ -145,9 +145,11 @@ def _read(kinesis: Mapping[str, Any]) -> tuple[tuple[str, str], int, str | None]
     event = _decode(binascii.a2b_base64(data))
     parts = _parts(kinesis["partitionKey"])
     if parts is None or event.photo_id != parts[0]:
-        raise msgspec.ValidationError("photo_id is malformed, or the partition key is not its own")
-    # Receipts are stored per minute. If a release computes another minute for the same record, a
-    # replay of a batch that failed before finds no receipt, and counts the record twice.
+        raise msgspec.ValidationError(
+            "the partition key is malformed, or does not belong to photo_id"
+        )
+    # Do not change how the minute is computed: receipts are stored per minute. A batch that failed
+    # in the old release would find no receipts when the new one replays it, and count twice.
     moment = event.viewed_at.timestamp()
     counted = moment if abs(moment - arrived) <= _RETENTION_SECONDS else arrived
     return parts, int(counted // 60), event.viewer

@@ -29,7 +29,9 @@ class Poison(msgspec.Struct, frozen=True):
 
 
 def refuse_broken_release(unexpected: Sequence[Exception]) -> None:
-    """Accept a few records on which the function's own code raised: the records may be at fault.
+    """Raise if the function's own code raised on more than a few records of a batch.
+
+    A few are treated as poison, because the records may be at fault.
 
     Raises:
         BrokenReleaseError: there are more than `MOST_UNEXPECTED`. Lambda delivers the batch again.

@@ -17,7 +17,7 @@ from results import exit_status, print_table, verdict
 
 ROOT = Path(__file__).parent.parent
 PYTHON = Path(sys.executable).resolve()  # the interpreter of the virtual environment
-MOST_BYTES = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 
 SMALLEST = """
 def handler(event, context):
@@ -98,7 +98,7 @@ def main() -> int:
         handled = warm(folder)
     rows = [(name, f"{seconds * 1e6:.1f}") for name, seconds in handled.items()]
     print_table("A warm invocation", ("answers", "microseconds"), rows)
-    met = size < MOST_BYTES
+    met = size < MAX_BYTES
     print(f"The package has {size:,} bytes (below 1 MB: {verdict(met=met)}).")
     return exit_status(met=met)
 

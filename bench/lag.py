@@ -33,14 +33,14 @@ from view_counter.view_records import View
 
 ROOT: Final = Path(__file__).parent.parent
 PHOTOS: Final = 1_000  # that are viewed at the same time
-MOST_PER_SHARD: Final = 1_000  # views per second, which Kinesis accepts
+MAX_PER_SHARD: Final = 1_000  # views per second, which Kinesis accepts
 WHOLE_CORE_MB: Final = 1_769
 RATES: Final = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
 SHARDS: Final = (1, 10, 100)
 AT_ONCE: Final = (1, 2, 10)
 SKEWS: Final = (0.0, 0.001, 0.003, 0.01, 0.1)  # share of the hottest photo
 WAITING: Final = 1_000_000
-MOST_SIMULATED: Final = 20_000  # waiting views of a shard
+MAX_SIMULATED: Final = 20_000  # waiting views of a shard
 SECONDS: Final = 12.0
 MEASURED: Final = tuple(
     (views, photos)
@@ -139,7 +139,7 @@ def p99(
     hottest: float = 0,
 ) -> float | None:
     """The lag below which 99 % of a shard's views are; None if Kinesis refuses some of them."""
-    if rate > MOST_PER_SHARD:
+    if rate > MAX_PER_SHARD:
         return None
     views = arriving(rate, photos, hottest, SECONDS)
     found = list(lags(mapping, views, seconds_of_batch, 10 * SECONDS))
@@ -189,7 +189,7 @@ def drained(
     """The seconds until the waiting views are counted, at the rate of the first of them."""
     rng = random.Random(1)
     of_shard, photos = WAITING // shards, max(1, PHOTOS // shards)
-    count = min(of_shard, MOST_SIMULATED)
+    count = min(of_shard, MAX_SIMULATED)
     views = Views([0.0] * count, [f"photo {rng.randrange(photos)}" for _ in range(count)])
     changed = dataclasses.replace(mapping, parallelization_factor=at_once)
     return max(lags(changed, views, seconds_of_batch, math.inf)) * of_shard / count

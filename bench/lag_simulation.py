@@ -21,7 +21,7 @@ from localcloud.event_sources.tasks import BatchInvocation, Read, Unit  # noqa: 
 
 IDLE_POLL_SECONDS: Final = 1.0  # Lambda polls a shard once a second
 BUSY_POLL_SECONDS: Final = 0.2  # five reads a second are the limit of a shard
-MOST_OF_ONE_READ: Final = 2_000_000 // 5 // 131  # views: a shard gives 2 MB a second
+MAX_OF_ONE_READ: Final = 2_000_000 // 5 // 131  # views: a shard gives 2 MB a second
 _SEQUENCE_NUMBER: Final = re.compile(r'"sequenceNumber":"(\d+)"')
 
 
@@ -46,7 +46,7 @@ class _Stream:
     def read(self, _: str, after: str | None, limit: int) -> Page:
         start = int(after) + 1 if after else 0
         arrived = bisect_right(self._views.arrived, self._clock())
-        end = min(arrived, start + limit, start + MOST_OF_ONE_READ)
+        end = min(arrived, start + limit, start + MAX_OF_ONE_READ)
         records = [
             Record(
                 str(number),

@@ -36,7 +36,7 @@ from ops.failures import (
 from shared.quarantine import QUARANTINE_PREFIX
 
 KINDS: Final = ("batch", "poison", "event")
-_MOST_SHOWN: Final = 20  # refused failures
+_MAX_SHOWN: Final = 20  # refused failures
 _REASON_CHARACTERS: Final = 120  # in the table
 _HIDDEN_SECONDS: Final = 300  # visibility timeout of a message that was received
 
@@ -289,10 +289,10 @@ def _show(waiting: list[Failure], console: Console, *, whole: bool) -> None:
 
 
 def _show_refused(refused: list[Refusal], console: Console) -> None:
-    for refusal in refused[:_MOST_SHOWN]:
+    for refusal in refused[:_MAX_SHOWN]:
         console.print(f"[red]✗[/] {refusal.kind} refused, kept: {_printable(refusal.reason)}")
-    if len(refused) > _MOST_SHOWN:
-        console.print(f"[red]✗[/] {len(refused) - _MOST_SHOWN:,} more are refused and kept.")
+    if len(refused) > _MAX_SHOWN:
+        console.print(f"[red]✗[/] {len(refused) - _MAX_SHOWN:,} more are refused and kept.")
 
 
 def _printable(text: str) -> str:

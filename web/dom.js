@@ -81,8 +81,8 @@ export async function untilVisible() {
   await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
 }
 
-const MOST_BETWEEN_ERRORS = 10_000;
-const MOST_BETWEEN_ANSWERS = 60_000;
+const MAX_BETWEEN_ERRORS = 10_000;
+const MAX_BETWEEN_ANSWERS = 60_000;
 
 /** What to show while the request that has failed is repeated. */
 export const retryText = (error) => `${messageFor(error)} Trying again…`;
@@ -100,7 +100,7 @@ export async function until(
   if (delay) await wait(delay);
   for (let pause = 1_000; ; pause *= 1.5) {
     if (!evenHidden) await untilVisible();
-    let most = MOST_BETWEEN_ANSWERS;
+    let most = MAX_BETWEEN_ANSWERS;
     try {
       const answer = await ask();
       onAnswer?.();
@@ -108,7 +108,7 @@ export async function until(
     } catch (error) {
       if (!error.isTransient) throw error;
       onError(error);
-      most = MOST_BETWEEN_ERRORS;
+      most = MAX_BETWEEN_ERRORS;
     }
     await waitOrOnline(Math.min(pause, most));
   }

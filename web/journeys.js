@@ -7,7 +7,7 @@ import { deleted } from "./memory.js";
 import { showMeasure } from "./picture.js";
 import { drawRow, measure, showRows, showTop, STEPS } from "./rows.js";
 
-const MOST_ROWS = 24;
+const MAX_ROWS = 24;
 const FEED_ROWS = 6;
 const STORED = "gallery.journeys";
 const FORM = 2; // of the stored rows: increase it if this page cannot continue those of the last one
@@ -61,7 +61,7 @@ function storedRows() {
 export function addFirst(added) {
   additions += 1;
   for (const journey of added) journey.addition = additions;
-  const hasNoPlace = ({ state }, index) => index >= MOST_ROWS && ENDED.includes(state);
+  const hasNoPlace = ({ state }, index) => index >= MAX_ROWS && ENDED.includes(state);
   journeys = [...added, ...journeys].filter((journey, index) => !hasNoPlace(journey, index));
   show();
   showTop();
@@ -138,7 +138,7 @@ function changed() {
 /** Store the journeys that another page of this tab continues. */
 export function store() {
   const isKept = ({ state }) => STORED_STATES.includes(state);
-  const kept = [...journeys, ...earlier].filter(isKept).slice(0, MOST_ROWS / 2);
+  const kept = [...journeys, ...earlier].filter(isKept).slice(0, MAX_ROWS / 2);
   const values = kept.map(({ title, photo, state, since, times, thumb }) => ({
     ...{ title, photo, state, since, times, thumb },
     image: thumb, // another page cannot have this one's blob

@@ -4,7 +4,7 @@ import { listPhotos } from "./api.js";
 import { byId, photoAddress, until } from "./dom.js";
 import { deleted } from "./memory.js";
 
-const MOST_PAGES = 10; // photos further down have no links, so that none reads the whole gallery
+const MAX_PAGES = 10; // photos further down have no links, so that none reads the whole gallery
 const SWIPE = 60; // pixels
 
 /** Show the links to the neighbors of a photo, once they are found. */
@@ -12,7 +12,7 @@ export async function showNeighbors(id) {
   const gone = deleted();
   let newer;
   let cursor = null;
-  for (let page = 0; page < MOST_PAGES; page += 1) {
+  for (let page = 0; page < MAX_PAGES; page += 1) {
     const list = await until(() => listPhotos(50, cursor));
     const photos = list.photos.filter(({ photo_id: listed }) => listed !== id && !gone.has(listed));
     const older = photos.find(({ photo_id: listed }) => listed < id); // ids sort by time

@@ -31,7 +31,7 @@ const MINUTE = 60_000;
 // CloudFront may answer with what is up to 3 s old, so an earlier request would miss the own view.
 const UNTIL_COUNTED = 3_500;
 const LEAST_PAUSE = 20_000;
-const MOST_PAUSE = 5 * MINUTE;
+const MAX_PAUSE = 5 * MINUTE;
 // In every month the date fits on one line beside its label on a screen of 320 pixels.
 const dateAndTime = new Intl.DateTimeFormat("en", {
   dateStyle: "medium",
@@ -194,7 +194,7 @@ async function followViews(photo) {
     } catch (error) {
       if (!error.isTransient) throw error;
     }
-    pause = total !== seen && !viewedAt ? LEAST_PAUSE : Math.min(2 * pause, MOST_PAUSE);
+    pause = total !== seen && !viewedAt ? LEAST_PAUSE : Math.min(2 * pause, MAX_PAUSE);
   }
 }
 

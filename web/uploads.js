@@ -3,9 +3,9 @@
 import { ConnectionError, UserError } from "./dom.js";
 
 const TYPES = ["avif", "gif", "heic", "heif", "jpeg", "png", "webp"].map((name) => `image/${name}`);
-const MOST_BYTES = 25_000_000; // as the API
+const MAX_BYTES = 25_000_000; // as the API
 const THUMBNAIL = 96;
-const MOST_CHARACTERS = 200;
+const MAX_CHARACTERS = 200;
 // The API refuses a title of only these characters.
 const INVISIBLE = /^[\s\p{C}\p{M}\u115f\u1160\u2800\u3164\uffa0]*$/u;
 
@@ -20,12 +20,12 @@ export function describe(file) {
     throw new UploadError("The file type is not supported. Supported types: JPEG, PNG, WebP, GIF, AVIF or HEIC.");
   }
   if (file.size === 0) throw new UploadError("The file is empty.");
-  if (file.size > MOST_BYTES) {
+  if (file.size > MAX_BYTES) {
     const size = Math.ceil(file.size / 1e5) / 10;
-    throw new UploadError(`Too large: ${size} MB. The limit is ${MOST_BYTES / 1e6} MB.`);
+    throw new UploadError(`Too large: ${size} MB. The limit is ${MAX_BYTES / 1e6} MB.`);
   }
   const characters = [...file.name.replace(/\.[^.]+$/, "").trim()];
-  const name = characters.slice(0, MOST_CHARACTERS).join("").trim();
+  const name = characters.slice(0, MAX_CHARACTERS).join("").trim();
   const title = INVISIBLE.test(name) ? "Untitled" : name;
   return { title, content_type: type, bytes: file.size };
 }

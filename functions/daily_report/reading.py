@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZE: Final = 200
 LISTED_KEYS: Final = 1000
-_MOST_KEYS: Final = 100  # in one BatchGetItem
+_MAX_KEYS: Final = 100  # in one BatchGetItem
 
 
 class RowPage[T](msgspec.Struct, frozen=True):
@@ -82,7 +82,7 @@ class Reader(msgspec.Struct, frozen=True):
     ) -> Records[T]:
         """The records of these photos, as far as the table has them."""
         records = Records[T]({}, set())
-        for ids in batched(photo_ids, _MOST_KEYS, strict=False):
+        for ids in batched(photo_ids, _MAX_KEYS, strict=False):
             keys = [to_item({"photo_id": photo_id}) for photo_id in ids]
             request: Any = {table: {"Keys": keys, "ConsistentRead": consistent}}
             while request:

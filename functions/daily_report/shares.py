@@ -14,7 +14,7 @@ from shared.photo_ids import id_prefix
 from shared.photos import MEDIA_PREFIX, UPLOAD_PREFIX
 
 PHOTOS_PER_SHARE: Final = 1_000_000
-MOST_SHARES: Final = 1000  # their list stays below the 256 KB of Step Functions
+MAX_SHARES: Final = 1000  # their list stays below the 256 KB of Step Functions
 _SEGMENTS: Final = 4  # of a table, each with a reader of its own
 
 type Positions = dict[str, str]  # where to continue, by table or listing that has not ended
@@ -53,7 +53,7 @@ class Share(msgspec.Struct, frozen=True):
 
 def make_shares(photos: int, per_share: int, oldest: datetime, newest: datetime) -> list[Share]:
     """As many shares as this number of photos needs; their ids divide the time evenly."""
-    total = min(MOST_SHARES, math.ceil(photos / per_share))
+    total = min(MAX_SHARES, math.ceil(photos / per_share))
     if total <= 1:
         return []
     step = (newest - oldest) / total

@@ -13,9 +13,9 @@ from daily_report.reconciliation import Pairs
 from daily_report.shares import PHOTOS_PER_SHARE, Positions, Share
 
 MOST_VIEWED: Final = 10
-MOST_RANKED: Final = 10_000
+MAX_RANKED: Final = 10_000
 """Entries after which the ranking ends incomplete; a billion views a day need about 400."""
-MOST_REMOVED: Final = 1000  # of a kind, in a share: an emptied table must not empty the buckets
+MAX_REMOVED: Final = 1000  # of a kind, in a share: an emptied table must not empty the buckets
 _EXAMPLES: Final = 20
 
 type Time = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -116,7 +116,7 @@ class State(msgspec.Struct):
         # A photo and its row may be in different segments, so both may report the same finding.
         for found, subject in sorted({*part.findings} - {*self.todo}):
             is_over_limit = (
-                found.startswith("orphans.") and self.counts.get(found, 0) >= MOST_REMOVED
+                found.startswith("orphans.") and self.counts.get(found, 0) >= MAX_REMOVED
             )
             if is_over_limit:
                 name = "orphans.left"
@@ -146,6 +146,6 @@ class State(msgspec.Struct):
                 del self.cursor[group]
         entries = sum(page.entries for page in pages.values())
         self.counts["ranking.entries"] = self.counts.get("ranking.entries", 0) + entries
-        if self.cursor and self.counts["ranking.entries"] >= MOST_RANKED:
+        if self.cursor and self.counts["ranking.entries"] >= MAX_RANKED:
             self.is_ranking_complete = False
             self.cursor = {}

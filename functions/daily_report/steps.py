@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 LEASE: Final = timedelta(minutes=15)  # longer than a step takes with all its retries
 # Limits of one reader in one step. They keep the state below the 256 KB that Step Functions takes.
-_MOST_UNPAIRED: Final = 600
-_MOST_FINDINGS: Final = 100
+_MAX_UNPAIRED: Final = 600
+_MAX_FINDINGS: Final = 100
 VIEWS_PAGE_SIZE: Final = 5000  # most rows are old minutes, which the filter leaves out
 _READ_AT_ONCE: Final = 10  # parts, or rank groups: botocore keeps ten connections
 ROWS_OF_VIEWS: Final = 30
@@ -214,7 +214,7 @@ class DailyReport:
 
         def read(reader: str) -> Part:
             part = Part(dict(state.cursor[reader]))
-            while part.positions and len(part.findings) < _MOST_FINDINGS and time_left() > 0:
+            while part.positions and len(part.findings) < _MAX_FINDINGS and time_left() > 0:
                 read_page(part, reader, state)
             part.findings += self._judge.findings(part.pairs.give_up(0), state.run.started_at)
             return part
@@ -254,7 +254,7 @@ class DailyReport:
                 is_compared = True
             if is_compared:
                 part.pairs.add(table, record)
-        part.findings += self._judge.findings(part.pairs.give_up(_MOST_UNPAIRED), now)
+        part.findings += self._judge.findings(part.pairs.give_up(_MAX_UNPAIRED), now)
 
     def _sum_views(self, part: Part, segment: str, state: State) -> None:
         """Add a page of totals, and of the minutes of the day before the report."""
@@ -293,8 +293,8 @@ class DailyReport:
         before = state.run.started_at - abandoned.ABANDONED_AFTER
         keys = [stored["Key"] for stored in objects if stored["LastModified"] < before]
         orphans = self._judge.orphans(keys, consistent=False)
-        if len(orphans) > _MOST_FINDINGS:
-            orphans = orphans[:_MOST_FINDINGS]
+        if len(orphans) > _MAX_FINDINGS:
+            orphans = orphans[:_MAX_FINDINGS]
             next_position = orphans[-1]
             objects = [stored for stored in objects if stored["Key"] <= next_position]
         part.move("objects", next_position)

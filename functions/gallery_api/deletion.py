@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-_MOST_WRITES: Final = 25  # in one BatchWriteItem
+_MAX_WRITES: Final = 25  # in one BatchWriteItem
 _TRIES: Final = 3
 
 
@@ -87,7 +87,7 @@ def remove_views(
         ({"PutRequest": {"Item": to_item(tombstone | {"period": total})}} for total in TOTALS),
         ({"DeleteRequest": {"Key": row}} for page in pages for row in page["Items"]),
     )
-    for requests in batched(writes, _MOST_WRITES, strict=False):
+    for requests in batched(writes, _MAX_WRITES, strict=False):
         left: Any = {table: list(requests)}
         for _ in range(_TRIES):
             yield

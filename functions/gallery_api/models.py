@@ -30,7 +30,7 @@ _BLANK_LETTERS_AND_SYMBOLS: Final = frozenset(
 class NewPhoto(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `POST /photos`."""
 
-    # template.yaml has a model of the same name, and web/uploads.js cuts titles at MOST_CHARACTERS.
+    # template.yaml has a model of the same name, and web/uploads.js cuts titles at MAX_CHARACTERS.
     # A description completes "<field> must be …".
     title: Annotated[
         str,

@@ -4,7 +4,7 @@ from typing import Final
 
 _HEADER_BYTES: Final = 13
 _HAS_PALETTE: Final = 0x80
-_MOST_BLOCKS: Final = 100_000  # metadata of a megabyte has some ten thousand
+_MAX_BLOCKS: Final = 100_000  # metadata of a megabyte has some ten thousand
 _EXTENSION, _IMAGE, _END = b"!", b",", b";"
 
 
@@ -17,7 +17,7 @@ def has_too_many_blocks(data: bytes) -> bool:
     if data[10:11] and data[10] & _HAS_PALETTE:
         at += 3 << (data[10] & 7) + 1
     in_extension = False
-    for _ in range(_MOST_BLOCKS):
+    for _ in range(_MAX_BLOCKS):
         first = data[at : at + 1]
         if not first or (not in_extension and first in {_IMAGE, _END}):
             return False

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-_MOST_BOXES: Final = 10_000
+_MAX_BOXES: Final = 10_000
 
 
 class HeifImage(msgspec.Struct, frozen=True):
@@ -41,7 +41,7 @@ type _Place = tuple[int, int]
 
 def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, _Place]]:
     """Type and content of each box from `start` to `end`."""
-    for _ in range(_MOST_BOXES):
+    for _ in range(_MAX_BOXES):
         if start + 8 > end:
             return
         size, name = struct.unpack_from(">I4s", data, start)
@@ -91,7 +91,7 @@ def _primary_properties(
     id_bytes, wide = (2 if data[at] == 0 else 4), data[at + 3] & 1
     (items,) = struct.unpack_from(">I", data, at + 4)
     at += 8
-    for _ in islice(range(items), _MOST_BOXES):
+    for _ in islice(range(items), _MAX_BOXES):
         item = int.from_bytes(data[at : at + id_bytes])
         count, at = data[at + id_bytes], at + id_bytes + 1
         size = 2 if wide else 1

@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 
 END_OF_IMAGE: Final = b"\xff\xd9"
-_MOST_SEGMENTS: Final = 5_000  # of JPEG: a file of 25 MB has 400 segments of 64 kB
-_MOST_FILL_BYTES: Final = 65_536  # Pillow reads each of them in Python
+_MAX_SEGMENTS: Final = 5_000  # of JPEG: a file of 25 MB has 400 segments of 64 kB
+_MAX_FILL_BYTES: Final = 65_536  # Pillow reads each of them in Python
 # In pixel data, FF 00 is a byte FF, FF 01 and FF D0 to FF D7 have no content, FF FF is a filling.
 # `re` finds a first byte that does not repeat (FF, not FF+) with memchr, 15 times as fast.
 _MARKER: Final = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
@@ -41,13 +41,13 @@ def read_markers(data: bytes) -> JpegMarkers:
     at, scans, fill_bytes, end = 2, 0, 0, None
     unsupported, missing = None, dict[tuple[int, bool], int]()
     progressive = False
-    for _ in range(_MOST_SEGMENTS):
+    for _ in range(_MAX_SEGMENTS):
         found = _MARKER.search(data, at)
         if found is None:
             break
         if not scans:
             fill_bytes += found.end() - 2 - at
-        if fill_bytes > _MOST_FILL_BYTES:
+        if fill_bytes > _MAX_FILL_BYTES:
             return JpegMarkers(
                 scans, None, refined=False, unsupported=unsupported, too_many_markers=True
             )

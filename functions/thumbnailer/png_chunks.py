@@ -9,7 +9,7 @@ from typing import Final
 
 _SIGNATURE_BYTES: Final = 8
 _OVERHEAD: Final = 12  # length, type and checksum
-_MOST_CHUNKS: Final = 100_000  # IDAT chunks have 8 kB and more, so 25 MB have some thousand
+_MAX_CHUNKS: Final = 100_000  # IDAT chunks have 8 kB and more, so 25 MB have some thousand
 _ANCILLARY: Final = 0x20  # the bit that makes the first letter of a type lower case
 # Transparency, colour profile, colour code points, and orientation.
 _KEPT: Final = {b"tRNS", b"iCCP", b"cICP", b"eXIf"}
@@ -52,7 +52,7 @@ def _chunks(data: bytes) -> Iterator[memoryview]:
     """Each chunk up to the end of the image; the last one may be cut off."""
     view = memoryview(data)
     at = _SIGNATURE_BYTES
-    for _ in range(_MOST_CHUNKS):
+    for _ in range(_MAX_CHUNKS):
         end = at + _OVERHEAD + int.from_bytes(data[at : at + 4])
         yield view[at:end]
         if data[at + 4 : at + 8] == b"IEND" or end >= len(data):

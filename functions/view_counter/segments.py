@@ -35,7 +35,7 @@ from view_counter.view_records import View
 # More than twice as long as failed batches are kept (14 days).
 RECEIPT_LIFETIME_SECONDS: Final = 30 * 24 * 60 * 60
 CHANGED: Final = "ConditionalCheckFailed"  # a row has changed since it was read
-_MOST_ROWS: Final = 100  # in one transaction
+_MAX_ROWS: Final = 100  # in one transaction
 _OCTETS: Final = 24  # of a sequence number, which has up to 56 digits
 _RECENT_MINUTES: Final = 60 + 1  # readers read 60; their clocks may be a minute late
 
@@ -61,7 +61,7 @@ def cut(views: Iterable[View]) -> Iterator[list[View]]:
         minute = (total, view.minute)
         if minute not in keys:
             new_keys = {minute, total} - keys  # a row each
-            if len(keys) + len(new_keys) > _MOST_ROWS:
+            if len(keys) + len(new_keys) > _MAX_ROWS:
                 yield segment
                 segment, keys = [], set()
             keys |= {minute, total}
@@ -87,7 +87,7 @@ def transaction(table: str, segment: Iterable[View], now: datetime, seen: Rows) 
     for (photo_id, suffix), minutes in by_key.items():
         total_key = (photo_id, TOTAL + suffix)
         total = _NOTHING_COUNTED | dict(seen.get(total_key, {}))
-        added = {minute: _added(views) for minute, views in minutes.items()}
+        added = {minute: _views_that_count(views) for minute, views in minutes.items()}
         new_views = sum(added.values())
         last = _padded(max(view.sequence for views in minutes.values() for view in views))
         values: dict[str, Any] = {
@@ -105,14 +105,14 @@ def transaction(table: str, segment: Iterable[View], now: datetime, seen: Rows) 
         if reached != total["magnitude"]:
             expression += ", magnitude = :magnitude, rank_group = :group"
             values |= {":magnitude": reached, ":group": {"S": photo_id[-1]}}
-        update = _add(table, total_key, new_views, expression, values)
+        update = _update(table, total_key, new_views, expression, values)
         update["ConditionExpression"] = "attribute_not_exists(version) OR version = :version"
         actions.append({"Update": update})
         for minute, views in minutes.items():
             end = {"N": str(minute * 60 + RECEIPT_LIFETIME_SECONDS)}
             values = {":receipts": {"BS": _receipts(views)}, ":end": end}
             expression = "ADD #views :views, receipts :receipts SET expires_at = :end"
-            update = _add(table, _minute_row(views[0]), added[minute], expression, values)
+            update = _update(table, _minute_row(views[0]), added[minute], expression, values)
             actions.append({"Update": update})
     return actions
 
@@ -173,7 +173,7 @@ def _minute_row(view: View) -> tuple[str, str]:
     return view.photo_id, period(view.minute) + view.suffix
 
 
-def _add(
+def _update(
     table: str, key: tuple[str, str], views: int, expression: str, values: dict[str, Any]
 ) -> dict[str, Any]:
     """An update of one row; `expression` adds `:views` to `#views`."""
@@ -194,7 +194,7 @@ def _recent(before: str, added: Mapping[int, int], first: int) -> str:
     return pack_minutes({minute: views[minute] for minute in views if minute >= first})
 
 
-def _added(views: Iterable[View]) -> int:
+def _views_that_count(views: Iterable[View]) -> int:
     """How many of the views add to a count."""
     return sum(not view.left_out for view in views)
 

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 QUARANTINE_PREFIX: Final = "quarantine/"
-MOST_UNEXPECTED: Final = 10
+MAX_UNEXPECTED: Final = 10
 
 
 class BrokenReleaseError(ExceptionGroup[Exception]):
-    """The function's own code raised on more than `MOST_UNEXPECTED` records of a batch."""
+    """The function's own code raised on more than `MAX_UNEXPECTED` records of a batch."""
 
 
 class Poison(msgspec.Struct, frozen=True):
@@ -34,9 +34,9 @@ def refuse_broken_release(unexpected: Sequence[Exception]) -> None:
     A few are treated as poison, because the records may be at fault.
 
     Raises:
-        BrokenReleaseError: there are more than `MOST_UNEXPECTED`. Lambda delivers the batch again.
+        BrokenReleaseError: there are more than `MAX_UNEXPECTED`. Lambda delivers the batch again.
     """
-    if len(unexpected) > MOST_UNEXPECTED:
+    if len(unexpected) > MAX_UNEXPECTED:
         raise BrokenReleaseError(f"the function raised on {len(unexpected)} records", unexpected)
 
 

@@ -11,7 +11,7 @@ from localcloud.cloudfront.behaviours import Trigger
 from localcloud.cloudfront.messages import Headers, Request, Response, values
 from localcloud.cloudfront.triggers import HIDDEN
 
-_MOST_BYTES: Final = {
+_MAX_BYTES: Final = {
     Trigger.VIEWER_REQUEST: 40 * 2**10,
     Trigger.ORIGIN_REQUEST: 2**20,
     Trigger.ORIGIN_RESPONSE: 2**20,
@@ -139,8 +139,8 @@ def response_answer(trigger: Trigger, answer: object, response: Response) -> Res
 def _object(trigger: Trigger, answer: object) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise InvalidAnswerError("it is not an object")
-    if len(json.dumps(answer, ensure_ascii=False).encode(errors="replace")) > _MOST_BYTES[trigger]:
-        raise InvalidAnswerError(f"it is larger than {_MOST_BYTES[trigger]:,} bytes")
+    if len(json.dumps(answer, ensure_ascii=False).encode(errors="replace")) > _MAX_BYTES[trigger]:
+        raise InvalidAnswerError(f"it is larger than {_MAX_BYTES[trigger]:,} bytes")
     if not isinstance(answer.get("statusDescription", ""), str):
         raise InvalidAnswerError("statusDescription is not a string")
     return answer

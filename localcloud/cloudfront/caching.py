@@ -19,7 +19,7 @@ _ALWAYS_CACHED: Final = (404, 410, 414, 500, 501, 502, 503, 504)
 _CACHED_WITH_MAX_AGE: Final = (400, 403, 405, 412, 415)
 _MAY_FORBID: Final = (404, 410, 414, 501)
 _FORBIDDING: Final = frozenset(("no-cache", "no-store", "private"))
-_MOST_TAGS: Final = 50
+_MAX_TAGS: Final = 50
 _TAG: Final = re.compile(r"[!-+\--~]{1,256}")  # visible ASCII characters without the comma
 _OVERHEAD: Final = 1_000  # per object, without its body; an estimate
 
@@ -186,7 +186,7 @@ def cache_tags(response: Response, header: str | None) -> frozenset[str]:
     """The cache tags in this header of the response, in lower case: tags ignore case."""
     given = (response.header(header) or "").split(",") if header else []
     tags = [tag for each in given if _TAG.fullmatch(tag := each.strip().lower())]
-    return frozenset(tags[:_MOST_TAGS])
+    return frozenset(tags[:_MAX_TAGS])
 
 
 def refreshed(

@@ -28,7 +28,7 @@ from localcloud.cloudfront.request_log import request_log
 # Whatever the address of the AWS APIs: on plain HTTP, browsers regard only this one as secure.
 _ADDRESS: Final = "127.0.0.1"
 _CACHE_BYTES: Final = 256 * 2**20
-_MOST_BODY: Final = 10 * 2**20  # API Gateway's limit
+_MAX_BODY: Final = 10 * 2**20  # API Gateway's limit
 _THREADS: Final = 40
 _CONNECTIONS: Final = 200
 _INVALIDATIONS_SECONDS: Final = 0.5
@@ -56,7 +56,7 @@ def application(edge: Edge, log: logging.Logger) -> ASGIApp:
         try:
             request = await _request(http, path)
             if request is None:
-                response = error_page(413, f"The body has more than {_MOST_BODY:,} bytes.")
+                response = error_page(413, f"The body has more than {_MAX_BODY:,} bytes.")
             else:
                 response = await anyio.to_thread.run_sync(edge.answer, request, limiter=threads)
         except Exception:
@@ -89,7 +89,7 @@ async def _request(http: HttpRequest, path: str) -> Request | None:
     body = bytearray()
     async for chunk in http.stream():
         body += chunk
-        if len(body) > _MOST_BODY:
+        if len(body) > _MAX_BODY:
             return None
     return Request(
         http.method,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
-MOST_OF_ONE_RECEIVE: Final = 10  # messages of one ReceiveMessage
+MAX_OF_ONE_RECEIVE: Final = 10  # messages of one ReceiveMessage
 
 type StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 
@@ -49,9 +49,9 @@ class EventSourceMapping:
             raise ValueError("AT_TIMESTAMP needs StartingPositionTimestamp, and a Kinesis stream.")
 
     def _check_queue(self) -> None:
-        if self.is_fifo and (self.window_seconds or self.batch_size > MOST_OF_ONE_RECEIVE):
+        if self.is_fifo and (self.window_seconds or self.batch_size > MAX_OF_ONE_RECEIVE):
             raise ValueError(f"{self.source_arn} is a FIFO queue: no batching window, at most 10.")
-        if self.batch_size > MOST_OF_ONE_RECEIVE and not self.window_seconds:
+        if self.batch_size > MAX_OF_ONE_RECEIVE and not self.window_seconds:
             raise ValueError(f"A batch of {self.batch_size} messages needs a batching window.")
 
     @property

@@ -30,7 +30,7 @@ from localcloud.event_sources.tasks import (
 )
 
 _BATCHES_BY_DEFAULT: Final = 5  # AWS begins with five, and adds more; this engine does not
-_MOST_BATCHES: Final = 20  # of one mapping, as all mappings share the poller's threads
+_MAX_BATCHES: Final = 20  # of one mapping, as all mappings share the poller's threads
 
 type QueueTask = Receiving | BatchInvocation | Deletion
 type QueueResult = Received | Answer | Raised | Deleted | NotInvokedError | SourceError
@@ -90,7 +90,7 @@ class QueueEngine(DueUnits):
         self._report = report
         self._name = mapping.source_arn.rsplit(":", 1)[1]
         self._matches = filters.matcher(mapping)
-        self._most = min(mapping.maximum_concurrency or _BATCHES_BY_DEFAULT, _MOST_BATCHES)
+        self._most = min(mapping.maximum_concurrency or _BATCHES_BY_DEFAULT, _MAX_BATCHES)
         self._gathered: deque[tuple[Message, float]] = deque()  # with its `visible_at`
         self._window_from = 0.0  # when the batch window of the gathered messages began
         self._batches: dict[int, _Batch] = {}

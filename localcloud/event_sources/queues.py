@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from localcloud.cloud import Cloud
-from localcloud.event_sources.mappings import MOST_OF_ONE_RECEIVE, EventSourceMapping
+from localcloud.event_sources.mappings import MAX_OF_ONE_RECEIVE, EventSourceMapping
 from localcloud.event_sources.records import SourceError
 from localcloud.event_sources.role_clients import RoleClients
 
@@ -92,7 +92,7 @@ class SqsQueue:
         with self._clients.calling("sqs", SourceError) as client:
             answer = client.receive_message(
                 QueueUrl=self._url,
-                MaxNumberOfMessages=min(limit, MOST_OF_ONE_RECEIVE),
+                MaxNumberOfMessages=min(limit, MAX_OF_ONE_RECEIVE),
                 MessageSystemAttributeNames=["All"],
                 MessageAttributeNames=["All"],
                 WaitTimeSeconds=0,
@@ -105,8 +105,8 @@ class SqsQueue:
 
     def delete(self, messages: Sequence[Message]) -> None:
         with self._clients.calling("sqs", SourceError) as client:
-            for start in range(0, len(messages), MOST_OF_ONE_RECEIVE):
-                part = messages[start : start + MOST_OF_ONE_RECEIVE]
+            for start in range(0, len(messages), MAX_OF_ONE_RECEIVE):
+                part = messages[start : start + MAX_OF_ONE_RECEIVE]
                 answer = client.delete_message_batch(
                     QueueUrl=self._url,
                     Entries=[

@@ -16,7 +16,7 @@ _INK, _QUIET, _GRID = "#20242c", "#9aa0a6", "#e4e6ea"
 _RAISED_BY: Final = {"quota": "#2f6db3", "parameter": "#3f8f5b", "design": "#b23a48"}
 _SERVICES: Final = 9
 _LIMITS: Final = 26
-_MOST_TIMES: Final = 100
+_MAX_TIMES: Final = 100
 
 
 def load_before(scenario: str) -> dict[str, Any]:
@@ -78,11 +78,11 @@ def _draw_limits(axis: Any, before: Mapping[str, Any], after: CostEstimate) -> N
     names = sorted(
         known, key=lambda name: min(known[name], now[name].times if name in now else 1e9)
     )
-    names = [name for name in names if known[name] < _MOST_TIMES][:_LIMITS]
+    names = [name for name in names if known[name] < _MAX_TIMES][:_LIMITS]
     for row, name in enumerate(names):
         then = before["limits"].get(name)
         limit = now.get(name)
-        reached = min(limit.times, _MOST_TIMES) if limit else None
+        reached = min(limit.times, _MAX_TIMES) if limit else None
         if then and reached:
             axis.plot([then, reached], [row, row], color=_GRID, lw=2, zorder=1)
         if then:
@@ -94,7 +94,7 @@ def _draw_limits(axis: Any, before: Mapping[str, Any], after: CostEstimate) -> N
     ticks = [0.001, 0.01, 0.1, 1, 10, 100]
     axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks], fontsize=9, color=_INK)
     axis.minorticks_off()
-    axis.set_xlim(0.001, _MOST_TIMES * 1.3)
+    axis.set_xlim(0.001, _MAX_TIMES * 1.3)
     axis.set_yticks(range(len(names)), [_short(name) for name in names], fontsize=8, color=_INK)
     axis.invert_yaxis()
     over = sum(times < 1 for times in before["limits"].values())

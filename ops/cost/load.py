@@ -25,7 +25,7 @@ from ops.cost.view_counting import (
 PHOTOS_PER_SHARE: Final = 1_000_000
 ROWS_OF_VIEWS: Final = 30
 VIEWS_ROUTES: Final = ("POST /photos/{photo_id}/views", "GET /photos/{photo_id}/views")
-MOST_SHARES: Final = 1000
+MAX_SHARES: Final = 1000
 SHARES_AT_ONCE: Final = 200
 _WHOLE_CORE: Final = 1769  # megabytes of memory for one vCPU
 _ON_DEMAND_LEAST: Final = 4  # shards of a new stream
@@ -393,4 +393,4 @@ def _report_shares(scenario: Scenario, counting: ViewCounting) -> int:
     """As `make_shares` of functions/daily_report/shares.py divides the tables."""
     rows = counting.rows_per_photo * scenario.photos_viewed if counting.batches else 0.0
     photos = max(scenario.photos_stored, rows / ROWS_OF_VIEWS)
-    return max(1, min(MOST_SHARES, math.ceil(photos / PHOTOS_PER_SHARE)))
+    return max(1, min(MAX_SHARES, math.ceil(photos / PHOTOS_PER_SHARE)))

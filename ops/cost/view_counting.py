@@ -17,7 +17,7 @@ from ops.cost.stack_settings import EventSourceSettings
 _KB: Final = 1024
 READ_UNIT: Final = 4096
 _TRANSACTIONAL: Final = 2  # factor of write units in a transaction
-_MOST_ROWS: Final = 100  # maximum of a transaction
+_MAX_ROWS: Final = 100  # maximum of a transaction
 SHARD_RECORDS: Final = 1000.0  # per second
 KEYS: Final = 17  # of a photo whose views a shard refuses: SUFFIXES in layers/shared/view_rows.py
 _TOTAL_WITH_MINUTES: Final = 660  # bytes, docs/decisions.md
@@ -45,7 +45,7 @@ class Work(msgspec.Struct, frozen=True):
 
     def seconds(self, records: float, rows: float) -> float:
         """The duration of a batch; a transaction writes at most 100 rows."""
-        transactions = max(1.0, rows / _MOST_ROWS)
+        transactions = max(1.0, rows / _MAX_ROWS)
         cpu = self.cpu_per_record * records + self.cpu_per_transaction * transactions
         return cpu * self.slowdown + self.wait_per_transaction * transactions
 

@@ -13,7 +13,7 @@ from ops.preflight.target import DeploymentTarget
 from ops.stack_states import is_new
 from ops.stacks import OperationError
 
-MOST_RESOURCES: Final = 500  # per stack, CloudFormation's quota
+MAX_RESOURCES: Final = 500  # per stack, CloudFormation's quota
 _SCHEDULE: Final = re.compile(r"cron\(\S+( \S+){5}\)|rate\([1-9]\d* \w+\)|at\([\dT:-]+\)")
 _CHECK: Final = "Parameters"
 TEMPLATE: Final = "Template"
@@ -108,7 +108,7 @@ def check_template(target: DeploymentTarget) -> Iterator[Finding]:
         causes = " ".join(str(each.message) for each in error.causes)
         yield blocked(TEMPLATE, f"The SAM transform refuses template.yaml: {causes}")
         return
-    if count > MOST_RESOURCES:
-        yield blocked(TEMPLATE, f"{count} resources: CloudFormation's maximum is {MOST_RESOURCES}.")
+    if count > MAX_RESOURCES:
+        yield blocked(TEMPLATE, f"{count} resources: CloudFormation's maximum is {MAX_RESOURCES}.")
     else:
         yield ready(TEMPLATE, f"Valid for the SAM transform: {count} resources.")

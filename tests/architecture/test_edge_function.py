@@ -19,7 +19,7 @@ from thumbnailer.renditions import RENDITION_SIZES
 from tools.translate import translate
 
 PACKAGE = ROOT / "functions" / "edge_headers"
-MOST_PACKAGE_BYTES = 1024 * 1024
+MAX_PACKAGE_BYTES = 1024 * 1024
 TEMPLATE = load_template()
 FUNCTION = TEMPLATE["Resources"]["EdgeHeadersFunction"]
 PROPERTIES = FUNCTION["Properties"]
@@ -150,7 +150,7 @@ def test_a_photo_id_has_the_form_of_the_shared_one():
 def test_the_package_is_small_and_needs_no_package():
     files = [path for path in PACKAGE.rglob("*") if "__pycache__" not in path.parts]
     assert {path.suffix for path in files} == {".py"}, "a requirements.txt would be installed"
-    assert sum(path.stat().st_size for path in files) < MOST_PACKAGE_BYTES
+    assert sum(path.stat().st_size for path in files) < MAX_PACKAGE_BYTES
     for path in files:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):

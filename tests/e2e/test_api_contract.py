@@ -29,7 +29,7 @@ SCHEMA.config.generation.with_security_parameters = False  # everybody here is s
 # A key that was used with another body is refused, as the document says.
 SCHEMA.config.checks.positive_data_acceptance.expected_statuses.append("422")
 SEED = int(os.environ.get("CONTRACT_SEED") or random.SystemRandom().randrange(2**32))
-MOST_EXAMPLES = 20  # of an operation, beside those that cover every constraint once
+MAX_EXAMPLES = 20  # of an operation, beside those that cover every constraint once
 NOT_OF_REST_APIS = {
     "unsupported_method": "a REST API has no 405: a method that it does not know is 403 to it,"
     " which the template makes 404",
@@ -76,7 +76,7 @@ def photos(gallery: Gallery, event_sources: EventSources) -> dict[str, str]:
 @SCHEMA.parametrize()
 @with_seed(SEED)
 @settings(
-    max_examples=MOST_EXAMPLES,
+    max_examples=MAX_EXAMPLES,
     deadline=None,
     database=None,
     phases=(Phase.explicit, Phase.generate),

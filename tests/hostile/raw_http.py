@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 SECONDS: Final = 60.0
-_MOST_BYTES: Final = 50_000_000
+_MAX_BYTES: Final = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def ask(
         connection.sendall(_request(address, method, target, headers, body))
         response = http.client.HTTPResponse(connection, method=method)
         response.begin()
-        content = response.read(_MOST_BYTES)
+        content = response.read(_MAX_BYTES)
         found = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, found, content)
 

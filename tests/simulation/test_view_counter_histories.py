@@ -42,7 +42,7 @@ FAULTS = (
     "concurrent",
     "concurrent",
 )
-MOST_TRIES = 3
+MAX_TRIES = 3
 KEYS = (photo(0), photo(1), photo(2), f"{photo(0)}#3")
 KINDS = ("good", "good", "failing", "failing", "poison")
 read = view_counter.view_records._read
@@ -154,7 +154,7 @@ class History(RuleBasedStateMachine):
             numbers = [each["kinesis"]["sequenceNumber"] for each in batch]
             done = numbers.index(failures[0]["itemIdentifier"])
         group.tries = group.tries + 1 if done == 0 else 0
-        if group.tries == MOST_TRIES:
+        if group.tries == MAX_TRIES:
             self.discard(group, len(batch))
             return
         del group.waiting[:done]
@@ -325,9 +325,9 @@ def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(view_counter.segments, "_MOST_ROWS", 4)
+    monkeypatch.setattr(view_counter.segments, "_MAX_ROWS", 4)
     monkeypatch.setattr(view_counter.view_records, "_read", read)
-    monkeypatch.setattr(shared.quarantine, "MOST_UNEXPECTED", 3)
+    monkeypatch.setattr(shared.quarantine, "MAX_UNEXPECTED", 3)
     module = importlib.reload(importlib.import_module("view_counter.handler"))
     for powertool in ("logger", "metrics"):
         monkeypatch.setattr(module, powertool, Mock())

@@ -91,7 +91,7 @@ class ViewsWorld(World):
 
         self.patches.setattr(module, "read_batch", read_and_note_batch)
         self.patches.setattr(views, "_read", read_as_released)
-        self.patches.setattr(function.part("segments"), "_MOST_ROWS", setup.rows)
+        self.patches.setattr(function.part("segments"), "_MAX_ROWS", setup.rows)
 
     def send(self, which: int, _: str) -> None:
         """Send views of one photo or of several."""

@@ -30,7 +30,7 @@ from tests.support.faults import CrashError
 START = 1_795_178_096.0  # 2026-11-20T12:34:56Z
 WAITS = (1, 2, 6, 6, 61, 61, 301, 3601, 43_300)  # the last is more than a record's greatest age
 RELEASES = ("good", "faulty", "good", "faulty", "broken")
-MOST_UNEXPECTED = 2  # instead of 10, as batches are smaller too
+MAX_UNEXPECTED = 2  # instead of 10, as batches are smaller too
 
 
 class World:
@@ -56,7 +56,7 @@ class World:
         self.throttled: set[str] = set()
         self.violations: list[str] = []
         self.patches = pytest.MonkeyPatch()
-        self.patches.setattr("shared.quarantine.MOST_UNEXPECTED", MOST_UNEXPECTED)
+        self.patches.setattr("shared.quarantine.MAX_UNEXPECTED", MAX_UNEXPECTED)
         self._order = Order()
         self._identifiers = itertools.count()
         self._running_tasks: list[RunningTask] = []

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _LIMIT = re.compile("[1-9][0-9]?|100")
 _DEFAULT_LIMIT = "30"
-_MOST_KEPT = 1000  # photos in memory, each of about 3 kB
-_MOST_QUERIES = 10  # for one page: a query returns fewer rows if it leaves out deleted photos
+_MAX_KEPT = 1000  # photos in memory, each of about 3 kB
+_MAX_QUERIES = 10  # for one page: a query returns fewer rows if it leaves out deleted photos
 
 router = APIGatewayRouter()
 _kept: dict[bytes, PublicPhoto] = {}
@@ -63,7 +63,7 @@ def _page(table: str, index: str, partition: str) -> PhotoPage:
         start["ExclusiveStartKey"] = to_item(key)
     values = {":partition": partition, ":deleted": Status.DELETED}
     items: list[Any] = []
-    for _ in range(_MOST_QUERIES):
+    for _ in range(_MAX_QUERIES):
         answer = resources_of(router).dynamodb.query(
             TableName=table,
             IndexName=index,
@@ -93,7 +93,7 @@ def _public_photo(row: "Mapping[str, AttributeValueTypeDef]") -> PublicPhoto:
     """
     key = msgspec.json.encode(row)
     if key not in _kept:
-        if len(_kept) == _MOST_KEPT:
+        if len(_kept) == _MAX_KEPT:
             _kept.clear()
         _kept[key] = public_photo(from_item(row, dict))
     return _kept[key]

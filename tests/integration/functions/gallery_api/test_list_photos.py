@@ -91,7 +91,7 @@ def test_row_that_changes_by_hand_changes_the_list(stack: MotoStack, api: Api, p
 def test_rows_that_are_kept_have_a_limit(
     monkeypatch: pytest.MonkeyPatch, api: Api, publish: Publish
 ):
-    monkeypatch.setattr(feed, "_MOST_KEPT", 2)
+    monkeypatch.setattr(feed, "_MAX_KEPT", 2)
     monkeypatch.setattr(feed, "_kept", {})
     for number in range(5):
         publish(photo_id=photo_id(number))

@@ -93,7 +93,7 @@ def test_photo_whose_views_are_spread_evenly_is_found_behind_larger_totals():
 def test_ranking_of_many_photos_alike_ends_after_a_number_of_entries(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(report_state, "MOST_RANKED", 500)
+    monkeypatch.setattr(report_state, "MAX_RANKED", 500)
     gallery = LargeGallery()
     for number in range(2_000):
         gallery.tables.put("views", view_row(number, "total", 20 + number % 7))

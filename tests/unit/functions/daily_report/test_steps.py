@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
-from daily_report.state import MOST_REMOVED, State
+from daily_report.state import MAX_REMOVED, State
 from daily_report.steps import LEASE
 from fakes.large_gallery import LargeGallery, photo, row
 from fakes.stores import NOW, ago, photo_id, refused, steps
@@ -284,11 +284,11 @@ def test_what_is_found_from_both_sides_counts_once():
 
 
 def test_emptied_table_does_not_empty_the_buckets(gallery: LargeGallery):
-    for number in range(MOST_REMOVED + 5):
+    for number in range(MAX_REMOVED + 5):
         key = f"uploads/{photo_id(number)}"
         gallery.buckets.store("uploads-bucket", key, NOW - timedelta(days=2))
     run(gallery)
-    assert report_of(gallery)["orphans"] == {"uploads": MOST_REMOVED, "left": 5}
+    assert report_of(gallery)["orphans"] == {"uploads": MAX_REMOVED, "left": 5}
     assert len(gallery.buckets.keys("uploads-bucket")) == 5
 
 

@@ -61,7 +61,7 @@ DISALLOWED = {
 }
 DISALLOWED_PREFIXES = ("x-amz-cf-", "x-edge-", "proxy-", "x-accel-", "x-amzn-")
 # Quotas of CloudFront: a header's value, and all that is added to an answer.
-MOST_CHARACTERS, MOST_IN_ALL = 1783, 10_240
+MAX_CHARACTERS, MAX_IN_ALL = 1783, 10_240
 
 PHOTO = "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"
 KEY = f"photos/{PHOTO}/7d7ac77c0c54d8b35d70c2670e0b6631/large.webp"
@@ -283,8 +283,8 @@ def test_our_headers_stay_within_cloudfronts_quotas():
         for name, line in values(handler(event("photo_page"), None)).items()
         if name in OURS
     }
-    assert max(map(len, added.values())) <= MOST_CHARACTERS
-    assert sum(len(name) + len(line) for name, line in added.items()) <= MOST_IN_ALL
+    assert max(map(len, added.values())) <= MAX_CHARACTERS
+    assert sum(len(name) + len(line) for name, line in added.items()) <= MAX_IN_ALL
 
 
 IMPORTS = """

@@ -110,7 +110,7 @@ def test_metrics_of_the_report_are_counted():
 
 def test_shares_of_the_report_are_those_of_the_function():
     assert load.PHOTOS_PER_SHARE == shares.PHOTOS_PER_SHARE
-    assert load.MOST_SHARES == shares.MOST_SHARES
+    assert load.MAX_SHARES == shares.MAX_SHARES
     assert load.ROWS_OF_VIEWS == ROWS_OF_VIEWS
     states = json.loads((ROOT / "functions/daily_report/steps.asl.json").read_text())["States"]
     assert states["Shares"]["MaxConcurrency"] == load.SHARES_AT_ONCE

@@ -35,7 +35,9 @@ class RankedPage(msgspec.Struct, frozen=True):
     most_unread: int
 
 
-class _Total(msgspec.Struct, frozen=True):
+class Total(msgspec.Struct, frozen=True):
+    """What is read of a total in the views table."""
+
     views: int
     expires_at: int | None = None  # if the photo is deleted
 
@@ -81,5 +83,5 @@ class Ranking(msgspec.Struct, frozen=True):
         totals = []
         for row in rows:
             with suppress(ValueError):  # the scan of the table counts malformed rows
-                totals.append(from_item(row, _Total))
+                totals.append(from_item(row, Total))
         return sum(total.views for total in totals if total.expires_at is None)

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from daily_report import abandoned
 from daily_report.judging import Judge
-from daily_report.ranking import RANKING, RankedPage, Ranking
+from daily_report.ranking import RANKING, RankedPage, Ranking, Total
 from daily_report.reading import Reader
 from daily_report.reconciliation import REPLICATED, ScannedRecord, is_expired
 from daily_report.repairing import Repairer
@@ -21,7 +21,7 @@ from daily_report.shares import Share, make_shares
 from daily_report.state import Found, Part, State
 from shared.dynamodb import to_item
 from shared.photo_ids import created_at, is_photo_id
-from shared.photos import MEDIA_PREFIX, UPLOAD_PREFIX, Status
+from shared.photos import MEDIA_PREFIX, UPLOAD_PREFIX, Photo, Status
 from shared.view_rows import TOTAL, day_prefix
 
 if TYPE_CHECKING:
@@ -47,6 +47,13 @@ class _ViewRow(msgspec.Struct, frozen=True):
     period: str
     views: int
     expires_at: int | None = None  # a total has it if its photo is deleted
+
+
+# msgspec 0.22 prepares a type when it is first used. If two threads do that at the same time, the
+# process crashes, so the types that the threads below use are prepared here.
+READ_BY_THREADS: Final = (ScannedRecord, Photo, _ViewRow, Total, Found)
+for _type in READ_BY_THREADS:
+    msgspec.json.Decoder(_type)
 
 
 class DailyReport:

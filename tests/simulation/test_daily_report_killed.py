@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import threading
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -210,3 +211,22 @@ def test_complete_catalog_is_restored_with_states_within_the_limit_of_step_funct
     assert findings(report) == {"drift.missing": 5_000}
     assert number > 2
     assert len(list(gallery.tables.items("catalog"))) == 5_000
+
+
+def test_types_that_threads_read_are_prepared_before(monkeypatch: pytest.MonkeyPatch):
+    """msgspec crashes the process if two threads use a type for the first time at once."""
+    read: set[object] = set()
+
+    def noting(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(data: object, type: Any, **options: Any) -> Any:  # noqa: A002 - msgspec's name
+            if threading.current_thread() is not threading.main_thread():
+                read.add(type)
+            return function(data, type=type, **options)
+
+        return call
+
+    monkeypatch.setattr(msgspec, "convert", noting(msgspec.convert))
+    monkeypatch.setattr(msgspec.json, "decode", noting(msgspec.json.decode))
+    gallery = LargeGallery(1_000)
+    make(gallery, step_of(gallery, enough_time), {**EVENT, "photos_per_share": 300})
+    assert read == set(report_steps.READ_BY_THREADS)

@@ -1,4 +1,4 @@
-"""Shares of the tables and buckets, which executions read in parallel.
+"""Shares of the tables and buckets, which child executions read in parallel.
 
 A share has segments of the tables, and the objects of a range of photo ids.
 """

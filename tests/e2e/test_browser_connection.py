@@ -203,9 +203,9 @@ def test_home_page_says_that_the_cloud_is_gone_while_a_photo_is_on_its_way(
         # All requests are refused from the photo's first step on.
         page.route("**/api/photos/*", lambda route: route.abort("connectionrefused"))
         page.locator("#files").set_input_files(
-            {"name": "awaited.jpg", "mimeType": "image/jpeg", "buffer": jpeg(240, 320)}
+            {"name": "unanswered.jpg", "mimeType": "image/jpeg", "buffer": jpeg(240, 320)}
         )
-        row = page.locator("#journeys li", has_text="awaited")
+        row = page.locator("#journeys li", has_text="unanswered")
         expect(row).to_contain_text(sentence)
         expect(row).to_have_attribute("data-state", "uploaded")
         expect(page.locator("#notice")).to_have_text(sentence)

@@ -27,8 +27,9 @@ class Settings(msgspec.Struct, frozen=True):
     media_bucket: str
 
 
-# A call takes 24 s at most (three attempts of 7 s and the pauses). The function's timeout of 60 s
-# leaves enough time to decode the largest photo, and to log and raise before Lambda ends it.
+# A call takes 24 s at most (three attempts of 7 s and the pauses). If one call is so slow, the
+# function's timeout of 60 s leaves enough time to decode the largest photo, to log and to raise.
+# If more calls are, Lambda ends the invocation and repeats the event.
 aws_config = client_config(connect=2, read=5, attempts=3)
 logger = make_logger()  # before the session: libraries are quiet from here on
 session = get_session()

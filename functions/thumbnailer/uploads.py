@@ -5,10 +5,10 @@ lead to the same end state, without orphaned renditions:
 
 - The status of a photo changes from PENDING once, by one conditional write. The upload whose write
   succeeds becomes the photo.
-- An invocation that sees a photo that is not PENDING deletes every rendition that the photo's
-  record does not list. While the photo is PENDING it deletes none: a concurrent invocation may be
-  about to write their keys into the record. The invocation also deletes its own upload, unless the
-  record names it: the upload belongs to a deleted photo, or another upload has become the photo.
+- An invocation that sees a READY photo deletes the renditions that the photo's record does not
+  list. If the photo is FAILED, DELETED or missing, it deletes all renditions. While the photo is
+  PENDING it deletes none: a concurrent invocation may be about to write their keys into the record.
+  It also deletes the upload of its event, unless the photo is READY or FAILED by this upload.
 
 If an invocation crashes after it has stored renditions, Lambda invokes the function again with the
 same event. That invocation settles the photo, or sees that it is settled and deletes what the
@@ -208,7 +208,10 @@ class Thumbnailer(msgspec.Struct, frozen=True):
         )
 
     def _clean_up(self, photo_id: str, upload: UploadedObject, photo: Photo | None) -> UploadResult:
-        """Delete what a photo that is not PENDING does not need: renditions, and this upload."""
+        """Delete the renditions that a settled or missing photo does not need, and this upload.
+
+        The upload that has made the photo READY or FAILED stays.
+        """
         if photo is None:
             self._remove_renditions(photo_id, ())
             self._remove_upload(upload)

@@ -67,8 +67,8 @@ class ViewCounter(msgspec.Struct, frozen=True):
     ) -> CountResult:
         """Count the views that have no receipt.
 
-        A `replay` reads the receipts at once. Usually later views of the same partition keys have
-        been counted since, so that a read without receipts would have to be repeated with them.
+        In a `replay` the first read already includes the receipts. Later views of the same
+        partition keys have usually been counted, so a read without receipts would not be enough.
 
         Once `time_left()` returns 0 seconds or less, no call to AWS begins. The views that are not
         counted by then are in `not_counted`.
@@ -90,7 +90,7 @@ class ViewCounter(msgspec.Struct, frozen=True):
                 try:
                     new = self._count_segment(rest, time_left, replay=replay)
                 except _NotCountedError as error:
-                    # After CHANGED, read again and retry at once.
+                    # Views that are not in `failed` are read and counted again without a pause.
                     failed = {key for key, why in error.reasons.items() if why != CHANGED}
                     result.reasons |= set(error.reasons.values())
                     result.not_counted += [view for view in rest if view.partition_key in failed]

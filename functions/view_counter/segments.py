@@ -10,7 +10,8 @@ The row of the total has `last_sequence`, the highest sequence number that has b
 with a higher one is new: no receipt has to be read for it. The row also has the counts of the
 last hour's minutes (`recent`), so that readers need not read the rows of minutes.
 
-The keys of the index `ranking` are written only when they change, which costs two write units.
+The keys of the index `ranking` are written only when they change. A change costs two write units in
+the index, and the first write costs one.
 """
 
 import functools
@@ -209,7 +210,7 @@ def _padded(sequence: int) -> str:
 
 
 def _receipts(views: Iterable[View]) -> list[bytes]:
-    """A receipt for each `View.run` of a partition key: its first and its last sequence number."""
+    """For each `View.run` of a partition key and minute, the first and last sequence number."""
     runs = (list(run) for _, run in groupby(views, attrgetter("run")))
     return [_octets(run[0].sequence) + _octets(run[-1].sequence) for run in runs]
 

@@ -25,9 +25,9 @@ class View(msgspec.Struct, frozen=True, gc=False):
     """One view of a photo; minutes are numbered from 1970.
 
     `suffix` is the end of its partition key, after the photo id. `run` counts the poison records of
-    the same partition key before the view in the batch. Views with the same `run` can share a
-    receipt, which is a range of sequence numbers: no poison record is within the range. If one was,
-    a redrive after a fix could not count it.
+    the same partition key before the view in the batch. Views of one partition key and one minute
+    can share a receipt if their `run` is the same. A receipt is a range of sequence numbers. A
+    poison record within the range would look counted, and a redrive after a fix would skip it.
 
     A view that is `left_out` repeats an earlier view of the same photo by the same viewer in the
     batch. It gets a receipt and adds nothing to the count.
@@ -148,8 +148,8 @@ def _read(kinesis: Mapping[str, Any]) -> tuple[tuple[str, str], int, str | None]
         raise msgspec.ValidationError(
             "the partition key is malformed, or does not belong to photo_id"
         )
-    # Do not change how the minute is computed: receipts are stored per minute. A batch that failed
-    # in the old release would find no receipts when the new one replays it, and count twice.
+    # Do not change how the minute is computed: receipts are stored per minute. A batch that the old
+    # release has counted in part would find no receipts in the new release, and be counted twice.
     moment = event.viewed_at.timestamp()
     counted = moment if abs(moment - arrived) <= _RETENTION_SECONDS else arrived
     return parts, int(counted // 60), event.viewer

@@ -32,7 +32,7 @@ class Rendition(msgspec.Struct, frozen=True):
 
 
 class Photo(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A row of the photos table.
+    """A photo's record: an item of the photos table.
 
     Times are ISO 8601 UTC with milliseconds. `version` grows by one with every write; replicas
     compare it. `bytes` is the announced size until the photo is READY, then the real size.

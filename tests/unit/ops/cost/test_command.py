@@ -67,6 +67,25 @@ def test_the_committed_comparison_is_current(name: str):
     assert f"below 1 before, {exceeded} now" in drawn
 
 
+def test_internet_scale_stays_within_the_targets_of_cost_and_limits():
+    """A larger bill, or a limit that only another design raises, needs a decision."""
+    internet = estimate("internet")
+    assert internet.bill.usd <= 1_250_000
+    views_by_url = answer(
+        load_scenario("internet"),
+        load_figures({}),
+        load_prices(),
+        parameters={"ViewsApi": "function-url"},
+    )
+    assert views_by_url.bill.usd <= 1_050_000
+    exceeded = [limit for limit in internet.limits if limit.is_exceeded]
+    assert len(exceeded) <= 10
+    assert {limit.quota.raised_by for limit in exceeded} <= {"quota", "parameter"}
+    for limit in internet.limits:
+        assert limit.quota.raised_by != "design" or limit.times >= 3, limit.quota.what
+    assert estimate("million").bill.usd <= 3_300
+
+
 def test_internet_scale_exceeds_limits_and_hobby_does_not(capsys: pytest.CaptureFixture[str]):
     report = as_text(estimate("internet"), load_prices(), load_figures({}))
     assert "does NOT process this traffic" in report

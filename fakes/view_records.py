@@ -12,7 +12,7 @@ from fakes.tables import Tables
 from shared.timestamps import iso_milliseconds
 from shared.view_rows import unpack_minutes
 from view_counter.counting import CountResult, ViewCounter
-from view_counter.segments import period
+from view_counter.segments import minute_period
 from view_counter.view_records import read_batch
 
 NOW = datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC)
@@ -130,9 +130,9 @@ class Counting:
         """Assert that exactly these are counted once, in the totals and in the minutes."""
         views = {view.sequence: view for view in read_batch(records).views}.values()
         assert self.totals == Counter(view.photo_id for view in views)
-        counted = Counter((view.photo_id, period(view.minute)) for view in views)
+        counted = Counter((view.photo_id, minute_period(view.minute)) for view in views)
         assert minutes(self.tables.items(TABLE)) == counted
-        last_hour = period(int(NOW.timestamp()) // 60 - 60)
+        last_hour = minute_period(int(NOW.timestamp()) // 60 - 60)
         assert recent(self.tables.items(TABLE), last_hour) == {
             row: number for row, number in counted.items() if row[1] > last_hour
         }
@@ -152,7 +152,7 @@ def recent(items: Iterable[dict[str, Any]], before: str) -> dict[tuple[str, str]
     found: Counter[tuple[str, str]] = Counter()
     for item in items:
         for minute, views in unpack_minutes(item.get("recent", {"S": ""})["S"]).items():
-            found[item["photo_id"]["S"], period(minute)] += views
+            found[item["photo_id"]["S"], minute_period(minute)] += views
     return {row: views for row, views in found.items() if views and row[1] > before}
 
 

@@ -1,4 +1,4 @@
-"""The catalog rows to write for a batch of changes, and the cache tags to invalidate."""
+"""The catalog rows to write for a batch of stream records, and the cache tags to invalidate."""
 
 import hashlib
 import traceback
@@ -23,10 +23,12 @@ FUNCTION: Final = "catalog_replicator"
 _LOGGED: Final = ("photo_id", "version", "status", "correlation_id")
 
 
-class Change(msgspec.Struct, frozen=True):
-    """A row to write; `position` is its record's sequence number, `changed_at` is in Unix seconds.
+class CatalogWrite(msgspec.Struct, frozen=True):
+    """A row to write to the catalog, and the stream record that it was made from.
 
-    `deleted_tag` is the cache tag of a deleted photo. It is invalidated after the write.
+    `position` is the sequence number of the record. `changed_at` is the time of the photo's change
+    in Unix seconds. `deleted_tag` is the cache tag of a deleted photo: it is invalidated after the
+    write.
     """
 
     position: str
@@ -40,42 +42,42 @@ class _Moment(msgspec.Struct):
     seconds: float = msgspec.field(name="ApproximateCreationDateTime")
 
 
-class _Change(msgspec.Struct, rename="pascal"):
+class _StreamRecord(msgspec.Struct, rename="pascal"):
     sequence_number: str
 
 
-class _StreamRecord(msgspec.Struct):
+class _Record(msgspec.Struct):
     event_name: str = msgspec.field(name="eventName")
-    dynamodb: _Change
+    dynamodb: _StreamRecord
 
 
 class _Batch(msgspec.Struct, rename="pascal"):
-    records: list[_StreamRecord]
+    records: list[_Record]
 
 
-def plan(event: Mapping[str, Any], now: datetime) -> list[Change | Poison]:
-    """The steps that a batch needs, in the order of its records.
+def plan(event: Mapping[str, Any], now: datetime) -> list[CatalogWrite | Poison]:
+    """What to write and what to quarantine for a batch, in the order of its records.
 
     Raises:
         UnexpectedEventError: the event is not a batch of a DynamoDB stream.
         BrokenReleaseError: too many records made the function's own code raise.
     """
     check_event(FUNCTION, "a batch of a DynamoDB stream", event, _Batch)
-    steps: list[Change | Poison] = []
+    steps: list[CatalogWrite | Poison] = []
     unexpected: list[Exception] = []
     for record in event["Records"]:
         # Only the TTL removes a photo's record. The catalog's tombstone has a TTL of its own.
         if record["eventName"] == "REMOVE":
             continue
-        change = record["dynamodb"]
-        position = change["SequenceNumber"]
+        stream_record = record["dynamodb"]
+        position = stream_record["SequenceNumber"]
         try:
-            changed_at = msgspec.convert(change, _Moment).seconds
-            photo = from_item(change.get("NewImage", {}), Photo)
+            changed_at = msgspec.convert(stream_record, _Moment).seconds
+            photo = from_item(stream_record.get("NewImage", {}), Photo)
             row = catalog_row(photo, now)
             if row:
                 tag = photo_tag(photo.photo_id) if photo.status is Status.DELETED else None
-                steps.append(Change(position, changed_at, to_item(row), tag, record))
+                steps.append(CatalogWrite(position, changed_at, to_item(row), tag, record))
         except msgspec.ValidationError as error:
             steps.append(Poison(FUNCTION, position, str(error), record))
         except Exception as error:  # noqa: BLE001
@@ -85,7 +87,7 @@ def plan(event: Mapping[str, Any], now: datetime) -> list[Change | Poison]:
     return steps
 
 
-def log_fields(step: Change | Poison) -> dict[str, str]:
+def log_fields(step: CatalogWrite | Poison) -> dict[str, str]:
     """The log fields of a step: its position, and the attributes in `_LOGGED` of its photo."""
     fields = {"position": step.position}
     image = step.record["dynamodb"].get("NewImage")
@@ -104,7 +106,7 @@ def _text(value: Any) -> str | None:
     return next((text for text in value.values() if isinstance(text, str)), None)
 
 
-def poison_count(event: Mapping[str, Any], steps: list[Change | Poison]) -> dict[str, int]:
+def poison_count(event: Mapping[str, Any], steps: list[CatalogWrite | Poison]) -> dict[str, int]:
     """For a redrive, the number of records that are still poison; empty for a batch of the stream.
 
     `make redrive` keeps a quarantined record that is still poison. It deletes a batch, because the
@@ -115,9 +117,9 @@ def poison_count(event: Mapping[str, Any], steps: list[Change | Poison]) -> dict
     return {"poison": sum(isinstance(step, Poison) for step in steps)}
 
 
-def invalidation_batch(deletions: Sequence[Change]) -> "InvalidationBatchTypeDef":
+def invalidation_batch(deletions: Sequence[CatalogWrite]) -> "InvalidationBatchTypeDef":
     """One request for all deletions; CloudFront ignores a repeated one with the same reference."""
-    paths = sorted({f"#{change.deleted_tag}" for change in deletions})
-    identity = msgspec.json.encode([[change.position for change in deletions], paths])
+    paths = sorted({f"#{deletion.deleted_tag}" for deletion in deletions})
+    identity = msgspec.json.encode([[deletion.position for deletion in deletions], paths])
     reference = hashlib.sha256(identity).hexdigest()
     return {"CallerReference": reference, "Paths": {"Quantity": len(paths), "Items": paths}}

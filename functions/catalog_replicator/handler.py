@@ -11,7 +11,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
-from catalog_replicator.catalog import Change, invalidation_batch, log_fields, plan, poison_count
+from catalog_replicator.catalog import (
+    CatalogWrite,
+    invalidation_batch,
+    log_fields,
+    plan,
+    poison_count,
+)
 from shared.catalog import write_row
 from shared.client_config import client_config
 from shared.clients import make_client
@@ -51,7 +57,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     invalidation_deadline = Deadline(milliseconds_left, LONGEST_CALL)
     metrics.add_metric("RecordsQuarantined", MetricUnit.Count, 0)
     failures: list[dict[str, str]] = []
-    deletions: list[Change] = []
+    deletions: list[CatalogWrite] = []
     longest_lag = 0.0
     steps = plan(event, datetime.now(UTC))
     for step in steps:
@@ -62,7 +68,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             logger.exception("record_failed", extra=log_fields(step))
             failures = [{"itemIdentifier": step.position}]
             break
-        if isinstance(step, Change) and step.deleted_tag:
+        if isinstance(step, CatalogWrite) and step.deleted_tag:
             deletions.append(step)
     if deletions and settings.distribution_id != "none":
         try:
@@ -76,7 +82,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"batchItemFailures": failures} | poison_count(event, steps)
 
 
-def _apply(step: Change | Poison) -> float:
+def _apply(step: CatalogWrite | Poison) -> float:
     """Apply one step; returns the seconds from the photo's change to its row, 0 without a write."""
     lag = 0.0
     if isinstance(step, Poison):
@@ -89,7 +95,7 @@ def _apply(step: Change | Poison) -> float:
     return lag
 
 
-def _invalidate(deletions: list[Change]) -> None:
+def _invalidate(deletions: list[CatalogWrite]) -> None:
     """Invalidate deleted photos, also those whose tombstone an earlier invocation has written.
 
     That invocation may have ended before it came to the invalidation.

@@ -1,4 +1,4 @@
-"""Make the renditions of an uploaded photo, set its record, and report a missing original."""
+"""Make the renditions of an uploaded photo, and report an original that was removed by hand."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -46,7 +46,7 @@ thumbnailer = Thumbnailer(
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: "LambdaContext") -> None:  # noqa: ARG001
-    """Process every record of the event; raise at the end if any of them failed."""
+    """Process every object of the notification; raise at the end if any of them failed."""
     for name in (*UploadOutcome, "OriginalsMissing"):
         metrics.add_metric(name, MetricUnit.Count, 0)
     objects = objects_in(event)
@@ -63,9 +63,10 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> None:  # noqa: A
                 logger.exception("removal_failed" if is_removal else "upload_failed")
                 faults.append((each.key, fault))
     if faults:
-        # The failed-events queue gets the group's message, not its exceptions: list the causes.
+        # The failed-events queue gets the message of this exception group, but not the exceptions
+        # in it. So the message lists them.
         causes = "; ".join(f"{key}: {fault}" for key, fault in faults)
-        message = f"{len(faults)} of {len(objects)} records failed: {causes}"
+        message = f"{len(faults)} of {len(objects)} objects failed: {causes}"
         raise ThumbnailingError(message, [fault for _, fault in faults])
 
 

@@ -42,7 +42,7 @@ CACHE_CONTROL: Final = "public, max-age=31536000, s-maxage=86400, immutable"
 
 
 class ThumbnailingError(ExceptionGroup[Exception]):
-    """The failures of records that may succeed when Lambda repeats the event."""
+    """The failures of an event's objects; they may succeed when Lambda retries the event."""
 
 
 class _UploadGoneError(Exception):
@@ -68,7 +68,7 @@ class UploadResult(msgspec.Struct, frozen=True):
 class Thumbnailer(msgspec.Struct, frozen=True):
     """Processes uploads: from the uploads bucket to the media bucket and the photos table.
 
-    `found` is called with each record that is read, or with None if there is none.
+    `found` is called with each photo that is read from the table, or with None if it is missing.
     """
 
     s3: "S3Client"
@@ -95,8 +95,8 @@ class Thumbnailer(msgspec.Struct, frozen=True):
             data = self._read(upload)
             rendered = render(data)
         except _UploadGoneError:
-            # Perhaps the owner has deleted the photo, and no other event comes for it. So this
-            # invocation deletes the renditions that a crashed one has left.
+            # If the owner has deleted the photo, no other event comes for it. Then this invocation
+            # must delete the renditions that a crashed invocation may have left.
             photo = self._find(photo_id)
             if not _is_pending(photo):
                 return self._clean_up(photo_id, upload, photo)

@@ -31,10 +31,12 @@ if TYPE_CHECKING:
 class CountResult(msgspec.Struct):
     """What became of the views of a batch.
 
-    `new` is the number of views that have got a receipt. `left_out` of these repeat a view of the
-    same photo by the same viewer and add nothing to the totals. `already_counted` is the number of
-    views that had a receipt before. The views in `not_counted` have none and must be delivered
-    again. `reasons` has the codes of all transactions that failed.
+    Each view is in one of three places. `new` counts the views to which a transaction of this
+    invocation gave a receipt. `already_counted` counts the views that had a receipt before.
+    `not_counted` lists the views without a receipt: they must be delivered again.
+
+    `left_out` is the part of `new` that adds nothing to the totals (see `View.left_out`).
+    `reasons` has the error codes of all transactions that failed.
     """
 
     not_counted: list[View]

@@ -61,7 +61,7 @@ def cut(views: Iterable[View]) -> Iterator[list[View]]:
         total = (view.photo_id, view.suffix)
         minute = (total, view.minute)
         if minute not in keys:
-            new_keys = {minute, total} - keys  # a row each
+            new_keys = {minute, total} - keys  # each is a row of the views table
             if len(keys) + len(new_keys) > _MAX_ROWS:
                 yield segment
                 segment, keys = [], set()
@@ -74,10 +74,10 @@ def cut(views: Iterable[View]) -> Iterator[list[View]]:
 def transaction(table: str, segment: Iterable[View], now: datetime, seen: Rows) -> list[Action]:
     """The actions of the transaction that counts a segment, all of its views or none.
 
-    `seen` has the rows as they were read: the total of each partition key, and no receipt for any
-    of these views. The transaction fails if one of these totals has changed since then, unless a
-    tombstone has replaced it. The tombstone then gets the views and keeps its TTL; the totals of
-    deleted photos are never shown.
+    None of the views may have a receipt (see `without_receipt`). `seen` has the total of each of
+    their partition keys as it was read. The transaction fails if one of these totals has changed
+    since then, unless a tombstone has replaced it. The tombstone then gets the views and keeps its
+    TTL; the totals of deleted photos are never shown.
     """
     by_key: dict[tuple[str, str], dict[int, list[View]]] = defaultdict(lambda: defaultdict(list))
     for view in segment:
@@ -142,13 +142,16 @@ def reads(table: str, segment: Iterable[View], *, with_receipts: bool) -> list[A
 
 
 def may_have_receipts(segment: Iterable[View], seen: Rows) -> bool:
-    """Whether one of the views may be counted already, by the totals among the rows in `seen`."""
+    """Whether one of the views may have been counted before; then its receipt must be looked for.
+
+    This is so if its sequence number is not above `last_sequence` of its total in `seen`.
+    """
     last = {row: total["last_sequence"]["S"] for row, total in seen.items() if "version" in total}
     return any(_padded(view.sequence) <= last.get(_total_row(view), "") for view in segment)
 
 
 def without_receipt(segment: Iterable[View], seen: Rows) -> list[View]:
-    """The views without a receipt: they have not been counted."""
+    """The views that have no receipt in `seen`: they have not been counted."""
 
     def is_covered(view: View) -> bool:
         row = seen.get(_minute_row(view), {"receipts": {"BS": ()}})
@@ -161,8 +164,8 @@ def without_receipt(segment: Iterable[View], seen: Rows) -> list[View]:
 
 
 @functools.lru_cache(maxsize=1024)
-def period(minute: int) -> str:
-    """The sort key of a minute's row, without suffix; minutes are numbered from 1970."""
+def minute_period(minute: int) -> str:
+    """The sort key `period` of a minute's row, without suffix; minutes are numbered from 1970."""
     return minute_key(datetime.fromtimestamp(minute * 60, UTC))
 
 
@@ -171,7 +174,7 @@ def _total_row(view: View) -> tuple[str, str]:
 
 
 def _minute_row(view: View) -> tuple[str, str]:
-    return view.photo_id, period(view.minute) + view.suffix
+    return view.photo_id, minute_period(view.minute) + view.suffix
 
 
 def _update(

@@ -24,10 +24,11 @@ _POISON: Final = (binascii.Error, msgspec.MsgspecError, RecursionError, UnicodeD
 class View(msgspec.Struct, frozen=True, gc=False):
     """One view of a photo; minutes are numbered from 1970.
 
-    `suffix` is the end of its partition key, after the photo id. `run` counts the poison records of
-    the same partition key before the view in the batch. Views of one partition key and one minute
-    can share a receipt if their `run` is the same. A receipt is a range of sequence numbers. A
-    poison record within the range would look counted, and a redrive after a fix would skip it.
+    `suffix` is the part of its partition key after the photo id. `run` is the number of poison
+    records of the same partition key that precede the view in the batch. Views of one partition key
+    and one minute share a receipt if their `run` is the same: a receipt is a range of sequence
+    numbers, and a poison record within the range would look counted, so that a redrive after a fix
+    would skip it.
 
     A view that is `left_out` repeats an earlier view of the same photo by the same viewer in the
     batch. It gets a receipt and adds nothing to the count.
@@ -148,14 +149,16 @@ def _read(kinesis: Mapping[str, Any]) -> tuple[tuple[str, str], int, str | None]
         raise msgspec.ValidationError(
             "the partition key is malformed, or does not belong to photo_id"
         )
+    # The producer sets `viewed_at`. If it is more than a day from the arrival of the record, its
+    # clock is taken to be wrong.
     # Do not change how the minute is computed: receipts are stored per minute. A batch that the old
     # release has counted in part would find no receipts in the new release, and be counted twice.
-    moment = event.viewed_at.timestamp()
-    counted = moment if abs(moment - arrived) <= _RETENTION_SECONDS else arrived
-    return parts, int(counted // 60), event.viewer
+    viewed = event.viewed_at.timestamp()
+    moment = viewed if abs(viewed - arrived) <= _RETENTION_SECONDS else arrived
+    return parts, int(moment // 60), event.viewer
 
 
-@functools.lru_cache(maxsize=1024)  # a batch repeats its photos
+@functools.lru_cache(maxsize=1024)  # many records of a batch have the same partition key
 def _parts(partition_key: str) -> tuple[str, str] | None:
     """The photo id and the suffix of a partition key; None if one of them is malformed."""
     photo_id, suffix = split_key(partition_key)

@@ -84,7 +84,7 @@ def receipts_by_photo(function: Function, patch: pytest.MonkeyPatch) -> None:
     """All partition keys of a photo share the rows of minutes, and so their receipts."""
     segments = function.part("segments")
     patch.setattr(
-        segments, "_minute_row", lambda view: (view.photo_id, segments.period(view.minute))
+        segments, "_minute_row", lambda view: (view.photo_id, segments.minute_period(view.minute))
     )
 
 

@@ -88,8 +88,8 @@ def test_requests_that_changed_the_photo_have_their_first_and_last_line():
 
 
 def test_line_of_the_runtime_has_the_error_and_no_api_request():
-    raised = line(0, level="ERROR", errorMessage="1 of 1 records failed", requestId="invocation")
-    assert raised.message == "1 of 1 records failed"
+    raised = line(0, level="ERROR", errorMessage="1 of 1 objects failed", requestId="invocation")
+    assert raised.message == "1 of 1 objects failed"
     assert requests([raised]) == {}
     assert requests([line(0, correlation_id="one")]) == {"one": (NOON, NOON)}
 

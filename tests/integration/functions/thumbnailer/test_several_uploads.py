@@ -40,7 +40,7 @@ def test_faulty_upload_is_raised_after_its_neighbour_is_done(
     monkeypatch.setattr(uploads_module, "render", lambda data: (next(outcomes)(), render(data))[1])
 
     with pytest.raises(
-        ExceptionGroup, match=f"1 of 2 records failed: uploads/{photo_ids[0]}: "
+        ExceptionGroup, match=f"1 of 2 objects failed: uploads/{photo_ids[0]}: "
     ) as raised:
         invoke(event)
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from catalog_replicator import catalog
-from catalog_replicator.catalog import Change, log_fields, plan
+from catalog_replicator.catalog import CatalogWrite, log_fields, plan
 from shared.catalog import catalog_row
 from shared.dynamodb import from_item, to_item
 from shared.events import UnexpectedEventError
@@ -98,25 +98,25 @@ def test_every_attribute_of_a_photo_is_public_or_known_to_be_private():
     )
 
 
-def test_event_of_a_ready_photo_is_a_change_at_its_place_and_time():
-    [change] = plan(event("photo_ready"), NOW)
-    assert isinstance(change, Change)
+def test_event_of_a_ready_photo_becomes_a_write_with_its_position_and_time():
+    [write] = plan(event("photo_ready"), NOW)
+    assert isinstance(write, CatalogWrite)
     [record] = event("photo_ready")["Records"]
-    assert change.position == record["dynamodb"]["SequenceNumber"]
-    assert change.changed_at == record["dynamodb"]["ApproximateCreationDateTime"]
+    assert write.position == record["dynamodb"]["SequenceNumber"]
+    assert write.changed_at == record["dynamodb"]["ApproximateCreationDateTime"]
     photo = from_item(record["dynamodb"]["NewImage"], Photo)
-    assert change.row == to_item(catalog_row(photo, NOW) or {})
+    assert write.row == to_item(catalog_row(photo, NOW) or {})
 
 
 def test_event_of_a_deleted_photo_is_a_tombstone():
-    [change] = plan(event("photo_deleted"), NOW)
-    assert isinstance(change, Change)
-    assert change.row["status"] == {"S": "DELETED"}
-    assert "feed" not in change.row
+    [write] = plan(event("photo_deleted"), NOW)
+    assert isinstance(write, CatalogWrite)
+    assert write.row["status"] == {"S": "DELETED"}
+    assert "feed" not in write.row
 
 
 @pytest.mark.parametrize("name", ["photo_created", "photo_expired"])
-def test_event_without_a_public_change_has_no_step(name: str):
+def test_event_without_a_public_change_writes_nothing(name: str):
     assert plan(event(name), NOW) == []
 
 
@@ -124,13 +124,13 @@ def test_removal_by_a_person_is_ignored_like_one_by_ttl():
     assert plan(batch({}, name="REMOVE"), NOW) == []
 
 
-def test_changes_keep_the_order_of_their_records():
+def test_writes_keep_the_order_of_their_records():
     versions = [3, 1, 2, 5, 4]
     images = [to_item(msgspec.structs.replace(READY, version=version)) for version in versions]
     steps = plan(batch(*images), NOW)
     assert [step.position for step in steps] == ["0", "1", "2", "3", "4"]
-    changes = [step for step in steps if isinstance(step, Change)]
-    assert [change.row["version"]["N"] for change in changes] == ["3", "1", "2", "5", "4"]
+    writes = [step for step in steps if isinstance(step, CatalogWrite)]
+    assert [write.row["version"]["N"] for write in writes] == ["3", "1", "2", "5", "4"]
 
 
 def test_image_that_is_not_a_photo_is_poison_and_kept_whole():
@@ -161,7 +161,7 @@ def test_image_that_is_not_a_photo_is_poison_and_kept_whole():
 )
 def test_unreadable_image_is_poison_and_its_neighbours_are_not(image: dict[str, Any]):
     steps = plan(batch(to_item(READY), image, to_item(READY)), NOW)
-    assert [type(step) for step in steps] == [Change, Poison, Change]
+    assert [type(step) for step in steps] == [CatalogWrite, Poison, CatalogWrite]
 
 
 def test_many_images_that_are_no_photos_are_all_poison():
@@ -179,7 +179,7 @@ def test_record_on_which_our_own_code_raises_is_poison_with_its_traceback(
     monkeypatch.setattr(catalog, "catalog_row", raise_on_version_3)
     images = [to_item(msgspec.structs.replace(READY, version=version)) for version in (2, 3, 4)]
     steps = plan(batch(*images), NOW)
-    assert [type(step) for step in steps] == [Change, Poison, Change]
+    assert [type(step) for step in steps] == [CatalogWrite, Poison, CatalogWrite]
     [poison] = [step for step in steps if isinstance(step, Poison)]
     assert "raise_on_version_3" in poison.reason
     assert "KeyError: 'a mistake of ours'" in poison.reason
@@ -214,7 +214,7 @@ def test_record_without_its_time_is_poison_alone(moment: Any):
     if moment is None:
         del records[1]["dynamodb"]["ApproximateCreationDateTime"]
     steps = plan({"Records": records}, NOW)
-    assert [type(step) for step in steps] == [Change, Poison, Change]
+    assert [type(step) for step in steps] == [CatalogWrite, Poison, CatalogWrite]
     [poison] = [step for step in steps if isinstance(step, Poison)]
     assert "ApproximateCreationDateTime" in poison.reason
     assert log_fields(poison)["position"] == "1"
@@ -234,14 +234,14 @@ def test_record_without_its_time_is_poison_alone(moment: Any):
 )
 def test_many_records_of_another_type_are_poison_and_not_a_broken_release(image: Any):
     steps = plan(batch(to_item(READY), *[image] * 20), NOW)
-    assert [type(step) for step in steps] == [Change] + [Poison] * 20
+    assert [type(step) for step in steps] == [CatalogWrite] + [Poison] * 20
     assert log_fields(steps[1])["position"] == "1"
 
 
 @pytest.mark.parametrize("value", [{"B": "aGk="}, {"BS": ["aGk="]}, {"N": "1.5"}, {"X": 1}, None])
 def test_foreign_attribute_is_ignored_whatever_its_type(value: Any):
     [step] = plan(batch({**to_item(READY), "of_another_tool": value}), NOW)
-    assert isinstance(step, Change)
+    assert isinstance(step, CatalogWrite)
     assert "of_another_tool" not in step.row
 
 

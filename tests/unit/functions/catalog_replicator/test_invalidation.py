@@ -3,7 +3,7 @@ from typing import Any
 
 import msgspec
 
-from catalog_replicator.catalog import Change, invalidation_batch, plan
+from catalog_replicator.catalog import CatalogWrite, invalidation_batch, plan
 from shared.dynamodb import to_item
 from shared.photos import Photo, Status
 from tests.support.photo_stream import PhotosTable, batch
@@ -19,38 +19,38 @@ def deletion(photo_id: str, **values: Any) -> tuple[dict[str, Any], Photo]:
     return photos.delete(photo_id, **values), photos.rows[photo_id]
 
 
-def changes(*records: dict[str, Any]) -> list[Change]:
-    return [step for step in plan(batch(list(records)), NOW) if isinstance(step, Change)]
+def writes(*records: dict[str, Any]) -> list[CatalogWrite]:
+    return [step for step in plan(batch(list(records)), NOW) if isinstance(step, CatalogWrite)]
 
 
 def test_photo_that_is_not_deleted_is_not_invalidated():
     photos = PhotosTable()
     created, ready = photos.create("a"), photos.settle("a")
-    [change] = changes(created, ready)
-    assert change.deleted_tag is None
+    [write] = writes(created, ready)
+    assert write.deleted_tag is None
 
 
 def test_photo_that_was_never_ready_is_invalidated_too():
     photos = PhotosTable()
     photos.create("a")
-    [change] = changes(photos.delete("a"))
-    assert change.deleted_tag == "photo-a"
+    [write] = writes(photos.delete("a"))
+    assert write.deleted_tag == "photo-a"
 
 
 def test_old_image_that_cannot_be_read_does_not_prevent_the_invalidation():
     record, _ = deletion("a")
     record["dynamodb"]["OldImage"] |= {"version": {"S": "two"}, "renditions": {"L": []}}
-    [change] = changes(record)
-    assert change.deleted_tag == "photo-a"
+    [write] = writes(record)
+    assert write.deleted_tag == "photo-a"
 
 
 def test_tag_has_only_characters_that_cloudfront_accepts():
-    with_other_characters = changes(deletion("a-1ü, *")[0])
+    with_other_characters = writes(deletion("a-1ü, *")[0])
     assert invalidation_batch(with_other_characters)["Paths"]["Items"] == ["#photo-a-1____"]
 
 
 def test_one_request_is_for_all_deletions():
-    request = invalidation_batch(changes(deletion("a")[0], deletion("b")[0]))
+    request = invalidation_batch(writes(deletion("a")[0], deletion("b")[0]))
     assert request["Paths"] == {"Quantity": 2, "Items": ["#photo-a", "#photo-b"]}
 
 
@@ -60,7 +60,7 @@ def test_same_records_make_the_same_request_and_other_records_a_new_one():
     again = deletion("a")[0]
     again["dynamodb"]["SequenceNumber"] += "1"  # as if the table had been restored
     requests = [
-        invalidation_batch(changes(*records))
+        invalidation_batch(writes(*records))
         for records in ([first], [first], [second], [first, second], [again])
     ]
     references = [request["CallerReference"] for request in requests]
@@ -69,15 +69,15 @@ def test_same_records_make_the_same_request_and_other_records_a_new_one():
 
 
 def test_request_of_another_release_for_the_same_records_has_another_reference():
-    [change] = changes(deletion("a")[0])
-    other = msgspec.structs.replace(change, deleted_tag="a")
-    references = [invalidation_batch([each])["CallerReference"] for each in (change, other)]
+    [write] = writes(deletion("a")[0])
+    other = msgspec.structs.replace(write, deleted_tag="a")
+    references = [invalidation_batch([each])["CallerReference"] for each in (write, other)]
     assert references[0] != references[1]
 
 
 def test_tombstone_shows_no_renditions():
     record, photo = deletion("a")
     assert photo.status is Status.DELETED
-    [change] = changes(record)
-    assert change.row.keys() == {"photo_id", "version", "status", "expires_at", "replicated_at"}
-    assert change.row["version"] == to_item({"version": 3})["version"]
+    [write] = writes(record)
+    assert write.row.keys() == {"photo_id", "version", "status", "expires_at", "replicated_at"}
+    assert write.row["version"] == to_item({"version": 3})["version"]

@@ -9,7 +9,7 @@ from view_counter.segments import (
     RECEIPT_LIFETIME_SECONDS,
     cut,
     may_have_receipts,
-    period,
+    minute_period,
     refusals,
     transaction,
 )
@@ -196,5 +196,5 @@ def test_minutes_expire_and_totals_do_not():
 
 
 def test_period_sorts_before_total_and_by_time():
-    assert period(MINUTE) == "minute#2026-11-20T12:34Z"
-    assert period(MINUTE) < period(MINUTE + 1) < "total"
+    assert minute_period(MINUTE) == "minute#2026-11-20T12:34Z"
+    assert minute_period(MINUTE) < minute_period(MINUTE + 1) < "total"

@@ -83,7 +83,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _apply(step: CatalogWrite | Poison) -> float:
-    """Apply one step; returns the seconds from the photo's change to its row, 0 without a write."""
+    """Apply one step; returns the seconds between the photo's change and the write of its row.
+
+    Without a write it returns 0.
+    """
     lag = 0.0
     if isinstance(step, Poison):
         quarantine(s3, settings.failed_batches_bucket, step)

@@ -1,4 +1,4 @@
-"""Make the renditions of an uploaded photo, and report an original that was removed by hand."""
+"""Make the renditions of an uploaded photo, and report a READY photo without its original."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -60,7 +60,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> None:  # noqa: A
                     _process_upload(each)
             except Exception as fault:
                 is_removal = isinstance(each, RemovedObject)
-                logger.exception("removal_failed" if is_removal else "upload_failed")
+                logger.exception("removal_check_failed" if is_removal else "upload_failed")
                 faults.append((each.key, fault))
     if faults:
         # The failed-events queue gets the message of this exception group, but not the exceptions

@@ -67,7 +67,7 @@ def render(data: bytes) -> RenderedPhoto:
 
 
 def scale(photo: DecodedPhoto) -> dict[str, Image.Image]:
-    """The renditions as pixels: upright, in sRGB, RGB or RGBA, without metadata.
+    """The renditions as pixels: upright, in sRGB (mode RGB or RGBA), without metadata.
 
     Colours and orientation are applied after the first reduction, to fewer pixels.
     """
@@ -75,10 +75,10 @@ def scale(photo: DecodedPhoto) -> dict[str, Image.Image]:
     size = fit(photo.size, RENDITION_SIZES[name])
     image = photo.image
     if image.size != size:
-        # LANCZOS sharpens what averaging has blurred. For other images it takes longer, and
-        # BICUBIC is good enough.
-        sharper = Image.Resampling.LANCZOS if photo.is_averaged else Image.Resampling.BICUBIC
-        image = image.resize(size, sharper, (0, 0, *photo.extent))
+        # LANCZOS sharpens what averaging has blurred. Without averaging, BICUBIC is good enough and
+        # takes less time.
+        resampling = Image.Resampling.LANCZOS if photo.is_averaged else Image.Resampling.BICUBIC
+        image = image.resize(size, resampling, (0, 0, *photo.extent))
     image = to_srgb(image, photo.icc_profile)
     if photo.orientation in _TURNS:
         image = image.transpose(_TURNS[photo.orientation])

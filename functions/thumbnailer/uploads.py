@@ -6,9 +6,10 @@ lead to the same end state, without orphaned renditions:
 - The status of a photo changes from PENDING once, by one conditional write. The upload whose write
   succeeds becomes the photo.
 - An invocation that sees a READY photo deletes the renditions that the photo's record does not
-  list. If the photo is FAILED, DELETED or missing, it deletes all renditions. While the photo is
-  PENDING it deletes none: a concurrent invocation may be about to write their keys into the record.
-  It also deletes the upload of its event, unless the photo is READY or FAILED by this upload.
+  list. If the photo is FAILED, DELETED or missing, it deletes all renditions. In each of these
+  cases it also deletes the upload of its event, unless this upload has made the photo READY or
+  FAILED. While the photo is PENDING it deletes nothing: a concurrent invocation may be about to
+  write the keys of its renditions into the record.
 
 If an invocation crashes after it has stored renditions, Lambda invokes the function again with the
 same event. That invocation settles the photo, or sees that it is settled and deletes what the
@@ -95,8 +96,8 @@ class Thumbnailer(msgspec.Struct, frozen=True):
             data = self._read(upload)
             rendered = render(data)
         except _UploadGoneError:
-            # If the owner has deleted the photo, no other event comes for it. Then this invocation
-            # must delete the renditions that a crashed invocation may have left.
+            # If the owner has deleted the photo, no event of a newer upload comes for it. Then this
+            # invocation must delete the renditions that a crashed invocation may have left.
             photo = self._find(photo_id)
             if not _is_pending(photo):
                 return self._clean_up(photo_id, upload, photo)

@@ -92,7 +92,7 @@ class ViewCounter(msgspec.Struct, frozen=True):
                 try:
                     new = self._count_segment(rest, time_left, replay=replay)
                 except _NotCountedError as error:
-                    # Views that are not in `failed` are read and counted again without a pause.
+                    # The other partition keys are tried again at once, without a pause.
                     failed = {key for key, why in error.reasons.items() if why != CHANGED}
                     result.reasons |= set(error.reasons.values())
                     result.not_counted += [view for view in rest if view.partition_key in failed]

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 # An allow list: a new attribute of photos stays private until it is added here, and to PublicPhoto
 # in functions/gallery_api/models.py.
 _IDENTITY: Final = ("photo_id", "version", "status")
-_AS_ANNOUNCED: Final = ("title", "content_type", "bytes", "created_at")
-_AS_FOUND: Final = ("width", "height", "color", "renditions", "uploaded_at", "ready_at")
+_OF_CREATION: Final = ("title", "created_at")
+_OF_UPLOAD: Final = ("content_type", "bytes", "width", "height", "color", "uploaded_at")
+_OF_RENDITIONS: Final = ("renditions", "ready_at")
 _ATTRIBUTES: Final = {
-    Status.READY: (*_IDENTITY, *_AS_ANNOUNCED, *_AS_FOUND),
+    Status.READY: (*_IDENTITY, *_OF_CREATION, *_OF_UPLOAD, *_OF_RENDITIONS),
     Status.DELETED: (*_IDENTITY, "expires_at"),
 }
 

@@ -110,7 +110,7 @@ def test_refused_check_is_raised_and_the_retry_reports(
     event = uploads.remove_original(ready)
     with at("before-call.s3.HeadObject", raising(refusal("403"))), pytest.raises(ExceptionGroup):
         invoke(event)
-    assert output().log[-1]["message"] == "removal_failed"
+    assert output().log[-1]["message"] == "removal_check_failed"
     invoke(event)
     assert output().count("OriginalsMissing") == 1
 

@@ -27,7 +27,7 @@ from results import exit_status, print_table, verdict
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "functions"), str(ROOT / "layers")]
 
-from daily_report.reading import Reader  # noqa: E402 - only now are they found
+from daily_report.reading import Storage  # noqa: E402 - only now are they found
 from daily_report.reconciliation import ScannedRecord  # noqa: E402
 from daily_report.state import State  # noqa: E402
 from fakes.large_gallery import LargeGallery  # noqa: E402
@@ -147,13 +147,13 @@ def calls(runs: int = 30) -> dict[str, float]:
     batches = client("dynamodb", json.dumps(batch).encode())
     return {
         "200 records, scanned": cpu_ms(
-            lambda: Reader(scans, s3).scan("photos", "0/4", "", ScannedRecord), runs
+            lambda: Storage(scans, s3).scan("photos", "0/4", "", ScannedRecord), runs
         ),
         "100 records, by key": cpu_ms(
-            lambda: Reader(batches, s3).get("photos", ids, Photo, consistent=False), runs
+            lambda: Storage(batches, s3).get("photos", ids, Photo, consistent=False), runs
         ),
         "1,000 keys, listed": cpu_ms(
-            lambda: Reader(scans, s3).list_objects("media", "photos/", ""), runs
+            lambda: Storage(scans, s3).list_objects("media", "photos/", ""), runs
         ),
     }
 

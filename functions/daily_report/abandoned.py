@@ -1,4 +1,4 @@
-"""Photos without an upload, uploads without a photo, and objects that no record needs."""
+"""Photos that stay PENDING, and objects that no record needs."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,7 +23,7 @@ class AbandonedOutcome(StrEnum):
 
 
 def is_abandoned(photo: ScannedRecord | Photo, now: datetime) -> bool:
-    """Whether the photo has waited for its upload longer than `ABANDONED_AFTER`."""
+    """Whether the photo has been PENDING for longer than `ABANDONED_AFTER`."""
     since = iso_milliseconds(now - ABANDONED_AFTER)
     return photo.status is Status.PENDING and "" < photo.created_at < since
 
@@ -33,8 +33,8 @@ def outcome(
 ) -> AbandonedOutcome | None:
     """What happens to an abandoned photo; None while its upload is recent.
 
-    An upload whose event is sent again counts as recent again. If that has not helped for
-    `GIVEN_UP_AFTER`, the photo is stuck, and an operator must look at it.
+    An upload whose event is sent again is recent again. If a photo with an upload is still PENDING
+    `GIVEN_UP_AFTER` its creation, it is stuck: an operator must look at it.
     """
     if uploaded_at is None:
         return AbandonedOutcome.FAILED
@@ -43,7 +43,7 @@ def outcome(
     return AbandonedOutcome.RESENT if uploaded_at < now - EVENT_LIFETIME else None
 
 
-def owner_of(key: str) -> str | None:
+def photo_id_of(key: str) -> str | None:
     """The photo that an upload or rendition belongs to; None for a key of another form."""
     match key.split("/"):
         case ["uploads", photo_id] | ["photos", photo_id, _, _] if photo_id:

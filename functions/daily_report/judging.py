@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from daily_report import abandoned
-from daily_report.reading import Reader
+from daily_report.reading import Storage
 from daily_report.reconciliation import ScannedRecord, drift, is_counted_for
 from daily_report.settings import Settings
 from daily_report.state import Finding
@@ -30,14 +30,13 @@ class Discrepancy(msgspec.Struct, frozen=True):
 class Judge(msgspec.Struct, frozen=True):
     """Judges photos and objects as of `now`, the start of the execution."""
 
-    reader: Reader
+    storage: Storage
     settings: Settings
 
     def findings(self, unpaired: Mapping[str, Container[str]], now: datetime) -> list[Finding]:
         """What is wrong with these photos, confirmed by consistent reads.
 
-        The values are the tables whose records have found no counterpart.
-
+        `unpaired` has, by photo id, the tables whose record of the photo has no counterpart.
         Eventually consistent reads come first: they cost half, and nearly all photos are right.
         """
         suspects = [each.photo_id for each in self.discrepancies(unpaired, now, consistent=False)]
@@ -57,10 +56,10 @@ class Judge(msgspec.Struct, frozen=True):
         """
         ids = list(photo_ids)
         # The rows first: a row that is read before its photo cannot be newer.
-        rows = self.reader.get(
+        rows = self.storage.get(
             self.settings.catalog_table, ids, ScannedRecord, consistent=consistent
         )
-        photos = self.reader.get(self.settings.photos_table, ids, Photo, consistent=consistent)
+        photos = self.storage.get(self.settings.photos_table, ids, Photo, consistent=consistent)
         malformed = rows.malformed_ids | photos.malformed_ids
         for photo_id in ids:
             if photo_id in malformed:
@@ -70,7 +69,9 @@ class Judge(msgspec.Struct, frozen=True):
             if difference:
                 yield Discrepancy(difference, photo_id, photo, row, None)
             elif photo and abandoned.is_abandoned(photo, now):
-                upload = self.reader.head_object(self.settings.uploads_bucket, upload_key(photo_id))
+                upload = self.storage.head_object(
+                    self.settings.uploads_bucket, upload_key(photo_id)
+                )
                 uploaded_at = upload["LastModified"] if upload else None
                 outcome = abandoned.outcome(photo, uploaded_at, now)
                 if outcome:
@@ -78,17 +79,17 @@ class Judge(msgspec.Struct, frozen=True):
 
     def orphans(self, keys: Iterable[str], *, consistent: bool) -> list[str]:
         """The keys of objects that no record needs."""
-        owners: dict[str, str] = {}
+        photo_ids: dict[str, str] = {}
         for key in keys:
-            photo_id = abandoned.owner_of(key)
+            photo_id = abandoned.photo_id_of(key)
             if photo_id:
-                owners[key] = photo_id
-        photos = self.reader.get(
-            self.settings.photos_table, set(owners.values()), Photo, consistent=consistent
+                photo_ids[key] = photo_id
+        photos = self.storage.get(
+            self.settings.photos_table, set(photo_ids.values()), Photo, consistent=consistent
         )
         return [
             key
-            for key, photo_id in owners.items()
+            for key, photo_id in photo_ids.items()
             if photo_id not in photos.malformed_ids
             and abandoned.is_orphan(key, photos.found.get(photo_id))
         ]

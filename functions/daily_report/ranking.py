@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 RANKING: Final = "ranking"
 RANK_GROUPS: Final = "0123456789abcdef"  # the last digits of photo ids
-PAGE_SIZE: Final = 20  # each photo's totals are one more call, and a page is read without a pause
+PAGE_SIZE: Final = 20  # the time left is not checked within a page, and each photo is one more call
 
 
 class RankedPage(msgspec.Struct, frozen=True):
     """A page of a rank group: the number of its totals, and the views of their photos.
 
-    `next_position` is where the next page begins, None after the last one. A photo of which no
-    total has been read until there has at most `most_unread` views.
+    `next_position` is where the next page begins, None after the last one. If no total of a photo
+    comes before `next_position`, the photo has at most `most_unread` views.
     """
 
     entries: int

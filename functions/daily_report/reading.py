@@ -42,8 +42,8 @@ class Records[T](msgspec.Struct, frozen=True):
     malformed_ids: set[str]
 
 
-class Reader(msgspec.Struct, frozen=True):
-    """Reads that change nothing; each may raise BotoCoreError or ClientError."""
+class Storage(msgspec.Struct, frozen=True):
+    """Reads of tables and buckets; each may raise BotoCoreError or ClientError."""
 
     dynamodb: "DynamoDBClient"
     s3: "S3Client"

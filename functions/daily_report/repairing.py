@@ -53,7 +53,7 @@ class Repairer(msgspec.Struct, frozen=True):
         bucket = settings.uploads_bucket if is_upload else settings.media_bucket
         if self.judge.orphans([key], consistent=True):
             self.s3.delete_object(Bucket=bucket, Key=key)
-            photo_id = abandoned.owner_of(key)
+            photo_id = abandoned.photo_id_of(key)
             self.log("finding_repaired", finding=name, photo_id=photo_id, key=key)
 
     def _repair(self, found: Discrepancy) -> None:

@@ -15,7 +15,7 @@ from shared.photos import MEDIA_PREFIX, UPLOAD_PREFIX
 
 PHOTOS_PER_SHARE: Final = 1_000_000
 MAX_SHARES: Final = 1000  # their list stays below the 256 KB of Step Functions
-_SEGMENTS: Final = 4  # of a table, each with a reader of its own
+_SEGMENTS: Final = 4  # of each table in one share
 
 type Positions = dict[str, str]  # where to continue, by table or listing that has not ended
 
@@ -29,7 +29,11 @@ class Share(msgspec.Struct, frozen=True):
     end_id: str | None = None
 
     def readers(self, phase: str) -> dict[str, Positions]:
-        """The readers of a phase, and where each begins."""
+        """The readers of a phase by name, and the positions where each begins.
+
+        Each reader is run in a thread of its own. It reads a segment, such as `2/4`, of one table
+        or of two, or a listing of a bucket, such as `uploads`.
+        """
         first = self.number * _SEGMENTS
         segments = [f"{first + at}/{self.total * _SEGMENTS}" for at in range(_SEGMENTS)]
         if phase == "photos":
@@ -52,7 +56,10 @@ class Share(msgspec.Struct, frozen=True):
 
 
 def make_shares(photos: int, per_share: int, oldest: datetime, newest: datetime) -> list[Share]:
-    """As many shares as this number of photos needs; their ids divide the time evenly."""
+    """As many shares as this number of photos needs; none if one execution can read them.
+
+    Ids of photos begin with their time. The shares divide that from `oldest` to `newest` evenly.
+    """
     total = min(MAX_SHARES, math.ceil(photos / per_share))
     if total <= 1:
         return []

@@ -15,6 +15,8 @@ from daily_report.shares import PHOTOS_PER_SHARE, Positions, Share
 MOST_VIEWED: Final = 10
 MAX_RANKED: Final = 10_000
 """Entries after which the ranking ends incomplete; a billion views a day need about 400."""
+_REPAIRED: Final = ("drift.", "abandoned.resent", "abandoned.failed", "orphans.")
+"""How the names of findings begin that a later step repairs. Others are only counted."""
 MAX_REMOVED: Final = 1000  # of a kind, in a share: an emptied table must not empty the buckets
 _EXAMPLES: Final = 20
 
@@ -24,7 +26,7 @@ type Finding = tuple[str, str]  # the name that it is counted under; a photo's i
 _NEXT: Final = {"begin": "photos", "photos": "views", "views": "objects"}
 
 
-class Part(msgspec.Struct):
+class Progress(msgspec.Struct):
     """What one reader has read in one step."""
 
     positions: Positions
@@ -49,7 +51,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """The execution of the state machine. Every step judges as of its start."""
+    """The execution of the state machine; each step judges as of `started_at`."""
 
     execution: str
     started_at: Time
@@ -58,8 +60,9 @@ class Run(msgspec.Struct, frozen=True):
 class State(msgspec.Struct):
     """The state of an execution; its size does not depend on the size of the tables.
 
-    A step repairs only what an earlier step has found and counted. A step that is killed and
-    repeated finds what is repaired already, so each finding is counted exactly once.
+    A step repairs only what an earlier step has found and counted. A step that is killed is
+    repeated from the state that it began with: what it had counted is lost, and what it had
+    repaired is still counted, because the earlier step counted it. So each finding is counted once.
     """
 
     run: Run
@@ -107,14 +110,13 @@ class State(msgspec.Struct):
         for name, subjects in part.examples.items():
             self.examples[name] = sorted(self.examples.get(name, []) + subjects)[:_EXAMPLES]
 
-    def take(self, reader: str, part: Part) -> None:
+    def take(self, reader: str, progress: Progress) -> None:
         """Add what a reader has read in this step."""
-        self.cursor[reader] = part.positions
-        if not part.positions:
+        self.cursor[reader] = progress.positions
+        if not progress.positions:
             del self.cursor[reader]
-        self.counts = dict(Counter(self.counts) + part.counts)
-        # A photo and its row may be in different segments, so both may report the same finding.
-        for found, subject in sorted({*part.findings} - {*self.todo}):
+        self.counts = dict(Counter(self.counts) + progress.counts)
+        for found, subject in sorted({*progress.findings} - {*self.todo}):
             is_over_limit = (
                 found.startswith("orphans.") and self.counts.get(found, 0) >= MAX_REMOVED
             )
@@ -122,7 +124,8 @@ class State(msgspec.Struct):
                 name = "orphans.left"
             else:
                 name = found
-                self.todo.append((found, subject))
+                if found.startswith(_REPAIRED):
+                    self.todo.append((found, subject))
             self.counts[name] = self.counts.get(name, 0) + 1
             # The lowest ones, so that the examples do not depend on the order of the findings.
             self.examples[name] = sorted([*self.examples.get(name, []), subject])[:_EXAMPLES]

@@ -12,13 +12,13 @@ from botocore.exceptions import ClientError
 from daily_report import abandoned
 from daily_report.judging import Judge
 from daily_report.ranking import RANKING, RankedPage, Ranking, Total
-from daily_report.reading import Reader
+from daily_report.reading import Storage
 from daily_report.reconciliation import REPLICATED, ScannedRecord, is_expired
 from daily_report.repairing import Repairer
 from daily_report.report import make_report, part_key, report_key
 from daily_report.settings import Settings
 from daily_report.shares import Share, make_shares
-from daily_report.state import Found, Part, State
+from daily_report.state import Found, Progress, State
 from shared.dynamodb import to_item
 from shared.photo_ids import created_at, is_photo_id
 from shared.photos import MEDIA_PREFIX, UPLOAD_PREFIX, Photo, Status
@@ -77,9 +77,9 @@ class DailyReport:
         self._sqs = sqs
         self._settings = settings
         self._clock = clock
-        self._reader = Reader(dynamodb, s3)
+        self._storage = Storage(dynamodb, s3)
         self._ranking = Ranking(dynamodb, settings.views_table)
-        self._judge = Judge(self._reader, settings)
+        self._judge = Judge(self._storage, settings)
         self._repairer = Repairer(self._judge, dynamodb, s3, settings, clock, log)
         self._listings = {  # bucket and prefix
             "uploads": (settings.uploads_bucket, UPLOAD_PREFIX),
@@ -96,7 +96,7 @@ class DailyReport:
         """
         key = report_key(state.date)
         is_first = state.phase == "begin" and not state.share
-        if is_first and self._reader.head_object(self._settings.reports_bucket, key):
+        if is_first and self._storage.head_object(self._settings.reports_bucket, key):
             state.skipped = f"{key} exists already"
         elif not self._claim(state):
             state.skipped = "another execution is making the report of this date"
@@ -148,13 +148,13 @@ class DailyReport:
 
     def _shares(self, state: State) -> list[Share]:
         """The shares that read the tables in parallel; none if one execution can read them."""
-        photos = self._reader.number_of_rows(self._settings.photos_table)
-        rows = self._reader.number_of_rows(self._settings.views_table)
+        photos = self._storage.number_of_rows(self._settings.photos_table)
+        rows = self._storage.number_of_rows(self._settings.views_table)
         bucket, prefix = self._listings["uploads"]
-        first = self._reader.oldest_object(bucket, prefix)
-        owner = abandoned.owner_of(first) if first else None
+        first = self._storage.oldest_object(bucket, prefix)
+        photo_id = abandoned.photo_id_of(first) if first else None
         newest = state.run.started_at
-        oldest = created_at(owner) if owner and is_photo_id(owner) else newest
+        oldest = created_at(photo_id) if photo_id and is_photo_id(photo_id) else newest
         return make_shares(
             max(photos, rows // ROWS_OF_VIEWS), state.photos_per_share, oldest, newest
         )
@@ -219,55 +219,56 @@ class DailyReport:
             "objects": self._list_objects,
         }[state.phase]
 
-        def read(reader: str) -> Part:
-            part = Part(dict(state.cursor[reader]))
-            while part.positions and len(part.findings) < _MAX_FINDINGS and time_left() > 0:
-                read_page(part, reader, state)
-            part.findings += self._judge.findings(part.pairs.give_up(0), state.run.started_at)
-            return part
+        def read(reader: str) -> Progress:
+            progress = Progress(dict(state.cursor[reader]))
+            while progress.positions and len(progress.findings) < _MAX_FINDINGS and time_left() > 0:
+                read_page(progress, reader, state)
+            unpaired = progress.pairs.give_up(0)
+            progress.findings += self._judge.findings(unpaired, state.run.started_at)
+            return progress
 
         readers = list(state.cursor)
         with ThreadPoolExecutor(len(readers)) as pool:
-            for reader, part in zip(readers, pool.map(read, readers), strict=True):
-                state.take(reader, part)
+            for reader, progress in zip(readers, pool.map(read, readers), strict=True):
+                state.take(reader, progress)
 
     def _scan[T: msgspec.Struct](
-        self, part: Part, table: str, segment: str, row_type: type[T], **options: Any
+        self, progress: Progress, table: str, segment: str, row_type: type[T], **options: Any
     ) -> list[T]:
-        """Rows of the next page; moves the part's position, and adds malformed rows as findings."""
+        """Rows of the next page; moves the position, and adds malformed rows as findings."""
         name = {
             "photos": self._settings.photos_table,
             "catalog": self._settings.catalog_table,
             "views": self._settings.views_table,
         }[table]
-        page = self._reader.scan(name, segment, part.positions[table], row_type, **options)
-        part.move(table, page.next_position)
-        part.findings += [(f"malformed.{table}", photo_id) for photo_id in page.malformed_ids]
+        page = self._storage.scan(name, segment, progress.positions[table], row_type, **options)
+        progress.move(table, page.next_position)
+        progress.findings += [(f"malformed.{table}", photo_id) for photo_id in page.malformed_ids]
         return page.rows
 
-    def _compare_tables(self, part: Part, segment: str, state: State) -> None:
+    def _compare_tables(self, progress: Progress, segment: str, state: State) -> None:
         """Read a page of the table that is behind, and judge records that wait too long."""
         now = state.run.started_at
-        table = min(part.positions, key=lambda table: len(part.pairs.waiting[table]))
-        for record in self._scan(part, table, segment, ScannedRecord):
+        table = min(progress.positions, key=lambda table: len(progress.pairs.waiting[table]))
+        for record in self._scan(progress, table, segment, ScannedRecord):
             if is_expired(record, now):
                 continue
             if table == "photos":
-                part.counts[f"photos.{record.status}"] += 1
+                progress.counts[f"photos.{record.status}"] += 1
                 ready_bytes = record.bytes if record.status is Status.READY else 0
-                part.counts["photos.bytes"] += ready_bytes
+                progress.counts["photos.bytes"] += ready_bytes
                 is_compared = record.status in REPLICATED or abandoned.is_abandoned(record, now)
             else:
                 is_compared = True
             if is_compared:
-                part.pairs.add(table, record)
-        part.findings += self._judge.findings(part.pairs.give_up(_MAX_UNPAIRED), now)
+                progress.pairs.add(table, record)
+        progress.findings += self._judge.findings(progress.pairs.give_up(_MAX_UNPAIRED), now)
 
-    def _sum_views(self, part: Part, segment: str, state: State) -> None:
+    def _sum_views(self, progress: Progress, segment: str, state: State) -> None:
         """Add a page of totals, and of the minutes of the day before the report."""
         day_before = day_prefix(date.fromisoformat(state.date) - timedelta(days=1))
         rows = self._scan(
-            part,
+            progress,
             "views",
             segment,
             _ViewRow,
@@ -277,9 +278,9 @@ class DailyReport:
         )
         for row in rows:
             if not row.period.startswith(TOTAL):
-                part.counts["views.day_before"] += row.views
+                progress.counts["views.day_before"] += row.views
             elif row.expires_at is None:
-                part.counts["views.total"] += row.views
+                progress.counts["views.total"] += row.views
 
     def _rank(self, state: State) -> None:
         """Rank the photos of a page of each rank group."""
@@ -291,11 +292,11 @@ class DailyReport:
         with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
             state.rank(dict(zip(groups, pool.map(read, groups), strict=True)))
 
-    def _list_objects(self, part: Part, listing: str, state: State) -> None:
+    def _list_objects(self, progress: Progress, listing: str, state: State) -> None:
         """Count a page of objects, and find those that no record needs."""
         bucket, prefix = self._listings[listing]
         end = (state.share or Share()).end_of(listing)
-        page = self._reader.list_objects(bucket, prefix, part.positions["objects"], end)
+        page = self._storage.list_objects(bucket, prefix, progress.positions["objects"], end)
         objects, next_position = page.objects, page.next_position
         before = state.run.started_at - abandoned.ABANDONED_AFTER
         keys = [stored["Key"] for stored in objects if stored["LastModified"] < before]
@@ -304,7 +305,7 @@ class DailyReport:
             orphans = orphans[:_MAX_FINDINGS]
             next_position = orphans[-1]
             objects = [stored for stored in objects if stored["Key"] <= next_position]
-        part.move("objects", next_position)
-        part.counts[f"{listing}.count"] += len(objects)
-        part.counts[f"{listing}.bytes"] += sum(stored["Size"] for stored in objects)
-        part.findings += [(f"orphans.{listing}", key) for key in orphans]
+        progress.move("objects", next_position)
+        progress.counts[f"{listing}.count"] += len(objects)
+        progress.counts[f"{listing}.bytes"] += sum(stored["Size"] for stored in objects)
+        progress.findings += [(f"orphans.{listing}", key) for key in orphans]

@@ -47,7 +47,8 @@ def photo_headers(query: str, origin: Strings, environment: Strings, now: float)
         return _NOT_INDEXED
     photo_id = match[1]
     until, headers = memory.headers.pop(photo_id, (0.0, _NOT_INDEXED))
-    if not now < until <= now + READY_SECONDS:  # later only if the clock was set back
+    # `until` is too far in the future only if the clock was set back.
+    if not now < until <= now + READY_SECONDS:
         seconds, headers = _look_up(photo_id, origin, environment, now)
         until = now + seconds
     memory.headers[photo_id] = until, headers

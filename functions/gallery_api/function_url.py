@@ -1,4 +1,4 @@
-"""Converts requests to the function URL, which serves only the views, to those of the REST API."""
+"""Converts requests to a function URL into requests to the REST API; only views are served."""
 
 import re
 from collections.abc import Mapping
@@ -73,9 +73,10 @@ def as_url_answer(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_viewer(headers: Mapping[str, str]) -> dict[str, list[str]]:
-    """The viewer's address. CloudFront overwrites this header, so a viewer cannot forge it.
+    """The viewer's address as X-Forwarded-For, where `viewer_address` reads it.
 
-    X-Forwarded-For is not used: Lambda does not document which of its addresses it keeps.
+    CloudFront overwrites the header CloudFront-Viewer-Address, so a viewer cannot forge it. The
+    request's own X-Forwarded-For is not used: Lambda does not document which addresses it keeps.
     """
     address, _, port = headers.get("cloudfront-viewer-address", "").rpartition(":")
     return {"X-Forwarded-For": [address]} if port else {}

@@ -141,7 +141,7 @@ class IdempotencyStore(BasePersistenceLayer):
         if old.status != _IN_PROGRESS or ends is None or ends >= self.clock().timestamp() * 1000:
             self._validate_payload(data_record, old)
             raise IdempotencyItemAlreadyExistsError(old_data_record=old)
-        # Another request under the key of one that has ended creates something of its own.
+        # A request with another body does not take over the photo id of the one that has ended.
         if old.payload_hash == data_record.payload_hash and "photo_id" in stored:
             self.claimed_id = stored["photo_id"]["S"]
         try:

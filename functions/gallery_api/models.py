@@ -71,7 +71,7 @@ class PublicRendition(msgspec.Struct, frozen=True):
 class PublicPhoto(msgspec.Struct, frozen=True, kw_only=True):
     """Public view of a photo; what is not known yet is null.
 
-    Only lists have `replicated_at`, because only the catalog knows it.
+    Only the photos of `GET /photos` have `replicated_at`, because only the catalog knows it.
     """
 
     photo_id: PhotoId
@@ -94,8 +94,8 @@ class PublicPhoto(msgspec.Struct, frozen=True, kw_only=True):
 class Upload(msgspec.Struct, frozen=True):
     """The request that uploads the photo: the file is its body.
 
-    S3 accepts a file of exactly the announced size, and only while none is stored; otherwise it
-    answers 412.
+    S3 answers 403 if the file does not have exactly the announced size, and 412 if a file is stored
+    already.
     """
 
     method: Literal["PUT"]

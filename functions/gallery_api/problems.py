@@ -55,7 +55,7 @@ class ProblemError(Exception):
         self.headers = headers or {}
 
     def response(self, request_id: str) -> Response[str]:
-        """The HTTP answer; `request_id` is the one in the logs."""
+        """The HTTP answer; `request_id` is Lambda's: `function_request_id` in the log."""
         problem = Problem(
             type="about:blank",
             title=self.status.phrase,

@@ -82,11 +82,14 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
     """
     settings = load_settings(Settings, environment)
     logger = make_logger()  # before the clients: libraries are quiet from here on
-    # A request makes up to three calls of at most 7 s each (two attempts and a pause), so that the
-    # caller gets a 503 before Lambda's timeout. Taking over an idempotency claim is a fourth.
+    # A call takes at most 7 s: two attempts and a pause. Most requests make up to three calls, so
+    # that the caller gets a 503 before Lambda's timeout. More are made to take over an idempotency
+    # claim, to read a list in which deleted photos are left out, and to delete a photo; a deletion
+    # watches the time that is left.
     config = client_config(connect=1, read=2, attempts=2, environment=environment)
-    # One attempt: Kinesis may have taken a record whose answer was lost, and would count it twice.
-    # A view makes a second call only after a refusal, which is an answer.
+    # One attempt: Kinesis may have stored a record whose answer was lost. A second attempt would
+    # store another record, and the view would be counted twice. The function itself puts a view
+    # again only if Kinesis has answered that it refuses the first record.
     kinesis_config = client_config(connect=1, read=1, attempts=1, environment=environment)
     # One short attempt: a view is accepted without counts, and its sender is waiting.
     counts_config = client_config(connect=1, read=1, attempts=1, environment=environment)

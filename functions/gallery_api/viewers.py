@@ -22,8 +22,9 @@ def viewer_address(event: Mapping[str, Any], *, behind_cloudfront: bool) -> str:
     """The address of the viewer, or an empty string if the request does not have it.
 
     Each proxy appends its caller's address to X-Forwarded-For; the entries before it are the
-    caller's own text. If only CloudFront can call the API, the last entry that API Gateway has not
-    appended is CloudFront's. Otherwise only the address that API Gateway itself saw can be trusted.
+    caller's own text. If only CloudFront can call the API, CloudFront has appended the last entry
+    that is not API Gateway's: the viewer's address. Otherwise only the address that API Gateway
+    itself saw can be trusted.
     """
     source = str(event["requestContext"]["identity"]["sourceIp"])
     if not behind_cloudfront:
@@ -38,8 +39,9 @@ def viewer_address(event: Mapping[str, Any], *, behind_cloudfront: bool) -> str:
 class Pseudonyms(msgspec.Struct):
     """Pseudonyms of viewers, the same in all execution environments until the day (UTC) ends.
 
-    A pseudonym is a hash of the address with a random salt. The salt is in the idempotency table
-    for two days at most; without it, nobody can tell whose address a pseudonym was.
+    A pseudonym is a hash of the address with a random salt. The salt expires after two days, and
+    the idempotency table's TTL deletes it, usually within two more days. Without it, nobody can
+    tell whose address a pseudonym was.
     """
 
     dynamodb: "DynamoDBClient"

@@ -14,6 +14,6 @@ _OF_PHOTO_IDS = frozenset("0123456789abcdefghijklmnopqrstuvwxyz-")
 def photo_tag(photo_id: str) -> str:
     """The tag of a photo's page and of its renditions.
 
-    Characters that no photo id has become `_`: CloudFront and S3 refuse some of them.
+    Characters other than a to z, 0 to 9 and `-` become `_`: CloudFront and S3 refuse some of them.
     """
     return "photo-" + "".join(each if each in _OF_PHOTO_IDS else "_" for each in photo_id)

@@ -1,6 +1,6 @@
 """Clients of AWS services, made by botocore.
 
-boto3 makes the same clients, and its import alone takes longer than the whole runtime client.
+boto3 makes the same clients, but its import would prolong each cold start: docs/decisions.md.
 """
 
 from typing import TYPE_CHECKING, Any, Literal, overload

@@ -14,7 +14,7 @@ FEED: Final = "photos"  # the only partition of the catalog's index `feed`
 
 
 class Status(StrEnum):
-    """The status of a photo: PENDING → READY or FAILED → DELETED."""
+    """The status of a photo: PENDING, then READY or FAILED; DELETED after any of these."""
 
     PENDING = "PENDING"
     READY = "READY"

@@ -52,7 +52,7 @@ def create_photo() -> Response[CreatedPhoto]:
         )
         try:
             created = msgspec.convert(answer, CreatedPhoto)
-        except msgspec.ValidationError:  # stored by a release whose upload was a form
+        except msgspec.ValidationError:  # stored by an earlier release, for a presigned POST
             created = _create(resources, new, owner, answer["photo"]["photo_id"])
     resources.logger.append_keys(photo_id=created.photo.photo_id)
     path = event.request_context.path  # with the stage, as in the caller's URL
@@ -161,7 +161,7 @@ def _put(resources: Resources, photo: Photo) -> Photo:
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except resources.dynamodb.exceptions.ConditionalCheckFailedException as error:
-        # boto3 repeats a put whose answer was lost, and then finds the item of its first attempt.
+        # botocore repeats a put whose answer was lost, and finds the item of its first attempt.
         item: Any = error.response.get("Item")
         stored = from_item(item, Photo)
         if stored.owner != photo.owner:

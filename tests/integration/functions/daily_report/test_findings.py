@@ -8,6 +8,7 @@ import pytest
 from shared.photos import Status
 from shared.view_rows import TOTALS
 from tests.integration.functions.daily_report.gallery import Gallery
+from tests.support.uploads import Written
 
 TOMORROW = timedelta(days=1, hours=1)
 
@@ -141,15 +142,19 @@ def test_event_of_a_recent_upload_is_not_sent_again(gallery: Gallery):
     assert gallery.photo(photo.photo_id) == photo
 
 
-def test_upload_that_stays_pending_is_reported_as_stuck(gallery: Gallery):
+def test_upload_that_stays_pending_is_reported_as_stuck_and_not_as_repaired(
+    gallery: Gallery, output: Written
+):
     photo = gallery.put_photo(Status.PENDING, days_old=2)
     gallery.upload(photo)
     before = gallery.uploaded_at(photo)
     report = gallery.report(gallery.event(begins_in=TOMORROW))
     assert report["abandoned"] == {"stuck": 1}
     assert report["headlines"]["PhotosStuck"] == 1
+    assert report["examples"] == {"abandoned.stuck": [photo.photo_id]}
     assert gallery.uploaded_at(photo) == before
     assert gallery.photo(photo.photo_id) == photo
+    assert "finding_repaired" not in {line["message"] for line in output().log}
 
 
 def test_only_objects_without_a_record_are_removed(gallery: Gallery):

@@ -7,7 +7,7 @@ from daily_report.abandoned import (
     is_abandoned,
     is_orphan,
     outcome,
-    owner_of,
+    photo_id_of,
 )
 from daily_report.reconciliation import ScannedRecord
 from shared.photos import Photo, Rendition, Status, rendition_key, upload_key
@@ -92,7 +92,7 @@ def test_orphans_by_status_of_the_photo(
 
 
 @pytest.mark.parametrize(
-    ("key", "owner"),
+    ("key", "photo_id"),
     [
         (upload_key("a"), "a"),
         (NAMED, "a"),
@@ -105,5 +105,5 @@ def test_orphans_by_status_of_the_photo(
         ("others/a", None),
     ],
 )
-def test_owner_of_a_key(key: str, owner: str | None):
-    assert owner_of(key) == owner
+def test_photo_id_of_a_key(key: str, photo_id: str | None):
+    assert photo_id_of(key) == photo_id

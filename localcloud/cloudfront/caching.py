@@ -130,7 +130,7 @@ def _directives(response: Response) -> dict[str, str]:
 def stale_limits(
     response: Response, policy: CachePolicy, stored_at: float, seconds: float
 ) -> StaleLimits:
-    """What stale-while-revalidate and stale-if-error allow for an object that is fresh for seconds.
+    """What stale-while-revalidate and stale-if-error allow for an object fresh for `seconds`.
 
     The maximum TTL ends both.
     """
@@ -231,7 +231,7 @@ class Cache:
             return self._objects.get(key)
 
     def put(self, key: CacheKey, cached: Cached, invalidations: int) -> None:
-        """Store an object, unless there were invalidations after the given count of them.
+        """Store an object, unless `self.invalidations` has changed from `invalidations`.
 
         A response that the origin sent before an invalidation may be what was to be invalidated.
         """

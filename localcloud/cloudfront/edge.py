@@ -104,7 +104,8 @@ class Edge:
     def answer(self, request: Request) -> Response:
         """The response to a viewer's request.
 
-        The normalised path selects the behaviour. Cache, origin and functions get the raw one.
+        The normalised path selects the behaviour, and is sent to REST APIs and function URLs with
+        their origin triggers. The cache, viewer triggers and buckets get the raw one.
         """
         request_id = uuid.uuid4().hex
         distribution = self.distribution
@@ -185,7 +186,7 @@ class Edge:
         return _hit(cached, now)
 
     def _revalidate(self, visit: _Visit) -> None:
-        """Ask the origin with GET, since only its answer is cached; the request has begun."""
+        """Ask the origin with GET, since only its answers are cached; end what `_begin` began."""
         try:
             if self._fresh(visit) is None:
                 self._missed(replace(visit, request=replace(visit.request, method="GET")))
@@ -258,7 +259,10 @@ class Edge:
 
     @contextlib.contextmanager
     def _one_at_a_time(self, key: CacheKey) -> Iterator[None]:
-        """Run the block for the first of several equal requests; the others wait until it ends."""
+        """Run the block at once for the first of several equal requests.
+
+        The others wait until it has ended, or for `_LONGEST_WAIT` seconds, and run the block then.
+        """
         if first := self._begin(key):
             first.wait(_LONGEST_WAIT)
             yield
@@ -269,7 +273,7 @@ class Edge:
             self._end(key)
 
     def _begin(self, key: CacheKey) -> threading.Event | None:
-        """Begin a request, or return the event that ends an equal one that is under way."""
+        """Begin a request; if an equal one is under way, return what is set when that one ends."""
         with self._lock:
             if key in self._under_way:
                 return self._under_way[key]
@@ -305,7 +309,7 @@ def _refusal(request: Request, behaviour: Behaviour) -> Response | None:
     if request.method not in behaviour.methods:
         return error_page(403, "This distribution is not configured to allow this method.")
     if request.method in _CACHED_METHODS and request.body:
-        return error_page(403, "A request to read has no body.")
+        return error_page(403, "A GET or HEAD request must not have a body.")
     return None
 
 

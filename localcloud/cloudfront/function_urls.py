@@ -20,7 +20,7 @@ _SECONDS: Final = 10
 _HASH: Final = "x-amz-content-sha256"
 _WITH_BODY: Final = ("POST", "PUT", "PATCH")
 _OF_THE_SIGNATURE: Final = ("authorization", "host", "x-amz-date", "x-amz-security-token", _HASH)
-# What Lambda grants, and the condition keys that it knows for each:
+# The actions that the function's policy must allow, and what Lambda sets as condition key of each:
 # https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
 _NEEDED: Final[Mapping[str, Mapping[str, str]]] = {
     "lambda:InvokeFunctionUrl": {"lambda:functionurlauthtype": "AWS_IAM"},
@@ -74,7 +74,7 @@ class FunctionUrls:
         )
 
     def _function(self, domain: str) -> str | None:
-        """The ARN of the function, version or alias behind a function URL, which never changes."""
+        """The ARN of the function or alias behind a function URL; it never changes."""
         if domain not in self._functions:
             for function in self._lambda.get_paginator("list_functions").paginate():
                 for each in function["Functions"]:
@@ -104,7 +104,10 @@ class FunctionUrls:
 
 
 def _has_its_hash(request: Request) -> bool:
-    """Whether the viewer has sent the hash of the body, which CloudFront signs unread."""
+    """Whether the viewer has sent the body's SHA-256, which CloudFront signs without computing it.
+
+    A request without a body needs none, unless it is a POST, PUT or PATCH.
+    """
     given = request.header(_HASH)
     if given is None:
         return request.method not in _WITH_BODY and not request.body

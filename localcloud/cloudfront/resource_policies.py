@@ -16,8 +16,8 @@ def allows(
 ) -> bool:
     """Whether the service would allow CloudFront's signed request over TLS for the distribution.
 
-    `service_keys` are condition keys of the service, in lower case. A statement with an unknown
-    condition grants nothing, or denies everything.
+    `service_keys` are condition keys of the service, in lower case. A condition that is not known
+    here fails in an Allow statement, and holds in a Deny statement.
     """
     context = {
         **(service_keys or {}),

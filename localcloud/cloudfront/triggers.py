@@ -66,7 +66,7 @@ def _request(request: Request, origin: Origin | None) -> dict[str, Any]:
 
 def _bucket(origin: Origin) -> dict[str, Any]:
     return {
-        "authMethod": "none",  # for origin access identities; origin access control sends none
+        "authMethod": "none",  # AWS documents values for origin access identities only
         "customHeaders": _listed(origin.custom_headers),
         "domainName": origin.domain,
         "path": origin.path,

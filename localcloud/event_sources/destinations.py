@@ -24,7 +24,7 @@ def destination(
         case "s3":
             return lambda discarded: _to_bucket(clients, resource, discarded)
         case "sqs":
-            # Not from GetQueueUrl, for which the role needs no permission on AWS.
+            # Composed here: GetQueueUrl would need a permission that the role does not need on AWS.
             url = f"{cloud.endpoint}/{account}/{resource}"
             return lambda discarded: _to_queue(clients, url, discarded)
         case "sns":

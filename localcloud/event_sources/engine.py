@@ -117,11 +117,12 @@ class Engine(DueUnits):
     def drained_since(self) -> float | None:
         """Every record that was written before this time is processed; None if records are left.
 
-        It is when the oldest of the last reads began: one of each shard, and the list of shards.
+        The time is the earliest of when the shards were last listed, and of when the last read of
+        each shard began that has not ended.
         """
         reads = [self._listed_at]
         for progress in self._shards.values():
-            if progress.unfinished:
+            if progress.after_checkpoint:
                 return None
             if not progress.ended:
                 reads.append(progress.found_nothing_at)
@@ -145,7 +146,7 @@ class Engine(DueUnits):
             case Read(shard_id):
                 progress = self._shards[shard_id]
                 progress.reading = True
-                limit = self._read_ahead - progress.unfinished
+                limit = self._read_ahead - progress.after_checkpoint
                 return Reading(shard_id, now, progress.read_to, limit)
             case Deliver(shard_id, group_number):
                 return self._begin_delivery(shard_id, group_number, self._wall_clock())
@@ -306,7 +307,7 @@ class Engine(DueUnits):
         return processed(answer.payload, [record.sequence_number for record in records])
 
     def _rest_after_checkpoint(self, batch: Batch, count: int) -> Batch:
-        """The records after the new checkpoint: a new batch, with all its retries."""
+        """The records after the new checkpoint: a new batch, whose retries are counted from 0."""
         if self.mapping.bisects:
             self.counters.splits += 1
         return Batch(batch.records[count:])
@@ -344,7 +345,7 @@ class Engine(DueUnits):
 
     def _end_shards(self) -> bool:
         """Start children whose parents are processed; forget shards that no longer exist."""
-        ended = [each for each in self._shards.values() if each.has_ended()]
+        ended = [each for each in self._shards.values() if each.ends_now()]
         for progress in ended:
             progress.ended = True
         for progress in [each for each in self._shards.values() if each.ended and not each.listed]:

@@ -147,7 +147,10 @@ _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 
 def _check(pattern: Any) -> None:
     if not isinstance(pattern, dict) or not pattern:
-        raise ValueError(f"A filter has fields, and rules in lists: not {json.dumps(pattern)}.")
+        raise ValueError(
+            "A filter pattern must be an object whose fields have lists of rules;"
+            f" this is not one: {json.dumps(pattern)}."
+        )
     for name, wanted in pattern.items():
         if name == "$or" and isinstance(wanted, list):
             for each in wanted:
@@ -163,4 +166,7 @@ def _check_rule(rule: Any) -> None:
     operator = isinstance(rule, dict) and len(rule) == 1 and next(iter(rule))
     if isinstance(rule, dict | list) and operator not in _OPERATORS:
         known = ", ".join(_OPERATORS)
-        raise ValueError(f"A filter has values and the operators {known}: not {json.dumps(rule)}.")
+        raise ValueError(
+            f"A rule must be a value or use one of the operators {known}; this does not:"
+            f" {json.dumps(rule)}."
+        )

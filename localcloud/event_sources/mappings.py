@@ -42,7 +42,9 @@ class EventSourceMapping:
         if self.service == "sqs":
             self._check_queue()
         if not 1 <= self.parallelization_factor <= 10:
-            raise ValueError(f"{self.parallelization_factor} batches of a shard at once: 1 to 10.")
+            raise ValueError(
+                f"ParallelizationFactor is {self.parallelization_factor}, not 1 to 10."
+            )
         if self.starting_position == "AT_TIMESTAMP" and (
             self.service == "dynamodb" or self.starting_timestamp is None
         ):
@@ -50,7 +52,10 @@ class EventSourceMapping:
 
     def _check_queue(self) -> None:
         if self.is_fifo and (self.window_seconds or self.batch_size > MAX_OF_ONE_RECEIVE):
-            raise ValueError(f"{self.source_arn} is a FIFO queue: no batching window, at most 10.")
+            raise ValueError(
+                f"{self.source_arn} is a FIFO queue: it allows no batching window, and a BatchSize"
+                " of at most 10."
+            )
         if self.batch_size > MAX_OF_ONE_RECEIVE and not self.window_seconds:
             raise ValueError(f"A batch of {self.batch_size} messages needs a batching window.")
 

@@ -38,8 +38,8 @@ _THREADS: Final = 32
 _SOURCES: Final = (":kinesis:", ":dynamodb:", ":sqs:")
 _ENABLED: Final = ("Creating", "Enabling", "Enabled", "Updating")
 _NOT_SAVED: Final = (
-    "Free some space. Until then deliveries go on, but checkpoints are not saved: if the laptop"
-    " cloud ends, its next run delivers the records after the last saved checkpoint again."
+    "Free some space. Until then deliveries go on, but checkpoints are not saved: if the event"
+    " sources are started again, they deliver the records after the last saved checkpoint again."
 )
 
 
@@ -112,7 +112,7 @@ class EventSources:
 
         Raises:
             TimeoutError: some records are not processed after `timeout` seconds.
-            Exception: an engine failed by a bug since a call of this function last told of one.
+            Exception: an engine has failed by a bug that no earlier call has raised.
         """
         deadline = time.monotonic() + timeout
         self._refresh()
@@ -239,7 +239,7 @@ class EventSources:
         streams = ", ".join(each.source_arn.split(":", 5)[5] for each in late)
         functions = tuple(f"{each.function_name}:" for each in late)
         problems = [each for each in self.problems if each.startswith(functions)]
-        why = problems[-1] if problems else "there is no problem in its log"
+        why = problems[-1] if problems else "event_sources.log names no problem of these functions"
         return f"Not drained within {timeout:g} s: {streams}; {why}"
 
     def _refresh(self) -> None:
@@ -346,8 +346,8 @@ def _loaded(file: Path) -> dict[str, Any]:
 def running(cloud: Cloud) -> Iterator[EventSources]:
     """Run all event source mappings of a cloud until the block ends.
 
-    The cloud's folder stores the mappings and their checkpoints, so that the next run continues
-    there.
+    ministack stores the mappings, and the cloud's folder their checkpoints. If this is run again on
+    the same cloud, it continues at the checkpoints.
 
     Raises:
         CloudError: another process already runs these mappings, or a mapping has settings that

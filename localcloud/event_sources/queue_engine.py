@@ -101,7 +101,7 @@ class QueueEngine(DueUnits):
         self._found_nothing_at: float | None = None
 
     def checkpoints(self) -> dict[str, Any]:
-        """None: the queue keeps what is not processed."""
+        """No checkpoints: the queue keeps what is not processed."""
         return {}
 
     def drained_since(self) -> float | None:

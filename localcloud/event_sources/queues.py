@@ -84,7 +84,7 @@ class SqsQueue:
         self._mapping = mapping
         self._clients = clients
         account, name = mapping.source_arn.split(":")[4:6]
-        # Not from GetQueueUrl, for which the role needs no permission on AWS.
+        # Composed here: GetQueueUrl would need a permission that the role does not need on AWS.
         self._url = f"{cloud.endpoint}/{account}/{name}"
         self._visibility_timeout = 0.0
 

@@ -42,7 +42,7 @@ class Page:
 
 
 class SourceError(Exception):
-    """A stream cannot be read now: throttled, not allowed, or unreachable."""
+    """A call about a stream or a queue failed: throttled, not allowed, or unreachable."""
 
 
 class Source(Protocol):

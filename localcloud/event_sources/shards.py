@@ -96,28 +96,29 @@ class ShardProgress:
     not_before: float = 0
     found_nothing_at: float | None = None  # when the last read began, if it found nothing
     _read_to: str | None = None
-    _finished: dict[str, bool] = field(default_factory=dict)  # records read, in shard order
+    # In shard order, whether each record that was read is processed.
+    _after_checkpoint: dict[str, bool] = field(default_factory=dict)
 
     @property
     def read_to(self) -> str | None:
         return self._read_to or self.after
 
     @property
-    def unfinished(self) -> int:
+    def after_checkpoint(self) -> int:
         """How many records were read after the checkpoint."""
-        return len(self._finished)
+        return len(self._after_checkpoint)
 
     def read_at(self, read_ahead: int) -> float | None:
         """When to read again; None if the shard has ended or enough records wait."""
         if self.reading or self.closed or self.ended or not self.listed:
             return None
-        return self.not_before if self.unfinished < read_ahead else None
+        return self.not_before if self.after_checkpoint < read_ahead else None
 
     def take(self, records: Sequence[Record], wanted: Sequence[bool]) -> None:
         """Put new records into their key groups; filtered ones count as processed."""
         for record, is_wanted in zip(records, wanted, strict=True):
             self._read_to = record.sequence_number
-            self._finished[record.sequence_number] = not is_wanted
+            self._after_checkpoint[record.sequence_number] = not is_wanted
             if is_wanted:
                 group = zlib.crc32(record.key.encode()) % len(self.groups)
                 self.groups[group].waiting.append(record)
@@ -125,19 +126,19 @@ class ShardProgress:
 
     def finish(self, records: Sequence[Record]) -> None:
         for record in records:
-            self._finished[record.sequence_number] = True
+            self._after_checkpoint[record.sequence_number] = True
         self._advance()
 
-    def has_ended(self) -> bool:
+    def ends_now(self) -> bool:
         """Whether all its records are processed and it is not yet marked as ended."""
         is_read = self.closed or not self.listed
-        return is_read and not self.reading and not self.unfinished and not self.ended
+        return is_read and not self.reading and not self.after_checkpoint and not self.ended
 
     def _advance(self) -> None:
-        """Move the checkpoint to the last record before the first unfinished one."""
-        while self._finished:
-            sequence_number = next(iter(self._finished))
-            if not self._finished[sequence_number]:
+        """Move the checkpoint to the last record before the first that is not processed."""
+        while self._after_checkpoint:
+            sequence_number = next(iter(self._after_checkpoint))
+            if not self._after_checkpoint[sequence_number]:
                 return
-            del self._finished[sequence_number]
+            del self._after_checkpoint[sequence_number]
             self.after = sequence_number

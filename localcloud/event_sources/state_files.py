@@ -1,4 +1,6 @@
-"""The files in which event sources keep their checkpoints and their log; a full disk stops neither.
+"""The files in which event sources keep their checkpoints and their log.
+
+With a full disk the event sources go on without them.
 
 Standard error gets one line when a file cannot be written, and one when it can be written again.
 """

@@ -27,8 +27,8 @@ def mark_deleted(
 ) -> Photo | None:
     """Make the record a tombstone if it belongs to `owner`; returns the record as it was before.
 
-    A tombstone keeps its attributes, because replicas need some of them. Its TTL removes it. `by`
-    is the correlation id of the request.
+    A tombstone keeps the photo's attributes: catalog_replicator reads some of them, and a repeated
+    deletion reads its owner. Its TTL removes it. `by` is the correlation id of the request.
     """
     end = int((now + TOMBSTONE_LIFETIME).timestamp())
     values = {":deleted": Status.DELETED, ":end": end, ":one": 1, ":owner": owner, ":by": by}

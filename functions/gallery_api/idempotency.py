@@ -32,8 +32,9 @@ def answer_once(
     keyed: dict[str, Any],
     act: Callable[[str], Any],
 ) -> Any:
-    """The answer of `act`, or the stored answer to the owner's same `request` under the same `key`.
+    """The answer of `act`, or the stored one if the owner has sent the same `keyed` before.
 
+    `keyed` has the idempotency `key` and the body of the `request`.
     `act` gets the id of what to create. If it raises, the key is free again at once. If the
     invocation is killed, the key is free after the time that the invocation had left. The next such
     request then gets the same id.

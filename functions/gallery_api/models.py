@@ -69,7 +69,7 @@ class PublicRendition(msgspec.Struct, frozen=True):
 
 
 class PublicPhoto(msgspec.Struct, frozen=True, kw_only=True):
-    """Public view of a photo; what is not known yet is null.
+    """What the API shows of a photo; what is not known yet is null.
 
     Only the photos of `GET /photos` have `replicated_at`, because only the catalog knows it.
     """
@@ -155,7 +155,7 @@ class Health(msgspec.Struct, frozen=True):
 
 
 def public_photo(row: Photo | Mapping[str, Any]) -> PublicPhoto:
-    """Public view of a photo, from its record or its catalog row."""
+    """What the API shows of a photo, from its record or its catalog row."""
     values = msgspec.to_builtins(row) if isinstance(row, Photo) else row
     renditions = {
         name: {**rendition, "path": f"/{rendition['key']}"}

@@ -83,9 +83,9 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
     settings = load_settings(Settings, environment)
     logger = make_logger()  # before the clients: libraries are quiet from here on
     # A call takes at most 7 s: two attempts and a pause. Most requests make up to three calls, so
-    # that the caller gets a 503 before Lambda's timeout. More are made to take over an idempotency
-    # claim, to read a list in which deleted photos are left out, and to delete a photo; a deletion
-    # watches the time that is left.
+    # that the caller gets a 503 before Lambda's timeout. Three kinds of requests may make more:
+    # one that takes over an idempotency claim, a list in which deleted photos are left out, and a
+    # deletion, which watches the time that is left.
     config = client_config(connect=1, read=2, attempts=2, environment=environment)
     # One attempt: Kinesis may have stored a record whose answer was lost. A second attempt would
     # store another record, and the view would be counted twice. The function itself puts a view

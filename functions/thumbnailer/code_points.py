@@ -1,4 +1,4 @@
-"""Colour spaces that AVIF and HEIC name by code points instead of a profile (ITU-T H.273).
+"""Colour spaces that AVIF, HEIC and PNG name by code points (ITU-T H.273), without a profile.
 
 Each becomes an ICC profile, so that LittleCMS converts it as it does every other. High dynamic
 range (PQ and HLG, ITU-R BT.2100) is mapped to that of a screen by the curve of ITU-R BT.2390.
@@ -35,7 +35,10 @@ type _Color = tuple[float, float, float]
 
 
 def profile_of(primaries: int | None, transfer: int | None) -> bytes | None:
-    """An ICC profile of the colour space; None for sRGB, and for what we do not know."""
+    """An ICC profile of the colour space; None for sRGB.
+
+    Unknown primaries count as those of BT.709, and unknown transfers as that of sRGB.
+    """
     colorants = _COLORANTS.get(primaries or 1, _BT_709)
     if transfer == _HLG:
         return _hlg_profile(colorants)

@@ -59,8 +59,8 @@ _HEIF_ITEMS: Final = re.compile(
     rb"infe(?:\x02.{5}|\x03.{7})..(....)(?:[^\0]*\0([^\0]*))?", re.DOTALL
 )
 _START_OF_SCAN: Final = b"\xff\xda"
-# Averaging leaves at least this many times the wanted size. With less, the quality of renditions is
-# below its limit (45 dB). Halving the rows may leave less.
+# An averaged image has at least this many times the wanted columns and rows. With less, the quality
+# of renditions is below its limit (45 dB). If only pairs of rows are averaged, less is enough.
 _LEAST_EXCESS: Final = 1.5
 _LEAST_EXCESS_OF_ROWS: Final = 1.25
 _STRIP_ROWS: Final = 64  # of the reduced image
@@ -125,7 +125,7 @@ def decode(data: bytes, long_edge: int) -> DecodedPhoto:
         )
     with _decoder_errors():
         data, complete = _readable(data, content_type)
-        # An image keeps its file after it is loaded; a closed one keeps no bytes.
+        # A loaded image still refers to its file. A closed file keeps no bytes.
         with io.BytesIO(data) as file:
             image = _OPENERS[content_type](file)
             _check_pixels(image, data, content_type)
@@ -157,7 +157,7 @@ def _factors(size: tuple[float, float], wanted: tuple[int, int]) -> tuple[int, i
 
 
 def _averaged(image: Image.Image, columns: int, rows: int) -> Image.Image:
-    """The image with the mean of so many columns and rows, in a mode that has means.
+    """A smaller image, in which each pixel is the mean of `columns` times `rows` pixels.
 
     It converts strip by strip: a converted copy of the whole photo would double the memory.
     """
@@ -213,10 +213,11 @@ def find_content_type(data: bytes) -> str | None:
 
 
 def _readable(data: bytes, content_type: str) -> tuple[bytes, bool]:
-    """The bytes to pass to the decoder, and whether the file has an end.
+    """The bytes to pass to the decoder, and False for a JPEG without its marker of the end.
 
     Raises:
-        UnusablePhotoError: we cannot decode this kind of file, or it takes too long.
+        UnusablePhotoError: we cannot decode this kind of file, it takes too long, or it is a
+            damaged JPEG.
     """
     match content_type:
         case "image/jpeg":
@@ -297,7 +298,7 @@ def _check_pixels(image: ImageFile, data: bytes, content_type: str) -> None:
     if isinstance(image, JpegImageFile):
         first_scan = data.rfind(_START_OF_SCAN, 0, image.fp.tell() if image.fp else None)
         if image.info.get("progressive") or data[first_scan + 4] < image.layers:
-            kind = "progressive JPEG"
+            kind = "JPEG with several scans"
         else:
             limit = MAX_PIXELS
     if pixels > limit:

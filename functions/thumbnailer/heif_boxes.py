@@ -68,7 +68,7 @@ def _item_types(data: bytes, meta: dict[bytes, _Place]) -> Iterator[bytes]:
 
 
 def _colors(data: bytes, meta: dict[bytes, _Place]) -> tuple[int | None, int | None]:
-    """Primaries and transfer of the primary item; if it has none, those of the first that has."""
+    """Primaries and transfer of the primary item; if it has none, the first in the file."""
     inside = dict(_boxes(data, *meta.get(b"iprp", (0, 0))))
     properties = list(_boxes(data, *inside.get(b"ipco", (0, 0))))
     for number in (*_primary_properties(data, meta, inside), *range(1, len(properties) + 1)):

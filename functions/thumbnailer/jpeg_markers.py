@@ -11,7 +11,8 @@ import msgspec
 END_OF_IMAGE: Final = b"\xff\xd9"
 _MAX_SEGMENTS: Final = 5_000  # of JPEG: a file of 25 MB has 400 segments of 64 kB
 _MAX_FILL_BYTES: Final = 65_536  # Pillow reads each of them in Python
-# In pixel data, FF 00 is a byte FF, FF 01 and FF D0 to FF D7 have no content, FF FF is a filling.
+# In pixel data, FF 00 stands for the byte FF, the markers FF 01 and FF D0 to FF D7 have no content,
+# and the first byte of FF FF is a fill byte.
 # `re` finds a first byte that does not repeat (FF, not FF+) with memchr, 15 times as fast.
 _MARKER: Final = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 _START_OF_SCAN, _END, _START = 0xDA, 0xD9, 0xD8
@@ -69,7 +70,8 @@ def read_markers(data: bytes) -> JpegMarkers:
         return JpegMarkers(
             scans, None, refined=False, unsupported=unsupported, too_many_markers=True
         )
-    # Both the mean of each block and its last coefficient, of every component, to the last bit.
+    # A progressive image is refined if its scans have, to the last bit, the mean and the last
+    # coefficient of each block of every component.
     refined = not progressive or (
         not any(missing.values())
         and all((component, not is_mean) in missing for component, is_mean in missing)

@@ -92,7 +92,8 @@ class ViewCounter(msgspec.Struct, frozen=True):
                 try:
                     new = self._count_segment(rest, time_left, replay=replay)
                 except _NotCountedError as error:
-                    # The other partition keys are tried again at once, without a pause.
+                    # The keys in `failed` wait for the pause. All others, also those whose total
+                    # has changed, are tried again at once.
                     failed = {key for key, why in error.reasons.items() if why != CHANGED}
                     result.reasons |= set(error.reasons.values())
                     result.not_counted += [view for view in rest if view.partition_key in failed]

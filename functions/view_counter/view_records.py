@@ -15,7 +15,7 @@ from shared.quarantine import Poison, refuse_broken_release
 from shared.view_rows import SUFFIXES, split_key
 
 FUNCTION: Final = "view_counter"
-_RETENTION_SECONDS: Final = 24 * 60 * 60
+_MAX_CLOCK_ERROR_SECONDS: Final = 24 * 60 * 60
 _NUMBERS: Final = (int, float)
 # RecursionError: JSON that is nested too deeply is the sender's fault, too.
 _POISON: Final = (binascii.Error, msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
@@ -154,7 +154,7 @@ def _read(kinesis: Mapping[str, Any]) -> tuple[tuple[str, str], int, str | None]
     # Do not change how the minute is computed: receipts are stored per minute. A batch that the old
     # release has counted in part would find no receipts in the new release, and be counted twice.
     viewed = event.viewed_at.timestamp()
-    moment = viewed if abs(viewed - arrived) <= _RETENTION_SECONDS else arrived
+    moment = viewed if abs(viewed - arrived) <= _MAX_CLOCK_ERROR_SECONDS else arrived
     return parts, int(moment // 60), event.viewer
 
 

@@ -87,7 +87,7 @@ def _page(table: str, index: str, partition: str) -> PhotoPage:
 
 
 def _public_photo(row: "Mapping[str, AttributeValueTypeDef]") -> PublicPhoto:
-    """Public view of a row. It is kept, because most rows of a list were in earlier lists.
+    """What the API shows of a row. It is kept, because most rows of a list were in earlier lists.
 
     The whole row is the key: `version` alone would hide a change that was made by hand.
     """

@@ -68,8 +68,7 @@ def create_photo() -> Response[CreatedPhoto]:
 def get_photo(photo_id: str) -> Response[PublicPhoto]:
     """One photo in any status but DELETED, for anyone who has its id.
 
-    Only READY photos are cached: anyone may look at them. While a photo is PENDING, its owner waits
-    for the change.
+    Only READY photos are cached. While a photo is PENDING, its owner waits for the change.
     """
     resources = resources_of(router)
     if not is_photo_id(photo_id):

@@ -1,10 +1,10 @@
-"""The API's warm processor time per request by layer, compared with two frameworks and one call.
+"""The API's warm processor time per request by layer, compared with two frameworks and two calls.
 
 `.venv-bench/bin/python bench/api.py`, after `make .venv-bench/installed`. The clients of AWS are
-replaced by objects that answer at once, so that only the function's own work is measured. The calls
-are botocore's, from a server on loopback in another thread; the times are those of the calling
-thread. Contenders take turns; the figures are medians. A list is measured with rows that the
-function has converted before, and with new ones.
+replaced by objects that answer at once, so that only the function's own work is measured. Only the
+compared calls (GetItem, and the route's own) go through botocore, to a server on loopback in
+another thread; the times are those of the calling thread. Contenders take turns; the figures are
+medians. A list is measured with rows that the function has converted before, and with new ones.
 """
 
 import argparse

@@ -101,7 +101,7 @@ def measure(project: Path, rounds: int, port: int) -> dict[str, list[float]]:
             stderr=subprocess.STDOUT,
         )
     try:
-        until(lambda: "Ctrl-C ends" in output.read_text() or up.poll() is not None, "of up")
+        until(lambda: "Ctrl-C ends" in output.read_text() or up.poll() is not None, "from up")
         url = address(output.read_text())
         function = project / "src" / "greet.py"
         layer = project / "layers" / "common" / "words.py"
@@ -131,7 +131,9 @@ def address(printed: str) -> str:
 def answered(url: str, expected: str) -> float:
     """Seconds until the API answers what is expected."""
     began = time.monotonic()
-    until(lambda: httpx.get(f"{url}/", trust_env=False, timeout=30).text == expected, expected)
+    until(
+        lambda: httpx.get(f"{url}/", trust_env=False, timeout=30).text == expected, f"'{expected}'"
+    )
     return time.monotonic() - began
 
 
@@ -139,7 +141,7 @@ def until(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + GIVE_UP_SECONDS
     while not condition():
         if time.monotonic() > deadline:
-            sys.exit(f"No answer '{what}' in {GIVE_UP_SECONDS:.0f} s.")
+            sys.exit(f"No answer {what} in {GIVE_UP_SECONDS:.0f} s.")
         time.sleep(0.01)
 
 

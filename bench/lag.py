@@ -1,11 +1,11 @@
 """How long a view waits until it is counted, by rate, shards, batches at once and skew: simulated.
 
 `python bench/lag.py`. The laptop cloud's engine of event source mappings runs in simulated time,
-with the settings of template.yaml. A batch takes as long as a model says that is fitted to the
-handler's measured CPU time by views and photos: that time at the function's share of a CPU, and for
-each transaction what `ops/cost/figures.toml` assumes that DynamoDB takes. The baseline is a
-function that takes no time: what polling and the batching window cost alone. The shards of a stream
-do not influence each other, so one is simulated: an average one, or the one with the hottest photo.
+with the settings of template.yaml. A model gives the time of a batch: the handler's measured CPU
+time by views and photos, at the function's share of a CPU, and for each transaction what
+`ops/cost/figures.toml` assumes that DynamoDB takes. The baseline is a function that takes no time:
+what polling and the batching window cost alone. The shards of a stream do not influence each other,
+so one is simulated: an average one, or the one with the hottest photo.
 """
 
 import argparse

@@ -33,7 +33,8 @@ class SimulatedLags:
 def print_lags(found: SimulatedLags) -> None:
     rates = [f"{rate:,} views/s" for rate in next(iter(found.ours.values()))]
     print_table(
-        "Seconds within which 99 % of the views are counted; in brackets, a function takes no time",
+        "Seconds within which 99 % of the views are counted; in brackets, if the function took no"
+        " time",
         ("shards, batches at once", *rates),
         [
             (

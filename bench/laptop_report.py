@@ -115,7 +115,7 @@ def show(measured: LaptopFigures) -> None:
         ],
     )
     idle = ", ".join(f"{name} {share:.3f}" for name, share in measured.idle.items())
-    print(f"Processors in use while nobody asks: {idle}.")
+    print(f"Processors in use without requests: {idle}.")
     print_table(
         "From upload to READY, compared with one photo",
         ("photos at once", "median s", "times one photo", "longest s", "photos/s"),

@@ -1,11 +1,12 @@
-"""The daily report's comparison of source and replica, compared with a full scan of both tables.
+"""The daily report's comparison of photos and catalog, compared with a full scan of both tables.
 
 `python bench/reconcile.py`. Both read the same tables, which are in memory: a call takes its CPU
 time and the pause `--latency`. Read units are counted as DynamoDB bills them. Normally both tables
 are scanned in the order of the keys' hashes. With "own orders" the orders differ, which DynamoDB
 does not exclude.
 
-A second table has the CPU time of the report's calls through botocore, with answers from memory.
+A second table of results has the CPU time of the report's calls through botocore, with answers from
+memory.
 """
 
 import argparse

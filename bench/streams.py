@@ -2,8 +2,9 @@
 
 `python bench/streams.py`. A batch has 1,000 records of 50 photos in one minute. Calls of DynamoDB
 go through boto3 up to the point where a request would leave the machine, and get an empty answer.
-The content of the tables, and its cost, is computed from the same requests. A second table has both
-stream functions' whole handlers with batches of 1 to 10,000 events, in processor time.
+The content of the tables, and its cost, is computed from the same requests. A second table of
+results has both stream functions' whole handlers with batches of 1 to 10,000 events, in processor
+time.
 """
 
 import argparse

@@ -41,8 +41,8 @@ from ops import dashboard, redrive, report, trace
 from ops.publish_site import PublishingError
 
 NOT_AS_ON_AWS = """\
-Not as on AWS: everything speaks plain HTTP, limits of single methods have no effect, and \
-nothing is kept when the laptop cloud ends."""
+Not as on AWS: everything speaks plain HTTP, the API's throttling limits per method have no \
+effect, and nothing is kept when the laptop cloud ends."""
 
 OPERATOR_TOOLS: Final[dict[str, Callable[[list[str]], int]]] = {
     "dashboard": dashboard.main,
@@ -263,7 +263,10 @@ def _gallery(
     gallery = application.gallery(cloud)
     with running_application(gallery, cloud, edge_port, environment, console) as running:
         if not running.distributions:
-            raise CloudError(f"The gallery's CloudFront distribution is not served: {cloud.folder}")
+            raise CloudError(
+                "The gallery's CloudFront distribution is not served."
+                f" The logs in {cloud.folder} say why."
+            )
         [url] = running.distributions.values()
         with step(console, "page and user"):
             make_user(cloud, running.outputs)

@@ -29,7 +29,7 @@ def send_views(
 ) -> Sent:
     """Send one view per photo by the API, and the rest into the stream with poison records.
 
-    The most viewed photo's are spread over its partition keys, as the API does it for such a photo.
+    The views of the most viewed photo are spread over its partition keys, as the API does it.
     """
     views: Counter[str] = Counter()
     for photo_id in photo_ids:

@@ -17,7 +17,7 @@ _STACK_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 
 @dataclass(frozen=True)
 class Application:
-    """A template, what its deployment is given, and what it finds.
+    """A template, its parameters, and the values that exist before its deployment.
 
     `template` is absolute. It is built in `builds`, by default in a folder of its own.
     """

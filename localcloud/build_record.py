@@ -23,7 +23,10 @@ _FILE: Final = "build-record.json"
 
 @dataclass(frozen=True)
 class BuildRecord:
-    """Digests of what a build has read and written; empty if it may have read anything else."""
+    """Digests of what a build has read and written.
+
+    `read` is empty if the build may have read files that the digest does not cover.
+    """
 
     read: str
     written: str

@@ -27,7 +27,7 @@ STATE: Final = ROOT / ".laptop"
 MINISTACK_PYTHON: Final = ROOT / ".venv-ministack" / "bin" / "python"
 RUNTIME_PYTHON: Final = ROOT / ".venv-runtime" / "bin" / "python"
 """The interpreter of functions: CPython with the packages of Lambda's runtime and no others."""
-_START_SECONDS: Final = 180  # a second, unless the machine is busy
+_START_SECONDS: Final = 180  # a start takes one second, unless the machine is busy
 _END_SECONDS: Final = 15
 _DOWN_SECONDS: Final = 60  # it ends its requests, stream engine and processes one after the other
 _ENDING_SECONDS: Final = 0.5  # a process that ends closes its connections first
@@ -106,7 +106,7 @@ def running(cloud: Cloud, settings: Mapping[str, str] | None = None) -> Iterator
     Raises:
         AlreadyRunningError: another process runs one on that port.
         PortError: something else listens there.
-        CloudError: ministack is not installed, did not start, or has ended before the block.
+        CloudError: ministack is not installed, did not start, or has ended too early.
     """
     cloud.folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(cloud.folder / "lock")

@@ -1,7 +1,8 @@
 """Environment variables of the laptop cloud. They inherit no setting of AWS.
 
-All processes get test credentials and one endpoint on this machine. For every other address they
-get a proxy on which nothing listens.
+ministack, sam deploy, functions and this process get test credentials and one endpoint on this
+machine. For every other address they get a proxy on which nothing listens. sam build keeps the
+person's variables, without those of AWS, and its network.
 """
 
 import os

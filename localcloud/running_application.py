@@ -88,8 +88,8 @@ def _require_two_ports(port: int, cdn_port: int) -> None:
         raise PortError(f"CloudFront and the AWS APIs cannot have the same port {port}.")
     if cdn_port > LAST_PORT:
         raise PortError(
-            f"CloudFront needs a port, and there is none after {port}: give one,"
-            f" or at most {LAST_PORT - 1} for the AWS APIs."
+            f"CloudFront needs a port, and there is none after {port}: choose another"
+            f" one for it, or one of at most {LAST_PORT - 1} for the AWS APIs."
         )
 
 

@@ -1,7 +1,8 @@
 """`python -m ops.deploy`: builds a stage, deploys it by a change set, and publishes its page.
 
 It shows account, region, stage and stack and asks for confirmation before it builds. It asks again
-when sam has shown the change set. --yes answers both questions.
+when sam has shown the change set, and before it restores functions that were changed outside the
+stack. --yes answers all questions.
 """
 
 import argparse

@@ -101,7 +101,7 @@ def without_reads(lines: Iterable[LogLine]) -> list[LogLine]:
     return [line for line in lines if line.correlation_id not in reads]
 
 
-def without_reports(lines: Iterable[LogLine]) -> list[LogLine]:
+def without_repeated_exceptions(lines: Iterable[LogLine]) -> list[LogLine]:
     """Remove Lambda's report of an exception directly after the function's own line about it."""
     lines = list(lines)
     kept = lines[:1]

@@ -1,8 +1,9 @@
 """Delete versions of a stack's functions and layers that nothing uses any more.
 
-Kept are the versions that CloudFormation lists, those that an alias sends traffic to, the newest
-ones before them, for a rollback, and every layer version that a function of the account uses or
-that is shared with another account.
+Of a function's versions, only those are deleted that are older than each one that CloudFormation
+lists or an alias sends traffic to. The newest of them are kept, for a rollback. Layer versions are
+kept if CloudFormation lists them, if a function of the account uses them, or if they are shared
+with another account.
 """
 
 import argparse
@@ -132,7 +133,9 @@ def prune(options: argparse.Namespace, console: Console) -> None:
         listed = ", ".join(str(version) for version in each.versions)
         console.print(f"{escape(each.logical_id)}: {listed}")
     if not unused:
-        console.print("Every version is in use, or kept for a rollback.")
+        console.print(
+            "Nothing to delete: all versions are in use, newer than these, or kept for a rollback."
+        )
     elif not options.dry_run:
         question = "Delete these versions? (yes or no) "
         if not options.yes and answer_to(question, console, "--yes") != "yes":

@@ -65,8 +65,10 @@ def show(report: Report, console: Console) -> None:
         console.print(table)
         ranking = report.get("ranking", {"complete": True})  # earlier releases ranked all photos
         if not ranking["complete"]:
-            found = f"{ranking['entries']:,} totals only"
-            console.print(f"[yellow]![/] These are of {found}: many photos have similar views.")
+            console.print(
+                f"[yellow]![/] The ranking ended after {ranking['entries']:,} totals, because many"
+                " photos have similar numbers of views. These are the most viewed of them."
+            )
     if any(number(report, name) for name in _FOUND):
         console.print(_findings(report))
     else:

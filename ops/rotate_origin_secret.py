@@ -56,7 +56,11 @@ class Step(StrEnum):
 
 
 class Rotation(msgspec.Struct, frozen=True):
-    """The state of a rotation, as numbers of values: all stored ones, the sent and accepted one."""
+    """The state of a rotation, as numbers of values of the secret.
+
+    `stored` are all that it has. CloudFront sends `sent`, and the API accepts it and
+    `also_accepted`.
+    """
 
     stored: frozenset[int]
     sent: int

@@ -29,7 +29,7 @@ from ops.journey import (
     read_line,
     requests,
     without_reads,
-    without_reports,
+    without_repeated_exceptions,
 )
 from shared.dynamodb import from_item, to_item
 from shared.photo_ids import is_photo_id
@@ -159,7 +159,7 @@ def _table(found: Trace) -> Table:
     for name, justify in _COLUMNS.items():
         table.add_column(name, justify=justify, no_wrap=name != "what", overflow="fold")
     numbers: dict[str, int] = {}
-    for line in without_reports(found.lines):
+    for line in without_repeated_exceptions(found.lines):
         if line.correlation_id:
             numbers.setdefault(line.correlation_id, len(numbers) + 1)
         moment = f"{line.at:%H:%M:%S}.{line.at.microsecond // 1000:03}"
@@ -172,7 +172,10 @@ def _table(found: Trace) -> Table:
             f"[{color}]{escape(line.level)}[/] {escape(line.message)}"
             f" [dim]{escape(own_fields(line, found.photo_id))}[/]",
         )
-    table.caption = "\n".join(f"#{number} is request {each}" for each, number in numbers.items())
+    table.caption = "\n".join(
+        f"#{number} is {'execution' if each.startswith('arn:') else 'request'} {each}"
+        for each, number in numbers.items()
+    )
     table.caption_justify = "left"
     return table
 

@@ -6,7 +6,7 @@ export class UserError extends Error {
   isTransient = false;
 }
 
-/** An error that ends with the connection's failure. */
+/** An error that may be over once the connection works again. */
 export class ConnectionError extends UserError {
   isTransient = true;
 }

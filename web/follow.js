@@ -10,8 +10,8 @@ import { drawRow, measure, STEPS } from "./rows.js";
 import { Token } from "./token.js";
 
 const SLOW_AFTER = 20_000;
-// True before and after the last attempt: the public API tells of neither.
-const SLOW = "Not finished: a retry can take minutes; if all failed, it needs a replay";
+// True before and after the last attempt: the public API does not tell them apart.
+const SLOW = "Not finished: a retry can take minutes; if all attempts failed, it needs a replay";
 const TROUBLE_MS = 40_000; // longer than any attempt and the pause after it
 let trouble = ""; // what the notice says of a request that has failed
 

@@ -10,7 +10,7 @@ import { drawRow, measure, showRows, showTop, STEPS } from "./rows.js";
 const MAX_ROWS = 24;
 const FEED_ROWS = 6;
 const STORED = "gallery.journeys";
-const FORM = 2; // of the stored rows: increase it if this page cannot continue those of the last one
+const FORM = 2; // of the stored rows: increase it if this page cannot continue those of an older page
 const STACK = configuration.user_pool_client_id; // the next stack has another one, and no such photos
 const TIMES = ["uploaded_at", "ready_at", "replicated_at"];
 const ENDED = ["complete", "listed"];
@@ -80,7 +80,7 @@ function fromPhoto(photo, state) {
   return journey;
 }
 
-/** Copy the photo from the API's answer into the journey, which replaces any other one of it. */
+/** Copy the API's photo into the journey, and remove any other journey of the same photo. */
 export function update(journey, photo) {
   const same = (other) => other !== journey && idOf(other) === photo.photo_id;
   for (const other of journeys.filter(same)) {

@@ -4,7 +4,7 @@ import { listPhotos } from "./api.js";
 import { byId, photoAddress, until } from "./dom.js";
 import { deleted } from "./memory.js";
 
-const MAX_PAGES = 10; // photos further down have no links, so that none reads the whole gallery
+const MAX_PAGES = 10; // photos further down have no links, so that no page reads the whole gallery
 const SWIPE = 60; // pixels
 
 /** Show the links to the neighbors of a photo, once they are found. */

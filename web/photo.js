@@ -164,7 +164,7 @@ async function followViews(photo) {
     return asked;
   }
 
-  /** As `askOnce`, for a view that is not accepted yet; a failure shows when it is. */
+  /** As `askOnce`, while the view is not accepted yet: a failure is shown only after that. */
   const askMeanwhile = () => void askOnce().catch(() => {});
 
   const onError = (error) => {

@@ -27,7 +27,7 @@ const ONGOING = [...UNSENT, "signed_out", "uploaded", "thumbnailed", "replicated
 
 const queue = [];
 let running = 0;
-let batch = []; // all files since none was on its way
+let batch = []; // all files that were chosen since none was on its way
 
 const total = element("span", { className: "state" });
 const progress = element("progress", { "aria-label": "Complete photos" });

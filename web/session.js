@@ -1,15 +1,15 @@
 // The signed-in user. The page calls the API of the Cognito user pool directly.
 //
 // The ID token is only in memory. The refresh token and the user's name are in localStorage, so that
-// all tabs have the same user. The token expires after some hours. The Content-Security-Policy keeps
-// other scripts from it.
+// all tabs have the same user. The refresh token expires after some hours. The
+// Content-Security-Policy keeps other scripts from it.
 
 import { cognito } from "./cognito.js";
 
 const SESSION = "gallery.session";
 const EARLY = 60_000; // so that no token expires on its way
 
-/** Fires `change` whenever a user signs in or out, and before it `leave` if the user wants to. */
+/** Fires `change` when a user signs in or out, and `leave` before it if the user signs out. */
 export const session = new EventTarget();
 
 addEventListener("storage", ({ key, newValue }) => {

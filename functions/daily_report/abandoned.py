@@ -8,7 +8,8 @@ from daily_report.reconciliation import ScannedRecord
 from shared.photos import UPLOAD_PREFIX, Photo, Status
 from shared.timestamps import iso_milliseconds
 
-ABANDONED_AFTER: Final = timedelta(hours=24)  # of objects too: a record may be about to name it
+# Younger objects are not judged either: a record may be about to name them.
+ABANDONED_AFTER: Final = timedelta(hours=24)
 EVENT_LIFETIME: Final = timedelta(hours=12)  # Lambda retries an upload's event for a shorter time
 GIVEN_UP_AFTER: Final = timedelta(days=3)
 NEVER_UPLOADED: Final = "never uploaded"
@@ -54,8 +55,9 @@ def photo_id_of(key: str) -> str | None:
 def is_orphan(key: str, photo: Photo | None) -> bool:
     """Whether the photo, as it is now, does not need the object.
 
-    An original is kept as long as its record. A rendition is kept if the record names it, or while
-    the photo is PENDING: an invocation of the thumbnailer may be about to name it.
+    An original is kept until its photo's record is a tombstone or is gone. A rendition is kept if
+    the record names it, or while the photo is PENDING: an invocation of the thumbnailer may be
+    about to name it.
     """
     if photo is None or photo.status is Status.DELETED:
         return True

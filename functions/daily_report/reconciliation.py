@@ -91,7 +91,9 @@ class Pairs:
             self.waiting[table][record.photo_id] = record.version
 
     def give_up(self, kept: int) -> dict[str, set[str]]:
-        """Remove the records that have waited longest, until at most `kept` are waiting.
+        """Remove waiting records until at most `kept` are left.
+
+        Each time, the table that has more of them gives up the one that has waited longest.
 
         Returns:
             The tables of the removed records, by photo id.

@@ -33,8 +33,8 @@ def part_key(date: str, number: int) -> str:
 def make_report(state: State, made_at: datetime) -> dict[str, Any]:
     """Counts by subject, up to twenty ids or keys per finding, and the most viewed photos.
 
-    If the ranking is not complete, these are the most viewed photos of those that have one of the
-    `entries` totals that were read: those of the largest magnitudes in each rank group.
+    If the ranking is not complete, only the photos of `entries` totals have been compared: in each
+    rank group, those with the largest magnitudes.
     Photos are counted in the status in which they were read, before any repair.
     """
     report: dict[str, Any] = {

@@ -4,7 +4,7 @@ import msgspec
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """Names of the tables, buckets and the queue that the report reads and repairs."""
+    """Names of the tables and buckets, and the URL of the queue, that the report uses."""
 
     photos_table: str
     catalog_table: str

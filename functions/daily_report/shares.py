@@ -58,7 +58,8 @@ class Share(msgspec.Struct, frozen=True):
 def make_shares(photos: int, per_share: int, oldest: datetime, newest: datetime) -> list[Share]:
     """As many shares as this number of photos needs; none if one execution can read them.
 
-    Ids of photos begin with their time. The shares divide that from `oldest` to `newest` evenly.
+    The id of a photo begins with the time of its creation. The shares divide the time from `oldest`
+    to `newest` evenly.
     """
     total = min(MAX_SHARES, math.ceil(photos / per_share))
     if total <= 1:

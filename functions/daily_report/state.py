@@ -16,7 +16,7 @@ MOST_VIEWED: Final = 10
 MAX_RANKED: Final = 10_000
 """Entries after which the ranking ends incomplete; a billion views a day need about 400."""
 _REPAIRED: Final = ("drift.", "abandoned.resent", "abandoned.failed", "orphans.")
-"""How the names of findings begin that a later step repairs. Others are only counted."""
+"""The names of findings that a later step repairs begin so. Others are only counted."""
 MAX_REMOVED: Final = 1000  # of a kind, in a share: an emptied table must not empty the buckets
 _EXAMPLES: Final = 20
 

@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 class CountResult(msgspec.Struct):
     """What became of the views of a batch.
 
-    Each view is in one of three places. `new` counts the views to which a transaction of this
-    invocation gave a receipt. `already_counted` counts the views that had a receipt before.
-    `not_counted` lists the views without a receipt: they must be delivered again.
+    Each view is in one of three places. `new` counts the views of transactions that succeeded.
+    `already_counted` counts the views for which a receipt was found. `not_counted` lists the
+    others: they must be delivered again. If a transaction got no answer, they may have been
+    counted; the next attempt then finds their receipts.
 
     `left_out` is the part of `new` that adds nothing to the totals (see `View.left_out`).
     `reasons` has the error codes of all transactions that failed.

@@ -26,7 +26,7 @@ class View(msgspec.Struct, frozen=True, gc=False):
 
     `suffix` is the part of its partition key after the photo id. `run` is the number of poison
     records of the same partition key that precede the view in the batch. Views of one partition key
-    and one minute share a receipt if their `run` is the same: a receipt is a range of sequence
+    and one minute share a receipt only if their `run` is the same: a receipt is a range of sequence
     numbers, and a poison record within the range would look counted, so that a redrive after a fix
     would skip it.
 

@@ -2,7 +2,8 @@
 
 deferred_imports.toml lists where. A package's `__init__.py` imports a name when it is asked for, by
 the module's `__getattr__`. In another module, an import moves into the functions that use it. Both
-keep what the code does; where they would not, the build fails.
+keep what the code does. An import of a package that cannot wait stays where it is; the build fails
+if none of the package's imports can wait, or if one that is listed for functions cannot.
 """
 
 import ast

@@ -2,7 +2,7 @@
 
 sdk.toml lists the operations and paginators that stay. The newest model of each service stays, with
 the shapes of these operations and without documentation. endpoints.json keeps these services, in
-all partitions. A client of botocore loads all of it, and most of that is never used.
+all partitions. A client loads the whole model of its service, and endpoints.json.
 """
 
 import gzip

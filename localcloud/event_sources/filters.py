@@ -167,6 +167,6 @@ def _check_rule(rule: Any) -> None:
     if isinstance(rule, dict | list) and operator not in _OPERATORS:
         known = ", ".join(_OPERATORS)
         raise ValueError(
-            f"A rule must be a value or use one of the operators {known}; this does not:"
+            f"A filter rule must be a value or use one of the operators {known}; this does not:"
             f" {json.dumps(rule)}."
         )

@@ -54,8 +54,8 @@ class Attempt:
 class QueuedEvent:
     """An event in Lambda's asynchronous queue.
 
-    `speed` is how much shorter than on AWS the waits after function errors are. The age of the
-    event counts AWS's waits, so that it expires before the same attempt as there.
+    AWS's waits after function errors are divided by `speed`. The age of the event counts the whole
+    waits, so that it expires before the same attempt as on AWS.
     """
 
     request_id: str  # the same for all attempts

@@ -147,9 +147,9 @@ def _give_memory(group: Path) -> None:
 
 
 def remove(group: Path) -> None:
-    """Kill what runs in a cgroup or below it, and remove both.
+    """Kill all processes in a cgroup and in those below it, and remove these cgroups.
 
-    It stays where a process does not end; the next start removes it.
+    A cgroup with a process that does not end stays; the next start removes it.
     """
     kill(group)
     below = sorted((each for each in group.rglob("*") if each.is_dir()), reverse=True)
@@ -175,7 +175,7 @@ def kill(group: Path) -> None:
 
 
 class MemoryCgroup:
-    """The memory limit of one execution environment, kept by the kernel: all of its processes."""
+    """The memory limit of all processes of an execution environment, enforced by the kernel."""
 
     def __init__(self, group: Path, limit_mb: int | None) -> None:
         self._group = group

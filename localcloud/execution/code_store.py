@@ -89,7 +89,9 @@ def _replace(path: Path, new: Path | None) -> None:
 
 def _make_folders_writable(folder: Path) -> None:
     for inner, _, _ in os.walk(folder):
-        with contextlib.suppress(FileNotFoundError):  # environments that end remove theirs
+        with contextlib.suppress(
+            FileNotFoundError
+        ):  # an execution environment that has ended deletes its own folder
             Path(inner).chmod(0o755)
 
 

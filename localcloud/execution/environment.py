@@ -258,7 +258,8 @@ class ExecutionEnvironment:
             remaining = deadline - time.monotonic()
             if event := api.event(min(remaining, _CHECK_SECONDS)):
                 return event
-            ended = self._exit()  # first, because it may be the kernel that ends it for its memory
+            # Before is_exceeded: if the kernel killed it for its memory, the cgroup then says so.
+            ended = self._exit()
             if self._memory.is_exceeded(self._runtime[0]):
                 return _OUT_OF_MEMORY_KILL
             if ended:

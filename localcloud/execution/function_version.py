@@ -88,7 +88,7 @@ def command(version: FunctionVersion, host: Host) -> list[str]:
 
 
 def _without_overriding_modes() -> list[str]:
-    """Code is read-only for Lambda's functions; for root it is only without this capability."""
+    """Lambda's functions cannot write to their code. Root can, unless it lacks CAP_DAC_OVERRIDE."""
     if os.geteuid() == 0 and shutil.which("setpriv"):
         return ["setpriv", "--bounding-set", "-dac_override", "--inh-caps", "-dac_override"]
     return []

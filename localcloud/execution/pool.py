@@ -48,9 +48,10 @@ class EnvironmentPool:
     An invocation that finds no idle environment waits for one as long as the function's latest
     initialization took. Only then a new environment is initialized for it, because more
     environments than the processors can run cost memory and time. At most `initializing`
-    environments initialize at once, by default one per processor: if too many initialized at the
-    same time, all of them would exceed the time limit of the init phase. `write_log` gets the lines
-    that an environment writes, in order, with its version and log stream.
+    environments initialize at once, by default one per processor and at least two: if too many
+    initialized at the same time, all of them would exceed the time limit of the init phase.
+    `write_log` gets the lines that an environment writes, in order, with its version and log
+    stream.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class EnvironmentPool:
             return result
 
     def provision(self, version: FunctionVersion, count: int) -> int:
-        """Keep `count` initialized environments of a version, 0 to keep none; returns how many are.
+        """Keep `count` initialized environments of a version; returns how many there are then.
 
         They are used before others, are initialized again when they end, and are not recycled.
         """

@@ -14,7 +14,8 @@ class TimeLimits:
     """Limits in seconds. Every limit, the function's own included, is multiplied by `factor`.
 
     Use a larger factor on a slow or busy machine. Tests use one so that their outcome does not
-    depend on the machine. Functions get the variable too, for the timeouts of their clients.
+    depend on the machine. Functions get the variable TIMEOUT_FACTOR too, for the timeouts of their
+    clients.
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
     """
 

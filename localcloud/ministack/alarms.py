@@ -58,7 +58,7 @@ def alarm_state(
         treat == "breaching" if value is None else compare(value, threshold) for value in values
     )
     needed = alarm.get("DatapointsToAlarm") or count
-    # Missing data that is neither breaching nor not breaching reduces the number that is needed.
+    # With TreatMissingData `missing` or `ignore`, missing data reduces the number that is needed.
     known = count if treat in ("breaching", "notBreaching") else sum(v is not None for v in values)
     reason = (
         f"{breaching} of {count} datapoints {alarm['ComparisonOperator']} {threshold}: {values}"

@@ -32,7 +32,7 @@ type Function = dict[str, Any]
 
 
 def install() -> None:
-    """Replace ministack's asynchronous invocations, and make those of SNS and EventBridge such.
+    """Replace ministack's asynchronous invocations, and let SNS and EventBridge use them too.
 
     ministack attempts an event of SNS, EventBridge or Scheduler once and ignores its failure.
 

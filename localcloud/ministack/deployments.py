@@ -41,7 +41,8 @@ def _read_keys_as_text() -> None:
 def transform_with_parameters() -> None:
     """Pass the stack's parameters to the SAM transform, as CloudFormation does.
 
-    ministack passes none. A setting that a stage switches off in the transform would stay on.
+    ministack passes none, so that the transform would use the defaults of parameters, for example
+    for DeploymentPreference.
     """
     from ministack.services.cloudformation import changesets, engine, handlers  # noqa: PLC0415
     from samtranslator.translator import transform as sam  # noqa: PLC0415

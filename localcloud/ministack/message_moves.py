@@ -94,8 +94,8 @@ class _MessageMoves:
 def _as_new(message: Message) -> Message:
     """The request that sends a dead letter again.
 
-    Its deduplication ID is the ID that the message had, as on AWS: with its first one, the queue
-    that it came from would drop it as a duplicate.
+    Its deduplication ID is the former message ID, as on AWS: with the former deduplication ID, the
+    queue that it came from would drop it as a duplicate.
     """
     trace = message["sys"].get("AWSTraceHeader")
     return {

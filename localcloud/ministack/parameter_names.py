@@ -1,4 +1,4 @@
-"""Names of SSM parameters without one, as on AWS; runs inside ministack's process.
+"""Names SSM parameters to which the template gives no name; runs inside ministack's process.
 
 ministack gives them a hierarchical name, which begins with a slash. SAM's policy template for
 parameters puts `/` before the name, so that a policy for the parameter allows nothing.

@@ -248,7 +248,7 @@ def _references(node: Json) -> Iterator[str]:
 
 
 def _is_polled(mapping: Mapping[str, Any]) -> bool:
-    """Whether the event source is a stream or a queue; one of this stack is."""
+    """Whether the event source is a stream or a queue; a resource of this stack counts as one."""
     properties = mapping.get("Properties", {})
     source = properties.get("EventSourceArn")
     if not isinstance(source, str) or not source.startswith("arn:"):
@@ -331,7 +331,7 @@ def _strings(node: Json) -> Iterator[str]:
 
 
 def _text(node: Json) -> str:
-    """A literal, or the text of a Fn::Sub with what it substitutes."""
+    """A literal, or the text of a Fn::Sub with its `${…}` as they are."""
     match node:
         case {"Fn::Sub": str(text)} | str(text):
             return text

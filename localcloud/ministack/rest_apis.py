@@ -139,7 +139,7 @@ def _check_policy_with_referer() -> None:
 def _throttle_after_clock_was_set_back() -> None:
     """Begin with full limits again when the wall clock was set back, as a suspended laptop may.
 
-    ministack would take away the requests of that time, and answer 429 for as long.
+    ministack would subtract the tokens of that time, and answer 429 until they are there again.
     """
     from ministack.services import apigateway_v1  # noqa: PLC0415
 

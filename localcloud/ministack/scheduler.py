@@ -104,7 +104,7 @@ def _zone(name: str) -> ZoneInfo | None:
 def with_context(text: str, schedule_arn: str, invoked_at: float, execution_id: str) -> str:
     """An input with its context attributes filled in.
 
-    The scheduled time is the minute of `invoked_at`, in seconds since 1970: ministack checks every
+    `invoked_at` is in seconds since 1970. The scheduled time is its minute: ministack checks every
     ten seconds which schedules are due. It makes one attempt only.
     """
     scheduled = datetime.fromtimestamp(invoked_at, UTC).replace(second=0, microsecond=0)

@@ -14,7 +14,7 @@ _DEDUPLICATION_SECONDS: Final = 300.0
 
 
 class SetBacks:
-    """Tells by how much the wall clock was set back, by a clock that never is."""
+    """Tells by how much the wall clock was set back; `steady` is a clock that never is."""
 
     def __init__(self, wall: Callable[[], float], steady: Callable[[], float]) -> None:
         self._wall = wall

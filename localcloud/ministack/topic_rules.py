@@ -23,7 +23,7 @@ def install() -> None:
             await dispatch(account, region, rule, action, event)
             return
         with request_scope(account, region):
-            # It asks the policy for any source ARN, although it is named for provisioning hooks.
+            # Despite its name, it evaluates the function's policy for the source ARN that it gets.
             record = iot._provisioning_hook_function(arn, iot._topic_rule_arn(rule))  # noqa: SLF001
             if record is None:
                 raise PermissionError(f"{arn} does not exist, or its policy does not allow {rule}")

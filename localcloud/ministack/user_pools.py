@@ -38,7 +38,7 @@ def _refuse_sign_up() -> None:
 
 
 def _refuse_tokens() -> None:
-    """Refuse tokens if the trigger before them fails, where ministack issues them without it."""
+    """Issue no tokens if the pre token generation trigger fails; ministack issues them then."""
     from ministack.services import cognito  # noqa: PLC0415 - not in the development environment
 
     os.environ["MINISTACK_COGNITO_PRETOKEN_STRICT"] = "1"

@@ -51,7 +51,7 @@ class Attack(msgspec.Struct, frozen=True):
 
 
 def attacks(scenario: Scenario, stack: StackSettings, figures: Figures) -> list[Attack]:
-    """All kinds of requests that cost money, those that only AWS limits first.
+    """Requests that cost money, by kind; the first ones are limited by AWS alone.
 
     The sizes of photos are those of the scenario.
     """
@@ -158,7 +158,7 @@ def _upload(scenario: Scenario, stack: StackSettings, figures: Figures) -> Quant
         "lambda_requests": 2.0,
         f"lambda_{architecture}": request[f"lambda_{stack.functions[_API].architecture}"]
         + seconds * thumbnailer.gigabytes,
-        "dynamodb_writes": 8.0,  # created and settled, in the table and its index, and the replica
+        "dynamodb_writes": 9.0,  # record and catalog row with their indexes, answer by key
         "s3_writes": 5.0,
         "s3_reads": 1.0,
         "s3_standard": MAX_UPLOAD_BYTES + scenario.renditions_bytes,

@@ -2,8 +2,8 @@
 
 A cache keeps an answer for some seconds. The first request after that is fetched from the origin,
 also if a stale answer is served meanwhile, and requests at the same time share one fetch. So an
-address that is requested at random times, `rate` times a second, is fetched once in `seconds` and
-the mean wait for the next request: `rate / (1 + rate * seconds)` times a second.
+address that is requested at random times, `rate` times a second, is fetched once in every
+`seconds` plus the mean wait for the next request: `rate / (1 + rate * seconds)` times a second.
 
 Each cache fetches for itself. The model gives each an equal share of the requests and lets no cache
 in front of them answer, which makes the most fetches.

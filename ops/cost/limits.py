@@ -24,7 +24,7 @@ _ON_DEMAND_SHARDS: Final = 10_000  # 10 GB/s, the maximum of an on-demand stream
 
 
 class Quota(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A limit that AWS publishes."""
+    """A limit of AWS, of the template or of the application, and what raises it."""
 
     what: str
     limit: float
@@ -38,7 +38,7 @@ class Quota(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def is_verified(self) -> bool:
-        """Whether the number was read on an AWS page."""
+        """Whether `seen` says where the number was read."""
         return "unverified" not in self.seen
 
 

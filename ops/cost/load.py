@@ -275,7 +275,7 @@ def _caches(stack: StackSettings, figures: Figures) -> EdgeCaches:
 
 
 def _fetched_lists(caches: EdgeCaches, first: float, later: float, figures: Figures) -> float:
-    """The lists that are fetched, of first pages, which are one address, and of later pages.
+    """The pages of lists that are fetched: first ones, which have one address, and later ones.
 
     Visitors who got the same first page have the same cursor, and ask for its next page at some
     time within `seconds_between_pages`.
@@ -358,7 +358,7 @@ def _ranking_writes(
 ) -> float:
     """Write units of the index `ranking` in a steady state.
 
-    As many photos reach each magnitude as are uploaded, and a photo gets `views / uploads` of them.
+    In it, as many photos reach each magnitude as are uploaded. Each gets `views / uploads` views.
     """
     if not uploads:
         return 0.0

@@ -20,7 +20,7 @@ _TRANSACTIONAL: Final = 2  # factor of write units in a transaction
 _MAX_ROWS: Final = 100  # maximum of a transaction
 SHARD_RECORDS: Final = 1000.0  # per second
 KEYS: Final = 17  # of a photo whose views a shard refuses: SUFFIXES in layers/shared/view_rows.py
-_TOTAL_WITH_MINUTES: Final = 660  # bytes, docs/decisions.md
+_TOTAL_WITH_MINUTES: Final = 660  # bytes: the row, and the minutes of an hour as text
 _MINUTES_KEPT: Final = 30 * 24 * 60
 _SINGLE_RANKS: Final = 20
 _ROUNDS: Final = 1000  # maximum of an iteration that usually takes four
@@ -108,7 +108,7 @@ def count_views(
         receipts = max(1.0, 60 * written / minute_rows) if minute_rows else 1.0
         units = written * _TRANSACTIONAL * (1 + _mean_units(rows, receipts))
         minute_bytes = rows.minute + rows.receipt * receipts
-        # A page of the total has the minutes of the last hour; a photo has one for each key.
+        # A read gets one total for each key of the photo, with the minutes of the last hour.
         looks.append(0.5 * max(1, math.ceil(keys * _TOTAL_WITH_MINUTES / READ_UNIT)))
         kept = _MINUTES_KEPT * minute_rows
         if number == 0:

@@ -72,7 +72,7 @@ PATHS: Final = [
         views_per_request=1,
         latency="gateway alone",
         loses="nothing after 202",
-        gives_up="both of the above, and nothing compares the origin secret",
+        gives_up="what the two ways above give up; and nothing can compare the origin secret",
     ),
     ViewPath(
         "function URL behind CloudFront (`ViewsApi=function-url`)",

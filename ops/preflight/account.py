@@ -93,7 +93,7 @@ def choose_reserved_concurrency(
     )
     advice = f" Request a higher quota with `{quota_increase(target.region)}`"
     if value == "-1":
-        none = " The stack gets none, so that many uploads can delay the API."
+        none = " The stack gets none, so many uploads at once can delay the API."
         return "0", [warning(check, f"{reason}{none}{advice}.")]
     return value, [blocked(check, f"{reason}{advice}, or pass {RESERVED}={free}.")]
 

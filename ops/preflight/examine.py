@@ -1,4 +1,4 @@
-"""Runs all checks in their order. A check that fails becomes a warning instead of an error."""
+"""Runs all checks in their order. A call of AWS that fails becomes a warning, not an error."""
 
 from collections.abc import Callable, Iterable
 from typing import Final

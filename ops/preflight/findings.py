@@ -43,7 +43,7 @@ def warning(check: str, sentence: str) -> Finding:
 
 
 def blocked(check: str, sentence: str) -> Finding:
-    """A finding that would make the deployment fail, or requests of visitors during it."""
+    """A finding that would make the deployment fail, or requests of visitors fail meanwhile."""
     return Finding(check, CheckResult.BLOCKED, sentence)
 
 

@@ -9,7 +9,7 @@ from ops.stacks import Account
 
 
 class UniqueName(NamedTuple):
-    """The property with the name of a resource type, and how to list the names that are taken."""
+    """The property that has a resource's name, and how to list the names that are taken."""
 
     property: tuple[str, ...]
     what: str

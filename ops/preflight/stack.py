@@ -19,7 +19,7 @@ def check_state(target: DeployedTarget) -> Iterator[Finding]:
     if deployed is None or stack_states.is_new(deployed):
         yield ready(_CHECK, f"The deployment creates {target.stack}.")
         return
-    cause = f"\nIts first failure was {target.failure}" if target.failure else ""
+    cause = f"\nThe first failure of the last one was {target.failure}" if target.failure else ""
     try:
         stack_states.check_state(target.account, target.stage, deployed)
     except OperationError as error:

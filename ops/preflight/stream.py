@@ -96,8 +96,9 @@ def _unchanged(current: int, wanted: int) -> Finding:
     return warning(
         _CHECK,
         f"The stream has {_shards(current)}, so it was resharded outside CloudFormation."
-        f" The last deployment had {_shards(wanted)} too, so CloudFormation does not change"
-        f" the stream. Pass ViewsShardCount={current} to keep the present count.",
+        f" This deployment wants {_shards(wanted)}, as the last one did, so CloudFormation does not"
+        f" change the stream. Pass ViewsShardCount={current}, so that later deployments keep this"
+        " number.",
     )
 
 

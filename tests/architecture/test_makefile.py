@@ -156,8 +156,8 @@ def test_benchmarks_are_built_by_the_script_that_checks_their_names(installed_pr
         (["--port", "abc"], "invalid port 'abc': expected 1 to 65535"),
         (
             ["--port", "65535"],
-            "CloudFront needs a port, and there is none after 65535: give one, or at most 65534"
-            " for the AWS APIs. PORT=, EDGE_PORT= and HOST= choose them.",
+            "CloudFront needs a port, and there is none after 65535: choose another one for it,"
+            " or one of at most 65534 for the AWS APIs. PORT=, EDGE_PORT= and HOST= choose them.",
         ),
         (
             ["--port", "23120", "--edge-port", "23120"],

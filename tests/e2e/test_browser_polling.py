@@ -162,13 +162,13 @@ def test_row_of_a_photo_that_is_not_processed_does_not_promise_that_it_will_be(
         row = page.locator("#journeys li", has_text="new")
         expect(row).to_contain_text("thumbnailer processes it")
         page.clock.run_for(30_000)
-        expect(row).to_contain_text("if all failed, it needs a replay")
+        expect(row).to_contain_text("if all attempts failed, it needs a replay")
         page.reload()
         expect(row).to_have_attribute("data-state", "uploaded")
 
         def says_so_again() -> bool:
             page.clock.run_for(1_000)
-            return "if all failed, it needs a replay" in (row.text_content() or "")
+            return "if all attempts failed, it needs a replay" in (row.text_content() or "")
 
         awaited(says_so_again)
 

@@ -12,7 +12,7 @@ _ATTACHED: Final = {
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
 }
-# They name several resources that do not need them; those that are left out are removed from them.
+# Each names several resources that do not need it; resources that are left out are removed from it.
 _LISTS: Final = {"AWS::Logs::QueryDefinition"}
 
 
@@ -66,7 +66,7 @@ def needed(resource: DeclaredResource, resources: Mapping[str, DeclaredResource]
 
 
 def owner(name: str, resources: Mapping[str, DeclaredResource]) -> str | None:
-    """The resource of a name: itself, or the one that SAM generates it from, as its alias."""
+    """The resource of a name: itself, or the one that SAM generates it from."""
     if name in resources:
         return name
     generating = [

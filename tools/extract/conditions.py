@@ -1,4 +1,4 @@
-"""Decides conditions: a flow that leaves CloudFront behind is never at the edge."""
+"""Decides conditions: in a flow without CloudFront, for example, `HasWebPage` is always false."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -85,12 +85,12 @@ def _apply_one(text: str, decided: Decided) -> str | None:
 
 
 def _term(text: str, place: Place, name: str, value: bool | str) -> str | None:
-    """A condition that another one refers to: conditions that become a constant are unused."""
+    """Replace a reference to a decided condition within another condition, or remove it."""
     if isinstance(value, str):
         return replace(text, place, f"!Condition {value}")
     if place.parent and isinstance(place.parent.node, yaml.SequenceNode):
         return remove(text, place)
-    raise ValueError(f"the condition {name} is decided, and a condition that stays is {name}")
+    raise ValueError(f"{name} is decided, but a condition that stays refers to nothing else")
 
 
 def _choose(text: str, place: Place, value: bool | str, condition: yaml.Node) -> str:

@@ -203,7 +203,10 @@ def _cut_globals(text: str) -> str:
 
 
 def _cut_outputs(text: str, kept: Mapping[str, DeclaredResource], named: tuple[str, ...]) -> str:
-    """Without the outputs of what is left out, and of nothing unless the flow names them."""
+    """Without the outputs of resources that are left out.
+
+    Outputs that refer to no resource stay only if the flow names them.
+    """
     root = compose(text)
     section, parameters = root.find("Outputs"), root.find("Parameters")
     declared = {each.key for each in parameters.children()} if parameters else set()

@@ -100,7 +100,7 @@ def replace(text: str, place: Place, new: str) -> str:
 
 
 def remove(text: str, *places: Place) -> str:
-    """The text without entries and items, the comments above them, and parents without a rest.
+    """The text without entries and items, the comments above them, and parents that would be empty.
 
     All places are in the same collection, or no collection loses all that it has.
     """
@@ -202,7 +202,7 @@ def _is_block_scalar(node: yaml.Node) -> bool:
 def _lines(lines: list[str], place: Place) -> tuple[int, int]:
     """The first and the last line of an entry or an item, with the comments above it."""
     if place.is_alias and not place.key:
-        raise ValueError(f"{place.keys}: an item that is an alias tells no place")
+        raise ValueError(f"{place.keys}: the place of an item that is an alias is not known")
     first = place.first.start_mark.line
     indent = _indent(lines[first])
     before = lines[first][: place.first.start_mark.column].strip()
@@ -246,7 +246,7 @@ def _remove_within_brackets(text: str, place: Place) -> str:
         return starts[each.node.end_mark.line] + each.node.end_mark.column
 
     if any(each.is_alias for each in siblings):
-        raise ValueError(f"{place.keys}: an alias within brackets tells no place")
+        raise ValueError(f"{place.keys}: the place of an alias within brackets is not known")
 
     if place.index + 1 < len(siblings):
         return text[: begin(place)] + text[begin(siblings[place.index + 1]) :]

@@ -29,7 +29,7 @@ class FlowRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `headings` are banners of template.yaml and operations.yaml. `words` is a pattern of the names
     of the flow; afterwards only the files in `history` may have them. `renamed` are names that
-    stay in use, and say after the removal what they are used for.
+    stay in use, with the new names that say what they are used for then.
     """
 
     headings: list[str]

@@ -21,7 +21,7 @@ from tools.vetting.invariants import Principal
 
 ACCEPTED: Final = Path(__file__).with_name("accepted_grants.toml")
 _SEPARATORS: Final = "/:"
-_UNNAMED: Final = {  # parts of another resource, such as `live`, `1` and `api`
+_SHORT_IDS: Final = {  # such as `live`, `1` and `api`, which occur in other ARNs, too
     "AWS::ApiGateway::Stage",
     "AWS::Lambda::Alias",
     "AWS::Lambda::LayerVersion",
@@ -125,7 +125,7 @@ def granted_stack(cloudformation: Any, iam: Any, stack: str) -> GrantedStack:
     names = {
         each["LogicalResourceId"]: re.split("[/:]", each["PhysicalResourceId"])[-1]
         for each in resources
-        if each["ResourceType"] not in _UNNAMED
+        if each["ResourceType"] not in _SHORT_IDS
     }
     roles = []
     for each in resources:
@@ -200,8 +200,8 @@ def problems(found: set[GrantFinding], accepted: list[Accepted]) -> list[str]:
     return [
         *map(str, sorted(open_findings)),
         *(
-            f"accepted_grants.toml: nothing of {', '.join(each.actions)} is {each.kind} for"
-            f" {', '.join(each.roles)}; remove the entry"
+            f"accepted_grants.toml: the entry for {', '.join(each.actions)} of"
+            f" {', '.join(each.roles)} ({each.kind}) matches no finding; remove it"
             for each in stale
         ),
     ]

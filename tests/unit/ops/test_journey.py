@@ -14,7 +14,7 @@ from ops.journey import (
     read_line,
     requests,
     without_reads,
-    without_reports,
+    without_repeated_exceptions,
 )
 from shared.photo_ids import new_photo_id
 
@@ -169,9 +169,9 @@ def test_lambdas_report_of_an_error_that_the_function_has_logged_is_left_out():
     report = line(level="ERROR", errorMessage="failed", errorType="Failed", requestId="one")
     other = line(level="ERROR", errorMessage="failed", errorType="Failed", requestId="two")
     started = line(level="INFO", message="started", function_request_id="two")
-    assert without_reports([own, report, own, report]) == [own, own]
-    assert without_reports([own, other, started, other]) == [own, other, started, other]
-    assert without_reports([]) == []
+    assert without_repeated_exceptions([own, report, own, report]) == [own, own]
+    assert without_repeated_exceptions([own, other, started, other]) == [own, other, started, other]
+    assert without_repeated_exceptions([]) == []
 
 
 def test_line_of_any_json_can_be_printed():

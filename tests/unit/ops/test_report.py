@@ -162,9 +162,9 @@ def test_execution_that_did_not_succeed_is_reported_with_its_cause(
 
 def test_report_says_of_how_many_totals_an_incomplete_ranking_is():
     report = a_report() | {"ranking": {"complete": False, "entries": 10_080}}
-    assert "These are of 10,080 totals only" in printed(report)
+    assert "The ranking ended after 10,080 totals" in printed(report)
     del report["ranking"]
-    assert "totals only" not in printed(report), "the report of an earlier release"
+    assert "The ranking ended" not in printed(report), "the report of an earlier release"
 
 
 def test_report_is_printed_with_numbers_and_ids():

@@ -1,4 +1,4 @@
-"""`python -m try_it`: signs in, announces a photo, and records a view of it."""
+"""`python -m try_it`: signs in, creates a photo, gets it, and lists the user's own photos."""
 
 import json
 import secrets

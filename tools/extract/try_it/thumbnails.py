@@ -21,7 +21,7 @@ def main() -> None:
     )
     print(f"uploaded {photo_id}")
 
-    def settled() -> bool:
+    def is_ready() -> bool:
         item = dynamodb.get_item(
             TableName=names["PhotosTableName"],
             Key={"photo_id": {"S": photo_id}},
@@ -29,7 +29,7 @@ def main() -> None:
         )["Item"]
         return item["status"]["S"] == "READY"
 
-    awaited("READY photo", settled)
+    awaited("READY photo", is_ready)
     listed = s3.list_objects_v2(Bucket=names["MediaBucketName"], Prefix=f"photos/{photo_id}/")
     for rendition in listed["Contents"]:
         print(f"READY {rendition['Key']} ({rendition['Size']} bytes)")

@@ -140,7 +140,8 @@ def test_only_findings_that_are_not_accepted_are_problems():
         "BRole never used its grant of sqs:SendMessage on Queue/other"
     ]
     assert problems(set(), [by_role]) == [
-        "accepted_grants.toml: nothing of sqs:SendMessage is unused for A*; remove the entry"
+        "accepted_grants.toml: the entry for sqs:SendMessage of A* (unused) matches no finding;"
+        " remove it"
     ]
 
 

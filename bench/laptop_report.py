@@ -130,6 +130,10 @@ def show(measured: LaptopFigures) -> None:
             for each in measured.bursts
         ],
     )
+    print(
+        "Lambda throttles what exceeds the thumbnailer's reserved concurrency, and repeats each"
+        " event after 1, 2, 4, … s. So the last photos of a large burst wait for an attempt."
+    )
     print_table(
         "Views sent to the stream by PutRecords of 500, and counted meanwhile",
         (

@@ -1,4 +1,4 @@
-"""Colours: conversion to sRGB by the embedded profile, and the dominant colour of a photo."""
+"""Colours: conversion to sRGB by the photo's ICC profile, and the dominant colour of a photo."""
 
 import io
 from typing import Final

@@ -7,9 +7,9 @@ lead to the same end state, without orphaned renditions:
   succeeds becomes the photo.
 - An invocation that sees a READY photo deletes the renditions that the photo's record does not
   list. If the photo is FAILED, DELETED or missing, it deletes all renditions. In each of these
-  cases it also deletes the upload of its event, unless this upload has made the photo READY or
-  FAILED. While the photo is PENDING it deletes nothing: a concurrent invocation may be about to
-  write the keys of its renditions into the record.
+  cases it also deletes the upload of its event, unless the photo is READY or FAILED because of
+  this upload. While the photo is PENDING it deletes nothing: a concurrent invocation may be about
+  to write the keys of its renditions into the record.
 
 If an invocation crashes after it has stored renditions, Lambda invokes the function again with the
 same event. That invocation settles the photo, or sees that it is settled and deletes what the
@@ -211,7 +211,7 @@ class Thumbnailer(msgspec.Struct, frozen=True):
     def _clean_up(self, photo_id: str, upload: UploadedObject, photo: Photo | None) -> UploadResult:
         """Delete the renditions that a settled or missing photo does not need, and this upload.
 
-        The upload that has made the photo READY or FAILED stays.
+        The upload that has made the photo READY or FAILED stays until the photo is DELETED.
         """
         if photo is None:
             self._remove_renditions(photo_id, ())

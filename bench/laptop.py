@@ -4,7 +4,7 @@
 that `make up` runs there. The baseline of the requests is ministack's own GetItem, with IAM
 enforced too. The clients run in a process of their own, whose processor time is stated: on a
 machine with few processors it is time that the laptop cloud does not get. Processor time per
-request is without what the same processes use without requests.
+request leaves out what the same processes use while they are idle.
 """
 
 import argparse

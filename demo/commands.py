@@ -264,8 +264,8 @@ def _gallery(
     with running_application(gallery, cloud, edge_port, environment, console) as running:
         if not running.distributions:
             raise CloudError(
-                "The gallery's CloudFront distribution is not served."
-                f" The logs in {cloud.folder} say why."
+                "The gallery's CloudFront distribution is not served. The line with ! above says"
+                f" why; the logs are in {cloud.folder}."
             )
         [url] = running.distributions.values()
         with step(console, "page and user"):

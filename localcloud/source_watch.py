@@ -25,7 +25,7 @@ from localcloud.source_files import Signature, files_below, signatures
 from localcloud.templates import files_of_template
 
 _CHECK_SECONDS: Final = 0.25
-_LARGEST_SHARE: Final = 0.1  # of all time is taken by checks
+_LARGEST_SHARE: Final = 0.1  # checks take at most this share of the time
 _SETTLED_SECONDS: Final = 0.03
 
 type _Seen = dict[Path, Signature]

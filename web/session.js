@@ -9,7 +9,8 @@ import { cognito } from "./cognito.js";
 const SESSION = "gallery.session";
 const EARLY = 60_000; // so that no token expires on its way
 
-/** Fires `change` when a user signs in or out, and `leave` before it if the user signs out. */
+// `leave` comes before `change` if the user signs out, but not if the tokens have become invalid.
+/** Fires `change` when a user signs in or out, and `leave` before a user signs out. */
 export const session = new EventTarget();
 
 addEventListener("storage", ({ key, newValue }) => {

@@ -35,7 +35,7 @@ def outcome(
     """What happens to an abandoned photo; None while its upload is recent.
 
     An upload whose event is sent again is recent again. If a photo with an upload is still PENDING
-    `GIVEN_UP_AFTER` its creation, it is stuck: an operator must look at it.
+    and older than `GIVEN_UP_AFTER`, it is stuck: an operator must look at it.
     """
     if uploaded_at is None:
         return AbandonedOutcome.FAILED

@@ -1,4 +1,4 @@
-"""Request bodies: decode JSON into a struct, or raise a problem that names each invalid field."""
+"""Request bodies: decode JSON into a struct, or raise a problem that names an invalid field."""
 
 import base64
 import re

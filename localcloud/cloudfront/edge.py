@@ -104,8 +104,9 @@ class Edge:
     def answer(self, request: Request) -> Response:
         """The response to a viewer's request.
 
-        The normalised path selects the behaviour, and is sent to REST APIs and function URLs with
-        their origin triggers. The cache, viewer triggers and buckets get the raw one.
+        The normalised path selects the behaviour. REST APIs and function URLs get it too, and so do
+        the functions at their origin triggers. The cache, buckets and viewer triggers get the raw
+        one.
         """
         request_id = uuid.uuid4().hex
         distribution = self.distribution

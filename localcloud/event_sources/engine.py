@@ -117,8 +117,8 @@ class Engine(DueUnits):
     def drained_since(self) -> float | None:
         """Every record that was written before this time is processed; None if records are left.
 
-        The time is the earliest of when the shards were last listed, and of when the last read of
-        each shard began that has not ended.
+        The time is the earliest of these: when the last listing of the shards began, and, for each
+        shard that has not ended, when its last read began.
         """
         reads = [self._listed_at]
         for progress in self._shards.values():

@@ -89,9 +89,8 @@ def _replace(path: Path, new: Path | None) -> None:
 
 def _make_folders_writable(folder: Path) -> None:
     for inner, _, _ in os.walk(folder):
-        with contextlib.suppress(
-            FileNotFoundError
-        ):  # an execution environment that has ended deletes its own folder
+        # An execution environment that has ended deletes its own folder, maybe meanwhile.
+        with contextlib.suppress(FileNotFoundError):
             Path(inner).chmod(0o755)
 
 

@@ -1,8 +1,8 @@
 """Kills process groups when its owner ends, also when the owner is killed.
 
-Standard input is a pipe that only the owner writes to: `+123` means
-to watch group 123, and `-123` to stop watching it. When the owner ends, the kernel closes the pipe.
-The functions' processes are often frozen and could not notice that, so this process does.
+Standard input is a pipe that only the owner writes to: `+123` means to watch group 123, and `-123`
+to stop watching it. When the owner ends, the kernel closes the pipe. The functions' processes are
+often frozen and could not notice that, so this process does.
 """
 
 import contextlib

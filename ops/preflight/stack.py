@@ -19,7 +19,8 @@ def check_state(target: DeployedTarget) -> Iterator[Finding]:
     if deployed is None or stack_states.is_new(deployed):
         yield ready(_CHECK, f"The deployment creates {target.stack}.")
         return
-    cause = f"\nThe first failure of the last one was {target.failure}" if target.failure else ""
+    failure = f"\nThe last deployment's first failure was {target.failure}"
+    cause = failure if target.failure else ""
     try:
         stack_states.check_state(target.account, target.stage, deployed)
     except OperationError as error:

@@ -303,7 +303,7 @@ def test_failed_creation_is_continued_and_cloudfronts_refusal_names_the_paramete
     found = looked(recorded)
     assert found["Stack"].result is CheckResult.WARNING
     assert "This deployment continues it" in found["Stack"].sentence
-    assert "Its first failure was Distribution: Access denied" in found["Stack"].sentence
+    assert "first failure was Distribution: Access denied" in found["Stack"].sentence
     assert found["CloudFront"].result is CheckResult.WARNING
     assert "--parameter Page=none until then" in found["CloudFront"].sentence
     assert looked(recorded, Page="none")["CloudFront"].result is CheckResult.READY
@@ -324,7 +324,7 @@ def test_domain_of_the_stacks_own_distribution_is_not_a_conflict():
         ("ROLLBACK_COMPLETE", CheckResult.BLOCKED, "`make destroy STAGE=prod`"),
         ("UPDATE_ROLLBACK_FAILED", CheckResult.BLOCKED, "continue-update-rollback"),
         ("UPDATE_IN_PROGRESS", CheckResult.BLOCKED, "wait for it"),
-        ("UPDATE_ROLLBACK_COMPLETE", CheckResult.READY, "Its first failure was Distribution"),
+        ("UPDATE_ROLLBACK_COMPLETE", CheckResult.READY, "first failure was Distribution"),
     ],
 )
 def test_state_of_the_stack_says_whether_it_can_be_deployed_and_why_it_failed(

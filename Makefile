@@ -122,13 +122,14 @@ examples: install check-examples ## lint the examples, and build, deploy and run
 
 test: install check .venv-audit/installed ## run all tests except the slow ones
 	@$(BIN)/pytest --numprocesses 2 --dist worksteal --durations 20 $(WITHOUT_CLOUD) tests/hostile tests/chaos
-	@$(BIN)/pytest --numprocesses 2 --durations 20 tests/e2e tests/applications
+	@$(BIN)/pytest --numprocesses 3 --durations 20 tests/e2e tests/applications # they wait a third of the time
 	@$(TOOL) tools.vetting.grants .laptop/decisions # recorded by tests/e2e
 
 test-slow: install .venv-fuzz/installed ## run the tests that take too long for make test: those marked slow, long histories, and unit tests with 1,000 examples
 	@$(BIN)/pytest -m hypothesis --hypothesis-profile thorough --numprocesses 2 tests/unit
 	@SIMULATION=long $(BIN)/pytest -m slow --numprocesses 2 --durations 20 $(WITHOUT_CLOUD)
-	@$(BIN)/pytest -m slow --durations 20 tests/e2e tests/applications tests/hostile tests/chaos
+	@$(BIN)/pytest -m slow --numprocesses 2 --durations 20 tests/e2e tests/applications tests/hostile
+	@$(BIN)/pytest -m slow --durations 20 tests/chaos
 	@$(MAKE) --no-print-directory examples
 
 check: install .venv-checkers/installed ## run ruff, mypy, the linters of template and workflows, and the checks and proofs of IAM policies

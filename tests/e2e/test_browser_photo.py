@@ -10,7 +10,8 @@ from demo.client import Gallery
 from demo.sign_in import USER
 from localcloud.event_sources.poller import EventSources
 from tests.e2e.browser_page import sign_in, visit
-from tests.support.gallery_photos import listed_photo
+from tests.support.gallery_photos import is_listed, listed_photo
+from tests.support.waiting import awaited
 
 # The texts and the bars of a chart for an hour with one view the given number of minutes ago.
 CHART = """
@@ -181,6 +182,7 @@ def test_focus_and_texts_after_the_deletion_of_the_last_photo(
         page.keyboard.press("Enter")
         expect(page.locator("#no-journeys")).to_be_visible()
         assert page.evaluate("document.activeElement.matches('.scroll')")
+    awaited(lambda: not is_listed(gallery, photo_id))  # the next test would load its images
 
 
 @pytest.mark.usefixtures("id_token")

@@ -1,7 +1,7 @@
 """One laptop cloud for all tests of a worker, with the stack that the real sam deploys.
 
-Workers of pytest-xdist take one scope after the other: those of the gallery (`SCOPES`), and each
-file of tests/applications and of tests that start clouds of their own.
+Workers of pytest-xdist take one scope after the other: the tests of the page, those of the rest of
+the gallery, and each file of tests/applications and of tests that start clouds of their own.
 """
 
 import contextlib
@@ -45,13 +45,6 @@ OTHER_CLOUDS = {
     "test_upgrade.py",
 }
 """Files whose tests start clouds of their own, or need one but not the gallery."""
-SCOPES = {
-    "tests/e2e/test_browser_": "parts of the page",
-    "tests/e2e/test_browser": "page",
-    "tests/e2e/test_commands": "commands",
-    "tests/e2e/test_written": "commands",
-}
-"""What one worker runs, by the beginning of the file's path: each takes one to three minutes."""
 FOLDERS = pytest.StashKey[set[Path]]()
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
@@ -102,13 +95,13 @@ def has_another_cloud(file: str) -> bool:
 
 
 class ByCloud(LoadScopeScheduling):
-    """Few scopes for the gallery, because each worker deploys it once; others by file."""
+    """Two scopes for the gallery, so that two workers deploy it once each; others by file."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = file_of(nodeid)
         if has_another_cloud(file) or not file.startswith("tests/e2e/"):
             return file
-        return next((scope for start, scope in SCOPES.items() if file.startswith(start)), "gallery")
+        return "page" if file.startswith("tests/e2e/test_browser") else "gallery"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByCloud:

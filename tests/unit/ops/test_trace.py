@@ -122,6 +122,18 @@ def test_journey_and_the_times_of_the_record_are_shown(
     )
 
 
+def test_caption_tells_an_execution_from_a_request(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    cloud, execution = the_journey(), "arn:aws:states:eu-central-1:123456789012:execution:daily:one"
+    cloud.log(
+        "group-thumbnailer", 9000, correlation_id=execution, photo_id=PHOTO, message="repaired"
+    )
+    assert shown(monkeypatch, cloud) == 0
+    caption = " ".join(capsys.readouterr().out.split())
+    assert "#1 is request one #2 is execution arn:aws:states:" in caption
+
+
 def test_lines_are_printed_as_logged_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

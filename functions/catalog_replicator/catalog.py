@@ -109,6 +109,8 @@ def _text(value: Any) -> str | None:
 def poison_count(event: Mapping[str, Any], steps: list[CatalogWrite | Poison]) -> dict[str, int]:
     """For a redrive, the number of records that are still poison; empty for a batch of the stream.
 
+    The event of a redrive has `Records` like a batch, and an empty `redrive` beside it.
+
     `make redrive` keeps a quarantined record that is still poison. It deletes a failed batch after
     its replay even if some of its records are poison: they are in quarantine by then.
     """

@@ -29,7 +29,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 # A call takes 24 s at most (three attempts of 7 s and the pauses). If one call is so slow, the
 # function's timeout of 60 s leaves enough time to decode the largest photo, to log and to raise.
-# If more calls are, Lambda ends the invocation and repeats the event.
+# If several calls are so slow, Lambda may end the invocation; it then repeats the event.
 aws_config = client_config(connect=2, read=5, attempts=3)
 logger = make_logger()  # before the session: libraries are quiet from here on
 session = get_session()

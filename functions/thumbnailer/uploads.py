@@ -43,7 +43,7 @@ CACHE_CONTROL: Final = "public, max-age=31536000, s-maxage=86400, immutable"
 
 
 class ThumbnailingError(ExceptionGroup[Exception]):
-    """The failures of an event's objects; they may succeed when Lambda retries the event."""
+    """Some objects of an event failed; they may succeed when Lambda retries the event."""
 
 
 class _UploadGoneError(Exception):

@@ -70,10 +70,9 @@ class ViewCounter(msgspec.Struct, frozen=True):
     ) -> CountResult:
         """Count the views that have no receipt.
 
-        In a `replay` the first read of the rows already includes the receipts. Later views of the
-        same partition keys have usually been counted, so a total's `last_sequence` is too high to
-        show that a view is new (see `may_have_receipts`). A second read, with receipts, would
-        follow.
+        In a `replay` the first read of the rows already includes the receipts. They are usually
+        needed, because later views of the same partition keys have been counted: see
+        `may_have_receipts`.
 
         Once `time_left()` returns 0 seconds or less, no call to AWS begins. The views that are not
         counted by then are in `not_counted`.

@@ -3,8 +3,8 @@
 Each partition key of the stream has its own rows in the views table: one for its total and one for
 each minute. Usually a photo has one partition key, its id; while its views are spread it has more
 (`shared.view_rows`). Partition keys share no row, because sequence numbers are in order only within
-one partition key. A transaction that adds views to the row of a minute also adds receipts to it,
-one for each `View.run`: the first and the last sequence number that it counted.
+one partition key. A transaction that adds views to the row of a minute also adds receipts to that
+row: for each `View.run`, the first and the last sequence number of its views in the transaction.
 
 The row of the total has `last_sequence`, the highest sequence number that has been counted. A view
 with a higher one is new: no receipt has to be read for it. The row also has the counts of the

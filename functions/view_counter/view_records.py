@@ -149,8 +149,8 @@ def _read(kinesis: Mapping[str, Any]) -> tuple[tuple[str, str], int, str | None]
         raise msgspec.ValidationError(
             "the partition key is malformed, or does not belong to photo_id"
         )
-    # The producer sets `viewed_at`. If it is more than a day from the arrival of the record, its
-    # clock is taken to be wrong.
+    # The producer sets `viewed_at`. If that time is more than a day from the arrival of the record,
+    # the producer's clock is taken to be wrong, and the time of the arrival is used.
     # Do not change how the minute is computed: receipts are stored per minute. A batch that the old
     # release has counted in part would find no receipts in the new release, and be counted twice.
     viewed = event.viewed_at.timestamp()

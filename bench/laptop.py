@@ -32,7 +32,7 @@ from localcloud.cloud import CloudError
 
 CLIENTS = (1, 2, 4, 8, 16, 32, 40, 64)
 BURSTS = (1, 10, 100)
-VIEWS = (20_000, 100_000)
+VIEWS = (20_000, 100_000, 1_000_000)
 PHOTO = (1600, 1200)
 
 

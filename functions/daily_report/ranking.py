@@ -1,8 +1,8 @@
 """Reads the most viewed photos from the index `ranking` of the views table.
 
-Each total is in its photo's rank group by its magnitude, the number of its hexadecimal digits. A
-group is read from its largest magnitude downwards, so the views of a photo that has not been read
-yet have an upper bound.
+Each total belongs to its photo's rank group. Within the group, totals are sorted by magnitude: the
+number of their hexadecimal digits. A group is read from its largest magnitude downwards, so the
+views of a photo that has not been read yet have an upper bound.
 """
 
 import json

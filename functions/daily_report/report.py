@@ -31,10 +31,10 @@ def part_key(date: str, number: int) -> str:
 
 
 def make_report(state: State, made_at: datetime) -> dict[str, Any]:
-    """Counts by subject, up to twenty ids or keys per finding, and the most viewed photos.
+    """Counts by subject, up to twenty ids or keys per name of findings, and the most viewed photos.
 
-    If the ranking is not complete, only the photos of `entries` totals have been compared: in each
-    rank group, those with the largest magnitudes.
+    If the ranking is not complete, only some of the totals have been read: in each rank group,
+    those with the largest magnitudes. The count `ranking.entries` is their number.
     Photos are counted in the status in which they were read, before any repair.
     """
     report: dict[str, Any] = {

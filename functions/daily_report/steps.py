@@ -147,7 +147,7 @@ class DailyReport:
         return True
 
     def _shares(self, state: State) -> list[Share]:
-        """The shares that read the tables in parallel; none if one execution can read them."""
+        """The shares to read in parallel; none if one execution can read the tables alone."""
         photos = self._storage.number_of_rows(self._settings.photos_table)
         rows = self._storage.number_of_rows(self._settings.views_table)
         bucket, prefix = self._listings["uploads"]

@@ -10,7 +10,8 @@ from edge_headers.caching import BRIEF
 from edge_headers.canonical_paths import PHOTO_ID
 from edge_headers.catalog import CatalogError, Strings, get_row
 
-# How many photos are remembered, and for how many seconds, by the catalog's answer.
+# How many photos are remembered, and for how many seconds: READY ones, others, and those whose row
+# cannot be used. After a failed lookup, the catalog is not read for FAILED_SECONDS either.
 REMEMBERED, READY_SECONDS, OTHER_SECONDS, FAILED_SECONDS = 256, 5, 5, 5
 # Enough for the three round trips of a new connection, also from the other side of the world.
 LIMIT_SECONDS = 1.0

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _SALT_BYTES: Final = 32
-_HASH_BYTES: Final = 9  # 12 characters; two of a million viewers share one once in 10^10 days
+# 12 characters. With a million viewers a day, two have the same hash once in 10^10 days.
+_HASH_BYTES: Final = 9
 _SALT_LIFETIME: Final = timedelta(days=2)
 
 

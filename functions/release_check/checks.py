@@ -34,8 +34,8 @@ def check(
 ) -> Iterator[tuple[str, int, str]]:
     """For each request: its name, the milliseconds until its answer, and the reason to refuse.
 
-    The reason is empty if the answer is right. `invoke` is that of boto3's Lambda client. `clock`
-    and `time_left` are in seconds.
+    The reason is empty if the answer is right. `invoke` is that of botocore's Lambda client.
+    `clock` and `time_left` return seconds.
     """
     for number, (request, event) in enumerate(REQUESTS.items()):
         if time_left() <= 0:

@@ -12,12 +12,13 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
+SRGB_PRIMARIES: Final = 1
 _SRGB: Final = 13
 _PQ, _HLG = 16, 18
 # XYZ of red, green and blue, adapted to the white of ICC profiles (D50, Bradford).
 _BT_709: Final = (0.43607, 0.22249, 0.01392, 0.38515, 0.71687, 0.09708, 0.14307, 0.06061, 0.7141)
 _COLORANTS: Final = {
-    1: _BT_709,
+    SRGB_PRIMARIES: _BT_709,
     9: (0.67346, 0.27904, -0.00193, 0.16567, 0.67534, 0.02998, 0.12504, 0.04561, 0.79686),
     12: (0.51512, 0.2412, -0.00105, 0.29198, 0.69225, 0.04189, 0.1571, 0.06657, 0.78407),
 }
@@ -28,7 +29,7 @@ _PEAK_NITS: Final = 1000.0  # of the screen for which HDR is made
 _PQ_NITS, _PQ_M1, _PQ_M2 = 10_000.0, 0.1593017578125, 78.84375  # ITU-R BT.2100, table 4
 _PQ_C1, _PQ_C2, _PQ_C3 = 0.8359375, 18.8515625, 18.6875
 _HLG_GAMMA: Final = 1.2
-_WHITE_NITS: Final = 203.0  # of paper in HDR (ITU-R BT.2408); the white of our renditions
+_WHITE_NITS: Final = 203.0  # reference white of HDR (ITU-R BT.2408); the white of our renditions
 
 
 type _Color = tuple[float, float, float]
@@ -39,7 +40,7 @@ def profile_of(primaries: int | None, transfer: int | None) -> bytes | None:
 
     Unknown primaries count as those of BT.709, and unknown transfers as that of sRGB.
     """
-    colorants = _COLORANTS.get(primaries or 1, _BT_709)
+    colorants = _COLORANTS.get(primaries or SRGB_PRIMARIES, _BT_709)
     if transfer == _HLG:
         return _hlg_profile(colorants)
     curve = _CURVES.get(transfer or _SRGB, _srgb_to_linear)

@@ -23,7 +23,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from shared.photos import MAX_UPLOAD_BYTES
-from thumbnailer.code_points import profile_of
+from thumbnailer.code_points import SRGB_PRIMARIES, profile_of
 from thumbnailer.gif_blocks import has_too_many_blocks
 from thumbnailer.heif_boxes import read_heif
 from thumbnailer.jpeg_markers import END_OF_IMAGE, read_markers
@@ -280,12 +280,15 @@ def _is_complete(image: Image.Image, data: bytes, size: tuple[int, int]) -> bool
 def _icc_profile(image: ImageFile, data: bytes, content_type: str) -> bytes | None:
     """The profile of the colours: embedded, or made from code points.
 
-    In PNG the code points come first, in AVIF and HEIC the embedded profile.
+    In PNG the code points take precedence, in AVIF and HEIC the embedded profile.
     """
     embedded: bytes | None = image.info.get("icc_profile")
     match content_type:
         case "image/png":
-            return profile_of(*color_code_points(data)) or embedded
+            primaries, transfer = color_code_points(data)
+            if primaries == SRGB_PRIMARIES:
+                embedded = None
+            return profile_of(primaries, transfer) or embedded
         case "image/avif" | "image/heic":
             heif = read_heif(data)
             return embedded or profile_of(heif.primaries, heif.transfer)

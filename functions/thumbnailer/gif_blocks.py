@@ -4,7 +4,7 @@ from typing import Final
 
 _HEADER_BYTES: Final = 13
 _HAS_PALETTE: Final = 0x80
-_MAX_BLOCKS: Final = 100_000  # metadata of a megabyte has some ten thousand
+_MAX_BLOCKS: Final = 100_000  # a megabyte of metadata has about 4,000
 _EXTENSION, _IMAGE, _END = b"!", b",", b";"
 
 

@@ -20,14 +20,16 @@ _FRAMES: Final = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 _DECODED_FRAMES: Final = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 _PROGRESSIVE_FRAMES: Final = {0xC2, 0xCA}
 _JPEG_LS: Final = 0xF7
+_FIRST_AND_LAST: Final = 0, 63  # places of the coefficients of a block
 
 
 class JpegMarkers(msgspec.Struct, frozen=True):
     """What the markers say; `end` is None if the file has no end of the image.
 
-    `refined` is False if a progressive image lacks scans. `unsupported` names a kind of JPEG that
-    we cannot decode. `too_many_markers` is set if there are more markers or fill bytes than any
-    camera writes. Then the rest of the file is not read.
+    `refined` is False if a progressive image lacks bits of the first or the last coefficient of a
+    component. `unsupported` names a kind of JPEG that we cannot decode. `too_many_markers` is set
+    if there are more markers or fill bytes than any camera writes. Then the rest of the file is not
+    read.
     """
 
     scans: int
@@ -40,8 +42,8 @@ class JpegMarkers(msgspec.Struct, frozen=True):
 def read_markers(data: bytes) -> JpegMarkers:
     """Follow the markers from the first one to the end of the image, as a decoder does."""
     at, scans, fill_bytes, end = 2, 0, 0, None
-    unsupported, missing = None, dict[tuple[int, bool], int]()
-    progressive = False
+    unsupported, missing = None, dict[tuple[int, int], int]()
+    components = set[int]()  # of a progressive image
     for _ in range(_MAX_SEGMENTS):
         found = _MARKER.search(data, at)
         if found is None:
@@ -63,29 +65,32 @@ def read_markers(data: bytes) -> JpegMarkers:
             scans += 1
             missing |= _missing_bits(data[at + 2 : at + int.from_bytes(data[at : at + 2])])
         elif marker in _FRAMES:
-            progressive = progressive or marker in _PROGRESSIVE_FRAMES
             unsupported = unsupported or _unsupported(marker, data[at + 2 : at + 3])
+            if marker in _PROGRESSIVE_FRAMES:
+                components.update(data[at + 8 : at + int.from_bytes(data[at : at + 2]) : 3])
         at += int.from_bytes(data[at : at + 2])
     else:
         return JpegMarkers(
             scans, None, refined=False, unsupported=unsupported, too_many_markers=True
         )
-    # A progressive image is refined if its scans have, to the last bit, the mean and the last
-    # coefficient of each block of every component.
-    refined = not progressive or (
-        not any(missing.values())
-        and all((component, not is_mean) in missing for component, is_mean in missing)
+    refined = all(
+        missing.get((component, place)) == 0
+        for component in components
+        for place in _FIRST_AND_LAST
     )
     return JpegMarkers(scans, end, refined=refined, unsupported=unsupported, too_many_markers=False)
 
 
-def _missing_bits(scan: bytes) -> dict[tuple[int, bool], int]:
-    """How many bits a scan leaves out, by component, of the mean (True) or the last coefficient."""
+def _missing_bits(scan: bytes) -> dict[tuple[int, int], int]:
+    """How many low bits a scan leaves out of a coefficient, by component and place (0 or 63).
+
+    A scan may have only one of the two places.
+    """
     if len(scan) < 6 or len(scan) < 1 + 2 * scan[0] + 3:
         return {}
     components = scan[1 : 1 + 2 * scan[0] : 2]
     first, last, precision = scan[1 + 2 * scan[0] : 4 + 2 * scan[0]]
-    places = [is_mean for is_mean, at in ((True, 0), (False, 63)) if first <= at <= last]
+    places = [place for place in _FIRST_AND_LAST if first <= place <= last]
     return {(component, place): precision & 15 for component in components for place in places}
 
 

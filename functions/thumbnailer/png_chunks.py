@@ -9,7 +9,7 @@ from typing import Final
 
 _SIGNATURE_BYTES: Final = 8
 _OVERHEAD: Final = 12  # length, type and checksum
-_MAX_CHUNKS: Final = 100_000  # IDAT chunks have 8 kB and more, so 25 MB have some thousand
+_MAX_CHUNKS: Final = 100_000  # IDAT chunks have 8 kB and more, so 25 MB have about 3,000
 _ANCILLARY: Final = 0x20  # the bit that makes the first letter of a type lower case
 # Transparency, colour profile, colour code points, and orientation.
 _KEPT: Final = {b"tRNS", b"iCCP", b"cICP", b"eXIf"}

@@ -74,10 +74,10 @@ def cut(views: Iterable[View]) -> Iterator[list[View]]:
 def transaction(table: str, segment: Iterable[View], now: datetime, seen: Rows) -> list[Action]:
     """The actions of the transaction that counts a segment, all of its views or none.
 
-    None of the views may have a receipt (see `without_receipt`). `seen` has the total of each of
-    their partition keys as it was read. The transaction fails if one of these totals has changed
-    since then, unless a tombstone has replaced it. The tombstone then gets the views and keeps its
-    TTL; the totals of deleted photos are never shown.
+    The segment must not contain a view that has a receipt (see `without_receipt`). `seen` has the
+    total of each partition key of the segment as it was read. The transaction fails if one of these
+    totals has changed since then, unless a tombstone has replaced it. The tombstone then gets the
+    views and keeps its TTL; the totals of deleted photos are never shown.
     """
     by_key: dict[tuple[str, str], dict[int, list[View]]] = defaultdict(lambda: defaultdict(list))
     for view in segment:

@@ -52,7 +52,7 @@ def create_photo() -> Response[CreatedPhoto]:
         )
         try:
             created = msgspec.convert(answer, CreatedPhoto)
-        except msgspec.ValidationError:  # stored by an earlier release, for a presigned POST
+        except msgspec.ValidationError:  # an earlier release presigned a POST, not a PUT
             created = _create(resources, new, owner, answer["photo"]["photo_id"])
     resources.logger.append_keys(photo_id=created.photo.photo_id)
     path = event.request_context.path  # with the stage, as in the caller's URL
@@ -74,7 +74,7 @@ def get_photo(photo_id: str) -> Response[PublicPhoto]:
     if not is_photo_id(photo_id):
         raise no_such_photo()
     resources.logger.append_keys(photo_id=photo_id)
-    # Consistent: the Location of a 201 must not answer 404, and a deleted photo must.
+    # A consistent read finds a photo as soon as its 201 is sent, and never finds a deleted one.
     found = resources.dynamodb.get_item(
         TableName=resources.settings.photos_table,
         Key=to_item({"photo_id": photo_id}),

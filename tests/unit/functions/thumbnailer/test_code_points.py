@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from tests.unit.functions.thumbnailer.images import DATA, encode, png_chunk
+from thumbnailer.code_points import profile_of
 from thumbnailer.decoding import decode
 from thumbnailer.heif_boxes import read_heif
 from thumbnailer.renditions import RenderedPhoto, render, scale
@@ -156,6 +157,18 @@ def test_png_in_pq_is_as_bright_as_the_scene(nits: float):
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     found = shown(render(png((pq(nits),) * 3, bytes([BT_2020, PQ, 0, 1]), profile)))
     assert found == pytest.approx(to_srgb(np.full(3, nits / 203), 1), abs=4)
+
+
+def test_profile_of_a_png_is_ignored_if_its_code_points_say_srgb():
+    color = (200, 100, 60)
+    data = png(color, bytes([1, SRGB, 0, 1]), profile_of(DISPLAY_P3, SRGB))
+    assert shown(render(data)) == pytest.approx(color, abs=2)
+
+
+def test_profile_of_a_png_is_used_if_its_code_points_say_nothing():
+    color = (200, 100, 100)
+    found = shown(render(png(color, bytes([2, 2, 0, 1]), profile_of(DISPLAY_P3, SRGB))))
+    assert found == pytest.approx(to_srgb(from_srgb_curve(color), DISPLAY_P3), abs=4)
 
 
 def test_gamma_of_a_png_is_ignored():

@@ -53,6 +53,16 @@ def test_complete_jpeg_without_end_is_rendered(options: dict[str, object]):
     assert_shows_corners(render(data[:-2]))
 
 
+def test_progressive_jpeg_without_end_and_without_scans_of_a_component_is_refused():
+    gray = encode(corners().convert("L"), "JPEG", progressive=True)
+    at = gray.index(b"\xff\xc2") + 2
+    components = b"\1\x11\0\2\x11\0\3\x11\0"
+    frame = struct.pack(">H", 8 + len(components)) + gray[at + 2 : at + 7] + b"\3" + components
+    data = gray[:at] + frame + gray[at + 11 : -2]
+    with pytest.raises(UnusablePhotoError, match=DAMAGED):
+        render(data)
+
+
 @pytest.mark.parametrize("kind", ["baseline", "large"])
 @pytest.mark.parametrize("missing", [20, 200, 0.5])
 def test_jpeg_without_its_last_pixels_is_refused(kind: str, missing: float):

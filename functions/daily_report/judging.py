@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Discrepancy(msgspec.Struct, frozen=True):
-    """What is wrong with a photo, by the name that it is counted under, and what shows it."""
+    """The name under which a fault of a photo is counted, and what was read as evidence of it."""
 
     name: str
     photo_id: str

@@ -36,10 +36,10 @@ class Drift(StrEnum):
 
 
 def is_counted_for(name: str, tables: Container[str]) -> bool:
-    """Whether a finding belongs to a record of one of these tables.
+    """Whether a reader of these tables counts a finding of this name.
 
-    A photo and its row may be in segments that are read at the same time. Each finding belongs to
-    one of them, so that it is counted once.
+    A photo and its catalog row may be in two segments, whose readers then both find the difference.
+    A row without a photo is counted by the reader of the catalog, all else by that of the photos.
     """
     return ("catalog" if name == Drift.EXTRA else "photos") in tables
 

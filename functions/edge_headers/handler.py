@@ -39,7 +39,8 @@ def handler(event: "dict[str, Any]", _context: object) -> "dict[str, Any]":
     except (IndexError, KeyError, TypeError) as error:
         message = "edge_headers expects origin-response events of CloudFront, and got another: "
         raise UnexpectedTriggerError(f"{message}{error!r}. Check what invokes it.") from error
-    # Settings come as custom headers of the origin: Lambda@Edge has no environment variables.
+    # Settings come as custom headers of the origin: a Lambda@Edge function cannot have environment
+    # variables of its own.
     origin = request.get("origin", {})
     settings = _values((origin.get("s3") or origin.get("custom") or {}).get("customHeaders", {}))
     connect = settings.get("x-gallery-connect", "")

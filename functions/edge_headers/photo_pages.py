@@ -11,7 +11,7 @@ from edge_headers.canonical_paths import PHOTO_ID
 from edge_headers.catalog import CatalogError, Strings, get_row
 
 # How many photos are remembered, and for how many seconds: READY ones, others, and those whose row
-# cannot be used. After a failed lookup, the catalog is not read for FAILED_SECONDS either.
+# cannot be used. After a failed lookup, the catalog is not read for at least FAILED_SECONDS.
 REMEMBERED, READY_SECONDS, OTHER_SECONDS, FAILED_SECONDS = 256, 5, 5, 5
 # Enough for the three round trips of a new connection, also from the other side of the world.
 LIMIT_SECONDS = 1.0

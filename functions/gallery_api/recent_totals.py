@@ -27,7 +27,7 @@ class RecentTotals(msgspec.Struct):
     paused_until: datetime = datetime.min.replace(tzinfo=UTC)
 
     def of(self, photo_id: str) -> Totals | None:
-        """The totals of a photo's partition keys; None if a read has failed a moment ago.
+        """The totals of a photo; None if a read has failed a moment ago.
 
         Raises:
             Exception: as `read`; then nothing is read for `_PAUSE`, so that an outage of the table

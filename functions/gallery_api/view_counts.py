@@ -1,4 +1,4 @@
-"""The counts of a photo, from the totals of its partition keys."""
+"""The counts of a photo, from the totals of its partition keys in the views stream."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,10 @@ MINUTES: Final = 60
 def read_totals(
     dynamodb: "DynamoDBClient", views_table: str, photo_id: str
 ) -> list[Mapping[str, Any]]:
-    """The totals of all partition keys of a photo, by an eventually consistent read."""
+    """The totals of all partition keys that a photo has in the views stream.
+
+    The read is eventually consistent.
+    """
     # One page: 17 rows of at most a few kilobytes.
     found = dynamodb.query(
         TableName=views_table,

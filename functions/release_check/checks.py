@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 SLOWEST_SECONDS: Final = 3.0
 # A call takes 21 s at most, and so does the report after it.
 RESERVE_SECONDS: Final = 48.0
-# The POST is signed in, so that the handler must reject it. Its body breaks every rule of a new
-# photo at once, so that a version that has lost one of the rules still writes nothing.
+# The POST is signed in, so only its body can be the reason to reject it. Each field of the body is
+# invalid, so that a version that has lost one of the rules still writes nothing.
 REQUESTS: Final = msgspec.json.decode(Path(__file__).with_name("requests.json").read_bytes())
 
 

@@ -59,8 +59,9 @@ _HEIF_ITEMS: Final = re.compile(
     rb"infe(?:\x02.{5}|\x03.{7})..(....)(?:[^\0]*\0([^\0]*))?", re.DOTALL
 )
 _START_OF_SCAN: Final = b"\xff\xda"
-# An averaged image has at least this many times the wanted columns and rows. With less, the quality
-# of renditions is below its limit (45 dB). If only pairs of rows are averaged, less is enough.
+# Averaging leaves at least this many times the columns and rows of the largest rendition. With
+# fewer, renditions differ too much from those that are made without averaging: the PSNR falls below
+# 45 dB. If only rows are averaged, in pairs, fewer are enough.
 _LEAST_EXCESS: Final = 1.5
 _LEAST_EXCESS_OF_ROWS: Final = 1.25
 _STRIP_ROWS: Final = 64  # of the reduced image
@@ -280,7 +281,8 @@ def _is_complete(image: Image.Image, data: bytes, size: tuple[int, int]) -> bool
 def _icc_profile(image: ImageFile, data: bytes, content_type: str) -> bytes | None:
     """The profile of the colours: embedded, or made from code points.
 
-    In PNG the code points take precedence, in AVIF and HEIC the embedded profile.
+    In PNG the code points take precedence if we know their primaries or their curve. In AVIF and
+    HEIC the embedded profile takes precedence.
     """
     embedded: bytes | None = image.info.get("icc_profile")
     match content_type:
@@ -333,9 +335,9 @@ def _decoder_errors() -> Iterator[None]:
             # Warnings about damaged metadata, and about sizes, which `_check_pixels` checks.
             warnings.simplefilter("ignore")
             yield
-    except Image.DecompressionBombError as error:
+    except Image.DecompressionBombError as error:  # only Pillow's readers of GIF and WebP raise it
         raise UnusablePhotoError(
-            f"The image is too large: the limit is {MAX_PIXELS // 1_000_000} megapixels."
+            f"The image is too large: the limit is {MAX_PIXELS_AT_ONCE // 1_000_000} megapixels."
         ) from error
     except (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error) as error:
         raise UnusablePhotoError(_DAMAGED) from error

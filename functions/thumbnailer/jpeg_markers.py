@@ -13,7 +13,8 @@ _MAX_SEGMENTS: Final = 5_000  # of JPEG: a file of 25 MB has 400 segments of 64 
 _MAX_FILL_BYTES: Final = 65_536  # Pillow reads each of them in Python
 # In pixel data, FF 00 stands for the byte FF, the markers FF 01 and FF D0 to FF D7 have no content,
 # and the first byte of FF FF is a fill byte.
-# `re` finds a first byte that does not repeat (FF, not FF+) with memchr, 15 times as fast.
+# The pattern begins with FF, not FF+: `re` finds a literal first byte with memchr, 15 times as fast
+# as FF+.
 _MARKER: Final = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 _START_OF_SCAN, _END, _START = 0xDA, 0xD9, 0xD8
 _FRAMES: Final = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}

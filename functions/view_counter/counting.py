@@ -94,8 +94,8 @@ class ViewCounter(msgspec.Struct, frozen=True):
                 try:
                     new = self._count_segment(rest, time_left, replay=replay)
                 except _NotCountedError as error:
-                    # The keys in `failed` wait for the pause. All others, also those whose total
-                    # has changed, are tried again at once.
+                    # The views of the keys in `failed` wait for the pause. The segment's other
+                    # views, also those whose total has changed, are tried again at once.
                     failed = {key for key, why in error.reasons.items() if why != CHANGED}
                     result.reasons |= set(error.reasons.values())
                     result.not_counted += [view for view in rest if view.partition_key in failed]

@@ -51,7 +51,10 @@ view_counter = ViewCounter(
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Count a batch, or replay one under `redrive`; report the first record to deliver again."""
+    """Count a batch, or replay the records that the event has in its key `redrive`.
+
+    The answer names the first record to deliver again.
+    """
     deadline = Deadline(context.get_remaining_time_in_millis, RESERVE_SECONDS)
     metrics.add_metric("RecordsQuarantined", MetricUnit.Count, 0)
     batch = read_batch(records_in(event))

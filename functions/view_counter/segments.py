@@ -10,8 +10,8 @@ The row of the total has `last_sequence`, the highest sequence number that has b
 with a higher one is new: no receipt has to be read for it. The row also has the counts of the
 last hour's minutes (`recent`), so that readers need not read the rows of minutes.
 
-The keys of the index `ranking` are written only when they change. A change costs two write units in
-the index, and the first write costs one.
+A total's key in the index `ranking` has its magnitude (`shared.view_rows.magnitude`), not its exact
+number. So most views leave the key as it is and cost no write units in the index.
 """
 
 import functools

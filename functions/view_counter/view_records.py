@@ -43,7 +43,11 @@ class View(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def partition_key(self) -> str:
-        """The key of the view's record. Only records of one key are in order in the stream."""
+        """The partition key of the view's record.
+
+        Records of different keys may come from different shards. So only records of one key are
+        sure to arrive in the order of their sequence numbers.
+        """
         return f"{self.photo_id}{self.suffix}"
 
 

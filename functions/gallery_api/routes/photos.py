@@ -74,7 +74,8 @@ def get_photo(photo_id: str) -> Response[PublicPhoto]:
     if not is_photo_id(photo_id):
         raise no_such_photo()
     resources.logger.append_keys(photo_id=photo_id)
-    # A consistent read finds a photo as soon as its 201 is sent, and never finds a deleted one.
+    # The read is consistent: a photo is found as soon as its 201 is sent, and a deletion is seen at
+    # once.
     found = resources.dynamodb.get_item(
         TableName=resources.settings.photos_table,
         Key=to_item({"photo_id": photo_id}),

@@ -8,7 +8,7 @@ from daily_report.reconciliation import ScannedRecord
 from shared.photos import UPLOAD_PREFIX, Photo, Status
 from shared.timestamps import iso_milliseconds
 
-# Younger objects are not judged either: a record may be about to name them.
+# Younger photos and objects are not judged: a record may be about to name such an object.
 ABANDONED_AFTER: Final = timedelta(hours=24)
 EVENT_LIFETIME: Final = timedelta(hours=12)  # Lambda retries an upload's event for a shorter time
 GIVEN_UP_AFTER: Final = timedelta(days=3)

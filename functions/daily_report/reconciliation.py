@@ -39,7 +39,8 @@ def is_counted_for(name: str, tables: Container[str]) -> bool:
     """Whether a reader of these tables counts a finding of this name.
 
     A photo and its catalog row may be in two segments, whose readers then both find the difference.
-    A row without a photo is counted by the reader of the catalog, all else by that of the photos.
+    An extra row is counted by the reader that has read the row, all else by the reader that has
+    read the photo.
     """
     return ("catalog" if name == Drift.EXTRA else "photos") in tables
 

@@ -21,7 +21,7 @@ type Positions = dict[str, str]  # where to continue, by table or listing that h
 
 
 class Share(msgspec.Struct, frozen=True):
-    """One of `total` shares. The defaults describe a share of all photos."""
+    """One of `total` shares. The defaults describe a single share, which has all photos."""
 
     number: int = 0
     total: int = 1

@@ -58,7 +58,7 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct):
-    """The state of an execution; its size does not depend on the size of the tables.
+    """The state of an execution. Each part of it has a limit, however large the tables are.
 
     A step repairs only what an earlier step has found and counted. A step that is killed is
     repeated from the state that it began with: what it had counted is lost, and what it had

@@ -41,7 +41,7 @@ _QUEUE_LENGTH: Final = "ApproximateNumberOfMessages"
 
 
 class _ViewRow(msgspec.Struct, frozen=True):
-    """A row of the views table: the views of a partition key of the stream, all or of one minute."""
+    """A row of the views table: the total of a key of the stream, or its views in one minute."""
 
     photo_id: str
     period: str

@@ -1,4 +1,4 @@
-"""The page for a path that names nothing, in place of S3's XML, which names the bucket."""
+"""The page for a path that names nothing, in place of S3's XML, which is not for visitors."""
 
 CONTENT_TYPE = "text/html; charset=utf-8"
 PAGE = """\

@@ -68,11 +68,13 @@ def remove_views(
 
     Views that are still in the stream, or that are replayed, are counted later: view_counter writes
     new rows of minutes, and adds to the tombstones. All these rows have a TTL. Each partition key
-    that a view of the photo can have gets a tombstone. Yields before each step.
+    that a view of the photo can have gets a tombstone. Yields before each step, where the caller
+    may stop.
 
     Raises:
         TimeoutError: DynamoDB has left some rows unprocessed `_TRIES` times.
     """
+    yield
     end = int((now + TOMBSTONE_LIFETIME).timestamp())
     tombstone = {"photo_id": photo_id, "views": 0, "expires_at": end}
     pages = dynamodb.get_paginator("query").paginate(

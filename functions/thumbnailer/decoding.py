@@ -59,9 +59,9 @@ _HEIF_ITEMS: Final = re.compile(
     rb"infe(?:\x02.{5}|\x03.{7})..(....)(?:[^\0]*\0([^\0]*))?", re.DOTALL
 )
 _START_OF_SCAN: Final = b"\xff\xda"
-# Averaging leaves at least this many times the columns and rows of the largest rendition. With
-# fewer, renditions differ too much from those that are made without averaging: the PSNR falls below
-# 45 dB. If only rows are averaged, in pairs, fewer are enough.
+# An image that has been averaged is at least this many times as wide and as high as the largest
+# rendition. If it were smaller, renditions would differ too much from those that are made without
+# averaging: the PSNR would fall below 45 dB. If only rows are averaged, in pairs, less is enough.
 _LEAST_EXCESS: Final = 1.5
 _LEAST_EXCESS_OF_ROWS: Final = 1.25
 _STRIP_ROWS: Final = 64  # of the reduced image
@@ -174,7 +174,7 @@ def _averaged(image: Image.Image, columns: int, rows: int) -> Image.Image:
 
 
 def _averageable(image: Image.Image) -> Image.Image:
-    """The image in a mode whose pixels can be averaged, which indices into a palette cannot.
+    """The image in a mode whose pixels can be averaged. Indices into a palette cannot be averaged.
 
     RGBa is RGBA with the colours multiplied by alpha, so that the colours of transparent pixels do
     not show at the edges.
@@ -281,8 +281,8 @@ def _is_complete(image: Image.Image, data: bytes, size: tuple[int, int]) -> bool
 def _icc_profile(image: ImageFile, data: bytes, content_type: str) -> bytes | None:
     """The profile of the colours: embedded, or made from code points.
 
-    In PNG the code points take precedence if we know their primaries or their curve. In AVIF and
-    HEIC the embedded profile takes precedence.
+    In PNG the code points take precedence if we know their primaries, or a curve other than that of
+    sRGB. In AVIF and HEIC the embedded profile takes precedence.
     """
     embedded: bytes | None = image.info.get("icc_profile")
     match content_type:

@@ -83,9 +83,9 @@ def read_markers(data: bytes) -> JpegMarkers:
 
 
 def _missing_bits(scan: bytes) -> dict[tuple[int, int], int]:
-    """How many low bits a scan leaves out of a coefficient, by component and place (0 or 63).
+    """How many low bits of a coefficient a scan does not have, by component and place (0 or 63).
 
-    A scan may have only one of the two places.
+    A scan may have both places, one of them or none.
     """
     if len(scan) < 6 or len(scan) < 1 + 2 * scan[0] + 3:
         return {}

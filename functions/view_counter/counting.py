@@ -50,7 +50,8 @@ class CountResult(msgspec.Struct):
 class _NotCountedError(Exception):
     """A transaction was refused, got no answer or was not begun.
 
-    `reasons` has the error code of each partition key that made it fail.
+    `reasons` has an error code for each partition key whose rows DynamoDB refused. If the
+    transaction failed as a whole, each of its keys has the same code.
     """
 
     def __init__(self, reasons: dict[str, str]) -> None:

@@ -16,7 +16,7 @@ class Deadline(msgspec.Struct, frozen=True):
     reserve: float
 
     def seconds_left(self) -> float:
-        """The seconds in which a call may still begin; none may at 0 or less."""
+        """For how many seconds a call may still begin. At 0 or less, no call may begin."""
         return self.milliseconds_left() / 1000 - self.reserve
 
     def check(self) -> None:

@@ -6,7 +6,7 @@ import msgspec
 
 
 class UnexpectedEventError(Exception):
-    """The event belongs to another function: something invokes this one that should not."""
+    """The event is for another function. Whatever has sent it should not invoke this one."""
 
 
 def check_event[T](function: str, expected: str, event: Any, shape: type[T]) -> T:

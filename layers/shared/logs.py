@@ -11,8 +11,8 @@ from aws_lambda_powertools import Logger
 def make_logger() -> Logger:
     """A logger with the function's log level; libraries log warnings and errors only.
 
-    Lambda's runtime client gives the root logger the function's level, and libraries inherit it.
-    botocore at DEBUG logs the headers of each request, with the session token of the role.
+    Lambda's runtime client gives the root logger the function's level. If libraries inherited it,
+    botocore at DEBUG would log the headers of each request, with the session token of the role.
     """
     logging.getLogger().setLevel(logging.WARNING)
     # Our messages are plain texts: the second argument keeps Powertools from decoding them as JSON.

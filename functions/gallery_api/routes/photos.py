@@ -25,7 +25,7 @@ from shared.photos import Photo, Status, upload_key
 from shared.timestamps import iso_milliseconds
 
 UPLOAD_LIFETIME = timedelta(minutes=15)
-DELETION_RESERVE_SECONDS = 14.0  # a deletion step reads a page and writes once: two calls of 7 s
+DELETION_RESERVE_SECONDS = 14.0  # a step makes at most two calls, of 7 s each
 
 router = APIGatewayRouter()
 

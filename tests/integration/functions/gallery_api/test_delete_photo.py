@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from gallery_api.routes.photos import DELETION_RESERVE_SECONDS
 from shared.catalog import catalog_row
+from shared.deadlines import Deadline
 from shared.dynamodb import to_item
 from shared.photos import Photo, Rendition, Status, rendition_key, upload_key
 from shared.view_rows import TOTALS
@@ -30,6 +31,7 @@ from tests.support.moto_stack import MotoStack
 
 RESERVE_MS = int(1000 * DELETION_RESERVE_SECONDS)
 PHOTO_ID = "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"
+CALLS_OF_A_STEP = 2  # of 7 s each, as the reserve says
 NEIGHBOUR = "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f61"
 MOMENTS = [
     f"{when}.{call}"
@@ -395,6 +397,32 @@ def test_step_that_may_not_end_in_time_is_not_begun(api: Api, belongings: Belong
     assert_problem(api.get(PHOTO_ID), 404)
     assert api.delete(PHOTO_ID, milliseconds=RESERVE_MS + 1).status == 204
     belongings.assert_deleted(photo)
+
+
+@pytest.mark.parametrize("etags", [(), ("abc",)], ids=["no renditions", "renditions"])
+def test_no_more_calls_follow_a_check_of_the_time_than_the_reserve_allows(
+    stack: MotoStack,
+    api: Api,
+    belongings: Belongings,
+    monkeypatch: pytest.MonkeyPatch,
+    etags: tuple[str, ...],
+):
+    put(stack, photo_id=PHOTO_ID)
+    belongings.add(PHOTO_ID, minutes=130, etags=etags)
+    calls = [0]
+
+    def count(**_: object) -> None:
+        calls[-1] += 1
+
+    monkeypatch.setattr(Deadline, "check", lambda _: calls.append(0))
+    for client in (api.resources.s3, api.resources.dynamodb):
+        client.meta.events.register("before-call", count)
+    try:
+        assert api.delete(PHOTO_ID).status == 204
+    finally:
+        for client in (api.resources.s3, api.resources.dynamodb):
+            client.meta.events.unregister("before-call", count)
+    assert max(calls) == CALLS_OF_A_STEP
 
 
 def test_permanent_refusal_is_answered_500(api: Api, at: At, photo: Photo):

@@ -33,8 +33,9 @@ def part_key(date: str, number: int) -> str:
 def make_report(state: State, made_at: datetime) -> dict[str, Any]:
     """Counts by subject, up to twenty ids or keys per name of findings, and the most viewed photos.
 
-    If the ranking is not complete, only some of the totals have been read: in each rank group,
-    those with the largest magnitudes. The count `ranking.entries` is their number.
+    If the ranking is not complete, it has ended after `MAX_RANKED` totals: a photo that has not
+    been read may be among the most viewed. `ranking.entries` is the number of totals that have been
+    read, in each rank group those with the largest magnitudes.
     Photos are counted in the status in which they were read, before any repair.
     """
     report: dict[str, Any] = {

@@ -27,7 +27,7 @@ def decode_body[T: msgspec.Struct](event: "APIGatewayProxyEvent", type_: type[T]
     Raises:
         ProblemError: the body is missing, too large, not JSON, or not of this type.
     """
-    # API Gateway, too, takes a body without Content-Type for JSON.
+    # API Gateway, too, treats a body without Content-Type as JSON.
     content_type = event.headers.get("Content-Type", "application/json")
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise ProblemError(

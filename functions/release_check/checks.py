@@ -62,7 +62,7 @@ def _reason_to_refuse(request: str, invoked: Mapping[str, Any], version: str) ->
         answer = msgspec.json.decode(payload, type=ApiAnswer)
         body = msgspec.json.decode(answer.body)
     except ValueError as error:
-        return f"the answer is not JSON in an HTTP answer ({error}): {shown}"
+        return f"the answer is not an HTTP answer with a JSON body ({error}): {shown}"
     content_type = ", ".join(answer.multi_value_headers.get("Content-Type", []))
     match f"{request}: {answer.status_code} {content_type}", body:
         case "GET /health: 200 application/json", {"version": found} if found == version:

@@ -2,8 +2,8 @@
 
 Each becomes an ICC profile, so that LittleCMS converts it as it does every other. High dynamic
 range (PQ and HLG, ITU-R BT.2100) is mapped to that of a screen by the curve of ITU-R BT.2390.
-PQ codes the light of each channel; the light of an HLG channel depends on the other two, so its
-profile has a table of colours instead of a curve.
+In PQ, the light of a channel depends only on its own code. In HLG it depends on the other two
+channels too, so the profile of HLG has a table of colours instead of a curve.
 """
 
 import itertools
@@ -12,16 +12,16 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
-SRGB_PRIMARIES: Final = 1
 _SRGB: Final = 13
 _PQ, _HLG = 16, 18
 # XYZ of red, green and blue, adapted to the white of ICC profiles (D50, Bradford).
 _BT_709: Final = (0.43607, 0.22249, 0.01392, 0.38515, 0.71687, 0.09708, 0.14307, 0.06061, 0.7141)
 _COLORANTS: Final = {
-    SRGB_PRIMARIES: _BT_709,
+    1: _BT_709,
     9: (0.67346, 0.27904, -0.00193, 0.16567, 0.67534, 0.02998, 0.12504, 0.04561, 0.79686),
     12: (0.51512, 0.2412, -0.00105, 0.29198, 0.69225, 0.04189, 0.1571, 0.06657, 0.78407),
 }
+KNOWN_PRIMARIES: Final = _COLORANTS.keys()
 _WHITE: Final = (0.9642, 1.0, 0.8249)
 _SAMPLES: Final = 1024
 _GRID: Final = 17  # points of the colour table along each channel
@@ -40,7 +40,7 @@ def profile_of(primaries: int | None, transfer: int | None) -> bytes | None:
 
     Unknown primaries count as those of BT.709, and unknown transfers as that of sRGB.
     """
-    colorants = _COLORANTS.get(primaries or SRGB_PRIMARIES, _BT_709)
+    colorants = _COLORANTS.get(primaries or 1, _BT_709)
     if transfer == _HLG:
         return _hlg_profile(colorants)
     curve = _CURVES.get(transfer or _SRGB, _srgb_to_linear)

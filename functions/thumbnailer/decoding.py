@@ -23,7 +23,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from shared.photos import MAX_UPLOAD_BYTES
-from thumbnailer.code_points import SRGB_PRIMARIES, profile_of
+from thumbnailer.code_points import KNOWN_PRIMARIES, profile_of
 from thumbnailer.gif_blocks import has_too_many_blocks
 from thumbnailer.heif_boxes import read_heif
 from thumbnailer.jpeg_markers import END_OF_IMAGE, read_markers
@@ -281,20 +281,21 @@ def _is_complete(image: Image.Image, data: bytes, size: tuple[int, int]) -> bool
 def _icc_profile(image: ImageFile, data: bytes, content_type: str) -> bytes | None:
     """The profile of the colours: embedded, or made from code points.
 
-    In PNG the code points take precedence if we know their primaries, or a curve other than that of
-    sRGB. In AVIF and HEIC the embedded profile takes precedence.
+    In PNG, code points with primaries that we know take precedence. In AVIF and HEIC the embedded
+    profile takes precedence.
     """
     embedded: bytes | None = image.info.get("icc_profile")
     match content_type:
         case "image/png":
             primaries, transfer = color_code_points(data)
-            if primaries == SRGB_PRIMARIES:
-                embedded = None
-            return profile_of(primaries, transfer) or embedded
+            if primaries in KNOWN_PRIMARIES:
+                return profile_of(primaries, transfer)
         case "image/avif" | "image/heic":
             heif = read_heif(data)
-            return embedded or profile_of(heif.primaries, heif.transfer)
-    return embedded
+            primaries, transfer = heif.primaries, heif.transfer
+        case _:
+            return embedded
+    return embedded or profile_of(primaries, transfer)
 
 
 def _check_pixels(image: ImageFile, data: bytes, content_type: str) -> None:

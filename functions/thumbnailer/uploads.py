@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
     from mypy_boto3_s3 import S3Client
 
-# The object under a key never changes. Shared caches keep it for a day only, as photos get deleted.
+# A rendition never changes: its key has the ETag of the upload. Shared caches keep it for a day
+# only, as photos get deleted.
 CACHE_CONTROL: Final = "public, max-age=31536000, s-maxage=86400, immutable"
 
 

@@ -45,8 +45,8 @@ class View(msgspec.Struct, frozen=True, gc=False):
     def partition_key(self) -> str:
         """The partition key of the view's record.
 
-        Records of different keys may come from different shards. So only records of one key are
-        sure to arrive in the order of their sequence numbers.
+        Records of different keys may come from different shards, or in concurrent batches of one
+        shard. So only records of one key are sure to arrive in the order of their sequence numbers.
         """
         return f"{self.photo_id}{self.suffix}"
 

@@ -1,8 +1,8 @@
 """Security headers of every response: of pages, of other files, and of the API.
 
 The edge function has this module in its own package. It imports nothing, because each import would
-prolong the edge function's cold start. template.yaml has a copy of the API's headers for answers of
-API Gateway itself (Metadata, GatewayResponses).
+prolong the edge function's cold start. template.yaml repeats two of the API's headers for answers
+of API Gateway itself (Metadata, GatewayResponses).
 """
 
 # No upgrade-insecure-requests: a laptop uses plain HTTP. No HSTS preload: it applies to a whole

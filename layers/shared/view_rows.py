@@ -4,8 +4,8 @@ A view has its photo's id as partition key, or one of the photo's `SPREAD` furth
 shard cannot take all its views: `<photo_id>#0` to `<photo_id>#f`. Each of these keys has rows of
 its own, one for its total and one for each minute. Their sort keys end with the key's suffix.
 
-Totals are also in the index `ranking`. Its keys are `rank_group`, the last digit of the photo id,
-and `magnitude`.
+Totals are also in the index `ranking`. Its partition key is `rank_group`, the last digit of the
+photo id. Its sort key is `magnitude`.
 """
 
 from collections.abc import Mapping

@@ -48,7 +48,7 @@ def get_views(photo_id: str) -> Response[PhotoViews]:
 
 
 def _put(photo_id: str, data: bytes) -> None:
-    """Put a record into the stream; if its shard takes no more, once more under another key.
+    """Put a record into the stream. If its shard refuses it, put it again under a further key.
 
     Raises:
         BotoCoreError, ClientError: the stream may have the record, or has refused it twice.

@@ -118,10 +118,10 @@ WRONG = {
     "no content type": (HEALTH, GOOD[HEALTH] | {"multiValueHeaders": {}}, "unexpected answer"),
     "a body that is not JSON": (HEALTH, GOOD[HEALTH] | {"body": "<html>"}, "malformed"),
     "no body": (HEALTH, GOOD[HEALTH] | {"body": None}, r"\$\.body"),
-    "not JSON in an HTTP answer": (HEALTH, {"batchItemFailures": []}, "`statusCode`"),
+    "no HTTP answer": (HEALTH, {"batchItemFailures": []}, "`statusCode`"),
     "nothing": (HEALTH, b"null", "got `null`"),
     "an empty payload": (HEALTH, b"", "truncated"),
-    "a payload that is not UTF-8": (HEALTH, b'{"body": "\xff"}', "not JSON in an HTTP answer"),
+    "a payload that is not UTF-8": (HEALTH, b'{"body": "\xff"}', "not an HTTP answer"),
     "a function that fails": (
         HEALTH,
         {"errorMessage": "No module named 'gallery_api'", "errorType": "ImportModuleError"},

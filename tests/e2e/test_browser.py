@@ -1,11 +1,9 @@
 """The page in a real browser: a photo from upload to deletion, and accessibility."""
 
-import gzip
 import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -13,7 +11,6 @@ from playwright.sync_api import (
     Browser,
     Locator,
     Page,
-    Response,
     Route,
     expect,
 )
@@ -352,36 +349,3 @@ def test_focus_stays_where_the_work_continues(
         expect(page.locator("#notice")).to_contain_text("was deleted")
         expect(focused).to_have_id("gallery")
     awaited(lambda: not is_listed(gallery, photo_id))  # the next test would load its images
-
-
-@pytest.mark.parametrize("address", ["/", "/photo.html?id={photo_id}"])
-def test_first_visit_loads_four_small_files_and_the_next_one_only_the_page(
-    browser: Browser, url: str, photo_id: str, address: str
-):
-    address = address.format(photo_id=photo_id)
-    image = f"#grid [data-photo-id='{photo_id}'].loaded, #frame img"
-    weights: dict[str, int] = {}
-    with visit(browser, url) as page:
-
-        def weigh(answer: Response) -> None:
-            path = urlsplit(answer.url).path
-            if not path.startswith(("/photos/", "/api/")):
-                assert path not in weights
-                weights[path] = len(gzip.compress(answer.body()))
-
-        page.on("requestfinished", lambda request: weigh(request.response()))
-        page.goto(address)
-        expect(page.locator(image)).to_be_visible()
-        page.wait_for_load_state("networkidle")
-        assert sorted(Path(path).suffix for path in weights) == sorted(
-            [Path(urlsplit(address).path).suffix, ".css", ".js", ".svg"]
-        )
-        assert sum(weights.values()) < 30_000, weights
-        page.goto(address)
-        expect(page.locator(image)).to_be_visible()
-        loaded_again: list[str] = page.evaluate(
-            """performance.getEntriesByType("resource")
-            .filter(({ transferSize, name }) => transferSize && !name.includes("/api/"))
-            .map(({ name }) => name)"""
-        )
-        assert loaded_again == []

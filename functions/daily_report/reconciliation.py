@@ -36,7 +36,7 @@ class Drift(StrEnum):
 
 
 def is_counted_for(name: str, tables: Container[str]) -> bool:
-    """Whether a reader that has read a photo's record only in these tables counts such a finding.
+    """Whether a reader counts a finding of this name; it has found the photo in `tables` only.
 
     A photo and its catalog row may be in two segments, whose readers then both find the difference.
     An extra row is counted by the reader that has read the row, all else by the reader that has

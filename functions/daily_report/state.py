@@ -14,11 +14,14 @@ from daily_report.shares import PHOTOS_PER_SHARE, Positions, Share
 
 MOST_VIEWED: Final = 10
 MAX_RANKED: Final = 10_000
-"""The ranking ends incomplete after this many entries. A billion views a day need about 400."""
+"""The ranking ends incomplete after this many entries.
+
+With a billion views a day, it reads about 400 entries until it is complete.
+"""
 _REPAIRED: Final = ("drift.", "abandoned.resent", "abandoned.failed", "orphans.")
 """A later step repairs findings whose names begin like this. Other findings are only counted.
 
-Of the objects without a record, those over `MAX_REMOVED` are only counted too.
+Orphans over `MAX_REMOVED` are only counted too.
 """
 MAX_REMOVED: Final = 1000  # of a kind, in a share: an emptied table must not empty the buckets
 _EXAMPLES: Final = 20

@@ -182,7 +182,9 @@ class DailyReport:
             answer = self._s3.get_object(Bucket=self._settings.reports_bucket, Key=key)
             found = msgspec.json.decode(answer["Body"].read(), type=Found)
             if found.execution != state.run.execution:
-                raise RuntimeError(f"{key} is of the execution {found.execution}: start a new one")
+                raise RuntimeError(
+                    f"{key} is of the execution {found.execution}: start a new execution"
+                )
             return found
 
         with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
@@ -247,7 +249,7 @@ class DailyReport:
         return page.rows
 
     def _compare_tables(self, progress: Progress, segment: str, state: State) -> None:
-        """Read a page of the table that is behind, and judge records that wait too long."""
+        """Read a page of the table that is behind; judge records if too many have no pair yet."""
         now = state.run.started_at
         table = min(progress.positions, key=lambda table: len(progress.pairs.waiting[table]))
         for record in self._scan(progress, table, segment, ScannedRecord):

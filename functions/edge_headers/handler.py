@@ -23,7 +23,7 @@ class UnexpectedTriggerError(Exception):
 
 
 def handler(event: "dict[str, Any]", _context: object) -> "dict[str, Any]":
-    """The event's response with this application's headers, which replace the origin's.
+    """The event's response with this application's headers, which replace those of the same names.
 
     A missing object's response also gets the body of a page. CloudFront's custom error responses
     would replace the API's errors too.

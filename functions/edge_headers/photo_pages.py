@@ -1,4 +1,4 @@
-"""Headers of a photo's page that depend on the catalog: a preload, and whether it is indexed."""
+"""Headers of a photo's page that depend on the catalog: a preload, or noindex for robots."""
 
 import logging
 import re

@@ -36,8 +36,8 @@ def answer_once(
 
     `keyed` has the idempotency `key` and the body of the `request`.
     `act` gets the id of what to create. If it raises, the key is free again at once. If the
-    invocation is killed, the key is free after the time that the invocation had left. The next such
-    request then gets the same id.
+    invocation is killed, the key is free at the time at which Lambda would have ended it. The next
+    request with the same `keyed` then gets the same id.
 
     Raises:
         ProblemError: the key is malformed, belongs to another request, or is in progress.

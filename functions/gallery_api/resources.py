@@ -83,10 +83,10 @@ def make_resources(environment: Mapping[str, str]) -> Resources:
     settings = load_settings(Settings, environment)
     logger = make_logger()  # before the clients: libraries are quiet from here on
     # A call with this configuration takes at most 7 s: two attempts and a pause. Most requests make
-    # at most three such calls. If AWS does not answer, the caller gets a 503 after 21 s, before
-    # Lambda's timeout. Three kinds of requests may make more of these calls: one that takes over an
-    # idempotency claim, a list in which deleted photos are left out, and a deletion, which watches
-    # the time that is left.
+    # at most three such calls. If AWS does not answer, the caller gets a 503 after 21 s at most,
+    # before Lambda's timeout. Three kinds of requests may make more of these calls: one that takes
+    # over an idempotency claim, a list in which deleted photos are left out, and a deletion, which
+    # watches the time that is left.
     config = client_config(connect=1, read=2, attempts=2, environment=environment)
     # One attempt: Kinesis may have stored a record whose answer was lost. A second attempt would
     # store another record, and the view would be counted twice. The function itself puts a view

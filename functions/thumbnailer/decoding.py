@@ -59,9 +59,10 @@ _HEIF_ITEMS: Final = re.compile(
     rb"infe(?:\x02.{5}|\x03.{7})..(....)(?:[^\0]*\0([^\0]*))?", re.DOTALL
 )
 _START_OF_SCAN: Final = b"\xff\xda"
-# An image that has been averaged is at least this many times as wide and as high as the largest
-# rendition. If it were smaller, renditions would differ too much from those that are made without
-# averaging: the PSNR would fall below 45 dB. If only rows are averaged, in pairs, less is enough.
+# Blocks of pixels of a large image are averaged first. Then it still is at least this many times as
+# wide and as high as the largest rendition. If it were smaller, renditions would differ too much
+# from those that are made without averaging: the PSNR would fall below 45 dB. If only pairs of rows
+# are averaged, a smaller factor is enough for the rows.
 _LEAST_EXCESS: Final = 1.5
 _LEAST_EXCESS_OF_ROWS: Final = 1.25
 _STRIP_ROWS: Final = 64  # of the reduced image

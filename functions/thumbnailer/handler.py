@@ -27,9 +27,9 @@ class Settings(msgspec.Struct, frozen=True):
     media_bucket: str
 
 
-# A call takes 24 s at most (three attempts of 7 s and the pauses). If one call is so slow, the
-# function's timeout of 60 s leaves enough time to decode the largest photo, to log and to raise.
-# If several calls are so slow, Lambda may end the invocation; it then repeats the event.
+# A call that gets no answer ends after 24 s (three attempts of 7 s and the pauses). After one such
+# call, the function's timeout of 60 s leaves enough time to decode the largest photo, to log and to
+# raise. After several such calls, Lambda may end the invocation. It then repeats the event.
 aws_config = client_config(connect=2, read=5, attempts=3)
 logger = make_logger()  # before the session: libraries are quiet from here on
 session = get_session()

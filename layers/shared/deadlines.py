@@ -9,7 +9,7 @@ class Deadline(msgspec.Struct, frozen=True):
     """Lambda ends an invocation at its timeout, even in the middle of a call.
 
     `milliseconds_left` is the context's `get_remaining_time_in_millis`. `reserve` is the time in
-    seconds that the function needs from the beginning of its longest call to its own answer.
+    seconds that the function needs after a check: for the calls that follow it, and its own answer.
     """
 
     milliseconds_left: Callable[[], int]
@@ -28,6 +28,6 @@ class Deadline(msgspec.Struct, frozen=True):
         left = self.seconds_left()
         if left <= 0:
             raise TimeoutError(
-                f"too little time is left: {left + self.reserve:.1f} s, and the next call may take"
+                f"too little time is left: {left + self.reserve:.1f} s, and what follows may take"
                 f" {self.reserve:g} s"
             )

@@ -36,8 +36,9 @@ class Drift(StrEnum):
 
 
 def is_counted_for(name: str, tables: Container[str]) -> bool:
-    """Whether a reader counts a finding of this name; it has found the photo in `tables` only.
+    """Whether a reader counts a finding of this name.
 
+    `tables` are the tables in which this reader has found a record of the photo without its pair.
     A photo and its catalog row may be in two segments, whose readers then both find the difference.
     An extra row is counted by the reader that has read the row, all else by the reader that has
     read the photo.

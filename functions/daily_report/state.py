@@ -137,7 +137,7 @@ class State(msgspec.Struct):
             self.examples[name] = sorted([*self.examples.get(name, []), subject])[:_EXAMPLES]
 
     def rank(self, pages: Mapping[str, RankedPage]) -> None:
-        """Rank the photos of these pages, one of each rank group that is still read.
+        """Rank the photos of `pages`, which has one page of each rank group that is still read.
 
         A group is read until no photo in the rest of it can be among the most viewed.
         """

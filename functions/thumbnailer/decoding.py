@@ -61,9 +61,9 @@ _HEIF_ITEMS: Final = re.compile(
 _START_OF_SCAN: Final = b"\xff\xda"
 # Blocks of pixels of a large image are averaged first. Then it still is at least this many times as
 # wide and as high as the largest rendition. If it were smaller, renditions would differ too much
-# from those that are made without averaging: the PSNR would fall below 45 dB. If only pairs of rows
-# are averaged, a smaller factor is enough for the rows.
+# from those that are made without averaging: the PSNR would fall below 45 dB.
 _LEAST_EXCESS: Final = 1.5
+# If rows are averaged in pairs, and columns not at all, it may be only this many times as high.
 _LEAST_EXCESS_OF_ROWS: Final = 1.25
 _STRIP_ROWS: Final = 64  # of the reduced image
 _DAMAGED: Final = "The image is damaged or incomplete."

@@ -1,4 +1,4 @@
-"""The record of a photo, which all functions share."""
+"""The record of a photo, the keys of its objects, and limits that several functions share."""
 
 from datetime import timedelta
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Finds what is wrong with photos, rows and objects, from what is stored now."""
+"""Finds what is wrong with photos, rows and objects."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -28,7 +28,10 @@ class Discrepancy(msgspec.Struct, frozen=True):
 
 
 class Judge(msgspec.Struct, frozen=True):
-    """Judges photos and objects as of `now`, the start of the execution."""
+    """Judges photos, rows and objects by what is stored when it reads them.
+
+    `now` is the start of the execution: photos and rows are judged by their age at that time.
+    """
 
     storage: Storage
     settings: Settings

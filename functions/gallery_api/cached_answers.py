@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import Response
 
-# A deleted photo is gone after 2 + 1 seconds, and after 2 + 30 while the API fails. Browsers ask
-# CloudFront each time.
+# CloudFront shows a photo for up to 2 + 1 seconds after it is gone from the API's answers, and for
+# up to 2 + 30 while the API fails. Browsers ask CloudFront each time.
 _CACHE_CONTROL: Final = "max-age=0, s-maxage=2, stale-while-revalidate=1, stale-if-error=30"
 
 

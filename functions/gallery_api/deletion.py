@@ -1,8 +1,9 @@
 """Deletion of a photo: first its record, then all that belongs to it.
 
-Once the record is DELETED, the photo is not shown any more. If the thumbnailer is processing the
-photo at that time, it removes the renditions that it has made. The steps after the first one are
-idempotent, so the next request completes a deletion that stopped halfway.
+Once the record is DELETED, `GET /photos/{photo_id}` answers 404. The public list shows the photo
+until catalog_replicator has written the deletion to the catalog. If the thumbnailer is processing
+the photo at that time, it removes the renditions that it has made. The steps after the first one
+are idempotent, so the next request completes a deletion that stopped halfway.
 """
 
 from collections.abc import Iterator

@@ -23,9 +23,9 @@ def viewer_address(event: Mapping[str, Any], *, behind_cloudfront: bool) -> str:
     """The address of the viewer, or an empty string if the request does not have it.
 
     Each proxy appends its caller's address to X-Forwarded-For; the entries before it are the
-    caller's own text. If only CloudFront can call the API, CloudFront has appended the last entry
-    that is not API Gateway's: the viewer's address. Otherwise only the address that API Gateway
-    itself saw can be trusted.
+    caller's own text. If only CloudFront can call the API, the entry that CloudFront has appended
+    is the viewer's address. API Gateway may have appended CloudFront's address after it. If others
+    can call the API too, only the address that API Gateway itself saw can be trusted.
     """
     source = str(event["requestContext"]["identity"]["sourceIp"])
     if not behind_cloudfront:

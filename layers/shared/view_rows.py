@@ -1,8 +1,9 @@
 """Partition keys of the views stream, and sort keys of the views table.
 
 A view has its photo's id as partition key, or one of the photo's `SPREAD` further keys while one
-shard cannot take all its views: `<photo_id>#0` to `<photo_id>#f`. Each of these keys has rows of
-its own, one for its total and one for each minute. Their sort keys end with the key's suffix.
+shard cannot take all its views: `<photo_id>#0` to `<photo_id>#f`. In the views table, the partition
+key is always the photo id. Each partition key of the stream has rows of its own there, one for its
+total and one for each minute. Their sort keys end with the key's suffix, as in `total#a`.
 
 Totals are also in the index `ranking`. Its partition key is `rank_group`, the last digit of the
 photo id. Its sort key is `magnitude`.

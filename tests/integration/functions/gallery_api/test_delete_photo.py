@@ -1,4 +1,4 @@
-"""A deleted photo is not shown any more at once, and its objects and rows are deleted."""
+"""The address of a deleted photo answers 404 at once; its objects and rows are deleted."""
 
 import itertools
 import math

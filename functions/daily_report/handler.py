@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 
 # A call takes 9 s at most (two attempts of 4 s and a pause). When the time is up, each thread that
-# compares photos with rows still looks up those for which it has found no counterpart.
+# compares photos with rows still looks up those for which it has found no counterpart. If this
+# takes longer than the reserve, Lambda ends the invocation, and the state machine repeats the step.
 RESERVE_SECONDS: Final = 20
 aws_config = client_config(connect=1, read=3, attempts=2)
 logger = make_logger()  # before the session: libraries are quiet from here on

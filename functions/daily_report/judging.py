@@ -58,7 +58,7 @@ class Judge(msgspec.Struct, frozen=True):
         Malformed records are left out: they are findings of their own.
         """
         ids = list(photo_ids)
-        # The rows first: a row that is read before its photo cannot be newer.
+        # The rows first, see `drift`. Only consistent reads confirm that a row is newer.
         rows = self.storage.get(
             self.settings.catalog_table, ids, ScannedRecord, consistent=consistent
         )

@@ -54,7 +54,11 @@ def is_expired(record: ScannedRecord | Photo, now: datetime) -> bool:
 def drift(
     photo: ScannedRecord | Photo | None, row: ScannedRecord | None, now: datetime
 ) -> Drift | None:
-    """The difference, or None; `row` must be read before `photo`, so that it cannot be newer."""
+    """The difference, or None.
+
+    `row` must be read before `photo`. Then a row with a higher version is an error, not a change
+    between the two reads.
+    """
     if row and is_expired(row, now):
         row = None
     if photo is None or is_expired(photo, now):

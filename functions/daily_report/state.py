@@ -98,7 +98,7 @@ class State(msgspec.Struct):
         return bool(self.part or self.report or self.skipped)
 
     def enter_next_phase(self) -> None:
-        """Enter the phase that follows one whose readers have read everything."""
+        """Enter the next phase, after the readers of the current one have read everything."""
         if self.phase in _NEXT:
             self.phase = _NEXT[self.phase]
             self.cursor = (self.share or Share()).readers(self.phase)

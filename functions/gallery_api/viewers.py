@@ -41,8 +41,8 @@ class Pseudonyms(msgspec.Struct):
     """Pseudonyms of viewers, the same in all execution environments until the day (UTC) ends.
 
     A pseudonym is a hash of the address with a random salt. The salt expires after two days, and
-    the idempotency table's TTL deletes it, usually within two more days. Without it, nobody can
-    tell whose address a pseudonym was.
+    the idempotency table's TTL deletes it, usually within two more days. Without the salt,
+    nobody can tell which address a pseudonym stands for.
     """
 
     dynamodb: "DynamoDBClient"

@@ -37,7 +37,7 @@ class Hook(msgspec.Struct, frozen=True, rename="pascal"):
     lifecycle_event_hook_execution_id: Annotated[str, Meta(pattern=r"\S")]
 
 
-# A call takes 21 s at most: three attempts of 6 s and two pauses of 3 s together.
+# A call takes 21 s at most: three attempts of 6 s, and two pauses of 3 s in total.
 aws_config = client_config(connect=1, read=5, attempts=3)
 settings = load_settings(Settings, os.environ)
 logger = make_logger()  # before the session: libraries are quiet from here on

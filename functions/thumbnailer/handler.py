@@ -27,9 +27,9 @@ class Settings(msgspec.Struct, frozen=True):
     media_bucket: str
 
 
-# A call that gets no answer ends after 24 s (three attempts of 7 s and the pauses). After one such
-# call, the function's timeout of 60 s leaves enough time to decode the largest photo, to log and to
-# raise. After several such calls, Lambda may end the invocation. It then repeats the event.
+# A call that gets no answer ends after 24 s (three attempts of 7 s and the pauses). The function's
+# timeout of 60 s has room for one such call, and for decoding the largest photo, logging and
+# raising. If several calls are that slow, Lambda may end the invocation. It then repeats the event.
 aws_config = client_config(connect=2, read=5, attempts=3)
 logger = make_logger()  # before the session: libraries are quiet from here on
 session = get_session()

@@ -9,8 +9,8 @@ import msgspec
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-# The range of DynamoDB's numbers. Without this limit, a text such as 1E+999999999 would become an
-# integer of a billion digits.
+# DynamoDB's numbers, with the limits of boto3. A text beyond them, such as 1E+999999999, is not a
+# number that DynamoDB can have stored.
 _NUMBER_RANGE: Final = Context(
     Emin=-128, Emax=126, prec=38, traps=[Clamped, Inexact, InvalidOperation, Overflow, Rounded]
 )

@@ -8,7 +8,8 @@ from daily_report.reconciliation import ScannedRecord
 from shared.photos import UPLOAD_PREFIX, Photo, Status
 from shared.timestamps import iso_milliseconds
 
-# Younger photos and objects are not judged: a record may be about to name such an object.
+# PENDING photos and objects that are younger are left alone: an upload or its event may still be on
+# its way, or a record may be about to name the object.
 ABANDONED_AFTER: Final = timedelta(hours=24)
 EVENT_LIFETIME: Final = timedelta(hours=12)  # Lambda retries an upload's event for a shorter time
 GIVEN_UP_AFTER: Final = timedelta(days=3)

@@ -17,7 +17,8 @@ PHOTOS_PER_SHARE: Final = 1_000_000
 MAX_SHARES: Final = 1000  # their list stays below the 256 KB of Step Functions
 _SEGMENTS: Final = 4  # of each table in one share
 
-type Positions = dict[str, str]  # where to continue, by table or listing that has not ended
+# Where to continue, by what has not ended: a table's name, `objects` (a listing), or `ranking`.
+type Positions = dict[str, str]
 
 
 class Share(msgspec.Struct, frozen=True):

@@ -2,8 +2,8 @@
 
 Once the record is DELETED, `GET /photos/{photo_id}` answers 404. The public list shows the photo
 until catalog_replicator has written the deletion to the catalog. If the thumbnailer is processing
-the photo at that time, it removes the renditions that it has made. The steps after the first one
-are idempotent, so the next request completes a deletion that stopped halfway.
+the photo when its record becomes DELETED, it removes the renditions that it has made. The steps
+after the first one are idempotent, so the next request completes a deletion that stopped halfway.
 """
 
 from collections.abc import Iterator

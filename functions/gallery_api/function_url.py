@@ -1,4 +1,4 @@
-"""Converts requests to a function URL into requests to the REST API; only views are served."""
+"""Gives the requests of a function URL the form of REST API requests; only views are served."""
 
 import re
 from collections.abc import Mapping

@@ -34,6 +34,17 @@ def test_original_that_was_removed_by_hand_is_reported(
     assert len(uploads.stored_renditions(ready)) == 3
 
 
+def test_original_that_other_bytes_have_replaced_is_reported(
+    ready: str, uploads: Uploads, invoke: Invoke, output: Written
+):
+    invoke(uploads.upload(ready, jpeg() + b"other bytes"))
+    ignored = output()
+    assert ignored.log[-1]["message"] == "upload_processed"
+    assert (ignored.log[-1]["outcome"], ignored.log[-1]["photo_id"]) == ("UploadsIgnored", ready)
+    invoke(uploads.removal(ready))
+    assert output().log[-1]["message"] == "original_missing"
+
+
 def test_deletion_by_the_owner_is_not_reported(
     ready: str, uploads: Uploads, invoke: Invoke, output: Written
 ):

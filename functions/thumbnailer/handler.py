@@ -28,8 +28,9 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 # A call that gets no answer ends after 24 s (three attempts of 7 s and the pauses). The function's
-# timeout of 60 s has room for one such call, and for decoding the largest photo, logging and
-# raising. If several calls are that slow, Lambda may end the invocation. It then repeats the event.
+# timeout of 60 s is long enough for one such call, for decoding the largest photo, and for logging
+# and raising the error. After several such calls, Lambda may end the invocation. It then repeats
+# the event.
 aws_config = client_config(connect=2, read=5, attempts=3)
 logger = make_logger()  # before the session: libraries are quiet from here on
 session = get_session()

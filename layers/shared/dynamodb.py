@@ -17,7 +17,7 @@ _NUMBER_RANGE: Final = Context(
 
 
 class _UnreadableValue:
-    """A value of a type that we do not read. Only attributes that a struct ignores may have it."""
+    """A value that we do not read. Only attributes that a struct ignores may have it."""
 
 
 def to_item(values: msgspec.Struct | Mapping[str, Any]) -> dict[str, "AttributeValueTypeDef"]:
@@ -59,9 +59,9 @@ def _serialize(value: Any) -> "AttributeValueTypeDef":
 
 
 def _deserialize(value: Any) -> Any:
-    """An attribute's value; an `_UnreadableValue` if it is of a type that we do not read.
+    """An attribute's value; an `_UnreadableValue` for other types and for numbers out of range.
 
-    Binaries are such a type: an event has them as base64 text, an answer of DynamoDB as bytes.
+    Binaries are of another type: an event has them as base64 text, an answer of DynamoDB as bytes.
     """
     if not isinstance(value, dict) or len(value) != 1:
         return _UnreadableValue()

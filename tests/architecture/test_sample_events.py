@@ -16,4 +16,8 @@ def test_every_function_has_an_event():
         for name, resource in resources.items()
         if resource["Type"] == "AWS::Serverless::Function"
     }
-    assert {event.function for event in sample_events()} == functions
+    tried = {event.function for event in sample_events()}
+    assert tried == functions, (
+        f"{sorted(tried ^ functions)}: every function of template.yaml, and no other, has a sample"
+        " event. Add or remove its file in events/ and its row in events/README.md."
+    )

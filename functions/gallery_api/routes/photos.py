@@ -1,4 +1,7 @@
-"""`/photos`: create, get and delete a photo."""
+"""`/photos`: create, get and delete a photo.
+
+Each route is also an event of `GalleryApiFunction` in template.yaml.
+"""
 
 from datetime import datetime, timedelta
 from http import HTTPStatus

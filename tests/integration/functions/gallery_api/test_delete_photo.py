@@ -1,4 +1,4 @@
-"""The address of a deleted photo answers 404 at once; its objects and rows are deleted."""
+"""The API answers 404 for a deleted photo at once; its objects and rows are deleted."""
 
 import itertools
 import math
@@ -31,7 +31,6 @@ from tests.support.moto_stack import MotoStack
 
 RESERVE_MS = int(1000 * DELETION_RESERVE_SECONDS)
 PHOTO_ID = "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f60"
-CALLS_OF_A_STEP = 2  # of 7 s each, as the reserve says
 NEIGHBOUR = "019aa1a0-5e3c-7d11-8a7b-3f2c9d4e5f61"
 MOMENTS = [
     f"{when}.{call}"
@@ -422,7 +421,7 @@ def test_no_more_calls_follow_a_check_of_the_time_than_the_reserve_allows(
     finally:
         for client in (api.resources.s3, api.resources.dynamodb):
             client.meta.events.unregister("before-call", count)
-    assert max(calls) == CALLS_OF_A_STEP
+    assert max(calls) == 2, "the reserve is for two calls of 7 s"
 
 
 def test_permanent_refusal_is_answered_500(api: Api, at: At, photo: Photo):
